@@ -1,0 +1,18 @@
+"""The one exception for faults that the reader of the message can mend."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class UserError(Exception):
+    """Bad input: the message says what is wrong, where, and what to do."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call a command's `main`; turn a `UserError` into one line on stderr and exit status 1."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,101 @@
+"""`params.yaml`, read once at the edge of a command into typed objects."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from categoriser.errors import UserError
+from categoriser.paths import PARAMS
+
+Share = Field(ge=0, le=1)
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Section):
+    path: Path
+
+
+class Generate(Section):
+    rows: int = Field(ge=1)
+    seed: int
+    start: datetime.date
+    months: int = Field(ge=1)
+    label_noise: float = Share
+
+
+class Validate(Section):
+    tolerance: float = Share
+    max_shift: float = Share
+    max_text_length: int = Field(ge=1)
+    max_price: float = Field(gt=0)
+    first_date: datetime.date
+
+
+class Prepare(Section):
+    months: int = Field(ge=0)
+    merchants: float = Share
+    random: float = Share
+    validation: float = Share
+
+
+class Train(Section):
+    review_threshold: float = Share
+    classifier: dict[str, Any]
+
+
+class Evaluate(Section):
+    slices: list[str]
+    price_bands: list[float]
+    min_rows: int = Field(ge=1)
+    resamples: int = Field(ge=1)
+    confidence: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def bands_rise(self) -> Self:
+        if sorted(set(self.price_bands)) != self.price_bands:
+            raise ValueError("price_bands must rise")
+        return self
+
+
+class Gate(Section):
+    min_gain_over_majority: float = Share
+    max_loss_to_reference: float = Share
+    max_loss_to_champion: float = Share
+    max_slice_gap: float = Share
+    min_accuracy: float | None = Share
+    min_macro_f1: float | None = Share
+
+
+class Params(Section):
+    data: Data
+    generate: Generate
+    validate_: Validate = Field(alias="validate")
+    prepare: Prepare
+    train: Train
+    evaluate: Evaluate
+    gate: Gate
+
+
+def read_params(path: Path = PARAMS) -> Params:
+    """Read and check the file. Raises `UserError` that names each bad key."""
+    try:
+        return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run the command in the project's root") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not YAML: {error}") from None
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        )
+        raise UserError(f"{path}: {faults}") from None

@@ -1,0 +1,30 @@
+"""Where the pipeline's files are, relative to the project's root: `dvc.yaml` names the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+LOCK = Path("dvc.lock")
+
+GENERATED = Path("data/generated.csv")
+GENERATED_FACTS = Path("data/generated.json")
+OWN = Path("data/own.csv")
+VALIDATED = Path("data/validated.parquet")
+SET_ASIDE = Path("data/set_aside.csv")
+PROFILE = Path("data/profile.json")
+PREPARED = Path("data/prepared")
+
+MODEL = Path("model")
+
+METRICS = Path("reports/metrics.json")
+EVALUATION = Path("reports/evaluation.json")
+PLOTS = Path("reports/plots")
+VERDICT = Path("reports/gate.json")
+REPORT = Path("reports/report.html")
+MODEL_CARD = Path("reports/model_card.md")
+
+CHAMPION = Path("champion")
+CHAMPION_FACTS = CHAMPION / "champion.json"
+CHAMPION_PROFILE = CHAMPION / "profile.json"
+CHAMPION_MODEL = CHAMPION / "model"

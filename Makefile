@@ -1,0 +1,42 @@
+# The template's verbs; `make help` lists them. GNU make 3.81 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+PROJECT := <<cookiecutter.project>>
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lock
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+.tools/bin/uv:
+	$(PYTHON) -m pip install --quiet --require-hashes --target .tools \
+		-r '$(PROJECT)/requirements/uv.txt'
+
+.venv/ready: requirements.txt | $(UV)
+	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	@touch $@
+
+demo: .venv/ready ## bake a project with the defaults, run its pipeline, print metrics and report
+	@rm -rf build/demo && mkdir -p build/demo
+	$(BIN)/python -m cookiecutter . --no-input --default-config --output-dir build/demo
+	@cd build/demo/* && $(MAKE) --no-print-directory run && \
+		.venv/bin/python -m dvc metrics show && \
+		echo "The report: $$PWD/reports/report.html"
+
+test: .venv/ready ## bake every option, and set up, test and run one project for real
+	$(BIN)/python -m pytest
+
+bench: .venv/ready ## measure a project against the bare libraries: make bench FILE=my.csv
+	@rm -rf build/bench && mkdir -p build/bench
+	@$(BIN)/python -m cookiecutter . --no-input --default-config --output-dir build/bench >/dev/null
+	@cd build/bench/* && $(MAKE) --no-print-directory bench $(if $(FILE),FILE='$(abspath $(FILE))')
+
+lock: | $(UV) ## compile requirements.txt anew from pyproject.toml
+	$(UV) pip compile --quiet pyproject.toml --group test --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" --output-file requirements.txt

@@ -1,0 +1,78 @@
+"""Makes the new project a Git repository with a first commit, and prints the next steps.
+
+Nothing here is needed by the project: whatever goes wrong is a warning, and the bake succeeds.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+ANSWERS = r'''<< cookiecutter | tojson >>'''
+
+
+def git(*arguments, check=True):
+    """Run Git in this folder, deaf to a repository that the environment names."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    }
+    return subprocess.run(
+        ["git", *arguments],
+        check=check,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+def belongs_to_another_repository():
+    """Say whether this folder lies in a repository that does not ignore it."""
+    inside = git("rev-parse", "--is-inside-work-tree", check=False).returncode == 0
+    return inside and git("check-ignore", "--quiet", ".", check=False).returncode != 0
+
+
+def make_repository(branch, name, email):
+    """Make a repository on `branch` whose first commit holds every file."""
+    git("init", "--quiet")
+    git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    git("add", "--all")
+    git(
+        *("-c", f"user.name={name}", "-c", f"user.email={email}"),
+        *("-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"),
+        *("commit", "--quiet", "--no-verify", "--message", "Start from the template"),
+    )
+
+
+def next_steps(answers):
+    return f"""
+{answers["project_name"]} is in the folder {answers["project"]}. Next:
+
+  cd {answers["project"]}
+  make run          set up, run the pipeline, track it in MLflow
+  make serve        answer requests on port 8080
+  make help         every verb
+
+To publish it: git remote add origin git@github.com:{answers["repository"]}.git
+               git push --set-upstream origin {answers["branch"]}
+"""
+
+
+def main():
+    answers = json.loads(ANSWERS)
+    try:
+        if belongs_to_another_repository():
+            print("This folder belongs to another Git repository: commit it there.")
+        else:
+            make_repository(answers["branch"], answers["team"], answers["email"])
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = (getattr(error, "stderr", None) or str(error)).strip()
+        print(f"warning: no Git repository was made ({reason}).", file=sys.stderr)
+        print("Make one before `make run`: git init, git add --all, git commit", file=sys.stderr)
+    print(next_steps(answers))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Refuses bad answers: every problem in one message, each with its mend, before a file is made.
+
+cookiecutter fills `ANSWERS` in and runs this file in the new, still empty folder, which it takes
+away again when this ends with another status than 0. An answer that is no folder's name never gets
+to be one: `__folder` in cookiecutter.json puts another in its place, and `__project` keeps it.
+"""
+
+import json
+import re
+import sys
+
+ANSWERS = r'''<< cookiecutter | tojson >>'''
+
+# A field's pattern, and what to write instead of what does not match it.
+PATTERNS = {
+    "project": (
+        r"(?=.{1,20}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "begin with a lower-case letter, then lower-case letters, digits and single hyphens, "
+        "at most 20 characters, such as 'card-categoriser'",
+    ),
+    "email": (
+        r"(?=.{3,254}\Z)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+",
+        "write one address, such as 'team@example.com'",
+    ),
+    "repository": (
+        r"(?=.{3,140}\Z)[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+",
+        "write owner/name, such as 'example/categoriser', without https:// or .git",
+    ),
+    "branch": (
+        r"(?!.*(\.\.|//|/\.|\.lock(/|\Z)))(?=.{1,100}\Z)[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9_-])?",
+        "write a Git branch, such as 'main'",
+    ),
+    "aws_region": (
+        r"[a-z]{2,3}(-[a-z]+){1,3}-[1-9]",
+        "write a region's code, such as 'ap-southeast-2'",
+    ),
+}
+LENGTHS = {"project_name": (1, 60), "description": (0, 200), "team": (1, 60)}
+
+
+def text_problem(value, shortest, longest):
+    """Say what is wrong with one line of free text, or give None."""
+    if not shortest <= len(value) <= longest:
+        return f"has {len(value)} characters: write {shortest} to {longest}"
+    if value != value.strip():
+        return "has spaces at an end: take them away"
+    if not value.isprintable():
+        return "has a line break or another control character: write one plain line"
+    if re.search(r"<[%#<]|[>#%]>", value):
+        return "has an angle bracket beside another, % or #: put a space between them"
+    return None
+
+
+def problems(answers):
+    """Give a line for each answer that cannot be used: the field, the answer, the mend."""
+    found = []
+    for field, (shortest, longest) in LENGTHS.items():
+        problem = text_problem(answers[field], shortest, longest)
+        if problem:
+            found.append(f"{field} {answers[field]!r} {problem}")
+    for field, (pattern, mend) in PATTERNS.items():
+        answer = answers["__project"] if field == "project" else answers[field]
+        if not re.fullmatch(pattern, answer):
+            found.append(f"{field} {answer!r} cannot be used: {mend}")
+    return found
+
+
+def main():
+    found = problems(json.loads(ANSWERS))
+    if found:
+        sys.exit("These answers cannot be used; nothing was made.\n  " + "\n  ".join(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Bakes of the template: plain ones, and one whose environment and pipeline are real."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "<<cookiecutter.project>>"
+PROMPTS = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+
+# One of these answers at a time, beside the defaults; a choice's other values are added below.
+AWKWARD = 'a "q" \\ # \'x\' {y} é'
+ONE_AT_A_TIME = {
+    "defaults": {},
+    "project_name": {"project_name": AWKWARD, "project": "awkward"},
+    "project": {"project": "a"},
+    "project-longest": {"project": "abcdefghij-klmnopq-3"},
+    "description": {"description": AWKWARD},
+    "description-empty": {"description": ""},
+    "description-emoji": {"description": "spends 💸 | `rm` <b> [x](y) * _"},
+    "team": {"team": AWKWARD},
+    "email": {"email": "o'brien+ml@data.bank.example"},
+    "repository": {"repository": "Some-Bank/ml.categoriser_2"},
+    "branch": {"branch": "release/2026.11"},
+    "aws_region": {"aws_region": "us-gov-west-1"},
+} | {
+    f"{field}-{choice}": {field: choice}
+    for field, choices in PROMPTS.items()
+    if isinstance(choices, list)
+    for choice in choices[1:]
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory):
+    """Give cookiecutter, cruft and Git a home of their own: none of the user's settings apply."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COOKIECUTTER_CONFIG", str(home / "cookiecutterrc"))
+        patch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        (home / "cookiecutterrc").write_text(
+            f"cookiecutters_dir: {home}/templates\nreplay_dir: {home}/replay\n"
+        )
+        (home / "gitconfig").write_text("")
+        yield home
+
+
+@pytest.fixture(scope="session")
+def bake(tmp_path_factory):
+    """Give a function that bakes the template with some answers and gives the project's folder."""
+
+    def bake(**answers):
+        folder = tmp_path_factory.mktemp("bake")
+        return Path(
+            cookiecutter(str(ROOT), no_input=True, extra_context=answers, output_dir=str(folder))
+        )
+
+    return bake
+
+
+@pytest.fixture(scope="session", params=ONE_AT_A_TIME.values(), ids=ONE_AT_A_TIME)
+def baked(request, bake):
+    """A bake with one answer other than the default, and that answer."""
+    return bake(**request.param), request.param
+
+
+class Project:
+    """A baked project and its own environment."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, *command, check=True, **settings):
+        """Run a command with the project's environment active, as after `activate`."""
+        path = f"{self.folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "PATH": path, **settings},
+            capture_output=True,
+            text=True,
+        )
+        assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done
+
+
+@pytest.fixture(scope="session")
+def project(bake):
+    """A project with the defaults whose own set-up has run; removed at the end, since it is large."""
+    project = Project(bake())
+    project.run("make", "setup")
+    yield project
+    shutil.rmtree(project.folder)

@@ -1,0 +1,156 @@
+"""What a bake gives, whichever one answer differs from the defaults."""
+
+import re
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+from conftest import PROMPTS, ROOT, TEMPLATE
+
+DELIMITER = re.compile(rb"<<|>>|<%|%>|<#|#>|cookiecutter\.")
+MOST_FILES, MOST_LINES = 140, 7000
+
+
+def git_files(folder):
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=folder, check=True, capture_output=True
+    ).stdout
+    return {name.decode() for name in listing.split(b"\0") if name}
+
+
+def all_files(folder):
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
+
+
+def expected_tree():
+    """The template's tree with the names of its conditional files resolved by hand."""
+    names = {
+        path.relative_to(TEMPLATE).as_posix() for path in TEMPLATE.rglob("*") if path.is_file()
+    }
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", TEMPLATE.name],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    ).stdout.split(b"\0")
+    tracked = {name.decode().removeprefix(f"{TEMPLATE.name}/") for name in tracked if name}
+    return {name for name in names & tracked if not name.startswith("<%")} | {"LICENSE"}
+
+
+def test_tree_is_exactly_the_templates_and_all_of_it_is_committed(baked):
+    folder, _ = baked
+    assert all_files(folder) == expected_tree()
+    assert git_files(folder) == expected_tree()
+
+
+def test_no_delimiter_is_left_in_any_file(baked):
+    folder, _ = baked
+    for name in all_files(folder):
+        content = (folder / name).read_bytes()
+        assert not DELIMITER.search(content), name
+        assert not DELIMITER.search(name.encode())
+
+
+def test_every_yaml_and_toml_file_parses(baked):
+    folder, _ = baked
+    parsed = 0
+    for name in all_files(folder):
+        text = (folder / name).read_text(encoding="utf-8")
+        if name.endswith((".yaml", ".yml")):
+            yaml.safe_load(text)
+            parsed += 1
+        if name.endswith(".toml"):
+            tomllib.loads(text)
+            parsed += 1
+    assert parsed >= 4
+
+
+def test_answers_arrive_unchanged(baked):
+    folder, answers = baked
+    answers = {field: default for field, default in PROMPTS.items()} | answers
+    settings = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert settings["name"] == folder.name
+    assert settings["description"] == answers["description"]
+    assert settings["authors"] == [{"name": answers["team"], "email": answers["email"]}]
+    workflow = yaml.safe_load((folder / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    assert workflow[True]["push"]["branches"] == [answers["branch"]]
+
+
+def test_first_commit_is_clean_and_by_the_team(baked):
+    folder, answers = baked
+    team = answers.get("team", PROMPTS["team"])
+    email = answers.get("email", PROMPTS["email"])
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    assert git("log", "--format=%an <%ae>") == f"{team} <{email}>"
+    assert git("branch", "--show-current") == answers.get("branch", PROMPTS["branch"])
+    assert git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("licence", "text"),
+    [
+        ("Proprietary", "All rights reserved"),
+        ("Apache-2.0", "Apache License"),
+        ("BSD-3-Clause", "BSD 3-Clause License"),
+        ("MIT", "MIT License"),
+    ],
+)
+def test_licence_file_and_metadata_agree(bake, licence, text):
+    folder = bake(licence=licence)
+    assert text in (folder / "LICENSE").read_text(encoding="utf-8")
+    named = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert named["license"].removeprefix("LicenseRef-") == licence
+
+
+def test_two_bakes_with_the_same_answers_are_identical(bake):
+    first, second = bake(), bake()
+    for name in expected_tree():
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_markdown_shows_the_description_as_it_was_typed(bake):
+    readme = (bake(description="a *b* [c](d) # `e` <i> é") / "README.md").read_text(encoding="utf-8")
+    assert "a \\*b\\* \\[c\\](d) \\# \\`e\\` \\<i\\> é" in readme
+
+
+def test_size_stays_in_budget(bake, record_property, capsys):
+    folder = bake()
+    names = all_files(folder)
+    lines = sum(
+        len((folder / name).read_text(encoding="utf-8").splitlines())
+        for name in names
+        if name.endswith(".py") and not name.startswith("tests/")
+    )
+    with capsys.disabled():
+        print(f"\nsize of a bake: {len(names)} of {MOST_FILES} files, ", end="")
+        print(f"{lines} of {MOST_LINES} lines of Python without tests")
+    assert len(names) <= MOST_FILES
+    assert lines <= MOST_LINES
+
+
+def test_python_in_the_template_is_plain():
+    for path in TEMPLATE.rglob("*.py"):
+        assert not DELIMITER.search(path.read_bytes()), path
+
+
+def test_template_names_every_prompt_and_asks_nothing_twice():
+    asked = {field for field in PROMPTS if not field.startswith("_")}
+    assert set(PROMPTS["__prompts__"]) == asked
+    labels = list(PROMPTS["__prompts__"].values())
+    assert len(set(labels)) == len(labels)
+
+
+def test_cruft_finds_the_template_by_its_link():
+    link = ROOT / "{{cookiecutter.project}}"
+    assert link.is_symlink()
+    assert link.resolve() == TEMPLATE.resolve()

@@ -1,0 +1,123 @@
+"""One project, set up by its own Makefile: its tests, its checks and its pipeline, for real."""
+
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ONE_AT_A_TIME, ROOT
+
+BIRMINGHAM = ROOT.parent / "shared" / "data" / "birmingham.csv.gz"
+
+
+def status(project):
+    return project.run("git", "status", "--porcelain").stdout
+
+
+@pytest.fixture(scope="module")
+def repeated(project):
+    """The project after two literal `dvc repro`, with what each printed."""
+    return project, project.run("dvc", "repro").stdout, project.run("dvc", "repro").stdout
+
+
+def test_its_own_tests_pass(project):
+    done = project.run("make", "test")
+    assert re.search(r"\d+ passed", done.stdout)
+    print(done.stdout[-400:])
+    assert status(project) == ""
+
+
+def test_its_own_checks_pass(project):
+    done = project.run("make", "lint")
+    assert "Success: no issues found" in done.stdout
+
+
+@pytest.mark.parametrize("answers", ONE_AT_A_TIME.values(), ids=ONE_AT_A_TIME)
+def test_every_bake_passes_the_linters_with_its_own_settings(project, bake, answers):
+    folder = bake(**answers)
+    for check in (["ruff", "check"], ["ruff", "format", "--check"], ["yamllint", "--strict", "."]):
+        done = project.run("sh", "-c", 'cd "$1" && shift && exec python -m "$@"', "-", folder, *check)
+        assert done.returncode == 0
+
+
+def test_the_pipeline_runs_once(repeated):
+    project, first, second = repeated
+    for stage in ("generate", "validate", "prepare", "train", "evaluate", "gate"):
+        assert f"Running stage '{stage}'" in first
+        assert f"Stage '{stage}' didn't change, skipping" in second
+    assert "Running stage" not in second
+    assert (project.folder / "reports/report.html").stat().st_size > 10_000
+
+
+def test_the_pipeline_leaves_only_what_git_is_to_keep(repeated):
+    project, _, _ = repeated
+    new = {line[3:] for line in status(project).splitlines()}
+    assert new == {"dvc.lock", "reports/"}
+    kept = set(project.run("git", "ls-files", "--others", "--exclude-standard").stdout.split())
+    assert kept == {
+        "dvc.lock",
+        "reports/gate.json",
+        "reports/metrics.json",
+        "reports/model_card.md",
+    }
+
+
+def test_metrics_are_numbers_that_a_model_earns(repeated):
+    project, _, _ = repeated
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    for part in ("random", "time", "merchant"):
+        assert metrics[part]["accuracy"] > metrics[part]["majority"]["accuracy"]
+    shown = project.run("dvc", "metrics", "show").stdout
+    assert f"{metrics['random']['accuracy']:.5f}".rstrip("0") in shown
+
+
+def test_outputs_name_no_place_and_no_time(repeated):
+    project, _, _ = repeated
+    lock = yaml.safe_load((project.folder / "dvc.lock").read_text())
+    outputs = [out["path"] for stage in lock["stages"].values() for out in stage["outs"]]
+    for output in outputs:
+        path = project.folder / output
+        for file in path.rglob("*") if path.is_dir() else [path]:
+            if file.is_file():
+                assert os.fsencode(project.folder) not in file.read_bytes(), file
+
+
+def test_a_moved_project_has_nothing_to_run_again(repeated, tmp_path):
+    project, _, _ = repeated
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(project.folder, moved, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
+    done = project.run("sh", "-c", 'cd "$1" && dvc status', "-", moved)
+    assert "Data and pipelines are up to date" in done.stdout
+
+
+@pytest.mark.skipif(not BIRMINGHAM.exists(), reason="the real data lie beside the checkout only")
+def test_own_data_take_the_place_of_the_generated(project, tmp_path):
+    """A project on real transactions: no merchant, no country, a class fewer, a column more."""
+    folder = tmp_path / "own"
+    subprocess.run(["git", "clone", "--quiet", project.folder, folder], check=True)
+    (folder / ".venv").symlink_to(project.folder / ".venv")
+    file = tmp_path / "my.csv"
+    file.write_bytes(gzip.decompress(BIRMINGHAM.read_bytes()))
+
+    def run(script):
+        # The environment is the other project's: the package is this one's by its path.
+        done = project.run(
+            "sh", "-c", f'cd "$1" && {script}', "-", folder, PYTHONPATH=str(folder / "src"),
+            FILE=str(file), check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    run('python -m categoriser.data.own "$FILE"')
+    assert "path: data/own.csv" in (folder / "params.yaml").read_text()
+    assert Path(folder / "data/own.csv.dvc").exists()
+    run("dvc repro")
+    metrics = json.loads((folder / "reports/metrics.json").read_text())
+    for part in ("random", "time", "merchant"):
+        assert metrics[part]["accuracy"] > 0.5
+    assert "health" not in (folder / "model/metadata.json").read_text()
