@@ -56,11 +56,11 @@ def read_json(path: Path, made_by: str) -> Any:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, or of a folder's relative names and contents, as hexadecimal digits."""
-    total = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            if path.is_dir():
-                total.update(file.relative_to(path).as_posix().encode() + b"\0")
-            with file.open("rb") as stream:
-                total.update(hashlib.file_digest(stream, "sha256").digest())
-    return total.hexdigest()
+    if path.is_dir():
+        names = (file for file in sorted(path.rglob("*")) if file.is_file())
+        contents = "".join(
+            f"{file.relative_to(path).as_posix()}\0{digest(file)}\n" for file in names
+        )
+        return hashlib.sha256(contents.encode()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

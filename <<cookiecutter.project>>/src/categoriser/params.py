@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
 
 from categoriser.errors import UserError
+from categoriser.files import write_text
 from categoriser.paths import PARAMS
 
 Share = Field(ge=0, le=1)
@@ -99,3 +103,23 @@ def read_params(path: Path = PARAMS) -> Params:
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
         )
         raise UserError(f"{path}: {faults}") from None
+
+
+def set_params(path: Path, values: Mapping[str, Any]) -> None:
+    """Set values by dotted name, such as `data.path`; the file's comments and order stay."""
+    editor = YAML()
+    editor.preserve_quotes = True
+    editor.width = 4096  # never fold a line
+    editor.representer.add_representer(
+        type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    document = editor.load(path.read_text(encoding="utf-8"))
+    for name, value in values.items():
+        *sections, last = name.split(".")
+        place = document
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    text = io.StringIO()
+    editor.dump(document, text)
+    write_text(path, text.getvalue())

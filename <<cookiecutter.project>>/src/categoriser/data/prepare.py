@@ -1,0 +1,155 @@
+"""Prepared rows: features for each row, and rows apart for training and for four measurements.
+
+The parts are for one model, all disjoint: `time`, the last calendar months; of the rest `merchant`,
+whole merchants by a hash of their key; of the rest `random` and `validation`, rows by a hash of
+their content; `train` is what remains. A row's part depends on nothing but the row and the month
+of the last one: it stays there when rows of that month are appended, and when later months are, it
+only ever leaves `time`. Rows alike in date, text and price share a part.
+
+A merchant's key is the column `merchant`; where that is missing or empty, the text as
+`features.normalise` leaves it, without words that hold digits, and without the countries and the
+well-known cities of `facts/places.csv` at its end. It looks at no other row, so it is stable too;
+smaller places stay in the key, and one merchant may then have several.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from categoriser.errors import UserError, run
+from categoriser.features import normalise, with_prices
+from categoriser.files import replacing, write_json
+from categoriser.params import Prepare, read_params
+from categoriser.paths import PREPARED, VALIDATED
+
+PARTS = ("train", "validation", "time", "merchant", "random")
+PLACES = Path(__file__).with_name("facts") / "places.csv"
+
+
+def prepare(
+    rows: pl.DataFrame, settings: Prepare
+) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
+    """Split validated rows into `PARTS`, with the columns `key` and `features`, and describe it.
+
+    Raises `UserError` where fewer than two classes are left to train on.
+    """
+    normal = normalise(rows["text"].to_list())
+    lines = with_prices(normal, rows["price"].to_list())
+    key, key_is = _key(rows, normal)
+    rows = rows.with_columns(key=key, features=pl.Series(lines, dtype=pl.String))
+    part = _part(rows, settings)
+    parts = {name: rows.filter(part == name) for name in PARTS}
+    classes: list[str] = parts["train"]["category"].unique().sort().to_list()
+    if len(classes) < 2:
+        sizes = ", ".join(f"{name} {part.height}" for name, part in parts.items())
+        raise UserError(
+            f"{VALIDATED}: training needs rows of 2 classes or more and gets {classes} (rows: "
+            f"{sizes}); hold out less (prepare.* in params.yaml), or give more data"
+        )
+    return parts, {"key": key_is, "classes": classes, "parts": _describe(parts, classes)}
+
+
+def _key(rows: pl.DataFrame, normal: list[str]) -> tuple[pl.Series, str]:
+    """Each row's merchant, and in words what that is."""
+    key_of = {text: text_key(text) for text in dict.fromkeys(normal)}
+    key = pl.Series([key_of[text] for text in normal], dtype=pl.String)
+    key_is = "the text without codes, words with digits, and the country and city at its end"
+    if "merchant" not in rows.columns:
+        return key, key_is
+    merchant = rows["merchant"].fill_null("").str.to_lowercase()
+    merchant = merchant.str.strip_chars().str.replace_all(r"\s+", " ")
+    empty = merchant == ""
+    return merchant.zip_with(~empty, key), (
+        f"the column merchant; in {empty.sum()} rows, where it is empty, {key_is}"
+    )
+
+
+def text_key(normal: str) -> str:
+    """Return what a normalised text says of the merchant: never empty unless the text is."""
+    words = [word for word in normal.split() if word.isalpha()]
+    while place := next((n for n in (3, 2, 1) if _ends_in_place(words, n)), 0):
+        del words[-place:]
+    return " ".join(words) or normal
+
+
+def _ends_in_place(words: list[str], count: int) -> bool:
+    return len(words) > count and " ".join(words[-count:]) in places()
+
+
+@cache
+def places() -> frozenset[str]:
+    """Return the bundled names of cities and countries, normalised."""
+    with PLACES.open(encoding="utf-8", newline="") as stream:
+        return frozenset(normalise([row["place"] for row in csv.DictReader(stream)]))
+
+
+def _part(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
+    """Each row's part, by name."""
+    month = (rows["date"].dt.year() * 12 + rows["date"].dt.month()).to_numpy()
+    time = pl.Series(month > month.max() - settings.months)
+    merchants = rows["key"].unique()
+    merchant = merchants.filter(_uniform(merchants) < settings.merchants)
+    columns = (rows["date"].to_physical(), rows["price"], rows["text"])
+    row = _uniform(
+        f"{day} {price!r} {text}"
+        for day, price, text in zip(*(column.to_list() for column in columns), strict=True)
+    )
+    return pl.select(
+        part=pl.when(time)
+        .then(pl.lit("time"))
+        .when(rows["key"].is_in(merchant.to_list()))
+        .then(pl.lit("merchant"))
+        .when(row < settings.random)
+        .then(pl.lit("random"))
+        .when(row < settings.random + settings.validation)
+        .then(pl.lit("validation"))
+        .otherwise(pl.lit("train"))
+    )["part"]
+
+
+def _uniform(texts: Iterable[str]) -> pl.Series:
+    """Return a number in [0, 1) for each text, the same on every machine, in every version."""
+    digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)
+    return pl.Series(np.frombuffer(digests, dtype=np.dtype("<u8")).astype(np.float64) / 2**64)
+
+
+def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> dict[str, Any]:
+    """Each part's size, dates, leakage (shares of rows) and classes that training lacks (rows)."""
+    train = parts["train"]
+    return {
+        name: {
+            "rows": part.height,
+            "groups": part["key"].n_unique(),
+            "dates": [str(date) for date in (part["date"].min(), part["date"].max()) if date],
+            "key_in_training": part["key"].is_in(train["key"].unique().to_list()).mean(),
+            "line_in_training": part["features"].is_in(train["features"].unique().to_list()).mean(),
+            "unseen_classes": dict(
+                part.filter(~pl.col("category").is_in(classes))["category"].value_counts().rows()
+            ),
+        }
+        for name, part in parts.items()
+    }
+
+
+def main() -> None:
+    if not VALIDATED.exists():
+        raise UserError(f"{VALIDATED} is missing; `dvc repro validate` makes it")
+    rows = pl.read_parquet(VALIDATED)
+    parts, split = prepare(rows, read_params().prepare)
+    with replacing(PREPARED) as folder:
+        folder.mkdir()
+        for name, part in parts.items():
+            part.write_parquet(folder / f"{name}.parquet")
+        write_json(folder / "split.json", split)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,212 @@
+"""Check the data row by row, set bad rows aside, and compare the rest with the last accepted data.
+
+The file is CSV in UTF-8, plain or gzipped, with one row a line: a line break inside quotes counts
+as a quote that is not closed, so that one wrong quote cannot swallow the rows after it. It is read
+in batches, so memory does not grow with the file. Row 1 is the line after the header.
+
+A category that the last accepted data lack sets its row aside as other faults do: a few are typing
+errors, many fail the stage. Rows equal in every column are kept and counted: a bank's data hold two
+equal fares a day. A file that was joined to itself shows in the share of such rows, which is
+compared with the accepted one like the distribution of each column.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BufferedIOBase
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandera.polars as pa
+import polars as pl
+
+from categoriser.data.profile import distances, profile
+from categoriser.data.schema import REQUIRED, check_header, faults, row_schema, typed
+from categoriser.errors import UserError, run
+from categoriser.files import read_json, replacing, write_json
+from categoriser.params import Validate, read_params
+from categoriser.paths import CHAMPION_PROFILE, PROFILE, SET_ASIDE, VALIDATED
+
+BATCH = 50_000
+LONGEST_LINE = 2**20
+FIRST_CASES = 5
+
+
+@dataclass
+class Aside:
+    """The rows set aside: written as they come, counted by reason, the first kept for a message."""
+
+    stream: IO[str]
+    rows: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    first: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.writer = csv.writer(self.stream, lineterminator="\n")
+        self.writer.writerow(["row", "reason", "line"])
+
+    def add(self, row: int, line: bytes, found: list[tuple[str, str]]) -> None:
+        """Set a row aside for what was found: reasons, and the values at fault."""
+        self.rows += 1
+        for reason, value in found:
+            self.reasons[reason] += 1
+            if len(self.first) < FIRST_CASES:
+                self.first.append(f"row {row}: {reason}: {value[:80]!r}")
+        text = line.decode(errors="replace").rstrip("\r\n")
+        self.writer.writerow([row, "; ".join(reason for reason, _ in found), text])
+
+
+def validate(
+    source: Path, settings: Validate, accepted: dict[str, Any] | None, validated: Path, aside: Path
+) -> dict[str, Any]:
+    """Write good rows to `validated` (Parquet) and bad ones to `aside` (CSV); return the profile.
+
+    `accepted` is the profile of the last accepted data. Raises `UserError` for a file that is no
+    such table, for a share of bad rows above `tolerance`, and for a column whose distribution lies
+    further than `max_shift` from the accepted one: then `validated` is not written.
+    """
+    schema = row_schema(settings, sorted(accepted["shares"]["category"]) if accepted else None)
+    hashes = []
+    with replacing(validated) as target:
+        with replacing(aside) as path, path.open("w", encoding="utf-8", newline="") as stream:
+            bad = Aside(stream)
+            parts: list[Path] = []
+            for rows in _batches(source, schema, bad):
+                parts.append(target.with_name(f"{len(parts):06}.part"))
+                rows.write_parquet(parts[-1])
+                hashes.append(rows.drop("row").hash_rows().to_numpy())
+        good = sum(map(len, hashes))
+        _check_bad(source, bad, good, settings.tolerance, aside)
+        kept = pl.scan_parquet(parts)
+        kept.sink_parquet(target, row_group_size=BATCH)
+        repeated = good - len(np.unique(np.concatenate(hashes)))
+        found = profile(kept) | {
+            "repeated": round(repeated / good, 6),
+            "set_aside": dict(bad.reasons),
+        }
+        if accepted:
+            shifts = distances(kept, accepted)
+            shifts["repeated rows"] = abs(found["repeated"] - accepted["repeated"])
+            _check_shifts(source, shifts, settings.max_shift)
+    return found
+
+
+def _check_bad(source: Path, bad: Aside, good: int, tolerance: float, aside: Path) -> None:
+    rows = bad.rows + good
+    if rows == 0:
+        raise UserError(f"{source} has a header and no rows")
+    if good == 0 or bad.rows > tolerance * rows:
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in bad.reasons.most_common())
+        raise UserError(
+            f"{source}: {bad.rows} of {rows} rows are bad, and validate.tolerance in params.yaml "
+            f"allows {tolerance:.2%}.\n  Reasons: {reasons}\n  First cases:\n    "
+            + "\n    ".join(bad.first)
+            + f"\n  All of them are in {aside}; mend {source}, or raise the tolerance"
+        )
+
+
+def _check_shifts(source: Path, shifts: dict[str, float], limit: float) -> None:
+    far = [f"{name} by {shift:.3f}" for name, shift in shifts.items() if shift > limit]
+    if far:
+        raise UserError(
+            f"{source} is unlike the last accepted data: {', '.join(far)}; validate.max_shift in "
+            f"params.yaml allows {limit}. Look for a fault in the data; if the change is meant, "
+            f"raise max_shift, or write null to {CHAMPION_PROFILE} to compare with nothing"
+        )
+
+
+def _batches(source: Path, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[pl.DataFrame]:
+    """Yield the good rows of the file, typed and with their numbers, a batch at a time."""
+    lines = read_lines(source)
+    names = _header(source, next(lines, b""))
+    columns = {"row": pl.Int64, **dict.fromkeys(names, pl.String)}
+    numbered = ((row, line) for row, line in enumerate(lines, start=1) if line.strip())
+    while batch := dict(islice(numbered, BATCH)):
+        table = []
+        found: dict[int, list[tuple[str, str]]] = {}
+        for row, line in batch.items():
+            try:
+                table.append((row, *_fields(line, len(names))))
+            except ValueError as error:
+                found[row] = [error.args]
+        raw = pl.DataFrame(table, columns, orient="row")
+        rows = typed(raw)
+        for index, column, fault in faults(rows, schema):
+            row = raw.item(index, "row")
+            found.setdefault(row, []).append((f"{column} {fault}", raw.item(index, column)))
+        for row in sorted(found):
+            bad.add(row, batch[row], found[row])
+        yield rows.filter(~pl.col("row").is_in(list(found))).select(
+            "row", *REQUIRED, pl.exclude("row", *REQUIRED)
+        )
+
+
+def read_lines(source: Path) -> Iterator[bytes]:
+    """Yield the lines of a plain or gzipped file. Raises `UserError` where it cannot be read."""
+    try:
+        with source.open("rb") as stream:
+            is_gzip = stream.read(2) == b"\x1f\x8b"
+            stream.seek(0)
+            plain: BufferedIOBase = gzip.GzipFile(fileobj=stream) if is_gzip else stream
+            while line := plain.readline(LONGEST_LINE):
+                if len(line) == LONGEST_LINE:
+                    raise UserError(
+                        f"{source} has a line of over {LONGEST_LINE} bytes: it is no CSV"
+                    )
+                yield line
+    except FileNotFoundError:
+        raise UserError(f"{source} is missing: there is no such file") from None
+    except (EOFError, zlib.error, OSError) as error:
+        raise UserError(f"{source} cannot be read: {error}") from None
+
+
+def _header(source: Path, line: bytes) -> list[str]:
+    if not line:
+        raise UserError(f"{source} is empty")
+    try:
+        names = [name.strip() for name in _fields(line.removeprefix(b"\xef\xbb\xbf"))]
+    except ValueError as error:
+        raise UserError(f"{source}, line 1: the header {error.args[0]}") from None
+    check_header(names, str(source))
+    return names
+
+
+def _fields(line: bytes, count: int | None = None) -> list[str]:
+    """Split a line. Raises `ValueError` of what is wrong and of the text where it is."""
+    try:
+        text = line.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ValueError("is not UTF-8", str(line[error.start - 20 : error.end + 20])) from None
+    if "\0" in text:
+        raise ValueError("holds a NUL character", text)
+    try:
+        fields = next(csv.reader([text], strict=True))
+    except csv.Error:
+        raise ValueError("has wrong quotes, or a line break inside them", text) from None
+    if count is not None and len(fields) != count:
+        raise ValueError("has another number of fields than the header", f"{len(fields)}: {text}")
+    return fields
+
+
+def main() -> None:
+    params = read_params()
+    accepted = read_json(CHAMPION_PROFILE, "git restore champion/profile.json")
+    found = validate(params.data.path, params.validate_, accepted, VALIDATED, SET_ASIDE)
+    write_json(PROFILE, found)
+    aside = sum(found["set_aside"].values())
+    sys.stdout.write(
+        f"{found['rows']} rows are good, {found['repeated']:.1%} of them repeat another in full; "
+        f"{aside} faults are in {SET_ASIDE}\n"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
