@@ -1,0 +1,278 @@
+"""Stage `evaluate`: measure the model on the held-out rows, beside what it must not be worse than.
+
+It judges nothing, so it succeeds whenever its input is sound; `gate` judges. Slices are taken over
+the `time` and `random` rows together: both are rows as they arrive, while `merchant` holds unseen
+merchants only, in slices of another mixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from categoriser.errors import UserError, run
+from categoriser.files import digest, read_json, replacing, write_json
+from categoriser.model import metrics
+from categoriser.model.explain import class_tokens
+from categoriser.model.fairness import compare_slices
+from categoriser.model.metrics import Codes, Floats
+from categoriser.model.package import Categoriser
+from categoriser.model.reference import fit_majority, fit_reference
+from categoriser.params import Evaluate, read_params
+from categoriser.paths import (
+    CHAMPION,
+    CHAMPION_FACTS,
+    EVALUATION,
+    METRICS,
+    MODEL,
+    PLOTS,
+    PREPARED,
+)
+
+PARTS = ("time", "merchant", "random")
+AS_THEY_ARRIVE = ("time", "random")
+# The answers that the model's are compared with, in the order of reports.
+RIVALS = ("reference", "majority", "champion")
+THRESHOLDS = [step / 50 for step in range(51)]
+
+# DVC's template counts the rows of a table, so a confusion matrix is a table of rows, thinned.
+CONFUSION_ROWS = 10_000
+
+# From lines of features to probabilities (rows, classes), and those classes.
+Answerer = tuple[Callable[[list[str]], Floats], Sequence[str]]
+
+
+def evaluate(
+    prepared: Path, model: Path, champion: Path, settings: Evaluate
+) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+    """Return all that is known of the model, and the tables of DVC's plots by name.
+
+    Shares and probabilities are from 0 to 1, log loss is in nats; an interval is `value`, `low`,
+    `high`. Raises `UserError` for files that are missing or do not belong together.
+    """
+    frames = {part: read_rows(prepared / f"{part}.parquet") for part in PARTS}
+    train = read_rows(prepared / "train.parquet")
+    categoriser = Categoriser.load(model)
+    champion_facts, champion_model = load_champion(champion)
+
+    lines, classes = train["features"].to_list(), train["category"].to_list()
+    reference, majority = fit_reference(lines, classes), fit_majority(lines, classes)
+    answerers: dict[str, Answerer] = {
+        "model": (categoriser.predict_features, categoriser.classes),
+        "reference": (reference.predict_proba, reference.classes_.tolist()),
+        "majority": (majority.predict_proba, majority.classes_.tolist()),
+    }
+    if champion_model:
+        answerers["champion"] = (champion_model.predict_features, champion_model.classes)
+    labels = sorted(
+        {name for _, known in answerers.values() for name in known}.union(
+            *(frame["category"] for frame in frames.values())
+        )
+    )
+
+    parts: dict[str, dict[str, Any]] = {}
+    judged: dict[str, pl.DataFrame] = {}
+    for part, frame in frames.items():
+        lines = frame["features"].to_list()
+        truth = metrics.encode(frame["category"].to_list(), labels)
+        probabilities = {
+            name: metrics.spread(ask(lines) if lines else np.zeros((0, len(known))), known, labels)
+            for name, (ask, known) in answerers.items()
+        }
+        judged[part] = frame.with_columns(truth=truth, answer=probabilities["model"].argmax(axis=1))
+        threshold = categoriser.review_threshold
+        parts[part] = measure(truth, probabilities, group_codes(frame), labels, threshold, settings)
+
+    rows = pl.concat(judged[part] for part in AS_THEY_ARRIVE)
+    evaluation = {
+        "champion": champion_facts,
+        "labels": labels,
+        "model": {"digest": digest(model), "metadata": categoriser.metadata},
+        "parts": parts,
+        "settings": settings.model_dump(),
+        "slices": compare_slices(
+            rows, rows["truth"].to_numpy(), rows["answer"].to_numpy(), group_codes(rows), settings
+        ),
+        "split": read_json(prepared / "split.json", "dvc repro prepare"),
+        "tokens": class_tokens(categoriser, pl.concat(frames.values())["features"].to_list()),
+    }
+    return rounded(evaluation), plot_tables(rounded(parts), judged, labels)
+
+
+def group_codes(frame: pl.DataFrame) -> Codes:
+    """Return each row's merchant as a number from 0."""
+    return frame["key"].rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def read_rows(path: Path) -> pl.DataFrame:
+    """Read one prepared part. Raises `UserError` where it is missing."""
+    try:
+        return pl.read_parquet(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; `dvc repro prepare` makes it") from None
+
+
+def load_champion(folder: Path) -> tuple[dict[str, Any] | None, Categoriser | None]:
+    """Return the champion's facts and model; None and None where there is no champion.
+
+    A champion that this code cannot read, such as one of other features, gives its facts with
+    `unreadable` and no model. Raises `UserError` where the model is missing or is another one.
+    """
+    facts = read_json(folder / CHAMPION_FACTS.name, "make promote")
+    if facts is None:
+        return None, None
+    model = folder / "model"
+    if not model.is_dir():
+        raise UserError(f"{model} is missing; `dvc pull {model}` fetches it")
+    if digest(model) != facts["digest"]:
+        raise UserError(
+            f"{model} is not the model that {folder / CHAMPION_FACTS.name} names; "
+            f"`dvc pull --force {model}` fetches it"
+        )
+    try:
+        return facts, Categoriser.load(model)
+    except UserError as error:
+        return facts | {"unreadable": str(error)}, None
+
+
+def measure(
+    truth: Codes,
+    probabilities: dict[str, Floats],
+    groups: Codes,
+    labels: Sequence[str],
+    threshold: float,
+    settings: Evaluate,
+) -> dict[str, Any]:
+    """Measure one part's rows: each one's figures, and the model's beside each rival's.
+
+    `lead` is the model's figure less the rival's on the same rows. An empty part has `rows` only.
+    """
+    if not len(truth):
+        return {"rows": 0, "groups": 0}
+    size = len(labels)
+    confusions, models, drawn, point = {}, {}, {}, {}
+    for name, table in probabilities.items():
+        answers = table.argmax(axis=1)
+        confusions[name] = metrics.confusion(truth, answers, size)
+        point[name] = metrics.scores(confusions[name])
+        drawn[name] = metrics.resampled_scores(truth, answers, size, groups, settings.resamples)
+        bins = metrics.calibration(truth, table)
+        models[name] = {
+            figure: metrics.interval(point[name][figure], values, settings.confidence)
+            for figure, values in drawn[name].items()
+        } | {
+            "calibration_error": metrics.calibration_error(bins),
+            "log_loss": metrics.log_loss(truth, table),
+            **metrics.coverage(truth, table, threshold),
+        }
+    lead = {
+        rival: {
+            figure: metrics.interval(
+                point["model"][figure] - point[rival][figure],
+                drawn["model"][figure] - drawn[rival][figure],
+                settings.confidence,
+            )
+            for figure in drawn[rival]
+        }
+        for rival in RIVALS
+        if rival in models
+    }
+    own = probabilities["model"]
+    return {
+        "rows": len(truth),
+        "groups": int(groups.max()) + 1,
+        "models": models,
+        "lead": lead,
+        "avoided": avoided(point, drawn, settings.confidence),
+        "classes": [
+            {"class": label, "rows": int(point["model"]["support"][place])}
+            | {name: float(point["model"][name][place]) for name in ("precision", "recall", "f1")}
+            for place, label in enumerate(labels)
+        ],
+        "confusion": confusions["model"].tolist(),
+        "calibration": metrics.calibration(truth, own),
+        "coverage": [
+            {"threshold": at} | covered
+            for at in THRESHOLDS
+            if (covered := metrics.coverage(truth, own, at))["coverage"]
+        ],
+    }
+
+
+def avoided(
+    point: dict[str, dict[str, Floats]], drawn: dict[str, dict[str, Floats]], confidence: float
+) -> dict[str, float] | None:
+    """Share of the majority class's errors that the model avoids; None where it makes none."""
+
+    def share(figures: dict[str, dict[str, Floats]]) -> Floats:
+        model, majority = figures["model"]["accuracy"], figures["majority"]["accuracy"]
+        return metrics.ratio(model - majority, 1 - majority)
+
+    if point["majority"]["accuracy"] == 1:
+        return None
+    return metrics.interval(share(point), share(drawn), confidence)
+
+
+def plot_tables(
+    parts: dict[str, dict[str, Any]], judged: dict[str, pl.DataFrame], labels: Sequence[str]
+) -> dict[str, pl.DataFrame]:
+    """Tables for `dvc plots`, by name; an empty part has tables without rows."""
+    names = pl.Series(labels, dtype=pl.String)
+    schemas = {
+        "calibration": ("confidence", "accuracy", "rows"),
+        "coverage": ("coverage", "covered_accuracy", "threshold"),
+        "classes": ("class", "f1", "precision", "recall", "rows"),
+    }
+    tables = {
+        f"{name}_{part}": pl.DataFrame(figures.get(name, []), schema=columns)
+        for part, figures in parts.items()
+        for name, columns in schemas.items()
+    }
+    for part, frame in judged.items():
+        thinned = frame.gather_every(-(-len(frame) // CONFUSION_ROWS) or 1)
+        tables[f"confusion_{part}"] = thinned.select(
+            truth=names.gather(thinned["truth"]), predicted=names.gather(thinned["answer"])
+        )
+    return tables
+
+
+def headline(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return what `dvc metrics` shows: few numbers by part; an empty part is left out."""
+    shown: dict[str, Any] = {}
+    for part, figures in evaluation["parts"].items():
+        for name, model in figures.get("models", {}).items():
+            numbers = {figure: model[figure]["value"] for figure in ("accuracy", "macro_f1")}
+            if name == "model":
+                shown[part] = numbers | {
+                    figure: model[figure] for figure in ("calibration_error", "coverage")
+                }
+            elif name != "majority":
+                shown[part][name] = numbers
+    return shown
+
+
+def rounded(value: Any) -> Any:
+    """Round every float in nested dicts and lists to six decimals: enough, and easier to read."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def main() -> None:
+    evaluation, tables = evaluate(PREPARED, MODEL, CHAMPION, read_params().evaluate)
+    with replacing(PLOTS) as folder:
+        folder.mkdir()
+        for name, table in tables.items():
+            table.write_csv(folder / f"{name}.csv")
+    write_json(EVALUATION, evaluation)
+    write_json(METRICS, headline(evaluation))
+
+
+if __name__ == "__main__":
+    run(main)

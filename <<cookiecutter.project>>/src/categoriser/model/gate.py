@@ -1,0 +1,203 @@
+"""Stage `gate`, the last: may this model go on? It writes the report, then fails if it may not.
+
+Every figure is such that more is better, and has a bound that it must reach. With its interval it
+
+- failed, where the whole interval is under the bound: noise alone fails no model;
+- passed, where the figure itself reaches the bound;
+- is not judged between the two, nor on a part too small to tell (`evaluate.min_rows`).
+
+So that no model passes for want of rows, a gate that no part could judge has failed. Two gates are
+otherwise: a floor looks at the figure alone, and slices that are not judged fail nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from categoriser.errors import UserError, run
+from categoriser.files import read_json, write_json, write_text
+from categoriser.model import report
+from categoriser.model.metrics import MIN_GROUPS
+from categoriser.params import Gate, read_params
+from categoriser.paths import (
+    EVALUATION,
+    GENERATED,
+    GENERATED_FACTS,
+    MODEL_CARD,
+    PROFILE,
+    REPORT,
+    VERDICT,
+)
+
+FIGURES = ("accuracy", "macro_f1")
+GATES = ("majority", "reference", "champion", "floor", "slices")
+OUTCOMES = {"failed": "bold red", "not judged": "yellow", "passed": "green"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One figure against its bound, on one held-out part or over one column's slices.
+
+    `margin` is the figure less the bound. What does not exist is None.
+    """
+
+    gate: str
+    part: str
+    figure: str
+    outcome: Literal["failed", "not judged", "passed"]
+    bound: float | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    margin: float | None = None
+    why: str = ""
+
+
+def judge(evaluation: dict[str, Any], settings: Gate) -> list[Verdict]:
+    """Judge every part by every gate that is on, then the slices; see the module for how."""
+    min_rows = evaluation["settings"]["min_rows"]
+    verdicts = []
+    for part, figures in evaluation["parts"].items():
+        small = too_small(figures, min_rows)
+        for gate, figure, bound, measured, why in questions(evaluation, figures, settings):
+            if small or why:
+                verdict = Verdict(gate, part, figure, "not judged", bound, why=small or why)
+            else:
+                verdict = compare(gate, part, figure, bound, measured)
+            verdicts.append(verdict)
+    for gate in dict.fromkeys(verdict.gate for verdict in verdicts):
+        if all(v.outcome == "not judged" for v in verdicts if v.gate == gate):
+            verdicts.append(Verdict(gate, "all", "", "failed", why="no part could judge it"))
+    for column, compared in evaluation["slices"].items():
+        verdicts.append(judge_slices(column, compared, -settings.max_slice_gap))
+    return sorted(verdicts, key=lambda verdict: GATES.index(verdict.gate))
+
+
+def questions(
+    evaluation: dict[str, Any], figures: dict[str, Any], settings: Gate
+) -> Iterator[tuple[str, str, float, Any, str]]:
+    """Yield gate, figure, bound, what was measured, and why it cannot be judged, for one part."""
+    avoided, lead = figures.get("avoided"), figures.get("lead", {})
+    one_class = "" if avoided else "all rows are of the majority class"
+    yield "majority", "errors avoided", settings.min_gain_over_majority, avoided, one_class
+    rivals = {"reference": (settings.max_loss_to_reference, "")}
+    if champion := evaluation["champion"]:
+        rivals["champion"] = settings.max_loss_to_champion, champion.get("unreadable", "")
+    for rival, (loss, why) in rivals.items():
+        for figure in FIGURES:
+            measured = lead.get(rival, {}).get(figure)
+            yield rival, f"lead in {figure}", -loss, measured, why
+    for figure, floor in zip(FIGURES, (settings.min_accuracy, settings.min_macro_f1), strict=True):
+        if floor is not None:
+            value = figures.get("models", {}).get("model", {}).get(figure, {}).get("value")
+            yield "floor", figure, floor, {"value": value, "low": value, "high": value}, ""
+
+
+def too_small(figures: dict[str, Any], min_rows: int) -> str:
+    """Say why a part is too small to judge by; nothing where it is not."""
+    if figures["rows"] < min_rows:
+        return f"{figures['rows']} rows, fewer than {min_rows} (evaluate.min_rows)"
+    if figures["groups"] < MIN_GROUPS:
+        return f"{figures['groups']} merchants, fewer than {MIN_GROUPS}"
+    return ""
+
+
+def compare(gate: str, part: str, figure: str, bound: float, measured: dict[str, float]) -> Verdict:
+    """Judge one interval."""
+    value, low, high = measured["value"], measured["low"], measured["high"]
+    margin, why = round(value - bound, 6), ""
+    outcome: Literal["failed", "not judged", "passed"] = "passed"
+    if high < bound:
+        outcome = "failed"
+    elif value < bound:
+        outcome, why = "not judged", "under the bound, but by no more than noise can explain"
+    return Verdict(gate, part, figure, outcome, bound, value, low, high, margin, why)
+
+
+def judge_slices(column: str, compared: dict[str, Any] | None, bound: float) -> Verdict:
+    """Judge a column by each slice's accuracy less that of all rows; the worst verdict stands."""
+    slices = compared["slices"] if compared else []
+    if not slices:
+        why = "no slice has rows enough" if compared else "the data has no such column"
+        return Verdict("slices", column, "lead in accuracy", "not judged", bound, why=why)
+    verdicts = []
+    for part in slices:
+        gap = part["gap"]
+        lead = {"value": -gap["value"], "low": -gap["high"], "high": -gap["low"]}
+        verdicts.append(compare("slices", column, f"lead of {part['name']}", bound, lead))
+    return min(verdicts, key=lambda v: (list(OUTCOMES).index(v.outcome), v.value))
+
+
+def print_table(verdicts: list[Verdict]) -> None:
+    """Print the verdicts, and why some are not judged, to a terminal."""
+    console = Console()
+    table = Table("gate", "part", "figure", "value", "bound", "margin", "outcome", box=None)
+    for verdict in verdicts:
+        numbers = (verdict.value, verdict.bound, verdict.margin)
+        table.add_row(
+            verdict.gate,
+            escape(verdict.part),
+            escape(verdict.figure),
+            *("" if number is None else f"{number:+.4f}" for number in numbers),
+            f"[{OUTCOMES[verdict.outcome]}]{verdict.outcome}",
+        )
+    console.print(table)
+    for verdict in verdicts:
+        if verdict.why:
+            console.print(
+                escape(f"{verdict.gate} ({verdict.part}, {verdict.figure}): {verdict.why}")
+            )
+
+
+def describe(verdict: Verdict) -> str:
+    """Say in words what failed, and by how much."""
+    what = f"{verdict.gate} ({verdict.part}): "
+    if verdict.value is None or verdict.bound is None:
+        return what + verdict.why
+    return (
+        f"{what}{verdict.figure} is {verdict.value:.4f}, "
+        f"{verdict.bound - verdict.value:.4f} under the bound of {verdict.bound:.4f}"
+    )
+
+
+def main() -> None:
+    params = read_params()
+    evaluation = read_json(EVALUATION, "dvc repro evaluate")
+    facts = {
+        "evaluation": evaluation,
+        "data": read_json(PROFILE, "dvc repro validate"),
+        "data_path": str(params.data.path),
+        "generated": read_json(GENERATED_FACTS, "dvc repro generate")
+        if params.data.path == GENERATED
+        else None,
+        "gate": params.gate.model_dump(),
+    }
+    verdicts = judge(evaluation, params.gate)
+    failed = [verdict for verdict in verdicts if verdict.outcome == "failed"]
+    facts["verdicts"] = [asdict(verdict) for verdict in verdicts]
+    facts["passed"] = not failed
+    write_json(
+        VERDICT,
+        {
+            "model": evaluation["model"]["digest"],
+            "passed": facts["passed"],
+            "verdicts": facts["verdicts"],
+        },
+    )
+    write_text(REPORT, report.html(facts))
+    write_text(MODEL_CARD, report.model_card(facts))
+
+    print_table(verdicts)
+    if failed:
+        faults = "; ".join(describe(verdict) for verdict in failed)
+        raise UserError(f"the model may not go on: {faults}. {REPORT} shows all")
+
+
+if __name__ == "__main__":
+    run(main)

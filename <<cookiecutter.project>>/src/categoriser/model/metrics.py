@@ -1,0 +1,149 @@
+"""How good answers are, and how sure that is: pure functions over codes of classes.
+
+Classes are numbers, places in a list of labels that holds every class of the data and of the
+models, so that models with different classes can be compared on the same rows.
+
+Intervals are percentile bootstrap intervals. Groups of rows are drawn with replacement, not rows
+(Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8): a merchant's
+rows are right or wrong together, and drawing rows would claim more certainty than there is. The
+draws depend on the number of groups alone, so that two models' resamples are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+BINS = 15
+SEED = 0
+# Rows of fewer merchants have no interval to speak of, however many rows they are.
+MIN_GROUPS = 10
+# A probability under this counts as this in the log loss, which would be infinite otherwise.
+LEAST = 1e-15
+
+
+def encode(values: Sequence[str], labels: Sequence[str]) -> Codes:
+    """Places of `values` in `labels`. Raises KeyError for a value that is no label."""
+    place = {label: number for number, label in enumerate(labels)}
+    return np.fromiter((place[value] for value in values), np.int64, len(values))
+
+
+def spread(probabilities: Floats, classes: Sequence[str], labels: Sequence[str]) -> Floats:
+    """Put a model's columns, one for each of its classes, in the places of `labels`."""
+    wide = np.zeros((len(probabilities), len(labels)))
+    wide[:, encode(classes, labels)] = probabilities
+    return wide
+
+
+def confusion(truth: Codes, answers: Codes, size: int) -> NDArray[np.int64]:
+    """Count the rows of true class i that were answered j: (size, size)."""
+    return np.bincount(truth * size + answers, minlength=size * size).reshape(size, size)
+
+
+def scores(counts: NDArray[np.int64] | Floats) -> dict[str, Floats]:
+    """Figures of confusion matrices (..., k, k).
+
+    `accuracy` and `macro_f1` have the leading shape; `precision`, `recall`, `f1`, `support` one
+    figure more for each class. A ratio without rows is 0. Macro-F1 is the mean over the classes
+    that occur in the truth.
+    """
+    hits = np.diagonal(counts, axis1=-2, axis2=-1).astype(float)
+    support = counts.sum(axis=-1).astype(float)
+    answered = counts.sum(axis=-2).astype(float)
+    f1 = ratio(2 * hits, support + answered)
+    present = support > 0
+    return {
+        "accuracy": ratio(hits.sum(axis=-1), support.sum(axis=-1)),
+        "macro_f1": ratio((f1 * present).sum(axis=-1), present.sum(axis=-1)),
+        "precision": ratio(hits, answered),
+        "recall": ratio(hits, support),
+        "f1": f1,
+        "support": support,
+    }
+
+
+def ratio(above: Floats | NDArray[np.int64], below: Floats | NDArray[np.int64]) -> Floats:
+    """`above / below`, and 0 where `below` is 0."""
+    result: Floats = np.divide(above, below, out=np.zeros(np.shape(below)), where=below != 0)
+    return result
+
+
+def calibration(truth: Codes, probabilities: Floats, bins: int = BINS) -> list[dict[str, float]]:
+    """Rows by the probability of the answer, in `bins` bins of equal width over 0 to 1.
+
+    Each bin with rows: `rows`, mean `confidence` (the answer's probability) and `accuracy`.
+    """
+    top = probabilities.max(axis=1, initial=0)
+    right = probabilities.argmax(axis=1) == truth
+    place = np.minimum((top * bins).astype(int), bins - 1)
+    rows = np.bincount(place, minlength=bins)
+    confidence = ratio(np.bincount(place, weights=top, minlength=bins), rows)
+    accuracy = ratio(np.bincount(place, weights=right, minlength=bins), rows)
+    return [
+        {"rows": int(rows[b]), "confidence": float(confidence[b]), "accuracy": float(accuracy[b])}
+        for b in range(bins)
+        if rows[b]
+    ]
+
+
+def calibration_error(bins: Sequence[Mapping[str, float]]) -> float:
+    """Mean distance of accuracy and confidence over the bins, each weighed by its rows.
+
+    The expected calibration error of Guo et al., On Calibration of Modern Neural Networks, 2017.
+    """
+    rows = sum(b["rows"] for b in bins)
+    return sum(b["rows"] * abs(b["accuracy"] - b["confidence"]) for b in bins) / rows
+
+
+def log_loss(truth: Codes, probabilities: Floats) -> float:
+    """Mean of -ln p(true class), in nats; a class that the model does not know has `LEAST`."""
+    return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], LEAST)).mean())
+
+
+def coverage(truth: Codes, probabilities: Floats, threshold: float) -> dict[str, float]:
+    """Share of rows answered without review (probability at or over `threshold`), and how well."""
+    sure = probabilities.max(axis=1, initial=0) >= threshold
+    right = probabilities.argmax(axis=1) == truth
+    return {
+        "coverage": float(sure.mean()),
+        "covered_accuracy": float(ratio(np.sum(right & sure), np.sum(sure))),
+    }
+
+
+def resample(cells: Codes, width: int, groups: Codes, resamples: int) -> Iterator[Floats]:
+    """Draw groups with replacement; yield, for each draw, how many rows lie in each cell (width,).
+
+    Row i lies in cell `cells[i]` of `width` and in group `groups[i]`; groups are numbered from 0
+    without a gap.
+    """
+    number = int(groups.max()) + 1
+    generator = np.random.default_rng(SEED)
+    for _ in range(resamples):
+        times = np.bincount(generator.integers(number, size=number), minlength=number)
+        yield np.bincount(cells, weights=times[groups], minlength=width).astype(float)
+
+
+def resampled_scores(
+    truth: Codes, answers: Codes, size: int, groups: Codes, resamples: int
+) -> dict[str, Floats]:
+    """Accuracy and macro-F1 of each resample: (resamples,) each."""
+    draws = [
+        scores(counts.reshape(size, size))
+        for counts in resample(truth * size + answers, size * size, groups, resamples)
+    ]
+    return {name: np.array([draw[name] for draw in draws]) for name in ("accuracy", "macro_f1")}
+
+
+def interval(value: float | Floats, resampled: Floats, confidence: float) -> dict[str, float]:
+    """Give `value` with the quantiles of its resamples that hold `confidence` between them.
+
+    Resamples in which the figure does not exist (NaN) are left out.
+    """
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(resampled, [tail, 1 - tail])
+    return {"value": float(value), "low": float(low), "high": float(high)}

@@ -1,0 +1,106 @@
+"""`make predict TEXT=… PRICE=…`: one answer; with a CSV file and `--output`, an answer a row."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from categoriser.errors import UserError, run
+from categoriser.files import replacing
+from categoriser.model.package import Categoriser
+from categoriser.paths import MODEL
+
+CHUNK = 10_000  # rows in memory at once
+RUNNERS_UP = 3
+
+
+def predict_file(categoriser: Categoriser, source: Path, target: Path) -> int:
+    """Write `text, price, category, probability, review` for each row of a CSV file; count them.
+
+    Needs the columns `text` and `price`. Raises `UserError` that names file, row (the first after
+    the header is 1) and field; then nothing is written.
+    """
+    rows = read_rows(source)
+    count = 0
+    with (
+        replacing(target) as aside,
+        aside.open("w", encoding="utf-8", newline="") as stream,
+    ):
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("text", "price", "category", "probability", "review"))
+        while chunk := list(islice(rows, CHUNK)):
+            texts, prices = zip(*chunk, strict=True)
+            answers = categoriser.predict(texts, prices)
+            writer.writerows(
+                (*row, answer.category, f"{answer.probability:.6f}", str(answer.review).lower())
+                for row, answer in zip(chunk, answers, strict=True)
+            )
+            count += len(chunk)
+    return count
+
+
+def read_rows(source: Path) -> Iterator[tuple[str, float]]:
+    """Yield text and price of each row of a CSV file. Raises as `predict_file`."""
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            for name in ("text", "price"):
+                if name not in (reader.fieldnames or ()):
+                    raise UserError(f"{source}: the header has no column {name}")
+            for number, row in enumerate(reader, start=1):
+                if None in row or None in row.values():
+                    raise UserError(f"{source}: row {number} has more or fewer fields than header")
+                try:
+                    yield row["text"], price(row["price"])
+                except ValueError:
+                    raise UserError(
+                        f"{source}: row {number}: price {row['price']!r} is not a number"
+                    ) from None
+    except FileNotFoundError:
+        raise UserError(f"{source} is missing") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{source} is not a CSV file in UTF-8: {error}") from None
+
+
+def price(text: str) -> float:
+    """Return a finite number. Raises `ValueError` for anything else."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m categoriser.model.predict", description=__doc__
+    )
+    parser.add_argument("text", help="a transaction's text; with --output, a CSV file")
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--price", type=price, help="negative for a refund")
+    how.add_argument("--output", type=Path, help="the CSV file to write")
+    arguments = parser.parse_args()
+    categoriser = Categoriser.load(MODEL)
+    console = Console()
+    if arguments.output:
+        count = predict_file(categoriser, Path(arguments.text), arguments.output)
+        console.print(f"{count} rows in {arguments.output}", highlight=False)
+        return
+    [answer] = categoriser.predict([arguments.text], [arguments.price])
+    advice = "review" if answer.review else "accept"
+    table = Table("category", "probability", title=f"{answer.category}: {advice}")
+    table.columns[1].justify = "right"
+    ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
+    for name, probability in ranked[: 1 + RUNNERS_UP]:
+        table.add_row(name, f"{probability:.4f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,43 @@
+"""What the model is held against: a linear model of scikit-learn's, and the majority class.
+
+Both are fitted on the lines that the model was trained on. `classes_` and `predict_proba` are
+scikit-learn's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import SGDClassifier
+from sklearn.pipeline import make_pipeline, make_union
+
+
+def fit_reference(lines: Sequence[str], labels: Sequence[str]) -> Any:
+    """TF-IDF of words, word pairs and pieces of words, and a logistic regression for each class.
+
+    A fixed number of passes and averaged weights, so that it needs no tuning and no validation
+    rows. Labels of a single class leave nothing to learn: then it is the majority class.
+    """
+    if len(set(labels)) == 1:
+        return fit_majority(lines, labels)
+    words = TfidfVectorizer(
+        token_pattern=r"\S+",  # noqa: S106 (no password: what a word is)
+        ngram_range=(1, 2),
+        lowercase=False,
+        sublinear_tf=True,
+    )
+    pieces = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(2, 4), min_df=2, lowercase=False, sublinear_tf=True
+    )
+    linear = SGDClassifier(
+        loss="log_loss", alpha=3e-6, average=True, max_iter=10, tol=None, random_state=0
+    )
+    return make_pipeline(make_union(words, pieces), linear).fit(lines, labels)
+
+
+def fit_majority(lines: Sequence[str], labels: Sequence[str]) -> Any:
+    """Answer every line with the commonest class, and with the classes' shares as probabilities."""
+    return DummyClassifier(strategy="prior").fit(lines, labels)

@@ -1,0 +1,117 @@
+"""Stage `train`: fit the classifier, then its temperature on the validation rows."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from categoriser.errors import UserError, run
+from categoriser.features import VERSION
+from categoriser.files import digest
+from categoriser.model.classifier import Classifier
+from categoriser.model.package import Categoriser, calibrate
+from categoriser.params import Train, read_params
+from categoriser.paths import MODEL, PREPARED
+
+log = logging.getLogger(__name__)
+
+# Bounds of the temperature: beyond them calibration has nothing to go by.
+COLDEST, HOTTEST = 0.05, 20.0
+# An answer of probability 0 that turns out true costs this probability's logarithm.
+TINY = 1e-12
+
+
+def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
+    """Train on `prepared`/train.parquet, calibrate on validation.parquet, write the folder `model`.
+
+    Logs `name=value` lines, which SageMaker's metric definitions read. Raises `UserError` for
+    missing files and for settings or rows from which nothing can be trained.
+    """
+    rows = read_part(prepared / "train.parquet")
+    classifier = Classifier.fit(
+        rows["features"].to_list(), rows["category"].to_list(), settings.classifier
+    )
+    measured = measure(classifier, read_part(prepared / "validation.parquet"))
+    categoriser = Categoriser(
+        classifier,
+        {
+            "classes": list(classifier.classes),
+            "classifier": settings.classifier,
+            "features_version": VERSION,
+            "libraries": {name: version(name) for name in classifier.LIBRARIES},
+            "review_threshold": settings.review_threshold,
+            "train_digest": digest(prepared / "train.parquet"),
+            "train_rows": len(rows),
+        }
+        | measured,
+    )
+    categoriser.save(model)
+    log.info("train_rows=%d", len(rows))
+    for name, value in measured.items():
+        log.info("%s=%s", name, value)
+    return categoriser
+
+
+def read_part(path: Path) -> pl.DataFrame:
+    """Read a prepared part's lines and labels. Raises `UserError` where it is missing or bad."""
+    try:
+        return pl.read_parquet(path, columns=["features", "category"])
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; `dvc repro prepare` makes it") from None
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{path} is damaged ({error}); `dvc repro prepare` makes it anew") from None
+
+
+def measure(classifier: Classifier, validation: pl.DataFrame) -> dict[str, float]:
+    """Fit the temperature, and return it with the calibrated accuracy and log loss (in nats).
+
+    Rows of classes that were not trained say nothing about it. With no row left the temperature is
+    1 and there is nothing else to return.
+    """
+    number = {name: position for position, name in enumerate(classifier.classes)}
+    validation = validation.filter(pl.col("category").is_in(classifier.classes))
+    if validation.is_empty():
+        return {"temperature": 1.0, "validation_rows": 0}
+    probabilities = classifier.predict_proba(validation["features"].to_list())
+    truth = np.array([number[label] for label in validation["category"]])
+    temperature = fit_temperature(probabilities, truth)
+    calibrated = calibrate(probabilities, temperature)
+    true = np.maximum(calibrated[np.arange(len(truth)), truth], TINY)
+    return {
+        "temperature": temperature,
+        "validation_rows": len(truth),
+        "validation_accuracy": round(float((calibrated.argmax(axis=1) == truth).mean()), 6),
+        "validation_log_loss": round(float(-np.log(true).mean()), 6),
+    }
+
+
+def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
+    """Return the temperature of least log loss, to six decimals.
+
+    `truth` holds each row's column. The loss is convex in 1/T (Guo et al. 2017), so its slope
+    changes sign once: halve the bounds.
+    """
+    logs = np.log(np.maximum(probabilities, TINY))
+    observed = logs[np.arange(len(truth)), truth].mean()
+    low, high = COLDEST, HOTTEST
+    for _ in range(40):
+        middle = (low * high) ** 0.5
+        expected = (calibrate(probabilities, middle) * logs).sum(axis=1).mean()
+        # Surer than it is right: it must be hotter.
+        low, high = (middle, high) if expected > observed else (low, middle)
+    return round(float(high), 6)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    train(PREPARED, MODEL, read_params().train)
+
+
+if __name__ == "__main__":
+    run(main)

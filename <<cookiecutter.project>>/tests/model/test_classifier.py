@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import fasttext
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as checks
+from hypothesis import strategies as st
+
+from categoriser.errors import UserError
+from categoriser.features import normalise
+from categoriser.model import classifier as module
+from categoriser.model.classifier import FILE, Classifier
+
+KNOBS: dict[str, Any] = {"dim": 8, "epoch": 20, "lr": 0.5, "bucket": 500}
+LINES = ["aldi sydney PAID", "bank fee PAID", "shell metro PAID", "bank PAID"] * 25
+LABELS = ["food", "a fee", "Ünïcode\t%,é", "a fee"] * 25
+
+
+@pytest.fixture(scope="module")
+def small() -> Classifier:
+    return Classifier.fit(LINES, LABELS, KNOBS)
+
+
+def saved(classifier: Classifier, folder: Path) -> bytes:
+    folder.mkdir()
+    classifier.save(folder)
+    return (folder / FILE).read_bytes()
+
+
+def test_classes_are_the_labels_sorted_whatever_they_hold(small: Classifier) -> None:
+    assert small.classes == ("a fee", "food", "Ünïcode\t%,é")
+
+
+def test_columns_belong_to_the_classes(small: Classifier) -> None:
+    best = small.predict_proba(LINES).argmax(axis=1)
+    assert [small.classes[number] for number in best] == LABELS
+
+
+@pytest.mark.parametrize("quantise", [False, True])
+def test_probabilities_are_fasttexts_own(tmp_path: Path, quantise: bool) -> None:
+    classifier = Classifier.fit(LINES, LABELS, KNOBS | {"quantise": quantise})
+    saved(classifier, tmp_path / "model")
+    bare = fasttext.load_model(str(tmp_path / "model" / FILE))
+    assert bare.is_quantized() == quantise
+    labels, scores = bare.predict(LINES[:4], k=-1)
+    for row, names, values in zip(classifier.predict_proba(LINES[:4]), labels, scores, strict=True):
+        # fastText adds 1e-5 to each and answers in the order of the scores.
+        by_label = dict(zip(names, values - 1e-5, strict=True))
+        codes = ("__label__a%20fee", "__label__food", "__label__%C3%9Cn%C3%AFcode%09%25%2C%C3%A9")
+        np.testing.assert_allclose(row, [by_label[code] for code in codes], atol=2e-6)
+
+
+def test_a_row_alone_and_in_a_batch_has_the_same_bits(
+    small: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = small.predict_proba(LINES)
+    alone = np.vstack([small.predict_proba([line]) for line in LINES])
+    assert np.array_equal(whole, alone)
+    monkeypatch.setattr(module, "CHUNK", 7)
+    assert np.array_equal(whole, small.predict_proba(LINES))
+
+
+@given(texts=st.lists(st.text(max_size=30), max_size=5))
+@checks(deadline=None)
+def test_any_text_has_a_distribution(small: Classifier, texts: list[str]) -> None:
+    probabilities = small.predict_proba(normalise(texts))
+    assert probabilities.shape == (len(texts), 3)
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+def test_a_line_of_no_known_word_has_a_distribution() -> None:
+    words_only = Classifier.fit(LINES, LABELS, KNOBS | {"minn": 0, "maxn": 0, "word_ngrams": 1})
+    np.testing.assert_allclose(words_only.predict_proba(["ω", ""]).sum(axis=1), 1)
+
+
+def test_one_thread_gives_the_same_file_in_this_process_and_in_another(
+    small: Classifier, tmp_path: Path
+) -> None:
+    first = saved(small, tmp_path / "first")
+    assert saved(Classifier.fit(LINES, LABELS, KNOBS), tmp_path / "second") == first
+    program = (
+        "import sys, pathlib; from categoriser.model.classifier import Classifier;"
+        f"Classifier.fit({LINES!r}, {LABELS!r}, {KNOBS!r}).save(pathlib.Path(sys.argv[1]))"
+    )
+    (tmp_path / "third").mkdir()
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "third")], check=True)
+    assert (tmp_path / "third" / FILE).read_bytes() == first
+    other = saved(Classifier.fit(LINES, LABELS, KNOBS | {"seed": 1}), tmp_path / "fourth")
+    assert other != first
+
+
+@pytest.mark.parametrize("quantise", [False, True])
+def test_what_is_loaded_answers_as_what_was_saved(tmp_path: Path, quantise: bool) -> None:
+    classifier = Classifier.fit(LINES, LABELS, KNOBS | {"quantise": quantise})
+    saved(classifier, tmp_path / "model")
+    loaded = Classifier.load(tmp_path / "model")
+    assert loaded.classes == classifier.classes
+    assert np.array_equal(loaded.predict_proba(LINES), classifier.predict_proba(LINES))
+
+
+def test_quantising_makes_the_file_smaller(small: Classifier, tmp_path: Path) -> None:
+    quantised = Classifier.fit(LINES, LABELS, KNOBS | {"quantise": True})
+    assert len(saved(quantised, tmp_path / "q")) < len(saved(small, tmp_path / "f"))
+
+
+def test_a_single_class_is_certain() -> None:
+    assert Classifier.fit(["a b"], ["only"], KNOBS).predict_proba(["a", "c"]).tolist() == [[1], [1]]
+
+
+@pytest.mark.parametrize(
+    ("knobs", "key"),
+    [
+        ({"dims": 8}, "dims"),
+        ({"dim": 0}, "dim"),
+        ({"bucket": 0}, "bucket"),
+        ({"epoch": 2**31}, "epoch"),
+        ({"lr": "fast"}, "lr"),
+        ({"minn": 4, "maxn": 3}, "minn"),
+    ],
+)
+def test_a_wrong_knob_is_named(knobs: dict[str, Any], key: str) -> None:
+    with pytest.raises(UserError, match=rf"params.yaml: train.classifier.*{key}"):
+        Classifier.fit(LINES, LABELS, knobs)
+
+
+@pytest.mark.parametrize(("count", "knobs"), [(0, {}), (100, {"lr": 1e30})])
+def test_what_cannot_be_trained_is_refused(count: int, knobs: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=rf"{count} rows .*train.classifier"):
+        Classifier.fit(LINES[:count], LABELS[:count], KNOBS | knobs)
+
+
+def test_a_file_that_is_missing_or_no_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=FILE):
+        Classifier.load(tmp_path)
+    (tmp_path / FILE).write_bytes(b"not a model" * 99)
+    with pytest.raises(UserError, match=FILE):
+        Classifier.load(tmp_path)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as checks
+from hypothesis import strategies as st
+
+from categoriser.errors import UserError
+from categoriser.features import features
+from categoriser.files import digest
+from categoriser.model.package import Categoriser, calibrate
+
+TEXTS = ["aldi no 7 sydney", "overdrawn fee", "something else"]
+PRICES = [12.5, 3.0, -80.0]
+
+
+def spoil(folder: Path, **facts: Any) -> None:
+    path = folder / "metadata.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+
+@pytest.fixture
+def copy(categoriser: Categoriser, tmp_path: Path) -> Path:
+    categoriser.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_saving_and_loading_changes_nothing(
+    categoriser: Categoriser, model: Path, copy: Path
+) -> None:
+    assert digest(copy) == digest(model)
+    loaded = Categoriser.load(copy)
+    assert loaded.metadata == categoriser.metadata
+    before, after = (one.predict_proba(TEXTS, PRICES) for one in (categoriser, loaded))
+    assert np.array_equal(before, after)
+
+
+def test_text_and_price_are_answered_as_their_features(categoriser: Categoriser) -> None:
+    direct = categoriser.predict_proba(TEXTS, PRICES)
+    assert np.array_equal(direct, categoriser.predict_features(features(TEXTS, PRICES)))
+    raw = categoriser.classifier.predict_proba(features(TEXTS, PRICES))
+    assert np.array_equal(direct, calibrate(raw, categoriser.temperature))
+    assert not np.array_equal(direct, raw)
+
+
+def test_predict_says_what_the_probabilities_say(categoriser: Categoriser) -> None:
+    rows = categoriser.predict_proba(TEXTS, PRICES)
+    for row, answer in zip(rows, categoriser.predict(TEXTS, PRICES), strict=True):
+        assert answer.probabilities == dict(zip(categoriser.classes, row, strict=True))
+        assert answer.category == categoriser.classes[row.argmax()]
+        assert answer.probability == row.max()
+
+
+def test_review_is_under_the_threshold_and_not_at_it(categoriser: Categoriser) -> None:
+    sure = categoriser.predict(TEXTS[:1], PRICES[:1])[0].probability
+    for threshold, expected in ((sure, False), (np.nextafter(sure, 1), True)):
+        strict = Categoriser(
+            categoriser.classifier, categoriser.metadata | {"review_threshold": threshold}
+        )
+        assert strict.predict(TEXTS[:1], PRICES[:1])[0].review is expected
+
+
+def test_no_rows_have_no_answers(categoriser: Categoriser) -> None:
+    assert categoriser.predict_proba([], []).shape == (0, len(categoriser.classes))
+    assert categoriser.predict([], []) == []
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda row: sum(row) > 0.1),
+    st.floats(0.05, 20),
+)
+@checks(deadline=None)
+def test_calibration_is_the_softmax_of_the_logarithms_over_t(row: list[float], t: float) -> None:
+    probabilities = np.array([row]) / sum(row)
+    with np.errstate(divide="ignore"):
+        scores = np.log(probabilities) / t
+    expected = np.exp(scores - np.logaddexp.reduce(scores, axis=1))
+    np.testing.assert_allclose(calibrate(probabilities, t), expected, atol=1e-12)
+
+
+def test_a_missing_folder_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none/metadata.json is missing; `dvc repro`"):
+        Categoriser.load(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"temperature": None}, "not a model's metadata"),
+        ({"features_version": -1}, "features of version -1"),
+        ({"classifier_digest": "0"}, "digest"),
+    ],
+)
+def test_spoilt_metadata_is_refused(copy: Path, facts: dict[str, Any], message: str) -> None:
+    spoil(copy, **facts)
+    with pytest.raises(UserError, match=message):
+        Categoriser.load(copy)
+
+
+def test_metadata_of_another_kind_is_refused(copy: Path) -> None:
+    (copy / "metadata.json").write_text("[]")
+    with pytest.raises(UserError, match="not a model's metadata"):
+        Categoriser.load(copy)
+
+
+def test_a_file_cut_off_is_an_error_and_no_crash(copy: Path) -> None:
+    for file in (copy / "classifier").iterdir():
+        file.write_bytes(file.read_bytes()[:60])
+    # In a process of its own: fastText would divide by zero, or never return.
+    program = (
+        "import pathlib, sys; from categoriser.errors import run;"
+        "from categoriser.model.package import Categoriser;"
+        "run(lambda: Categoriser.load(pathlib.Path(sys.argv[1])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(copy)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "classifier is incomplete or changed" in done.stderr
+
+
+def test_a_missing_classifier_is_refused(copy: Path) -> None:
+    (copy / "classifier").rename(copy / "elsewhere")
+    with pytest.raises(UserError, match="classifier is incomplete"):
+        Categoriser.load(copy)

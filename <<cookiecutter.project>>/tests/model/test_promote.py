@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from measured import trained
+
+from categoriser.errors import UserError
+from categoriser.files import digest, write_json
+from categoriser.model import promote as command
+from categoriser.model.evaluate import load_champion
+from categoriser.model.promote import promote
+
+METRICS = {"time": {"accuracy": 0.8, "macro_f1": 0.7, "reference": {"accuracy": 0.8}}}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a project's folder, under Git and DVC, whose model has passed its gates."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    _, model = trained()
+    shutil.copytree(model, "model")
+    write_json(Path("champion/champion.json"), None)
+    write_json(Path("champion/profile.json"), None)
+    write_json(Path("data/profile.json"), {"rows": 3})
+    write_json(Path("reports/metrics.json"), METRICS)
+    write_json(Path("reports/gate.json"), {"passed": True, "model": digest(model), "verdicts": []})
+    for words in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(words, check=True)
+    return tmp_path
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_model_becomes_the_champion_that_evaluate_reads(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main()
+    standing = digest(Path("model"))
+    facts, champion = load_champion(Path("champion"))
+    assert facts == {
+        "digest": standing,
+        "metrics": {"time": {"accuracy": 0.8, "macro_f1": 0.7}},
+    }
+    assert champion is not None
+    assert json.loads(Path("champion/profile.json").read_text()) == {"rows": 3}
+    # Git keeps the pointer, DVC the model.
+    subprocess.run(["git", "add", "champion"], check=True)
+    kept = subprocess.run(
+        ["git", "ls-files", "champion"], capture_output=True, text=True, check=True
+    )
+    assert "champion/model.dvc" in kept.stdout
+    assert "champion/model/" not in kept.stdout
+    shown = capsys.readouterr().out
+    assert standing[:12] in shown
+    assert "git add champion" in shown
+
+
+def test_a_second_champion_takes_the_place_of_the_first(project: Path) -> None:
+    promote()
+    metadata = Path("model/metadata.json")
+    write_json(metadata, json.loads(metadata.read_text()) | {"train_rows": 1})
+    write_json(
+        Path("reports/gate.json"),
+        {"passed": True, "model": digest(Path("model")), "verdicts": []},
+    )
+    assert promote() == digest(Path("champion/model")) == digest(Path("model"))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "message"),
+    [
+        ({"passed": False}, "a gate failed"),
+        ({"model": "0" * 64}, "judges the model 000000000000, but model holds"),
+    ],
+)
+def test_no_other_model_than_one_that_passed_is_promoted(
+    project: Path, verdict: dict[str, object], message: str
+) -> None:
+    before = state(project / "champion")
+    path = Path("reports/gate.json")
+    write_json(path, json.loads(path.read_text()) | verdict)
+    with pytest.raises(UserError, match=message):
+        promote()
+    assert state(project / "champion") == before
+
+
+def test_what_is_missing_is_named(project: Path) -> None:
+    shutil.rmtree("model")
+    with pytest.raises(UserError, match="model is missing; `dvc repro` makes it"):
+        promote()
+    Path("reports/gate.json").unlink()
+    with pytest.raises(UserError, match=r"gate\.json is missing; `dvc repro` makes it"):
+        promote()
+
+
+def test_a_failure_of_dvc_leaves_the_champion_as_it_was(project: Path) -> None:
+    promote()
+    before = state(project / "champion")
+    write_json(Path("data/profile.json"), {"rows": 4})
+    Path(".dvc/config").write_text("not a configuration")
+    with pytest.raises(UserError, match="`dvc add champion/model` failed"):
+        promote()
+    assert state(project / "champion") == before
+    assert not list(project.glob(".champion*"))
