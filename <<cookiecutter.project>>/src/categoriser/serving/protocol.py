@@ -1,0 +1,190 @@
+"""Requests and answers of the inference contract: bytes to rows, predictions to bytes.
+
+Three media types, `text/csv`, `application/json` and `application/jsonlines`. An answer has its
+request's type, since a data capture must have one encoding for both.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from categoriser.model.package import Prediction
+
+CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
+FIELDS = ["text", "price"]
+
+NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+REFUSED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
+# What no descriptor holds: NUL, and halves of surrogate pairs, which JSON's escapes can spell.
+BROKEN = re.compile("[\0\ud800-\udfff]")
+
+
+class RequestError(Exception):
+    """A request that cannot be answered; `row` (from 1, the header apart) and `field` say where."""
+
+    def __init__(
+        self, status: int, detail: str, row: int | None = None, field: str | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.row, self.field = status, detail, row, field
+
+    def body(self) -> bytes:
+        """Return the problem as RFC 9457's `application/problem+json`."""
+        where = {"row": self.row, "field": self.field}
+        members = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        } | {name: value for name, value in where.items() if value is not None}
+        return json.dumps(members).encode()
+
+
+class Rows(NamedTuple):
+    """What a request asks for; `single` where it is one JSON object and not a list."""
+
+    texts: list[str]
+    prices: list[float]
+    single: bool
+
+
+def media_type(content_type: str, accept: str) -> str:
+    """Return the type of a request and its answer, given both headers (empty where missing).
+
+    Raises `RequestError`: 415 for another type or charset, 406 where `accept` excludes the type.
+    """
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    if kind not in (CSV, JSON, LINES):
+        raise RequestError(415, f"the content type must be {CSV}, {JSON} or {LINES}")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "charset" and value.strip('"') not in ("utf-8", "utf8", "us-ascii"):
+            raise RequestError(415, "the charset must be utf-8")
+    ranges = ("*/*", kind.partition("/")[0] + "/*", kind)
+    for part in accept.lower().split(",") if accept else ranges:
+        name, semicolon, parameters_of_range = part.partition(";")
+        if name.strip() in ranges and not REFUSED.search(semicolon + parameters_of_range):
+            return kind
+    raise RequestError(406, f"the answer has the request's type, {kind}, which Accept excludes")
+
+
+def parse(body: bytes, kind: str) -> Rows:
+    """Read the rows of a body of a type. Raises `RequestError` (400) that names the first fault."""
+    try:
+        content = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(400, f"the body is not UTF-8 at byte {error.start + 1}") from None
+    single = False
+    records: Iterable[tuple[Any, Any]]
+    if kind == CSV:
+        records = _csv_records(content)
+    elif kind == LINES:
+        # Not splitlines(): a JSON string may hold other line breaks of Unicode's.
+        lines = content.removesuffix("\n").split("\n") if content else []
+        records = (_record(_json(line, row), row) for row, line in enumerate(lines, 1))
+    else:
+        value = _json(content)
+        single = not isinstance(value, list)
+        listed = [value] if single else value
+        records = (_record(value, row) for row, value in enumerate(listed, 1))
+    texts, prices = [], []
+    for row, (text, price) in enumerate(records, 1):
+        texts.append(_text(text, row))
+        prices.append(_price(price, row))
+    if not texts:
+        raise RequestError(400, "the body has no rows")
+    return Rows(texts, prices, single)
+
+
+def _csv_records(body: str) -> Iterator[tuple[str, float]]:
+    reader = csv.reader(io.StringIO(body, newline=""), strict=True)
+    row = 0
+    try:
+        for fields in reader:
+            if row == 0 and reader.line_num == 1 and fields == FIELDS:
+                continue
+            row += 1
+            if len(fields) != len(FIELDS):
+                found = "is empty" if not fields else f"has {len(fields)} fields"
+                raise RequestError(400, f"row {row} {found}; it needs text,price", row)
+            if not NUMBER.fullmatch(fields[1]):
+                raise RequestError(400, f"row {row}: price is not a number", row, "price")
+            yield fields[0], float(fields[1])
+    except csv.Error as error:
+        raise RequestError(400, f"row {row + 1} is not CSV: {error}", row + 1) from None
+
+
+def _json(text: str, row: int | None = None) -> Any:
+    """Read JSON with objects as tuples of pairs, so that names given twice are seen."""
+    where = f"row {row}" if row else "the body"
+    try:
+        return json.loads(text, object_pairs_hook=tuple, parse_int=float, parse_constant=float)
+    except json.JSONDecodeError as error:
+        raise RequestError(400, f"{where} is not JSON: {error}", row) from None
+    except RecursionError:
+        raise RequestError(400, f"{where} is nested too deeply", row) from None
+
+
+def _record(value: Any, row: int) -> tuple[Any, Any]:
+    if not isinstance(value, tuple):
+        raise RequestError(400, f"row {row} must be an object with text and price", row)
+    names = [name for name, _ in value]
+    for name in names:
+        if name not in FIELDS:
+            raise RequestError(400, f"row {row}: unknown field {name[:40]!r}", row, name[:40])
+    for name in FIELDS:
+        if names.count(name) != 1:
+            fault = "is given twice" if name in names else "is missing"
+            raise RequestError(400, f"row {row}: {name} {fault}", row, name)
+    record = dict(value)
+    return record["text"], record["price"]
+
+
+def _text(value: Any, row: int) -> str:
+    if not isinstance(value, str):
+        fault = "must be a string"
+    elif not value.strip():
+        fault = "is empty"
+    elif BROKEN.search(value):
+        fault = "holds a NUL or half a surrogate pair"
+    else:
+        return value
+    raise RequestError(400, f"row {row}: text {fault}", row, "text")
+
+
+def _price(value: Any, row: int) -> float:
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise RequestError(400, f"row {row}: price must be a finite number", row, "price")
+
+
+def render(predictions: Sequence[Prediction], kind: str, *, single: bool) -> bytes:
+    """Write the answers in the given type, a bare object where `single`.
+
+    CSV: the label, then each class's probability to 10 decimals. JSON: `Prediction`'s fields.
+    """
+    if kind == CSV:
+        return "".join(map(_csv_line, predictions)).encode()
+    if kind == LINES:
+        return b"".join(_dumps(vars(prediction)) + b"\n" for prediction in predictions)
+    answers = [vars(prediction) for prediction in predictions]
+    return _dumps(answers[0] if single else answers)
+
+
+def _csv_line(prediction: Prediction) -> str:
+    label = f"__label__{prediction.category}"
+    if any(character in label for character in ',"\r\n'):
+        label = '"' + label.replace('"', '""') + '"'
+    values = prediction.probabilities.values()
+    return f"{label}{',%.10f' * len(values) % tuple(values)}\n"
+
+
+def _dumps(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -1,0 +1,31 @@
+"""The model as MLflow's pyfunc: it is logged as this file, and run again where it is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from categoriser.model.package import Categoriser
+
+
+class CategoriserModel(PythonModel):
+    """Answers a frame of `text` and `price` with one of `Prediction`'s fields, row by row."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        self.categoriser = Categoriser.load(Path(context.artifacts["model"]))
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        texts, prices = model_input["text"].tolist(), model_input["price"].tolist()
+        return pd.DataFrame([vars(answer) for answer in self.categoriser.predict(texts, prices)])
+
+
+set_model(CategoriserModel())

@@ -1,0 +1,141 @@
+"""The pipeline's states, as the workspace and Git's history hold them.
+
+A state is what one dvc.lock stands for; the SHA-256 of its bytes, the tag `dvc_lock`, is its key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from categoriser import paths
+from categoriser.errors import UserError
+from categoriser.files import digest
+
+LIMIT = 100  # commits of history
+# What the pipeline itself writes into Git does not make a commit "dirty".
+INPUTS = (".", ":(exclude)dvc.lock", ":(exclude)reports")
+FILES = (paths.LOCK, paths.PARAMS, paths.METRICS, paths.VERDICT)
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of a state without its large files."""
+
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    milliseconds: int  # since 1970
+
+
+def history() -> Iterator[State]:
+    """Yield the states of the last commits that changed dvc.lock, the oldest first.
+
+    Commits without parameters or metrics are passed over; without Git there are none.
+    """
+    log = git("log", "--first-parent", f"-{LIMIT}", "--format=%H %ct", "--", str(paths.LOCK))
+    for line in reversed((log or b"").decode().splitlines()):
+        commit, seconds = line.split()
+        files = {path: git("show", f"{commit}:./{path.as_posix()}") for path in FILES}
+        state = read_state(files, int(seconds) * 1000)
+        if state:
+            yield tagged(state, git_commit=commit, git_dirty="false")
+
+
+def workspace() -> State:
+    """Return the workspace's state. Raises `UserError` where the files are not what dvc.lock says.
+
+    `gate` alone may be behind, since DVC does not record a stage that failed.
+    """
+    status = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(status, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise UserError(f"`dvc status` failed: {done.stderr.strip()}")
+    changed = json.loads(done.stdout)
+    if others := sorted(changed.keys() - {"gate"}):
+        raise UserError(
+            f"the workspace was not tracked, since it is not what dvc.lock says "
+            f"(changed: {', '.join(others)}); run `dvc repro`"
+        )
+    files = {path: path.read_bytes() if path.exists() else None for path in FILES}
+    state = read_state(files, int(time.time() * 1000))
+    if state is None:
+        raise UserError(f"{paths.METRICS} is missing; `dvc repro` makes it")
+    model = digest(paths.MODEL)
+    verdict = json.loads(files[paths.VERDICT] or b"{}")
+    if "gate" in changed and (verdict.get("passed") or verdict.get("model") != model):
+        # A verdict that is not in dvc.lock is this state's only where it failed this model.
+        state = tagged(state, gate="not run")
+    return tagged(
+        state,
+        git_commit=(git("rev-parse", "HEAD") or b"").decode().strip(),
+        git_dirty=str(bool(git("status", "--porcelain", "--", *INPUTS))).lower(),
+        model_digest=model,
+        image_digest=os.environ.get("IMAGE_DIGEST", ""),
+        release=os.environ.get("RELEASE", ""),
+    )
+
+
+def read_state(files: Mapping[Path, bytes | None], milliseconds: int) -> State | None:
+    """Return the state that the contents of `FILES` describe; None where too much is missing."""
+    lock, params, metrics = (files[path] for path in (paths.LOCK, paths.PARAMS, paths.METRICS))
+    if lock is None or params is None or metrics is None:
+        return None
+    settings = yaml.safe_load(params)
+    verdict = json.loads(files[paths.VERDICT] or b"{}").get("passed")
+    return State(
+        params=dict(flatten(settings)),
+        metrics={
+            name: float(value)
+            for name, value in flatten(json.loads(metrics))
+            if isinstance(value, int | float)
+        },
+        tags={
+            "dvc_lock": hashlib.sha256(lock).hexdigest(),
+            "dvc_data": data_hash(yaml.safe_load(lock), settings["data"]["path"]),
+            "gate": {True: "passed", False: "failed", None: "not run"}[verdict],
+        },
+        milliseconds=milliseconds,
+    )
+
+
+def tagged(state: State, **tags: str) -> State:
+    return replace(state, tags=state.tags | tags)
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each leaf with its path, joined by dots, in the characters that MLflow allows."""
+    for name, value in tree.items():
+        path = prefix + re.sub(r"[^\w\-. ]", "_", str(name))
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def data_hash(lock: Mapping[str, Any], data: str) -> str:
+    """Return DVC's hash of the data file, which `validate` reads."""
+    for dependency in lock["stages"].get("validate", {}).get("deps", []):
+        if dependency["path"] == data:
+            return str(dependency["md5"])
+    return ""
+
+
+def git(*arguments: str) -> bytes | None:
+    """Return what Git prints; None where there is no Git, no repository, or no such object."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,357 @@
+"""States of a real repository with DVC, mirrored into one MLflow database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from dvc.repo import Repo
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from categoriser import paths
+from categoriser.errors import UserError
+from categoriser.features import VERSION, features
+from categoriser.files import digest
+from categoriser.model.classifier import Classifier
+from categoriser.model.package import Categoriser
+from categoriser.tracking.track import main
+
+# Stages that `dvc commit` records as run; the tests write their outputs.
+PIPELINE = """
+stages:
+  validate: {cmd: "true", deps: ["${data.path}"], params: [data], outs: [data/validated]}
+  train: {cmd: "true", deps: [data/validated], params: [train], outs: [model]}
+  evaluate:
+    cmd: "true"
+    deps: [model]
+    metrics: [{reports/metrics.json: {cache: false}}]
+    plots: [reports/plots]
+  gate:
+    cmd: "true"
+    deps: [reports/metrics.json]
+    params: [gate]
+    outs:
+      - reports/gate.json: {cache: false}
+      - reports/model_card.md: {cache: false}
+      - reports/report.html
+"""
+
+
+@pytest.fixture(scope="module")
+def categoriser() -> Categoriser:
+    texts = ["spotify sydney", "cafe perth", "aldi sydney"]
+    settings = {"dim": 8, "epoch": 5, "lr": 0.5, "bucket": 1000}
+    labels = ["entertainment", "eating_out", "groceries"]
+    return Categoriser(
+        Classifier.fit(features(texts, [1, 2, 3]), labels, settings),
+        {
+            "features_version": VERSION,
+            "libraries": {"numpy": "2.4.0"},
+            "review_threshold": 0.6,
+            "temperature": 1.0,
+        },
+    )
+
+
+class Project:
+    """A repository whose pipeline's outputs are written by hand; the working folder."""
+
+    def __init__(self, folder: Path, name: str, categoriser: Categoriser) -> None:
+        self.folder, self.name, self.categoriser = folder, name, categoriser
+        self.write("pyproject.toml", f'[project]\nname = "{name}"\n')
+        self.write("dvc.yaml", PIPELINE)
+        self.write(".gitignore", "/model\n/mlruns\n/data/validated\n/reports/plots\n*.html\n")
+        self.write("data/own.csv", "rows")
+        self.write("data/validated", "rows")
+        self.call("git", "init", "--quiet", "--initial-branch=main")
+        Repo.init(str(folder)).close()
+
+    def write(self, path: Path | str, text: str) -> None:
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / path).write_text(text, encoding="utf-8")
+
+    def call(self, *command: str) -> str:
+        identity = ["-c", "user.name=n", "-c", "user.email=n@example.com"]
+        command = ("git", *identity, *command[1:]) if command[0] == "git" else command
+        return subprocess.run(
+            command, cwd=self.folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def reproduce(self, lr: float, *stages: str, passed: bool = True) -> str:
+        """Put the pipeline's outputs there as if the stages (all) had run; return the digest."""
+        self.write(
+            paths.PARAMS, f"data: {{path: data/own.csv}}\ntrain: {{lr: {lr}}}\ngate: {{floor: 0}}\n"
+        )
+        model = Categoriser(
+            self.categoriser.classifier, self.categoriser.metadata | {"temperature": 1 + lr}
+        )
+        model.save(self.folder / paths.MODEL)
+        found = digest(self.folder / paths.MODEL)
+        self.write(paths.METRICS, json.dumps({"random": {"accuracy": 1 - lr}}))
+        self.write(paths.PLOTS / "confusion.csv", f"{lr}")
+        self.write(paths.VERDICT, json.dumps({"passed": passed, "model": found}))
+        self.write(paths.REPORT, f"report {lr}")
+        self.write(paths.MODEL_CARD, f"card {lr}")
+        self.record(*stages)
+        return found
+
+    def record(self, *stages: str) -> None:
+        """Write dvc.lock as if the stages (all) had run; within the process, to save seconds."""
+        with Repo(str(self.folder)) as repo:
+            for stage in stages or (None,):
+                repo.commit(stage, force=True)
+
+    def commit(self) -> str:
+        self.call("git", "add", "--all")
+        self.call("git", "commit", "--quiet", "--message=state")
+        return self.call("git", "rev-parse", "HEAD")
+
+    def runs(self) -> list[Run]:
+        """Return the experiment's runs, the oldest state first."""
+        experiment = MlflowClient().get_experiment_by_name(self.name)
+        assert experiment
+        found = MlflowClient().search_runs([experiment.experiment_id])
+        return sorted(found, key=lambda run: run.info.start_time)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name the store that all tests share, since to make one takes seconds."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+    mlflow.set_tracking_uri(uri)
+    return uri
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path,
+    database: str,
+    categoriser: Categoriser,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Project:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
+    monkeypatch.setattr("sys.argv", ["track"])
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path, request.node.name.replace("_", "-"), categoriser)
+
+
+def alias(project: Project, name: str) -> str | None:
+    try:
+        return str(MlflowClient().get_model_version_by_alias(project.name, name).version)
+    except MlflowException:
+        return None
+
+
+def test_the_workspace_is_mirrored_once_with_its_model(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = project.reproduce(0.25)
+    commit = project.commit()
+    monkeypatch.setenv("IMAGE_DIGEST", "sha256:1f")
+    main()
+    assert "1 new states" in capsys.readouterr().out
+    main()
+    assert "0 new states" in capsys.readouterr().out
+
+    (run,) = project.runs()
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train.lr"] == "0.25"
+    assert run.data.metrics == {"random.accuracy": 0.75}
+    expected = {
+        "dvc_lock": digest(paths.LOCK),
+        "dvc_data": hashlib.md5(b"rows").hexdigest(),
+        "gate": "passed",
+        "git_commit": commit,
+        "git_dirty": "false",
+        "model_digest": model,
+        "image_digest": "sha256:1f",
+    }
+    assert {name: run.data.tags.get(name) for name in expected} == expected
+    assert "release" not in run.data.tags
+    client = MlflowClient()
+    names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+    assert names == {"plots", "gate.json", "report.html", "model_card.md"}
+    assert [plot.path for plot in client.list_artifacts(run.info.run_id, "plots")] == [
+        "plots/confusion.csv"
+    ]
+    version = client.get_model_version_by_alias(project.name, "candidate")
+    assert version.run_id == run.info.run_id
+    assert version.tags["model_digest"] == model
+
+
+def test_the_registered_model_answers_as_the_packaged_one_anywhere(
+    project: Project, database: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project.reproduce(0.25)
+    main()
+    packaged = Categoriser.load(paths.MODEL)
+    frame = pd.DataFrame({"text": ["spotify p0d3d89b19", "café"], "price": [11.99, -4.0]})
+    # In another process and folder, with the sources that were logged and no others.
+    code = (
+        "import json, mlflow, pandas, sys; mlflow.set_tracking_uri(sys.argv[1]);"
+        "answers = mlflow.pyfunc.load_model(sys.argv[2]).predict(pandas.read_json(sys.argv[3]));"
+        "print(json.dumps(answers.to_dict('records')))"
+    )
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    frame.to_json(elsewhere / "rows.json", double_precision=15)
+    model = f"models:/{project.name}@candidate"
+    done = subprocess.run(
+        [sys.executable, "-c", code, database, model, "rows.json"],
+        cwd=elsewhere,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = json.loads(done.stdout)
+    texts, prices = frame["text"].tolist(), frame["price"].tolist()
+    assert [list(answer["probabilities"].values()) for answer in answers] == packaged.predict_proba(
+        texts, prices
+    ).tolist()
+    assert answers == [vars(answer) for answer in packaged.predict(texts, prices)]
+
+
+def test_a_fresh_clone_gets_gits_history(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.reproduce(0.1)
+    first = project.commit()
+    project.write("README.md", "no new state")
+    project.commit()
+    project.reproduce(0.2)
+    (project.folder / paths.METRICS).unlink()
+    project.commit()
+    project.reproduce(0.3, "validate", "train", "evaluate", passed=False)
+    last = project.commit()
+    clone = tmp_path_factory.mktemp("clone")
+    project.call("git", "clone", "--quiet", ".", str(clone))
+    monkeypatch.chdir(clone)
+    main()
+    main()
+
+    runs = project.runs()
+    assert [run.data.params["train.lr"] for run in runs] == ["0.1", "0.3"]
+    assert [run.data.metrics["random.accuracy"] for run in runs] == [0.9, 0.7]
+    assert [run.data.tags["gate"] for run in runs] == ["passed", "failed"]
+    assert [run.data.tags["git_commit"] for run in runs] == [first, last]
+    assert all(run.info.status == "FINISHED" for run in runs)
+    assert all(run.info.end_time == run.info.start_time for run in runs)
+    assert "model_digest" not in runs[1].data.tags
+
+    # With the model there, the last state is mirrored in full, in place of its commit's run.
+    monkeypatch.chdir(project.folder)
+    main()
+    assert project.runs()[0].info.run_id == runs[0].info.run_id
+    assert len(project.runs()) == 2
+    assert "model_digest" in project.runs()[1].data.tags
+
+
+def test_an_interrupted_run_is_made_anew(project: Project) -> None:
+    project.reproduce(0.25)
+    main()
+    (run,) = project.runs()
+    client = MlflowClient()
+    client.update_run(run.info.run_id, status="RUNNING")
+    main()
+    (again,) = project.runs()
+    assert again.info.run_id != run.info.run_id
+    assert again.info.status == "FINISHED"
+    versions = client.search_model_versions(f"name = '{project.name}'")
+    assert [version.run_id for version in versions] == [again.info.run_id]
+
+
+def test_dirty_or_not_and_the_commit_that_comes_after_its_run(project: Project) -> None:
+    project.reproduce(0.1)
+    paths.LOCK.unlink()
+    parent = project.commit()
+    # What the pipeline writes leaves the commit clean; its parameters do not.
+    project.record()
+    main()
+    (run,) = project.runs()
+    assert (run.data.tags["git_commit"], run.data.tags["git_dirty"]) == (parent, "false")
+    project.reproduce(0.25)
+    main()
+    run = project.runs()[-1]
+    assert (run.data.tags["git_commit"], run.data.tags["git_dirty"]) == (parent, "true")
+    commit = project.commit()
+    main()
+    found = project.runs()[-1]
+    assert found.info.run_id == run.info.run_id
+    assert (found.data.tags["git_commit"], found.data.tags["git_dirty"]) == (commit, "false")
+
+
+def test_a_model_that_failed_the_gate_is_mirrored_but_no_candidate(project: Project) -> None:
+    project.reproduce(0.1)
+    main()
+    project.reproduce(0.9, "validate", "train", "evaluate", passed=False)
+    main()
+    assert [run.data.tags["gate"] for run in project.runs()] == ["passed", "failed"]
+    assert alias(project, "candidate") == "1"
+    assert len(MlflowClient().search_model_versions(f"name = '{project.name}'")) == 2
+
+
+def test_an_earlier_verdict_is_not_taken_for_this_models(project: Project) -> None:
+    project.reproduce(0.1, passed=False)
+    verdict = paths.VERDICT.read_text()
+    project.reproduce(0.2, "validate", "train", "evaluate")
+    project.write(paths.VERDICT, verdict)
+    main()
+    (run,) = project.runs()
+    assert run.data.tags["gate"] == "not run"
+    names = {artifact.path for artifact in MlflowClient().list_artifacts(run.info.run_id)}
+    assert names == {"plots"}
+    assert alias(project, "candidate") is None
+
+
+def test_files_that_are_not_the_locks_are_refused_but_history_is_not(project: Project) -> None:
+    project.reproduce(0.1)
+    project.commit()
+    project.write(paths.PARAMS, paths.PARAMS.read_text().replace("0.1", "0.2"))
+    with pytest.raises(UserError, match="changed: train"):
+        main()
+    (run,) = project.runs()
+    assert run.data.params["train.lr"] == "0.1"
+    assert "model_digest" not in run.data.tags
+
+
+def test_the_champion_is_named_by_its_digest(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write(paths.CHAMPION_FACTS, "null")
+    champion = project.reproduce(0.1)
+    main()
+    project.reproduce(0.2)
+    main()
+    monkeypatch.setattr("sys.argv", ["track", "--champion"])
+    with pytest.raises(UserError, match="no champion"):
+        main()
+    project.write(paths.CHAMPION_FACTS, json.dumps({"digest": champion}))
+    main()
+    assert (alias(project, "champion"), alias(project, "candidate")) == ("1", "2")
+    project.write(paths.CHAMPION_FACTS, json.dumps({"digest": "0" * 64}))
+    with pytest.raises(UserError, match="no tracked model"):
+        main()
+
+
+def test_what_is_missing_is_said(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"dvc\.lock is missing"):
+        main()
+    project.reproduce(0.1)
+    shutil.rmtree(".dvc")
+    with pytest.raises(UserError, match="`dvc status` failed"):
+        main()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UserError, match=r"MLflow at http://127\.0\.0\.1:1"):
+        main()
