@@ -1,0 +1,120 @@
+"""`dvc.yaml` against the code that it calls, and one small run of all of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from categoriser import paths
+from categoriser.params import Params
+
+ROOT = Path(__file__).parents[1]
+STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def names(entries: list[Any]) -> set[str]:
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def outputs(stage: dict[str, Any]) -> set[str]:
+    return set().union(*(names(stage.get(kind, [])) for kind in ("outs", "metrics")))
+
+
+def test_every_dependency_in_the_tree_exists() -> None:
+    made = set().union(*(outputs(stage) for stage in STAGES.values()))
+    for name, stage in STAGES.items():
+        for dependency in stage["deps"]:
+            if dependency not in made and "$" not in dependency:
+                assert (ROOT / dependency).exists(), f"{name}: {dependency}"
+
+
+def test_a_stage_depends_on_its_own_module() -> None:
+    for name, stage in STAGES.items():
+        module = stage["cmd"].removeprefix("python -m ").replace(".", "/")
+        assert f"src/{module}.py" in stage["deps"], name
+
+
+def test_outputs_are_where_the_code_writes_them() -> None:
+    known = {path.as_posix() for path in vars(paths).values() if isinstance(path, Path)}
+    for name, stage in STAGES.items():
+        assert outputs(stage) <= known, name
+
+
+def test_every_section_of_params_has_a_stage() -> None:
+    read = set().union(*(stage["params"] for stage in STAGES.values()))
+    assert read == {field.alias or name for name, field in Params.model_fields.items()}
+
+
+class Copy:
+    """The project's pipeline in a folder of its own, on few rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        leave = shutil.ignore_patterns("cache", "tmp", "model.dvc", "*.egg-info", "__pycache__")
+        for name in ("champion", "src", ".dvc"):
+            shutil.copytree(ROOT / name, folder / name, ignore=leave)
+        for name in ("dvc.yaml", "params.yaml", ".gitignore"):
+            shutil.copy(ROOT / name, folder / name)
+        (folder / "data").mkdir()
+        self.set("rows: 100000", "rows: 6000")
+        subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+
+    def set(self, old: str, new: str) -> None:
+        path = self.folder / "params.yaml"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "src")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    return Copy(tmp_path_factory.mktemp("pipeline"))
+
+
+def test_a_failing_gate_comes_last_and_leaves_metrics_and_report(copy: Copy) -> None:
+    copy.set("min_accuracy: null", "min_accuracy: 0.999")
+    done = copy.run("dvc", "repro")
+    assert done.returncode != 0
+    assert "failed to reproduce 'gate'" in done.stderr
+    assert "min_accuracy" in done.stderr + done.stdout
+    verdicts = json.loads((copy.folder / paths.VERDICT).read_text())
+    assert verdicts["passed"] is False
+    assert "accuracy" in copy.run("dvc", "metrics", "show").stdout
+    assert (copy.folder / paths.REPORT).exists()
+    copy.set("min_accuracy: 0.999", "min_accuracy: null")
+
+
+def test_the_pipeline_runs_from_end_to_end_and_then_rests(copy: Copy) -> None:
+    first = copy.run("dvc", "repro")
+    assert first.returncode == 0, first.stdout + first.stderr
+    metrics = json.loads((copy.folder / paths.METRICS).read_text())
+    assert 0.4 < metrics["random"]["accuracy"] <= 1
+    again = copy.run("dvc", "repro")
+    assert "Running stage" not in again.stdout
+    assert "Data and pipelines are up to date" in again.stdout
+    assert copy.run("dvc", "plots", "show").returncode == 0
+
+
+def test_the_same_rows_give_the_same_bytes(copy: Copy) -> None:
+    lock = (copy.folder / paths.LOCK).read_bytes()
+    assert copy.run("dvc", "repro", "--force").returncode == 0
+    assert (copy.folder / paths.LOCK).read_bytes() == lock
