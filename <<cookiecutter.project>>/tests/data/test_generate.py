@@ -75,13 +75,16 @@ def test_descriptors_are_as_banks_write_them(rows: pl.DataFrame) -> None:
     spotify = rows.filter(pl.col("price").is_between(8.99, 15.99), merchant="Spotify")
     assert share(spotify, pl.col("category") == "entertainment") > 0.9
     assert 11.99 in spotify["price"]
-    whole = pl.col("text").str.contains(r"^spotify p[0-9a-f]{9} [a-z ]+ (au|gb|nz|us)$")
-    assert spotify.filter(whole).height > 0
+    assert share(spotify, pl.col("text").str.contains("(?i)^spotify .*p[0-9a-f]{9} ")) > 0.05
+    whole = pl.col("text").str.contains(r"^[a-z ]+ p[0-9a-f]{9} [a-z ]+ (au|gb|nz|us)$")
+    assert share(rows, whole) > 0.003
     for form in (r"^SQ \*", "VISA PURCHASE ", r"PAYPAL \*", " CARD XX[0-9]{4}", " #[0-9]{3}"):
         assert share(rows, pl.col("text").str.contains(form)) > 0.01
     assert share(rows, pl.col("text").str.to_uppercase() == pl.col("text")) > 0.5
-    plain = pl.col("text").str.contains("(?i)^university of que[a-z]*$")
-    assert rows.filter(plain, merchant="University of Queensland").height > 0
+    long = rows.filter(pl.col("merchant").str.len_chars() > 25)
+    text, name = pl.col("text").str.to_lowercase(), pl.col("merchant").str.to_lowercase()
+    assert share(long, text.str.contains(name, literal=True)) == 0
+    assert share(long, text.str.contains(name.str.head(25), literal=True)) > 0.3
 
 
 def test_prices_go_by_kind_and_some_are_refunds(rows: pl.DataFrame) -> None:
@@ -89,8 +92,8 @@ def test_prices_go_by_kind_and_some_are_refunds(rows: pl.DataFrame) -> None:
     median = dict(paid.rows())
     assert median["eating_out"] < median["groceries"] < median["travel"]
     assert 0.005 < share(rows, pl.col("price") < 0) < 0.05
-    assert rows["price"].abs().max() < 1_000_000
-    assert (rows["price"] * 100 - (rows["price"] * 100).round()).abs().max() < 1e-6
+    price = pl.col("price")
+    assert share(rows, (price.abs() < 100_000) & (price == price.round(2))) == 1
 
 
 def test_months_have_seasons_and_weekdays(rows: pl.DataFrame) -> None:
@@ -190,8 +193,9 @@ def test_later_months_drift(rows: pl.DataFrame, settings: Generate) -> None:
     assert 0.2 < unknown.height / later.height < 0.35
     travel = pl.col("category") == "travel"
     assert share(later, travel) > 2 * share(rows, travel)
-    prices = [frame.filter(category="groceries")["price"].median() for frame in (rows, later)]
-    assert prices[1] / prices[0] == pytest.approx(1.5, rel=0.1)
+    middle = pl.col("price").filter(category="groceries").median()
+    ratio = later.select(middle).item() / rows.select(middle).item()
+    assert ratio == pytest.approx(1.5, rel=0.1)
     new_bank = pl.col("text").str.to_uppercase().str.starts_with(NEW_BANK)
     assert share(later, new_bank) == pytest.approx(0.4, abs=0.02)
     assert share(rows, new_bank) == 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from small import KNOBS
 
 from categoriser.features import features
 from categoriser.files import write_json
@@ -24,7 +25,7 @@ SETTINGS = Evaluate(
     resamples=200,
     confidence=0.95,
 )
-TRAIN = Train(review_threshold=0.6, classifier={"dim": 8, "epoch": 20, "bucket": 1000})
+TRAIN = Train(review_threshold=0.6, classifier=KNOBS)
 WORDS = {
     "groceries": ["aldi", "coles", "market", "butcher", "baker"],
     "fees & <interest>": ["bank", "fee", "overdrawn", "interest", "penalty"],

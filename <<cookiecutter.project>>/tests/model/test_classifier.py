@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
+from small import KNOBS
 
 from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.model import classifier as module
 from categoriser.model.classifier import FILE, Classifier
 
-KNOBS: dict[str, Any] = {"dim": 8, "epoch": 20, "lr": 0.5, "bucket": 500}
-LINES = ["aldi sydney PAID", "bank fee PAID", "shell metro PAID", "bank PAID"] * 25
-LABELS = ["food", "a fee", "Ünïcode\t%,é", "a fee"] * 25
+LINES = ["aldi sydney PAID", "bank fee PAID", "shell metro PAID", "aldi PAID"] * 25
+# fastText numbers labels by how often they occur: not in their order.
+LABELS = ["food", "a fee", "Ünïcode\t%,é", "food"] * 25
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +93,25 @@ def test_one_thread_gives_the_same_file_in_this_process_and_in_another(
     (tmp_path / "third").mkdir()
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "third")], check=True)
     assert (tmp_path / "third" / FILE).read_bytes() == first
-    other = saved(Classifier.fit(LINES, LABELS, KNOBS | {"seed": 1}), tmp_path / "fourth")
-    assert other != first
+
+
+@pytest.mark.parametrize(
+    "knob",
+    [
+        {"dim": 4},
+        {"epoch": 19},
+        {"lr": 0.4},
+        {"word_ngrams": 1},
+        {"minn": 2},
+        {"maxn": 4},
+        {"min_count": 30},
+        {"bucket": 400},
+        {"seed": 1},
+    ],
+)
+def test_every_knob_turns(small: Classifier, tmp_path: Path, knob: dict[str, Any]) -> None:
+    other = saved(Classifier.fit(LINES, LABELS, KNOBS | knob), tmp_path / "other")
+    assert other != saved(small, tmp_path / "model")
 
 
 @pytest.mark.parametrize("quantise", [False, True])
@@ -127,6 +145,12 @@ def test_a_single_class_is_certain() -> None:
 )
 def test_a_wrong_knob_is_named(knobs: dict[str, Any], key: str) -> None:
     with pytest.raises(UserError, match=rf"params.yaml: train.classifier.*{key}"):
+        Classifier.fit(LINES, LABELS, KNOBS | knobs)
+
+
+def test_a_missing_knob_is_named() -> None:
+    knobs = {name: value for name, value in KNOBS.items() if name != "epoch"}
+    with pytest.raises(UserError, match=r"params.yaml: train.classifier.epoch: Field required"):
         Classifier.fit(LINES, LABELS, knobs)
 
 

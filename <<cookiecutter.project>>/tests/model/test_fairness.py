@@ -59,6 +59,7 @@ def test_small_slices_are_not_judged_and_absent_values_are_a_slice() -> None:
     found = compare(frame, right)["place"]
     assert found["not_judged"] == {"C": 20}
     assert found["slices"][-1]["accuracy"]["value"] == 1
+    assert compare(frame, right, min_rows=60)["place"]["not_judged"] == {"C": 20}
     assert compare(frame, right, min_rows=61)["place"]["not_judged"] == {"C": 20, MISSING: 60}
 
 

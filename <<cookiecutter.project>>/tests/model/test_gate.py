@@ -137,13 +137,11 @@ def test_a_champion_that_cannot_be_read_fails_and_says_why() -> None:
 
 
 def test_floors_are_off_by_default_and_look_at_the_figure_alone() -> None:
-    assert outcomes(judge(evaluation(), SETTINGS), "floor") == set()
+    assert {v.gate for v in judge(evaluation(), SETTINGS)} == {"majority", "reference"}
     floors = SETTINGS.model_copy(update={"min_accuracy": 0.801, "min_macro_f1": 0.7})
-    verdicts = [v for v in judge(evaluation(), floors) if v.gate == "floor"]
-    assert {(v.figure, v.outcome) for v in verdicts} == {
-        ("accuracy", "failed"),
-        ("macro_f1", "passed"),
-    }
+    verdicts = judge(evaluation(), floors)
+    assert outcomes(verdicts, "min_accuracy") == {"failed"}
+    assert outcomes(verdicts, "min_macro_f1") == {"passed"}
 
 
 def column(*gaps: dict[str, float]) -> dict[str, Any]:
@@ -199,7 +197,9 @@ def project(folder: Path, changes: dict[str, Any]) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     write_json(folder / "reports/evaluation.json", result()[0])
     write_json(folder / "data/profile.json", {"rows": 2000, "set_aside": {"no price": 3}})
-    write_json(folder / "data/generated.json", {"ceiling": {"all": 0.9, "country": {"NZ": 0.7}}})
+    write_json(
+        folder / "data/generated.json", {"ceiling": 0.9, "ceiling_by": {"country": {"NZ": 0.7}}}
+    )
 
 
 def test_the_stage_fails_with_status_1_after_it_has_written_everything(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_the_stage_fails_with_status_1_after_it_has_written_everything(tmp_path:
         check=False,
     )
     assert failed.returncode == 1
-    assert "floor (random): accuracy is" in failed.stderr
+    assert "min_accuracy (random): accuracy is" in failed.stderr
     assert "under the bound of 0.9900" in failed.stderr
     assert "Traceback" not in failed.stderr
     verdict = json.loads((tmp_path / "reports/gate.json").read_text())

@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from small import KNOBS
 
 from categoriser.errors import UserError
 from categoriser.features import VERSION, features
@@ -43,8 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = ["spotify sydney", "cafe perth", "aldi sydney", "netflix au", "pizza perth", "coles au"]
     labels = ["entertainment", "eating, out", "groceries"] * 2
     lines = features(texts, [11.99, 4.5, 80, 15, 25, 60]) * 20
-    settings = {"dim": 8, "epoch": 20, "lr": 0.5, "bucket": 1000}
-    classifier = Classifier.fit(lines, labels * 20, settings)
+    classifier = Classifier.fit(lines, labels * 20, KNOBS)
     metadata = {"features_version": VERSION, "temperature": 1.3, "review_threshold": 0.6}
     Categoriser(classifier, metadata).save(folder)
     return folder
@@ -93,8 +93,7 @@ class Server:
 def running(folder: Path) -> Iterator[Server]:
     running = Server(folder)
     yield running
-    running.process.kill()
-    running.process.communicate()
+    running.stop()
 
 
 def as_csv(rows: Sequence[tuple[str, float]]) -> str:

@@ -38,7 +38,7 @@ def one(text: str, price: float, *, single: bool = False) -> Rows:
         (CSV, "text,price\na,1\n", one("a", 1)),
         (CSV, '"text","price"\r\na,1\r\n', one("a", 1)),
         (CSV, '"a, ""b""\nc", -1e2 \n', one('a, "b"\nc', -100)),
-        (CSV, "a,1\nb,.5\nc,+2.\n", Rows(["a", "b", "c"], [1, 0.5, 2], False)),
+        (CSV, "a,1\nb,.5\rc,+2.\n", Rows(["a", "b", "c"], [1, 0.5, 2], False)),
         (CSV, "\ufeffcafé,1", one("café", 1)),
         (JSON, GOOD, one("a", 1, single=True)),
         (JSON, f"[{GOOD}]", one("a", 1)),

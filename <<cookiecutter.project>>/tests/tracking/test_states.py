@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from categoriser import paths
-from categoriser.tracking.states import FILES, flatten, git, history, read_state
+from categoriser.tracking.states import flatten, git, history, read_state
 
 LOCK = b"""
 stages:
@@ -18,7 +18,7 @@ stages:
     - {path: champion/profile.json, md5: '00'}
     - {path: data/own.csv, md5: b026}
 """
-CONTENTS: dict[Path, bytes | None] = {
+CONTENTS = {
     paths.LOCK: LOCK,
     paths.PARAMS: b"data: {path: data/own.csv}\ntrain: {lr: 0.5, seed: null}",
     paths.METRICS: b'{"random": {"accuracy": 0.75, "food & drink/f1": 1, "absent": null}}',
@@ -28,7 +28,6 @@ CONTENTS: dict[Path, bytes | None] = {
 
 def test_a_state_has_parameters_metrics_and_tags() -> None:
     state = read_state(CONTENTS, 5)
-    assert state
     assert state.params == {"data.path": "data/own.csv", "train.lr": 0.5, "train.seed": None}
     assert state.metrics == {"random.accuracy": 0.75, "random.food _ drink_f1": 1.0}
     assert state.tags == {
@@ -39,26 +38,20 @@ def test_a_state_has_parameters_metrics_and_tags() -> None:
     assert state.milliseconds == 5
 
 
-@pytest.mark.parametrize(
-    ("verdict", "gate"), [(b'{"passed": true}', "passed"), (b"{}", "not run"), (None, "not run")]
-)
-def test_the_gate_passed_failed_or_did_not_run(verdict: bytes | None, gate: str) -> None:
-    state = read_state(CONTENTS | {paths.VERDICT: verdict}, 5)
-    assert state
-    assert state.tags["gate"] == gate
+@pytest.mark.parametrize(("verdict", "gate"), [('{"passed": true}', "passed"), ("{}", "not run")])
+def test_the_gate_passed_failed_or_did_not_run(verdict: str, gate: str) -> None:
+    assert read_state(CONTENTS | {paths.VERDICT: verdict.encode()}, 5).tags["gate"] == gate
+
+
+def test_without_a_verdict_the_gate_did_not_run() -> None:
+    files = {path: content for path, content in CONTENTS.items() if path != paths.VERDICT}
+    assert read_state(files, 5).tags["gate"] == "not run"
 
 
 def test_without_the_data_in_the_lock_there_is_no_hash() -> None:
     for lock in (b"stages: {}", b"stages: {validate: {deps: [{path: other, md5: '1'}]}}"):
         state = read_state(CONTENTS | {paths.LOCK: lock}, 5)
-        assert state
         assert state.tags["dvc_data"] == ""
-
-
-@pytest.mark.parametrize("path", [paths.LOCK, paths.PARAMS, paths.METRICS])
-def test_without_its_reports_there_is_no_state(path: Path) -> None:
-    assert path in FILES
-    assert read_state(CONTENTS | {path: None}, 5) is None
 
 
 def test_flatten_reads_what_json_and_yaml_hold() -> None:

@@ -17,6 +17,7 @@ from dvc.repo import Repo
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from small import KNOBS
 
 from categoriser import paths
 from categoriser.errors import UserError
@@ -24,6 +25,7 @@ from categoriser.features import VERSION, features
 from categoriser.files import digest
 from categoriser.model.classifier import Classifier
 from categoriser.model.package import Categoriser
+from categoriser.tracking.states import workspace
 from categoriser.tracking.track import main
 
 # Stages that `dvc commit` records as run; the tests write their outputs.
@@ -50,10 +52,9 @@ stages:
 @pytest.fixture(scope="module")
 def categoriser() -> Categoriser:
     texts = ["spotify sydney", "cafe perth", "aldi sydney"]
-    settings = {"dim": 8, "epoch": 5, "lr": 0.5, "bucket": 1000}
     labels = ["entertainment", "eating_out", "groceries"]
     return Categoriser(
-        Classifier.fit(features(texts, [1, 2, 3]), labels, settings),
+        Classifier.fit(features(texts, [1, 2, 3]), labels, KNOBS),
         {
             "features_version": VERSION,
             "libraries": {"numpy": "2.4.0"},
@@ -117,11 +118,11 @@ class Project:
         return self.call("git", "rev-parse", "HEAD")
 
     def runs(self) -> list[Run]:
-        """Return the experiment's runs, the oldest state first."""
+        """Return the experiment's runs by learning rate, which rises from state to state."""
         experiment = MlflowClient().get_experiment_by_name(self.name)
         assert experiment
         found = MlflowClient().search_runs([experiment.experiment_id])
-        return sorted(found, key=lambda run: run.info.start_time)
+        return sorted(found, key=lambda run: float(run.data.params["train.lr"]))
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def alias(project: Project, name: str) -> str | None:
         return None
 
 
-def test_the_workspace_is_mirrored_once_with_its_model(
+def test_the_workspace_is_mirrored_once_and_whole(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = project.reproduce(0.25)
@@ -188,6 +189,15 @@ def test_the_workspace_is_mirrored_once_with_its_model(
     version = client.get_model_version_by_alias(project.name, "candidate")
     assert version.run_id == run.info.run_id
     assert version.tags["model_digest"] == model
+
+    # Interrupted, it is made anew.
+    client.update_run(run.info.run_id, status="RUNNING")
+    main()
+    (again,) = project.runs()
+    assert again.info.run_id != run.info.run_id
+    assert again.info.status == "FINISHED"
+    versions = client.search_model_versions(f"name = '{project.name}'")
+    assert [version.run_id for version in versions] == [again.info.run_id]
 
 
 def test_the_registered_model_answers_as_the_packaged_one_anywhere(
@@ -232,8 +242,18 @@ def test_a_fresh_clone_gets_gits_history(
     project.reproduce(0.2)
     (project.folder / paths.METRICS).unlink()
     project.commit()
+    project.reproduce(0.25)
+    project.write(paths.METRICS, "{")
+    project.commit()
+    # A branch is one state, that of its merge.
+    project.call("git", "checkout", "--quiet", "-b", "side")
+    project.reproduce(0.28)
+    project.commit()
     project.reproduce(0.3, "validate", "train", "evaluate", passed=False)
-    last = project.commit()
+    project.commit()
+    project.call("git", "checkout", "--quiet", "main")
+    project.call("git", "merge", "--quiet", "--no-ff", "--no-edit", "side")
+    last = project.call("git", "rev-parse", "HEAD")
     clone = tmp_path_factory.mktemp("clone")
     project.call("git", "clone", "--quiet", ".", str(clone))
     monkeypatch.chdir(clone)
@@ -257,54 +277,32 @@ def test_a_fresh_clone_gets_gits_history(
     assert "model_digest" in project.runs()[1].data.tags
 
 
-def test_an_interrupted_run_is_made_anew(project: Project) -> None:
-    project.reproduce(0.25)
-    main()
-    (run,) = project.runs()
-    client = MlflowClient()
-    client.update_run(run.info.run_id, status="RUNNING")
-    main()
-    (again,) = project.runs()
-    assert again.info.run_id != run.info.run_id
-    assert again.info.status == "FINISHED"
-    versions = client.search_model_versions(f"name = '{project.name}'")
-    assert [version.run_id for version in versions] == [again.info.run_id]
-
-
 def test_dirty_or_not_and_the_commit_that_comes_after_its_run(project: Project) -> None:
     project.reproduce(0.1)
     paths.LOCK.unlink()
+    shutil.rmtree("reports")
     parent = project.commit()
     # What the pipeline writes leaves the commit clean; its parameters do not.
-    project.record()
-    main()
-    (run,) = project.runs()
-    assert (run.data.tags["git_commit"], run.data.tags["git_dirty"]) == (parent, "false")
+    project.reproduce(0.1)
+    assert workspace().tags["git_dirty"] == "false"
     project.reproduce(0.25)
     main()
-    run = project.runs()[-1]
+    (run,) = project.runs()
     assert (run.data.tags["git_commit"], run.data.tags["git_dirty"]) == (parent, "true")
     commit = project.commit()
     main()
-    found = project.runs()[-1]
+    (found,) = project.runs()
     assert found.info.run_id == run.info.run_id
     assert (found.data.tags["git_commit"], found.data.tags["git_dirty"]) == (commit, "false")
-
-
-def test_a_model_that_failed_the_gate_is_mirrored_but_no_candidate(project: Project) -> None:
-    project.reproduce(0.1)
-    main()
-    project.reproduce(0.9, "validate", "train", "evaluate", passed=False)
-    main()
-    assert [run.data.tags["gate"] for run in project.runs()] == ["passed", "failed"]
-    assert alias(project, "candidate") == "1"
-    assert len(MlflowClient().search_model_versions(f"name = '{project.name}'")) == 2
 
 
 def test_an_earlier_verdict_is_not_taken_for_this_models(project: Project) -> None:
     project.reproduce(0.1, passed=False)
     verdict = paths.VERDICT.read_text()
+    # One that passed would be in dvc.lock.
     project.reproduce(0.2, "validate", "train", "evaluate")
+    assert workspace().tags["gate"] == "not run"
+    # One that failed is another model's.
     project.write(paths.VERDICT, verdict)
     main()
     (run,) = project.runs()
@@ -325,7 +323,7 @@ def test_files_that_are_not_the_locks_are_refused_but_history_is_not(project: Pr
     assert "model_digest" not in run.data.tags
 
 
-def test_the_champion_is_named_by_its_digest(
+def test_candidate_is_the_last_that_passed_and_champion_the_one_of_its_digest(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.write(paths.CHAMPION_FACTS, "null")
@@ -333,15 +331,35 @@ def test_the_champion_is_named_by_its_digest(
     main()
     project.reproduce(0.2)
     main()
+    project.reproduce(0.9, "validate", "train", "evaluate", passed=False)
+    main()
+    assert [run.data.tags["gate"] for run in project.runs()] == ["passed", "passed", "failed"]
+    assert len(MlflowClient().search_model_versions(f"name = '{project.name}'")) == 3
+    assert (alias(project, "candidate"), alias(project, "champion")) == ("2", None)
+
     monkeypatch.setattr("sys.argv", ["track", "--champion"])
     with pytest.raises(UserError, match="no champion"):
         main()
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": champion}))
     main()
-    assert (alias(project, "champion"), alias(project, "candidate")) == ("1", "2")
+    assert (alias(project, "candidate"), alias(project, "champion")) == ("2", "1")
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": "0" * 64}))
     with pytest.raises(UserError, match="no tracked model"):
         main()
+
+
+def test_without_git_the_workspace_is_mirrored(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.folder.parent))
+    project.reproduce(0.25)
+    shutil.rmtree(".git")
+    project.write(".dvc/config", "[core]\n    no_scm = true\n")
+    main()
+    (run,) = project.runs()
+    assert run.data.metrics == {"random.accuracy": 0.75}
+    assert "git_commit" not in run.data.tags
+    assert run.data.tags["git_dirty"] == "unknown"
 
 
 def test_what_is_missing_is_said(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ HIDDEN_COUNTRY, HIDDEN_SHARE = "NZ", 0.18
 # kept for drift.
 HEAD, TAIL, KEPT = 5, 0.8, 10
 # Share of rows in which a word of the trade follows the merchant's name ("talbots clothing").
-WORDED = 0.35
+WORDED = 0.45
 
 # A descriptor's pieces, with their shares. A processor's mark and a shop's number are within the
 # merchant's field, which is cut at FIELD characters; the bank's words stand outside it.

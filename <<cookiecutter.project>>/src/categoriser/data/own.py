@@ -27,14 +27,20 @@ def take(source: Path, settings: Validate) -> dict[str, Any]:
 
     Raises `UserError` for a file that does not pass and where DVC fails; then nothing has changed.
     """
-    # Left behind by a failure: its message names the rows set aside in there.
     folder = Path(tempfile.mkdtemp(prefix="categoriser-"))
-    found = validate(source, settings, None, folder / "validated.parquet", folder / "set_aside.csv")
-    before = {path: folder / path.name for path in (OWN, TRACKED, PARAMS) if path.exists()}
-    for path, copy in before.items():
-        shutil.copyfile(path, copy)
+    aside = folder / "set_aside.csv"
     try:
-        with replacing(OWN) as aside, aside.open("wb") as stream:
+        found = validate(source, settings, None, folder / "validated.parquet", aside)
+    except UserError:
+        # The message names the rows set aside, if there are any: they stay there.
+        if not aside.exists():
+            folder.rmdir()
+        raise
+    before = {path: folder / path.name for path in (OWN, TRACKED, PARAMS) if path.exists()}
+    for path, kept in before.items():
+        shutil.copyfile(path, kept)
+    try:
+        with replacing(OWN) as copy, copy.open("wb") as stream:
             stream.writelines(read_lines(source))
         _dvc_add(OWN)
         set_params(PARAMS, {"data.path": OWN.as_posix()})

@@ -59,17 +59,16 @@ def prepare(
 
 def _key(rows: pl.DataFrame, normal: list[str]) -> tuple[pl.Series, str]:
     """Each row's merchant, and in words what that is."""
-    key_of = {text: text_key(text) for text in dict.fromkeys(normal)}
-    key = pl.Series([key_of[text] for text in normal], dtype=pl.String)
     key_is = "the text without codes, words with digits, and the country and city at its end"
-    if "merchant" not in rows.columns:
-        return key, key_is
-    merchant = rows["merchant"].fill_null("").str.to_lowercase()
-    merchant = merchant.str.strip_chars().str.replace_all(r"\s+", " ")
-    empty = merchant == ""
-    return merchant.zip_with(~empty, key), (
-        f"the column merchant; in {empty.sum()} rows, where it is empty, {key_is}"
-    )
+    merchant = pl.Series([""]).new_from_index(0, rows.height)
+    if "merchant" in rows.columns:
+        merchant = rows["merchant"].fill_null("").str.to_lowercase()
+        merchant = merchant.str.strip_chars().str.replace_all(r"\s+", " ")
+        empty = (merchant == "").sum()
+        key_is = f"the column merchant; in {empty} rows, where it is empty, {key_is}"
+    of_text = cache(text_key)
+    keys = [name or of_text(text) for name, text in zip(merchant.to_list(), normal, strict=True)]
+    return pl.Series(keys, dtype=pl.String), key_is
 
 
 def text_key(normal: str) -> str:
@@ -96,11 +95,14 @@ def _part(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
     month = (rows["date"].dt.year() * 12 + rows["date"].dt.month()).to_numpy()
     time = pl.Series(month > month.max() - settings.months)
     merchants = rows["key"].unique()
-    merchant = merchants.filter(_uniform(merchants) < settings.merchants)
+    merchant = merchants.filter(_uniform("merchant", merchants) < settings.merchants)
     columns = (rows["date"].to_physical(), rows["price"], rows["text"])
     row = _uniform(
-        f"{day} {price!r} {text}"
-        for day, price, text in zip(*(column.to_list() for column in columns), strict=True)
+        "row",
+        (
+            f"{day} {price!r} {text}"
+            for day, price, text in zip(*(column.to_list() for column in columns), strict=True)
+        ),
     )
     return pl.select(
         part=pl.when(time)
@@ -115,10 +117,15 @@ def _part(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
     )["part"]
 
 
-def _uniform(texts: Iterable[str]) -> pl.Series:
+def _uniform(purpose: str, texts: Iterable[str]) -> pl.Series:
     """Return a number in [0, 1) for each text, the same on every machine, in every version."""
-    digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)
-    return pl.Series(np.frombuffer(digests, dtype=np.dtype("<u8")).astype(np.float64) / 2**64)
+    hashed = hashlib.blake2b(digest_size=8, person=purpose.encode())
+    digests = []
+    for text in texts:
+        one = hashed.copy()
+        one.update(text.encode())
+        digests.append(one.digest())
+    return pl.Series(np.frombuffer(b"".join(digests), dtype="<u8").astype(np.float64) / 2**64)
 
 
 def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> dict[str, Any]:
@@ -129,8 +136,8 @@ def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> dict[str, A
             "rows": part.height,
             "groups": part["key"].n_unique(),
             "dates": [str(date) for date in (part["date"].min(), part["date"].max()) if date],
-            "key_in_training": part["key"].is_in(train["key"].unique().to_list()).mean(),
-            "line_in_training": part["features"].is_in(train["features"].unique().to_list()).mean(),
+            "key_in_training": part["key"].is_in(train["key"].unique().implode()).mean(),
+            "line_in_training": part["features"].is_in(train["features"].unique().implode()).mean(),
             "unseen_classes": dict(
                 part.filter(~pl.col("category").is_in(classes))["category"].value_counts().rows()
             ),

@@ -15,7 +15,6 @@ import polars as pl
 MAX_VALUES = 50
 # Numbers that are compared, by name.
 NUMBERS = {"price": pl.col("price"), "text_length": pl.col("text").str.len_chars()}
-DECILES = [tenth / 10 for tenth in range(11)]
 
 
 def profile(rows: pl.LazyFrame) -> dict[str, Any]:
@@ -27,23 +26,12 @@ def profile(rows: pl.LazyFrame) -> dict[str, Any]:
     """
     types = rows.collect_schema()
     texts = [name for name, type_ in types.items() if type_ == pl.String and name != "text"]
-    sizes = (
-        rows.select(pl.len().alias("rows"), pl.col(texts).n_unique()).collect().row(0, named=True)
-    )
-    month = pl.col("date").dt.strftime("%Y-%m")
-    months = rows.group_by(month.alias("month")).len().sort("month").collect().rows()
-    deciles = {
-        name: rows.select(number.quantile(q).alias(str(q)) for q in DECILES).collect().row(0)
-        for name, number in NUMBERS.items()
-    }
+    sizes = _collect(rows, pl.len().alias("rows"), pl.col(texts).n_unique()).row(0, named=True)
     return {
         "rows": sizes["rows"],
-        "months": dict(months),
+        "months": _counts(rows, pl.col("date").dt.strftime("%Y-%m")),
         "shares": {name: _shares(rows, name) for name in texts if sizes[name] <= MAX_VALUES},
-        "deciles": {
-            name: {"values": list(values), "at_or_below": _at_or_below(rows, name, values)}
-            for name, values in deciles.items()
-        },
+        "deciles": {name: _deciles(_numbers(rows, name)) for name in NUMBERS},
     }
 
 
@@ -55,14 +43,14 @@ def distances(rows: pl.LazyFrame, accepted: dict[str, Any]) -> dict[str, float]:
     1.8 * sqrt((n + m) / (n * m)) off. A column that is gone is at a distance of 1.
     """
     names = rows.collect_schema().names()
-    count, before = rows.select(pl.len()).collect().item(), accepted["rows"]
+    count, before = _collect(rows, pl.len()).item(), accepted["rows"]
     chance = 1.8 * math.sqrt((count + before) / (count * before))
     pairs: dict[str, list[tuple[float, float]]] = {}
     for name, shares in accepted["shares"].items():
         now = _shares(rows, name) if name in names else {}
         pairs[name] = [(now.get(value, 0), shares.get(value, 0)) for value in {*now, *shares}]
     for name, deciles in accepted["deciles"].items():
-        below = _at_or_below(rows, name, deciles["values"])
+        below = _at_or_below(_numbers(rows, name), deciles["values"])
         pairs[name] = list(zip(below, deciles["at_or_below"], strict=True))
     found = {name: max(abs(a - b) for a, b in both) for name, both in pairs.items()}
     return {
@@ -71,12 +59,28 @@ def distances(rows: pl.LazyFrame, accepted: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def _collect(rows: pl.LazyFrame, *columns: pl.Expr) -> pl.DataFrame:
+    # The streaming engine holds a part of the rows at a time.
+    return rows.select(columns).collect(engine="streaming")
+
+
+def _counts(rows: pl.LazyFrame, column: pl.Expr) -> dict[str, int]:
+    return dict(_collect(rows, column).to_series().value_counts().sort(pl.all()).iter_rows())
+
+
 def _shares(rows: pl.LazyFrame, name: str) -> dict[str, float]:
-    counts = rows.group_by(name).len().sort(name).collect()
-    return {value: round(count / counts["len"].sum(), 6) for value, count in counts.rows()}
+    counts = _counts(rows, pl.col(name))
+    return {value: round(count / sum(counts.values()), 6) for value, count in counts.items()}
 
 
-def _at_or_below(rows: pl.LazyFrame, name: str, values: Sequence[float]) -> list[float]:
-    number = NUMBERS[name]
-    shares = rows.select((number <= value).mean().alias(str(i)) for i, value in enumerate(values))
-    return [round(share, 6) for share in shares.collect().row(0)]
+def _numbers(rows: pl.LazyFrame, name: str) -> pl.Series:
+    return _collect(rows, NUMBERS[name]).to_series()
+
+
+def _deciles(numbers: pl.Series) -> dict[str, list[float]]:
+    values = [numbers.quantile(tenth / 10) or 0.0 for tenth in range(11)]
+    return {"values": values, "at_or_below": _at_or_below(numbers, values)}
+
+
+def _at_or_below(numbers: pl.Series, values: Sequence[float]) -> list[float]:
+    return [round(float((numbers <= value).to_numpy().mean()), 6) for value in values]

@@ -48,7 +48,7 @@ def typed(raw: pl.DataFrame) -> pl.DataFrame:
         pl.when(iso.str.contains(r"^\d{4}-\d{2}-\d{2}$"))
         .then(iso)
         .str.to_date("%Y-%m-%d", strict=False),
-        pl.col("price").str.strip_chars().cast(pl.Float64, strict=False),
+        pl.col("price").str.strip_chars().cast(pl.Float64, strict=False).fill_nan(None),
         pl.col("category").str.strip_chars().replace("", None),
     )
 
@@ -76,7 +76,7 @@ def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrame
             "text": pa.Column(
                 pl.String,
                 [
-                    pa.Check.str_matches(r"\S", error="is empty"),
+                    pa.Check.str_contains(r"\S", error="is empty"),
                     pa.Check(
                         longest, error=f"is longer than {settings.max_text_length} characters"
                     ),
@@ -87,7 +87,10 @@ def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrame
             ),
             "category": pa.Column(
                 pl.String,
-                [pa.Check.str_matches(r"^[^\pC]+$", error="has control characters"), *known],
+                [
+                    pa.Check.str_matches(r"^[^\x00-\x1f\x7f]+$", error="has control characters"),
+                    *known,
+                ],
             ),
         }
     )
@@ -98,6 +101,6 @@ def faults(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[tuple[int
     try:
         schema.validate(rows, lazy=True)
     except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases.select("index", "column", "check").sort("index", "column")
+        cases = error.failure_cases.select("index", "column", "check").sort(pl.all())
         for index, column, check in cases.iter_rows():
             yield index, column, UNREADABLE[column] if check == "not_nullable" else check

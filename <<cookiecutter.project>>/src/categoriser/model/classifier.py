@@ -35,17 +35,17 @@ class Settings(Section):
     With one thread the same rows give the same model, byte for byte; with more they do not.
     """
 
-    dim: Count = 32
-    epoch: Count = 15
-    lr: float = Field(0.2, gt=0)
-    word_ngrams: Count = 2
-    minn: int = Field(2, ge=0, le=64)
-    maxn: int = Field(5, ge=0, le=64)
-    min_count: Count = 1
-    bucket: Count = 200_000
-    thread: Count = 1
-    seed: int = Field(0, ge=0, lt=2**31)
-    quantise: bool = False
+    dim: Count
+    epoch: Count
+    lr: float = Field(gt=0)
+    word_ngrams: Count
+    minn: int = Field(ge=0, le=64)
+    maxn: int = Field(ge=0, le=64)
+    min_count: Count
+    bucket: Count
+    thread: Count
+    seed: int = Field(ge=0, lt=2**31)
+    quantise: bool
 
     @model_validator(mode="after")
     def subwords_have_a_length(self) -> Self:
@@ -65,7 +65,7 @@ class Classifier:
         "epoch": (5, 10, 20, 40),
         "lr": (0.1, 0.2, 0.5, 1.0),
         "word_ngrams": (1, 2, 3),
-        "minn": (2, 3),
+        "minn": (2, 3, 4, 5),
         "maxn": (4, 5, 6),
         "min_count": (1, 2),
     }

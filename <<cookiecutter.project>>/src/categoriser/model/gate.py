@@ -36,7 +36,7 @@ from categoriser.paths import (
 )
 
 FIGURES = ("accuracy", "macro_f1")
-GATES = ("majority", "reference", "champion", "floor", "slices")
+GATES = ("majority", "reference", "champion", "min_accuracy", "min_macro_f1", "slices")
 OUTCOMES = {"failed": "bold red", "not judged": "yellow", "passed": "green"}
 
 
@@ -96,7 +96,7 @@ def questions(
     for figure, floor in zip(FIGURES, (settings.min_accuracy, settings.min_macro_f1), strict=True):
         if floor is not None:
             value = figures.get("models", {}).get("model", {}).get(figure, {}).get("value")
-            yield "floor", figure, floor, {"value": value, "low": value, "high": value}, ""
+            yield f"min_{figure}", figure, floor, {"value": value, "low": value, "high": value}, ""
 
 
 def too_small(figures: dict[str, Any], min_rows: int) -> str:

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline, make_union
 
 
 def fit_reference(lines: Sequence[str], labels: Sequence[str]) -> Any:
-    """TF-IDF of words, word pairs and pieces of words, and a logistic regression for each class.
+    """TF-IDF of words, word pairs and four-letter pieces; a logistic regression for each class.
 
     A fixed number of passes and averaged weights, so that it needs no tuning and no validation
     rows. Labels of a single class leave nothing to learn: then it is the majority class.
@@ -30,7 +30,7 @@ def fit_reference(lines: Sequence[str], labels: Sequence[str]) -> Any:
         sublinear_tf=True,
     )
     pieces = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), min_df=2, lowercase=False, sublinear_tf=True
+        analyzer="char_wb", ngram_range=(4, 4), min_df=2, lowercase=False, sublinear_tf=True
     )
     linear = SGDClassifier(
         loss="log_loss", alpha=3e-6, average=True, max_iter=10, tol=None, random_state=0

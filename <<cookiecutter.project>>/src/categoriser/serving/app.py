@@ -70,7 +70,7 @@ class App:
                 "event": "request",
                 "id": request_id,
                 "method": request.method,
-                "path": request.url.path,
+                "path": scope["path"],
                 "status": response.status_code,
                 "milliseconds": round((time.perf_counter() - start) * 1000, 3),
             }

@@ -125,7 +125,7 @@ def _json(text: str, row: int | None = None) -> Any:
     """Read JSON with objects as tuples of pairs, so that names given twice are seen."""
     where = f"row {row}" if row else "the body"
     try:
-        return json.loads(text, object_pairs_hook=tuple, parse_int=float, parse_constant=float)
+        return json.loads(text, object_pairs_hook=tuple, parse_int=float)
     except json.JSONDecodeError as error:
         raise RequestError(400, f"{where} is not JSON: {error}", row) from None
     except RecursionError:

@@ -42,15 +42,18 @@ class State:
 def history() -> Iterator[State]:
     """Yield the states of the last commits that changed dvc.lock, the oldest first.
 
-    Commits without parameters or metrics are passed over; without Git there are none.
+    Commits whose files are missing or of another form are passed over; without Git there are none.
     """
-    log = git("log", "--first-parent", f"-{LIMIT}", "--format=%H %ct", "--", str(paths.LOCK))
-    for line in reversed((log or b"").decode().splitlines()):
-        commit, seconds = line.split()
-        files = {path: git("show", f"{commit}:./{path.as_posix()}") for path in FILES}
-        state = read_state(files, int(seconds) * 1000)
-        if state:
-            yield tagged(state, git_commit=commit, git_dirty="false")
+    which = ("--first-parent", f"--max-count={LIMIT}", "--timestamp", "HEAD", "--", str(paths.LOCK))
+    for line in reversed((git("rev-list", *which) or b"").decode().splitlines()):
+        seconds, commit = line.split()
+        contents = {path: git("show", f"{commit}:./{path.as_posix()}") for path in FILES}
+        files = {path: content for path, content in contents.items() if content is not None}
+        try:
+            state = read_state(files, int(seconds) * 1000)
+        except (AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError):
+            continue
+        yield tagged(state, git_commit=commit, git_dirty="false")
 
 
 def workspace() -> State:
@@ -68,42 +71,38 @@ def workspace() -> State:
             f"the workspace was not tracked, since it is not what dvc.lock says "
             f"(changed: {', '.join(others)}); run `dvc repro`"
         )
-    files = {path: path.read_bytes() if path.exists() else None for path in FILES}
+    files = {path: path.read_bytes() for path in FILES if path.exists()}
     state = read_state(files, int(time.time() * 1000))
-    if state is None:
-        raise UserError(f"{paths.METRICS} is missing; `dvc repro` makes it")
     model = digest(paths.MODEL)
-    verdict = json.loads(files[paths.VERDICT] or b"{}")
+    verdict = json.loads(files.get(paths.VERDICT, b"{}"))
     if "gate" in changed and (verdict.get("passed") or verdict.get("model") != model):
         # A verdict that is not in dvc.lock is this state's only where it failed this model.
         state = tagged(state, gate="not run")
+    changes = git("status", "--porcelain", "--", *INPUTS)
     return tagged(
         state,
         git_commit=(git("rev-parse", "HEAD") or b"").decode().strip(),
-        git_dirty=str(bool(git("status", "--porcelain", "--", *INPUTS))).lower(),
+        git_dirty="unknown" if changes is None else str(changes != b"").lower(),
         model_digest=model,
         image_digest=os.environ.get("IMAGE_DIGEST", ""),
         release=os.environ.get("RELEASE", ""),
     )
 
 
-def read_state(files: Mapping[Path, bytes | None], milliseconds: int) -> State | None:
-    """Return the state that the contents of `FILES` describe; None where too much is missing."""
-    lock, params, metrics = (files[path] for path in (paths.LOCK, paths.PARAMS, paths.METRICS))
-    if lock is None or params is None or metrics is None:
-        return None
-    settings = yaml.safe_load(params)
-    verdict = json.loads(files[paths.VERDICT] or b"{}").get("passed")
+def read_state(files: Mapping[Path, bytes], milliseconds: int) -> State:
+    """Return the state that the contents of `FILES` describe; the verdict may be missing."""
+    settings = yaml.safe_load(files[paths.PARAMS])
+    verdict = json.loads(files.get(paths.VERDICT, b"{}")).get("passed")
     return State(
         params=dict(flatten(settings)),
         metrics={
             name: float(value)
-            for name, value in flatten(json.loads(metrics))
+            for name, value in flatten(json.loads(files[paths.METRICS]))
             if isinstance(value, int | float)
         },
         tags={
-            "dvc_lock": hashlib.sha256(lock).hexdigest(),
-            "dvc_data": data_hash(yaml.safe_load(lock), settings["data"]["path"]),
+            "dvc_lock": hashlib.sha256(files[paths.LOCK]).hexdigest(),
+            "dvc_data": data_hash(yaml.safe_load(files[paths.LOCK]), settings["data"]["path"]),
             "gate": {True: "passed", False: "failed", None: "not run"}[verdict],
         },
         milliseconds=milliseconds,

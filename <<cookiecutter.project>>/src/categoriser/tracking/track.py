@@ -42,9 +42,6 @@ class Mirror:
         self.name = name
         self.client = MlflowClient()
         self.experiment = mlflow.set_experiment(name).experiment_id
-        # MLflow's pages then open on the runs, and not on those for language models.
-        kind = "custom_model_development"
-        self.client.set_experiment_tag(self.experiment, "mlflow.experimentKind", kind)
         self.made: set[str] = set()
 
     def add_history(self, state: State) -> None:

@@ -1,4 +1,4 @@
-"""A small prepared data set, and a categoriser trained on it."""
+"""The project's own settings, a scratch root, a small prepared data set, and its categoriser."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from small import KNOBS
 
 from categoriser.features import features
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
-from categoriser.params import Train
+from categoriser.params import Params, Train, read_params
 
 WORDS = {
     "groceries": ["aldi", "coles", "market", "butcher"],
     "fees & interest": ["bank", "fee", "overdrawn", "interest"],
     "transport": ["shell", "metro", "parking", "tolls"],
 }
-# Few buckets keep the files small; few rows need many epochs.
-SETTINGS = Train(
-    review_threshold=0.6, classifier={"dim": 8, "epoch": 20, "lr": 0.5, "bucket": 1000}
-)
+ROOT = Path(__file__).parents[1]
+SETTINGS = Train(review_threshold=0.6, classifier=KNOBS)
 
 
 def rows(count: int, seed: int) -> pl.DataFrame:
@@ -69,3 +68,18 @@ def model(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def categoriser(model: Path) -> Categoriser:
     return Categoriser.load(model)
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    return read_params(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder with the project's params.yaml the working directory."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    (tmp_path / "champion").mkdir()
+    (tmp_path / "champion/profile.json").write_text("null\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
