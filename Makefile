@@ -25,7 +25,7 @@ demo: .venv/ready ## bake a project with the defaults, run its pipeline, print m
 	@rm -rf build/demo && mkdir -p build/demo
 	$(BIN)/python -m cookiecutter . --no-input --default-config --output-dir build/demo
 	@cd build/demo/* && $(MAKE) --no-print-directory run && \
-		.venv/bin/python -m dvc metrics show && \
+		.venv/bin/python -m json.tool reports/metrics.json && \
 		echo "The report: $$PWD/reports/report.html"
 
 test: .venv/ready ## bake every option, and set up, test and run one project for real

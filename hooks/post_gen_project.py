@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-ANSWERS = r'''<< cookiecutter | tojson >>'''
+ANSWERS = r"""<< cookiecutter | tojson >>"""
 
 
 def git(*arguments, check=True):

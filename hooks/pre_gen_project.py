@@ -9,7 +9,7 @@ import json
 import re
 import sys
 
-ANSWERS = r'''<< cookiecutter | tojson >>'''
+ANSWERS = r"""<< cookiecutter | tojson >>"""
 
 # A field's pattern, and what to write instead of what does not match it.
 PATTERNS = {

@@ -14,7 +14,7 @@ TEMPLATE = ROOT / "<<cookiecutter.project>>"
 PROMPTS = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 
 # One of these answers at a time, beside the defaults; a choice's other values are added below.
-AWKWARD = 'a "q" \\ # \'x\' {y} é'
+AWKWARD = "a \"q\" \\ # 'x' {y} é"
 ONE_AT_A_TIME = {
     "defaults": {},
     "project_name": {"project_name": AWKWARD, "project": "awkward"},

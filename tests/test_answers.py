@@ -79,9 +79,7 @@ def test_a_bad_answer_is_refused(tmp_path, field, value, capfd):
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(Exception, match="Hook script failed"):
-        cookiecutter(
-            str(ROOT), no_input=True, extra_context={field: value}, output_dir=str(out)
-        )
+        cookiecutter(str(ROOT), no_input=True, extra_context={field: value}, output_dir=str(out))
     message = capfd.readouterr().err
     assert f"{field} {value!r} " in message
     assert left(tmp_path) == ["out"]
@@ -160,7 +158,7 @@ def test_good_answers_have_no_problems():
         ("branch", "feature/x_1.2"),
         ("aws_region", "us-gov-west-1"),
         ("aws_region", "cn-north-1"),
-        ("description", 'a "q" \\ # \'x\' {y} é < b > c'),
+        ("description", "a \"q\" \\ # 'x' {y} é < b > c"),
     ],
 )
 def test_odd_but_good_answers_pass(field, value):

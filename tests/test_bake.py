@@ -119,7 +119,9 @@ def test_two_bakes_with_the_same_answers_are_identical(bake):
 
 
 def test_markdown_shows_the_description_as_it_was_typed(bake):
-    readme = (bake(description="a *b* [c](d) # `e` <i> é") / "README.md").read_text(encoding="utf-8")
+    readme = (bake(description="a *b* [c](d) # `e` <i> é") / "README.md").read_text(
+        encoding="utf-8"
+    )
     assert "a \\*b\\* \\[c\\](d) \\# \\`e\\` \\<i\\> é" in readme
 
 

@@ -15,7 +15,10 @@ def template(tmp_path):
     """A repository of its own with this checkout's template, to change and commit to."""
     folder = tmp_path / "template"
     shutil.copytree(
-        ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".tools")
+        ROOT,
+        folder,
+        symlinks=True,
+        ignore=shutil.ignore_patterns(".git", ".venv", "build", ".tools"),
     )
     git(folder, "init", "--quiet", "--initial-branch", "main")
     commit(folder)
@@ -69,7 +72,9 @@ def test_create_check_update(template, tmp_path):
 
     updated = cruft(project, "update", "--skip-apply-ask")
     assert updated.returncode == 0, updated.stdout + updated.stderr
-    assert (project / "params.yaml").read_text().endswith("# New in the template for Data science.\n")
+    assert (
+        (project / "params.yaml").read_text().endswith("# New in the template for Data science.\n")
+    )
     assert (project / "NEW.md").read_text() == "new\n"
     assert mine.read_text().endswith("# Ours.\n")
     assert git(project, "log", "--format=%s").splitlines()[-1] == "Start from the template"

@@ -161,9 +161,9 @@ def test_the_workspace_is_mirrored_once_and_whole(
     commit = project.commit()
     monkeypatch.setenv("IMAGE_DIGEST", "sha256:1f")
     main()
-    assert "1 new states" in capsys.readouterr().out
+    assert "new states in MLflow: 1" in capsys.readouterr().out
     main()
-    assert "0 new states" in capsys.readouterr().out
+    assert "new states in MLflow: 0" in capsys.readouterr().out
 
     (run,) = project.runs()
     assert run.info.status == "FINISHED"

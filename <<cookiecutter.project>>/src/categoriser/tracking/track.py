@@ -147,7 +147,7 @@ def track(mirror: Mirror) -> None:
         mirror.add_workspace(workspace())
     else:
         note = f"; {paths.MODEL} is missing, so Git's history only: `dvc repro` or `dvc pull`"
-    Console(soft_wrap=True).print(f"tracked in MLflow: {len(mirror.made)} new states{note}")
+    Console(soft_wrap=True).print(f"new states in MLflow: {len(mirror.made)}{note}")
 
 
 def main() -> None:
