@@ -92,7 +92,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def project(bake):
-    """A project with the defaults whose own set-up has run; removed at the end, since it is large."""
+    """A project with the defaults, set up by its own Makefile; removed at the end: it is large."""
     project = Project(bake())
     project.run("make", "setup")
     yield project

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -72,7 +73,7 @@ def test_every_yaml_and_toml_file_parses(baked):
 
 def test_answers_arrive_unchanged(baked):
     folder, answers = baked
-    answers = {field: default for field, default in PROMPTS.items()} | answers
+    answers = PROMPTS | answers
     settings = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert settings["name"] == folder.name
     assert settings["description"] == answers["description"]
@@ -150,6 +151,14 @@ def test_template_names_every_prompt_and_asks_nothing_twice():
     assert set(PROMPTS["__prompts__"]) == asked
     labels = list(PROMPTS["__prompts__"].values())
     assert len(set(labels)) == len(labels)
+
+
+def test_the_templates_own_python_is_clean():
+    for check in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *check, "."], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def test_cruft_finds_the_template_by_its_link():

@@ -72,9 +72,8 @@ def test_create_check_update(template, tmp_path):
 
     updated = cruft(project, "update", "--skip-apply-ask")
     assert updated.returncode == 0, updated.stdout + updated.stderr
-    assert (
-        (project / "params.yaml").read_text().endswith("# New in the template for Data science.\n")
-    )
+    params = (project / "params.yaml").read_text()
+    assert params.endswith("# New in the template for Data science.\n")
     assert (project / "NEW.md").read_text() == "new\n"
     assert mine.read_text().endswith("# Ours.\n")
     assert git(project, "log", "--format=%s").splitlines()[-1] == "Start from the template"
