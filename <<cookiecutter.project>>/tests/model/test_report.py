@@ -81,7 +81,7 @@ def test_the_report_shows_the_figures() -> None:
     for part in evaluation["parts"].values():
         assert f"{100 * part['models']['model']['accuracy']['value']:.1f} %" in text
     assert evaluation["model"]["digest"] in text
-    assert "Every gate passed." in text
+    assert "No gate failed." in text
     assert "data is generated" not in text
     assert "The data has no such column." in text
 
