@@ -41,7 +41,10 @@ def prepare(
 
     Raises `UserError` where fewer than two classes are left to train on.
     """
-    normal = normalise(rows["text"].to_list())
+    texts = rows["text"].to_list()
+    distinct = list(dict.fromkeys(texts))  # real descriptors repeat
+    form = dict(zip(distinct, normalise(distinct), strict=True))
+    normal = [form[text] for text in texts]
     lines = with_prices(normal, rows["price"].to_list())
     key, key_is = _key(rows, normal)
     rows = rows.with_columns(key=key, features=pl.Series(lines, dtype=pl.String))
