@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from categoriser.errors import UserError, run
-from categoriser.files import digest, read_json, replacing, write_json
+from categoriser.files import ASIDE, digest, read_json, replacing, write_json
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -22,6 +24,28 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> 
         interrupted()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_killed_process_leaves_nothing_half_written(tmp_path: Path) -> None:
+    script = """
+import pathlib, time
+from categoriser.errors import run
+from categoriser.files import replacing
+def main():
+    with replacing(pathlib.Path("out")) as aside:
+        aside.write_text("half")
+        print("ready", flush=True)
+        time.sleep(60)
+run(main)
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert [path.name[:7] for path in tmp_path.iterdir()] == [ASIDE]
+        process.terminate()
+    assert process.returncode == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_takes_the_place_of_a_folder(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from categoriser.errors import UserError
 from categoriser.params import read_params
@@ -10,11 +12,16 @@ from categoriser.params import read_params
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
 
-def changed(tmp_path: Path, old: str, new: str) -> Path:
-    text = PARAMS.read_text(encoding="utf-8")
-    assert old in text
+def changed(tmp_path: Path, **values: Any) -> Path:
+    """Write the project's settings with values by section and key; a value of ... takes it away."""
+    settings = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    for section, keys in values.items():
+        for key, value in keys.items():
+            settings[section][key] = value
+            if value is ...:
+                del settings[section][key]
     path = tmp_path / "params.yaml"
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return path
 
 
@@ -23,27 +30,32 @@ def test_the_projects_own_file_is_good() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("values", "message"),
     [
-        ("label_noise: 0.02", "label_noise: 2", "generate.label_noise: .*less than or equal to 1"),
-        ("months: 24", "months: many", "generate.months: .*integer"),
-        ("tolerance:", "tolerence:", "validate.tolerence: .*not permitted"),
-        ("  resamples: 1000\n", "", "evaluate.resamples: Field required"),
-        ("[0, 10, 50, 200]", "[0, 50, 10]", "evaluate: .*price_bands must rise"),
-        ("min_accuracy: null", "min_accuracy: 1.5", "gate.min_accuracy"),
-        ("data:\n", "data: [\n", "is not YAML"),
+        ({"generate": {"label_noise": 2}}, "generate.label_noise: .*less than or equal to 1"),
+        ({"generate": {"months": "many"}}, "generate.months: .*integer"),
+        ({"validate": {"tolerence": 0.1}}, "validate.tolerence: .*not permitted"),
+        ({"evaluate": {"resamples": ...}}, "evaluate.resamples: Field required"),
+        ({"evaluate": {"price_bands": [0, 50, 10]}}, "evaluate: .*price_bands must rise"),
+        ({"gate": {"min_accuracy": 1.5}}, "gate.min_accuracy"),
     ],
 )
-def test_a_bad_key_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
-    path = changed(tmp_path, old, new)
+def test_a_bad_key_is_named(tmp_path: Path, values: dict[str, Any], message: str) -> None:
+    path = changed(tmp_path, **values)
     with pytest.raises(UserError, match=message) as caught:
         read_params(path)
     assert str(path) in str(caught.value)
 
 
+def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("data: [\n")
+    with pytest.raises(UserError, match=r"params\.yaml is not YAML"):
+        read_params(path)
+
+
 def test_all_bad_keys_are_in_one_message(tmp_path: Path) -> None:
-    path = changed(tmp_path, "rows: 100000", "rows: 0")
-    path.write_text(path.read_text().replace("max_slice_gap: 0.15", "max_slice_gap: wide"))
+    path = changed(tmp_path, generate={"rows": 0}, gate={"max_slice_gap": "wide"})
     with pytest.raises(UserError, match=r"generate.rows.*gate.max_slice_gap"):
         read_params(path)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from categoriser.data import generate, prepare, validate
 from categoriser.features import features
 from categoriser.model import predict, train
 from categoriser.model.package import Categoriser
+from categoriser.params import set_params
 
 ROOT = Path(__file__).parents[1]
 ROWS = 10_000
@@ -43,11 +45,11 @@ ODD = [
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Run the stages up to `train` on generated rows, the odd texts among them."""
     folder = tmp_path_factory.mktemp("skew")
-    settings = (ROOT / paths.PARAMS).read_text(encoding="utf-8")
     copies = 10
     few = ROWS - copies * len(ODD)
-    assert "rows: 100000" in settings
-    (folder / paths.PARAMS).write_text(settings.replace("rows: 100000", f"rows: {few}"))
+    shutil.copy(ROOT / paths.PARAMS, folder)
+    own = {"data.path": paths.GENERATED.as_posix(), "generate.rows": few}
+    set_params(folder / paths.PARAMS, own)
     (folder / "champion").mkdir()
     (folder / paths.CHAMPION_PROFILE).write_text("null")
     with pytest.MonkeyPatch.context() as patch:

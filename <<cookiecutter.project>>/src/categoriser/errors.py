@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -11,7 +12,11 @@ class UserError(Exception):
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a command's `main`; turn a `UserError` into one line on stderr and exit status 1."""
+    """Call a command's `main`; turn a `UserError` into one line on stderr and exit status 1.
+
+    SIGTERM ends it as an exception would, so that what was being written is taken away.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main()
     except UserError as error:

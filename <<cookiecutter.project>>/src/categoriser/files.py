@@ -13,12 +13,15 @@ from typing import Any
 
 from categoriser.errors import UserError
 
+# Git and DVC ignore what begins so: a process that is killed leaves it behind.
+ASIDE = ".aside-"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write a file or a folder to; put it at `path` only on success."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=path.parent))
     try:
         written = aside / path.name
         yield written

@@ -110,9 +110,6 @@ def set_params(path: Path, values: Mapping[str, Any]) -> None:
     editor = YAML()
     editor.preserve_quotes = True
     editor.width = 4096  # never fold a line
-    editor.representer.add_representer(
-        type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
     document = editor.load(path.read_text(encoding="utf-8"))
     for name, value in values.items():
         *sections, last = name.split(".")

@@ -10,16 +10,17 @@ import pytest
 from categoriser.data import generate as module
 from categoriser.data.generate import FACTS, HIDDEN, HIDDEN_COUNTRY, NEW_BANK, Drift, generate
 from categoriser.files import read_json
-from categoriser.params import Generate, Params
-from categoriser.paths import GENERATED, GENERATED_FACTS
+from categoriser.params import Generate, set_params
+from categoriser.paths import GENERATED, GENERATED_FACTS, PARAMS
 
 KINDS = pl.read_csv(FACTS / "kinds.csv")
 MERCHANTS = pl.read_csv(FACTS / "merchants.csv")
 
 
 @pytest.fixture(scope="module")
-def settings(params: Params) -> Generate:
-    return params.generate
+def settings() -> Generate:
+    start = datetime.date(2024, 10, 1)
+    return Generate(rows=100_000, seed=11, start=start, months=24, label_noise=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -216,9 +217,7 @@ def test_a_start_within_a_month_begins_there(settings: Generate) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_the_stage_writes_the_same_bytes_again() -> None:
-    Path("params.yaml").write_text(
-        Path("params.yaml").read_text().replace("rows: 100000", "rows: 2000")
-    )
+    set_params(PARAMS, {"generate.rows": 2000})
     module.main()
     first = GENERATED.read_bytes()
     module.main()

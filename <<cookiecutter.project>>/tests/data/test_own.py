@@ -10,13 +10,30 @@ from pathlib import Path
 import pytest
 
 from categoriser.data import own
+from categoriser.data.validate import validate
 from categoriser.errors import UserError
-from categoriser.params import read_params
-from categoriser.paths import OWN
+from categoriser.files import read_json, write_json
+from categoriser.params import read_params, set_params
+from categoriser.paths import CHAMPION_PROFILE, OWN, PARAMS
 
 LINES = ["date,text,price,category,account"]
 LINES += [f"2026-01-05,shop {n},{n},{'ab'[n % 2]},x" for n in range(200)]
 TEXT = "\n".join(LINES) + "\n"
+
+
+@pytest.fixture
+def project(project: Path) -> Path:
+    """Fix the settings that the tests below speak of."""
+    values = {
+        "tolerance": 0.01,
+        "max_shift": 0.2,
+        "max_text_length": 256,
+        "max_price": 1_000_000,
+        "first_date": "2000-01-01",
+    }
+    values = {f"validate.{name}": value for name, value in values.items()}
+    set_params(PARAMS, {"data.path": "data/generated.csv"} | values)
+    return project
 
 
 def run(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
@@ -52,25 +69,50 @@ def test_ones_own_rows_take_the_place_of_the_generated(
     assert read_params().data.path == OWN
     after = (repository / "params.yaml").read_text()
     assert after == before.replace("path: data/generated.csv", "path: data/own.csv")
-    assert "200 rows are in data/own.csv" in capsys.readouterr().out
+    assert "200 rows are in data/own.csv; params.yaml names it" in capsys.readouterr().out
 
     # Anew, and with a file that fails: the one that stands is kept.
-    source.write_text(TEXT + "2026-01-06,new,1,a,x\n")
+    source.write_text(TEXT + "2026-01-06,new,1,a,x\n,,,,\n")
     run(monkeypatch, str(source))
+    said = capsys.readouterr().out
+    assert "202 rows are in data/own.csv, of which 1 are bad and will be set aside" in said
     stands = contents(repository)
-    assert stands["data/own.csv"].endswith(b"new,1,a,x\n")
+    assert stands["data/own.csv"].endswith(b"new,1,a,x\n,,,,\n")
+    assert stands.pop("data/own_set_aside.csv").endswith(b',",,,,"\n')
     source.write_text(TEXT + "bad\n" * 9)
     with pytest.raises(UserError, match=r"9 of 209 rows are bad") as caught:
         run(monkeypatch, str(source))
-    assert contents(repository) == stands
-    assert Path(str(caught.value).split("All of them are in ")[1].split(";")[0]).exists()
+    assert "All of them are in data/own_set_aside.csv;" in str(caught.value)
+    now = contents(repository)
+    assert now.pop("data/own_set_aside.csv").count(b",bad\n") == 9
+    assert now == stands
 
     # And where DVC fails.
     source.write_text(TEXT)
     (repository / ".dvc/config").write_text("no configuration")
-    with pytest.raises(UserError, match=r"dvc add data/own\.csv` failed"):
+    with pytest.raises(UserError, match=r"dvc add --quiet data/own\.csv` failed"):
         run(monkeypatch, str(source))
     assert contents(repository) == stands
+
+
+def test_rows_are_held_to_the_last_accepted_data(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (project / "my.csv").write_text(TEXT)
+    accepted = tmp_path_factory.mktemp("accepted")
+    settings = read_params().validate_
+    paths = accepted / "validated.parquet", accepted / "set_aside.csv"
+    write_json(CHAMPION_PROFILE, validate(Path("my.csv"), settings, None, *paths))
+    (project / "my.csv").write_text(TEXT.replace(",x\n", ",y\n"))
+    before = contents(project)
+    with pytest.raises(UserError, match=r"account by .*make promote FORGET=data") as caught:
+        run(monkeypatch, "my.csv")
+    now = contents(project)
+    assert now.pop("data/own_set_aside.csv") == b"row,reason,line\n"
+    assert now == before
+    with pytest.raises(UserError) as stage:
+        validate(Path("my.csv"), settings, read_json(CHAMPION_PROFILE, ""), *paths)
+    assert str(caught.value) == str(stage.value)
 
 
 def test_without_dvc_nothing_is_left(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

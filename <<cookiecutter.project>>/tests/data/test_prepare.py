@@ -15,22 +15,24 @@ from categoriser.data.generate import generate
 from categoriser.data.prepare import PARTS, prepare, text_key
 from categoriser.errors import UserError
 from categoriser.features import features, normalise
-from categoriser.params import Params, Prepare
-from categoriser.paths import PREPARED, VALIDATED
+from categoriser.params import Generate, Prepare, set_params
+from categoriser.paths import PARAMS, PREPARED, VALIDATED
 
+SETTINGS = Prepare(months=2, merchants=0.1, random=0.1, validation=0.1)
 NONE = Prepare(months=0, merchants=0, random=0, validation=0)
 
 
 @pytest.fixture(scope="module")
-def rows(params: Params) -> pl.DataFrame:
-    drawn, _ = generate(params.generate.model_copy(update={"rows": 20_000, "months": 6}))
+def rows() -> pl.DataFrame:
+    start = datetime.date(2024, 10, 1)
+    drawn, _ = generate(Generate(rows=20_000, seed=11, start=start, months=6, label_noise=0.02))
     numbers = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row")
     return drawn.select(numbers, pl.all()).with_columns(account=pl.lit("a"))
 
 
 @pytest.fixture(scope="module")
-def prepared(rows: pl.DataFrame, params: Params) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
-    return prepare(rows, params.prepare)
+def prepared(rows: pl.DataFrame) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
+    return prepare(rows, SETTINGS)
 
 
 def table(*rows: tuple[str, str, float, str], **columns: list[str]) -> pl.DataFrame:
@@ -72,7 +74,7 @@ def test_time_is_the_last_months(
 
 
 def test_held_out_merchants_are_in_no_other_part_but_time(
-    prepared: tuple[dict[str, pl.DataFrame], dict[str, Any]], params: Params
+    prepared: tuple[dict[str, pl.DataFrame], dict[str, Any]],
 ) -> None:
     parts, split = prepared
     held_out = parts["merchant"]["key"].unique()
@@ -80,7 +82,7 @@ def test_held_out_merchants_are_in_no_other_part_but_time(
         assert not parts[name]["key"].is_in(held_out.to_list()).any()
     early = pl.concat([part for name, part in parts.items() if name != "time"])
     share = len(held_out) / early["key"].n_unique()
-    assert share == pytest.approx(params.prepare.merchants, abs=0.02)
+    assert share == pytest.approx(SETTINGS.merchants, abs=0.02)
     rest = early.filter(~pl.col("key").is_in(held_out.to_list()))
     for name, wanted in (("random", 0.1), ("validation", 0.1)):
         assert parts[name].height / rest.height == pytest.approx(wanted, abs=0.02)
@@ -90,15 +92,15 @@ def test_held_out_merchants_are_in_no_other_part_but_time(
 
 
 def test_a_row_stays_in_its_part_when_rows_are_appended(
-    rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], dict[str, Any]], params: Params
+    rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], dict[str, Any]]
 ) -> None:
     last = rows.tail(1)
     fewer = pl.concat([rows.head(-1).gather_every(3), last])
-    parts, _ = prepare(fewer, params.prepare)
+    parts, _ = prepare(fewer, SETTINGS)
     everywhere = part_of(prepared[0])
     assert all(everywhere[row] == name for row, name in part_of(parts).items())
     # Rows of later months: only those that were in `time` may move.
-    parts, _ = prepare(rows.filter(pl.col("date") < datetime.date(2025, 3, 1)), params.prepare)
+    parts, _ = prepare(rows.filter(pl.col("date") < datetime.date(2025, 3, 1)), SETTINGS)
     moved = {name for row, name in part_of(parts).items() if everywhere[row] != name}
     assert moved == {"time"}
 
@@ -184,6 +186,15 @@ def test_nothing_left_to_train_on_is_an_error(change: dict[str, float]) -> None:
         prepare(one_month, NONE.model_copy(update=change))
 
 
+def test_months_that_take_all_rows_are_named() -> None:
+    late = table(*[(f"2026-0{n}-05", f"shop {n}", 5.0, "ab"[n % 2]) for n in (1, 2, 3)])
+    with pytest.raises(UserError, match=r"time 3.*prepare\.months took all rows; hold out less"):
+        prepare(late, NONE.model_copy(update={"months": 3}))
+    with pytest.raises(UserError) as caught:
+        prepare(late, NONE.model_copy(update={"months": 2}))
+    assert "took all rows" not in str(caught.value)
+
+
 def test_one_class_is_an_error() -> None:
     with pytest.raises(UserError, match=r"gets \['a'\]"):
         prepare(table(("2026-01-05", "shop", 5.0, "a")), NONE)
@@ -191,6 +202,7 @@ def test_one_class_is_an_error() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_the_stage_writes_the_same_bytes_again(rows: pl.DataFrame) -> None:
+    set_params(PARAMS, {f"prepare.{name}": value for name, value in SETTINGS.model_dump().items()})
     VALIDATED.parent.mkdir()
     rows.write_parquet(VALIDATED)
     module.main()

@@ -105,7 +105,7 @@ def test_a_model_does_not_pass_for_want_of_rows() -> None:
     verdicts = judge(found, SETTINGS)
     failed = [v for v in verdicts if v.outcome == "failed"]
     assert [v.gate for v in failed] == ["majority", "reference", "champion"]
-    assert {v.why for v in failed} == {"no part could judge it"}
+    assert all("no part could judge it (199 rows, fewer than 200" in v.why for v in failed)
 
 
 def test_small_and_empty_parts_are_not_judged_beside_one_that_is() -> None:
@@ -134,6 +134,7 @@ def test_a_champion_that_cannot_be_read_fails_and_says_why() -> None:
     verdicts = [v for v in judge(found, SETTINGS) if v.gate == "champion"]
     assert verdicts[-1].outcome == "failed"
     assert {v.why for v in verdicts[:-1]} == {"features of version 1"}
+    assert "features of version 1" in verdicts[-1].why
 
 
 def test_floors_are_off_by_default_and_look_at_the_figure_alone() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from categoriser.errors import UserError
 from categoriser.files import digest, write_json
 from categoriser.model import promote as command
 from categoriser.model.evaluate import load_champion
-from categoriser.model.promote import promote
+from categoriser.model.promote import forget, promote
 
 METRICS = {"time": {"accuracy": 0.8, "macro_f1": 0.7, "reference": {"accuracy": 0.8}}}
 
@@ -45,8 +46,9 @@ def state(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_model_becomes_the_champion_that_evaluate_reads(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "argv", ["promote"])
     command.main()
     standing = digest(Path("model"))
     facts, champion = load_champion(Path("champion"))
@@ -110,8 +112,33 @@ def test_a_failure_of_dvc_leaves_the_champion_as_it_was(project: Path) -> None:
     promote()
     before = state(project / "champion")
     write_json(Path("data/profile.json"), {"rows": 4})
-    Path(".dvc/config").write_text("not a configuration")
-    with pytest.raises(UserError, match="`dvc add champion/model` failed"):
+    # DVC takes nothing that Git keeps.
+    subprocess.run(["git", "add", "--force", "champion/model"], check=True)
+    with pytest.raises(UserError, match="`dvc add --quiet champion/model` failed"):
         promote()
     assert state(project / "champion") == before
-    assert not list(project.glob(".champion*"))
+    assert not list(project.glob(".aside-*"))
+
+
+def test_a_verdict_of_other_bounds_promotes_nothing(project: Path) -> None:
+    Path("params.yaml").write_text("gate: {min_accuracy: 0.5}\n")
+    stage = {"cmd": "true", "params": ["gate"], "outs": [{"reports/gate.json": {"cache": False}}]}
+    Path("dvc.yaml").write_text(json.dumps({"stages": {"gate": stage}}))
+    subprocess.run([sys.executable, "-m", "dvc", "commit", "--force", "--quiet"], check=True)
+    Path("params.yaml").write_text("gate: {min_accuracy: 0.99}\n")
+    with pytest.raises(UserError, match=r"earlier state .*gate"):
+        promote()
+    assert json.loads(Path("champion/champion.json").read_text()) is None
+
+
+def test_what_is_meant_to_be_another_thing_can_be_forgotten(project: Path) -> None:
+    promote()
+    forget("data")
+    assert json.loads(Path("champion/profile.json").read_text()) is None
+    assert load_champion(Path("champion"))[1] is not None
+    forget("champion")
+    assert load_champion(Path("champion")) == (None, None)
+    assert sorted(path.name for path in Path("champion").iterdir() if path.suffix != "") == [
+        "champion.json",
+        "profile.json",
+    ]

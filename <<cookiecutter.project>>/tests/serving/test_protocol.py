@@ -40,12 +40,15 @@ def one(text: str, price: float, *, single: bool = False) -> Rows:
         (CSV, '"a, ""b""\nc", -1e2 \n', one('a, "b"\nc', -100)),
         (CSV, "a,1\nb,.5\rc,+2.\n", Rows(["a", "b", "c"], [1, 0.5, 2], False)),
         (CSV, "\ufeffcafé,1", one("café", 1)),
+        (CSV, "a,1\r\n\r\n \n", one("a", 1)),
+        (CSV, "price,1\n", one("price", 1)),
         (JSON, GOOD, one("a", 1, single=True)),
         (JSON, f"[{GOOD}]", one("a", 1)),
         (JSON, f"\ufeff [{GOOD},{GOOD}]\n", Rows(["a", "a"], [1, 1], False)),
         (JSON, '{"price": -1e2, "text": "\\u00e9\\ud83d\\ude00"}', one("é😀", -100, single=True)),
         (LINES, GOOD, one("a", 1)),
         (LINES, f"{GOOD}\r\n{GOOD}\n", Rows(["a", "a"], [1, 1], False)),
+        (LINES, f"{GOOD}\n\n\r\n", one("a", 1)),
         # A line separator of Unicode's is part of a string, and no end of a line.
         (LINES, '{"text": "a\u2028b", "price": 1}', one("a\u2028b", 1)),
     ],
@@ -57,7 +60,7 @@ def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "row", "field"),
     [
-        *((kind, "", None, None) for kind in (CSV, LINES)),
+        *((kind, body, None, None) for kind in (CSV, LINES) for body in ("", "\n\n")),
         (CSV, "text,price\n", None, None),
         (CSV, "text,price\ntext,price\n", 1, "price"),
         (CSV, "a", 1, None),
@@ -110,6 +113,26 @@ def test_a_malformed_body_is_refused_by_row_and_field(
     assert (error.status, error.row, error.field) == (400, row, field)
     if row and kind != JSON:
         assert f"row {row}" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Text,Price", "price"),
+        ("price,text", "price"),
+        ("text, price", "price"),
+        ("description,amount", "price"),
+        ("date,text,price,category", None),
+        ("text;price", None),
+    ],
+)
+def test_another_header_is_told_what_it_must_be(header: str, field: str | None) -> None:
+    with pytest.raises(RequestError, match="a header must be text,price") as caught:
+        parse(f"{header}\na,1\n".encode(), CSV)
+    assert (caught.value.status, caught.value.row, caught.value.field) == (400, 1, field)
+    with pytest.raises(RequestError) as caught:
+        parse(f"a,1\n{header}\n".encode(), CSV)
+    assert "header" not in caught.value.detail
 
 
 @pytest.mark.parametrize("kind", KINDS)

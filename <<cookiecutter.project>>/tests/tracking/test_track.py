@@ -31,11 +31,15 @@ from categoriser.tracking.track import main
 # Stages that `dvc commit` records as run; the tests write their outputs.
 PIPELINE = """
 stages:
-  validate: {cmd: "true", deps: ["${data.path}"], params: [data], outs: [data/validated]}
+  validate:
+    cmd: "true"
+    deps: ["${data.path}", champion/profile.json]
+    params: [data]
+    outs: [data/validated]
   train: {cmd: "true", deps: [data/validated], params: [train], outs: [model]}
   evaluate:
     cmd: "true"
-    deps: [model]
+    deps: [champion, model]
     metrics: [{reports/metrics.json: {cache: false}}]
     plots: [reports/plots]
   gate:
@@ -73,6 +77,8 @@ class Project:
         self.write("dvc.yaml", PIPELINE)
         self.write(".gitignore", "/model\n/mlruns\n/data/validated\n/reports/plots\n*.html\n")
         self.write("data/own.csv", "rows")
+        self.write(paths.CHAMPION_FACTS, "null")
+        self.write(paths.CHAMPION_PROFILE, "null")
         self.write("data/validated", "rows")
         self.call("git", "init", "--quiet", "--initial-branch=main")
         Repo.init(str(folder)).close()
@@ -127,9 +133,10 @@ class Project:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name the store that all tests share, since to make one takes seconds."""
+    """Make the store that all tests share, since to make one takes seconds."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
     mlflow.set_tracking_uri(uri)
+    MlflowClient().search_experiments()
     return uri
 
 
@@ -152,6 +159,11 @@ def alias(project: Project, name: str) -> str | None:
         return str(MlflowClient().get_model_version_by_alias(project.name, name).version)
     except MlflowException:
         return None
+
+
+def versions(project: Project) -> list[str]:
+    found = MlflowClient().search_model_versions(f"name = '{project.name}'")
+    return sorted(str(version.version) for version in found)
 
 
 def test_the_workspace_is_mirrored_once_and_whole(
@@ -190,14 +202,15 @@ def test_the_workspace_is_mirrored_once_and_whole(
     assert version.run_id == run.info.run_id
     assert version.tags["model_digest"] == model
 
-    # Interrupted, it is made anew.
+    # Interrupted, it is made anew; the model that it registered stands.
     client.update_run(run.info.run_id, status="RUNNING")
     main()
     (again,) = project.runs()
     assert again.info.run_id != run.info.run_id
     assert again.info.status == "FINISHED"
-    versions = client.search_model_versions(f"name = '{project.name}'")
-    assert [version.run_id for version in versions] == [again.info.run_id]
+    assert again.data.tags["model_version"] == "1"
+    assert versions(project) == ["1"]
+    assert mlflow.pyfunc.load_model(f"models:/{project.name}@candidate")
 
 
 def test_the_registered_model_answers_as_the_packaged_one_anywhere(
@@ -316,7 +329,7 @@ def test_files_that_are_not_the_locks_are_refused_but_history_is_not(project: Pr
     project.reproduce(0.1)
     project.commit()
     project.write(paths.PARAMS, paths.PARAMS.read_text().replace("0.1", "0.2"))
-    with pytest.raises(UserError, match="changed: train"):
+    with pytest.raises(UserError, match=r"not run: train\); mend what `dvc repro` reports first"):
         main()
     (run,) = project.runs()
     assert run.data.params["train.lr"] == "0.1"
@@ -324,27 +337,78 @@ def test_files_that_are_not_the_locks_are_refused_but_history_is_not(project: Pr
 
 
 def test_candidate_is_the_last_that_passed_and_champion_the_one_of_its_digest(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project.write(paths.CHAMPION_FACTS, "null")
     champion = project.reproduce(0.1)
     main()
+    assert alias(project, "champion") is None
     project.reproduce(0.2)
     main()
     project.reproduce(0.9, "validate", "train", "evaluate", passed=False)
+    # Promoted, the champion alone differs from what the stages read: they need not have run.
+    project.write(paths.CHAMPION_FACTS, json.dumps({"digest": champion}))
+    project.write(paths.CHAMPION_PROFILE, "{}")
     main()
     assert [run.data.tags["gate"] for run in project.runs()] == ["passed", "passed", "failed"]
-    assert len(MlflowClient().search_model_versions(f"name = '{project.name}'")) == 3
-    assert (alias(project, "candidate"), alias(project, "champion")) == ("2", None)
-
-    monkeypatch.setattr("sys.argv", ["track", "--champion"])
-    with pytest.raises(UserError, match="no champion"):
-        main()
-    project.write(paths.CHAMPION_FACTS, json.dumps({"digest": champion}))
-    main()
+    assert versions(project) == ["1", "2", "3"]
     assert (alias(project, "candidate"), alias(project, "champion")) == ("2", "1")
+    # A champion of another registry is said; a workspace that is refused hinders no alias.
+    capsys.readouterr()
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": "0" * 64}))
-    with pytest.raises(UserError, match="no tracked model"):
+    main()
+    assert "the champion 000000000000 is not in the registry" in capsys.readouterr().out
+    project.write(paths.CHAMPION_FACTS, json.dumps({"digest": digest(paths.MODEL)}))
+    project.write("data/own.csv", "other rows")
+    with pytest.raises(UserError, match="not run: validate"):
+        main()
+    assert alias(project, "champion") == "3"
+
+
+def test_another_verdict_or_champion_is_another_run_of_the_same_version(project: Project) -> None:
+    model = project.reproduce(0.1)
+    project.write(paths.CHAMPION_FACTS, json.dumps({"digest": model}))
+    project.record()
+    main()
+    assert alias(project, "champion") == "1"
+    (passed,) = project.runs()
+    lock = paths.LOCK.read_bytes()
+    # DVC does not record a gate that fails.
+    project.write(paths.PARAMS, paths.PARAMS.read_text().replace("floor: 0", "floor: 1"))
+    project.write(paths.VERDICT, json.dumps({"passed": False, "model": model}))
+    main()
+    main()
+    assert paths.LOCK.read_bytes() == lock
+    runs = {run.data.tags["gate"]: run for run in project.runs()}
+    assert sorted(runs) == ["failed", "passed"]
+    assert len(project.runs()) == 2
+    assert runs["passed"].info.run_id == passed.info.run_id
+    assert runs["failed"].data.params["gate.floor"] == "1"
+    assert (alias(project, "candidate"), alias(project, "champion")) == ("1", "1")
+    # Compared with itself as the champion, the model is judged anew and not registered anew.
+    project.write(paths.CHAMPION_FACTS, json.dumps({"digest": model, "metrics": {}}))
+    project.write(paths.VERDICT, json.dumps({"passed": True, "model": model}))
+    project.record()
+    main()
+    assert [run.data.tags["model_version"] for run in project.runs()] == ["1", "1", "1"]
+    assert versions(project) == ["1"]
+
+
+def test_a_store_of_another_folder_is_refused(
+    project: Project,
+    database: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    shutil.copy(database.removeprefix("sqlite:///"), "mlflow.db")
+    project.reproduce(0.1)
+    main()
+    main()
+    assert any(Path("mlruns").rglob("confusion.csv"))
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copytree(project.folder, copy, dirs_exist_ok=True)
+    monkeypatch.chdir(copy)
+    with pytest.raises(UserError, match=f"belongs to a project at {project.folder}; remove"):
         main()
 
 
@@ -367,7 +431,7 @@ def test_what_is_missing_is_said(project: Project, monkeypatch: pytest.MonkeyPat
         main()
     project.reproduce(0.1)
     shutil.rmtree(".dvc")
-    with pytest.raises(UserError, match="`dvc status` failed"):
+    with pytest.raises(UserError, match="`dvc status --json` failed"):
         main()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

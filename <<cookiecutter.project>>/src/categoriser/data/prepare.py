@@ -53,9 +53,10 @@ def prepare(
     classes: list[str] = parts["train"]["category"].unique().sort().to_list()
     if len(classes) < 2:
         sizes = ", ".join(f"{name} {part.height}" for name, part in parts.items())
+        why = "prepare.months took all rows; " if parts["time"].height == rows.height else ""
         raise UserError(
             f"{VALIDATED}: training needs rows of 2 classes or more and gets {classes} (rows: "
-            f"{sizes}); hold out less (prepare.* in params.yaml), or give more data"
+            f"{sizes}); {why}hold out less (prepare.* in params.yaml), or give more data"
         )
     return parts, {"key": key_is, "classes": classes, "parts": _describe(parts, classes)}
 

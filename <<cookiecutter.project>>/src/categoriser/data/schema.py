@@ -22,6 +22,8 @@ UNREADABLE = {
     "category": "is missing",
 }
 
+UNKNOWN_LABEL = "is no category of the last accepted data"
+
 
 def check_header(names: Sequence[str], source: str) -> None:
     """Raise `UserError` for columns that are missing, without a name, doubled or reserved."""
@@ -62,11 +64,7 @@ def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrame
     def within(data: pa.PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col(data.key).abs() <= settings.max_price)
 
-    known = (
-        []
-        if labels is None
-        else [pa.Check.isin(labels, error="is no category of the last accepted data")]
-    )
+    known = [] if labels is None else [pa.Check.isin(labels, error=UNKNOWN_LABEL)]
     return pa.DataFrameSchema(
         {
             "date": pa.Column(

@@ -136,7 +136,8 @@ def load_champion(folder: Path) -> tuple[dict[str, Any] | None, Categoriser | No
     try:
         return facts, Categoriser.load(model)
     except UserError as error:
-        return facts | {"unreadable": str(error)}, None
+        why = f"{error}; `make promote FORGET=champion` retires the champion"
+        return facts | {"unreadable": why}, None
 
 
 def measure(

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from categoriser.errors import UserError, run
 from categoriser.features import features, normalise
+from categoriser.inputs import price
 from categoriser.model.package import Categoriser
-from categoriser.model.predict import price
 from categoriser.paths import MODEL
 
 # Lines of each class that `class_tokens` looks at: more change the weights by little.

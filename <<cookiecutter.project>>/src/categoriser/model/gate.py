@@ -72,8 +72,10 @@ def judge(evaluation: dict[str, Any], settings: Gate) -> list[Verdict]:
                 verdict = compare(gate, part, figure, bound, measured)
             verdicts.append(verdict)
     for gate in dict.fromkeys(verdict.gate for verdict in verdicts):
-        if all(v.outcome == "not judged" for v in verdicts if v.gate == gate):
-            verdicts.append(Verdict(gate, "all", "", "failed", why="no part could judge it"))
+        own = [verdict for verdict in verdicts if verdict.gate == gate]
+        if all(verdict.outcome == "not judged" for verdict in own):
+            why = f"no part could judge it ({own[-1].why})"
+            verdicts.append(Verdict(gate, "all", "", "failed", why=why))
     for column, compared in evaluation["slices"].items():
         verdicts.append(judge_slices(column, compared, -settings.max_slice_gap))
     return sorted(verdicts, key=lambda verdict: GATES.index(verdict.gate))

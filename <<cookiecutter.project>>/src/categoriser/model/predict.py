@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import csv
-import math
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from categoriser.errors import UserError, run
 from categoriser.files import replacing
+from categoriser.inputs import price, read_lines, text
 from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
 
@@ -24,8 +25,8 @@ RUNNERS_UP = 3
 def predict_file(categoriser: Categoriser, source: Path, target: Path) -> int:
     """Write `text, price, category, probability, review` for each row of a CSV file; count them.
 
-    Needs the columns `text` and `price`. Raises `UserError` that names file, row (the first after
-    the header is 1) and field; then nothing is written.
+    It is plain or gzipped and has the columns `text` and `price`. Raises `UserError` that names
+    file, row (the first after the header is 1) and field; then nothing is written.
     """
     rows = read_rows(source)
     count = 0
@@ -48,44 +49,46 @@ def predict_file(categoriser: Categoriser, source: Path, target: Path) -> int:
 
 def read_rows(source: Path) -> Iterator[tuple[str, float]]:
     """Yield text and price of each row of a CSV file. Raises as `predict_file`."""
+    reader = csv.DictReader(codecs.iterdecode(read_lines(source), "utf-8-sig"), strict=True)
+    place = "the header"
     try:
-        with source.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            for name in ("text", "price"):
-                if name not in (reader.fieldnames or ()):
-                    raise UserError(f"{source}: the header has no column {name}")
-            for number, row in enumerate(reader, start=1):
-                if None in row or None in row.values():
-                    raise UserError(f"{source}: row {number} has more or fewer fields than header")
-                try:
-                    yield row["text"], price(row["price"])
-                except ValueError:
-                    raise UserError(
-                        f"{source}: row {number}: price {row['price']!r} is not a number"
-                    ) from None
-    except FileNotFoundError:
-        raise UserError(f"{source} is missing") from None
+        for name in ("text", "price"):
+            if name not in (reader.fieldnames or ()):
+                raise UserError(f"{source}: the header has no column {name}")
+        place = "row 1"
+        for number, row in enumerate(reader, start=1):
+            if None in row or None in row.values():
+                raise UserError(f"{source}: row {number} has more or fewer fields than the header")
+            field = "text"
+            try:
+                words = text(row[field])
+                field = "price"
+                amount = price(row[field])
+            except ValueError as error:
+                fault = f"{field} {row[field][:80]!r} {error}"
+                raise UserError(f"{source}: row {number}: {fault}") from None
+            yield words, amount
+            place = f"row {number + 1}"
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{source} is not a CSV file in UTF-8: {error}") from None
-
-
-def price(text: str) -> float:
-    """Return a finite number. Raises `ValueError` for anything else."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(text)
-    return number
+        raise UserError(f"{source}: {place} is not CSV in UTF-8: {error}") from None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m categoriser.model.predict", description=__doc__
     )
-    parser.add_argument("text", help="a transaction's text; with --output, a CSV file")
+    parser.add_argument(
+        "text", help="a transaction's text; with --output, a CSV file, plain or gzipped"
+    )
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--price", type=price, help="negative for a refund")
     how.add_argument("--output", type=Path, help="the CSV file to write")
     arguments = parser.parse_args()
+    if not arguments.output:
+        try:
+            text(arguments.text)
+        except ValueError as error:
+            raise UserError(f"the text {error}") from None
     categoriser = Categoriser.load(MODEL)
     console = Console()
     if arguments.output:

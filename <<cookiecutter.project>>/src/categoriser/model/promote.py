@@ -1,13 +1,14 @@
 """`make promote`: the model that stands becomes the champion, if it has passed its gates.
 
-It writes the folder `champion` and nothing else; what it prints is to be committed.
+`make promote FORGET=champion` and `FORGET=data` retire the champion and the profile of the accepted
+data, where the next are meant to be another thing. All write the folder `champion` and nothing
+else; what they print is to be committed.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from categoriser.dvc import dvc, status
 from categoriser.errors import UserError, run
-from categoriser.files import digest, read_json, write_json
+from categoriser.files import ASIDE, digest, read_json, write_json
 from categoriser.paths import (
     CHAMPION,
     CHAMPION_FACTS,
@@ -32,8 +34,8 @@ from categoriser.paths import (
 def promote() -> str:
     """Make the model the champion and return its digest.
 
-    Raises `UserError` where the gates did not pass for exactly this model, and where DVC fails;
-    then the champion stays as it was.
+    Raises `UserError` where the gates did not pass for exactly this model with what stands in the
+    workspace, and where DVC fails; then the champion stays as it was.
     """
     verdict = read_json(VERDICT, "dvc repro")
     if not MODEL.is_dir():
@@ -46,19 +48,17 @@ def promote() -> str:
         )
     if not verdict["passed"]:
         raise UserError(f"{VERDICT} says that a gate failed; only a model that passed is promoted")
+    if changed := status():
+        raise UserError(
+            f"{VERDICT} is of an earlier state (changed since: {', '.join(changed)}); `dvc repro` "
+            "judges the one that stands"
+        )
     profile, metrics = read_json(PROFILE, "dvc repro"), read_json(METRICS, "dvc repro")
 
     with restored_on_failure(CHAMPION):
         shutil.rmtree(CHAMPION_MODEL, ignore_errors=True)
         shutil.copytree(MODEL, CHAMPION_MODEL)
-        added = subprocess.run(
-            [sys.executable, "-m", "dvc", "add", "--quiet", str(CHAMPION_MODEL)],
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        if added.returncode:
-            raise UserError(f"`dvc add {CHAMPION_MODEL}` failed: {added.stderr.strip()}")
+        dvc("add", "--quiet", str(CHAMPION_MODEL))
         own = {
             part: {name: value for name, value in figures.items() if not isinstance(value, dict)}
             for part, figures in metrics.items()
@@ -71,7 +71,7 @@ def promote() -> str:
 @contextmanager
 def restored_on_failure(folder: Path) -> Iterator[None]:
     """Put a folder back as it was when the block raises."""
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as aside:
+    with tempfile.TemporaryDirectory(prefix=ASIDE, dir=folder.parent) as aside:
         before = Path(aside) / folder.name
         shutil.copytree(folder, before)
         try:
@@ -82,9 +82,29 @@ def restored_on_failure(folder: Path) -> Iterator[None]:
             raise
 
 
+def forget(what: str) -> None:
+    """Retire the `champion`, or the accepted `data`, as before the first promotion."""
+    if what == "champion":
+        write_json(CHAMPION_FACTS, None)
+        CHAMPION_MODEL.with_suffix(".dvc").unlink(missing_ok=True)
+        shutil.rmtree(CHAMPION_MODEL, ignore_errors=True)
+    else:
+        write_json(CHAMPION_PROFILE, None)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m categoriser.model.promote", description=__doc__
+    )
+    parser.add_argument("--forget", choices=("champion", "data"))
+    arguments = parser.parse_args()
+    console = Console(soft_wrap=True)
+    if arguments.forget:
+        forget(arguments.forget)
+        console.print(f"Retired ({arguments.forget}). Keep it: git add --all {CHAMPION}")
+        return
     promoted = promote()
-    Console(soft_wrap=True).print(
+    console.print(
         f"The model {promoted[:12]} is the champion. Keep it:\n"
         f"  git add {CHAMPION} && git commit -m 'Promote the model {promoted[:12]}'\n"
         f"  dvc push {CHAMPION_MODEL}\n"

@@ -9,21 +9,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from categoriser import inputs
 from categoriser.model.package import Prediction
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 FIELDS = ["text", "price"]
+Value = TypeVar("Value")
 
-NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 REFUSED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
-# What no descriptor holds: NUL, and halves of surrogate pairs, which JSON's escapes can spell.
-BROKEN = re.compile("[\0\ud800-\udfff]")
+# What may follow the last row: blank lines.
+BLANK = " \t\r\n"
 
 
 class RequestError(Exception):
@@ -78,7 +78,7 @@ def media_type(content_type: str, accept: str) -> str:
 def parse(body: bytes, kind: str) -> Rows:
     """Read the rows of a body of a type. Raises `RequestError` (400) that names the first fault."""
     try:
-        content = body.decode("utf-8-sig")
+        content = body.decode("utf-8-sig").rstrip(BLANK)
     except UnicodeDecodeError as error:
         raise RequestError(400, f"the body is not UTF-8 at byte {error.start + 1}") from None
     single = False
@@ -87,7 +87,7 @@ def parse(body: bytes, kind: str) -> Rows:
         records = _csv_records(content)
     elif kind == LINES:
         # Not splitlines(): a JSON string may hold other line breaks of Unicode's.
-        lines = content.removesuffix("\n").split("\n") if content else []
+        lines = content.split("\n") if content else []
         records = (_record(_json(line, row), row) for row, line in enumerate(lines, 1))
     else:
         value = _json(content)
@@ -108,15 +108,17 @@ def _csv_records(body: str) -> Iterator[tuple[str, float]]:
     row = 0
     try:
         for fields in reader:
-            if row == 0 and reader.line_num == 1 and fields == FIELDS:
+            first = row == 0 and reader.line_num == 1
+            if first and fields == FIELDS:
                 continue
             row += 1
+            if first and fields and not any(map(inputs.NUMBER.fullmatch, fields)):
+                fault = "row 1 has no price; it needs text,price, and a header must be text,price"
+                raise RequestError(400, fault, 1, "price" if len(fields) == len(FIELDS) else None)
             if len(fields) != len(FIELDS):
                 found = "is empty" if not fields else f"has {len(fields)} fields"
                 raise RequestError(400, f"row {row} {found}; it needs text,price", row)
-            if not NUMBER.fullmatch(fields[1]):
-                raise RequestError(400, f"row {row}: price is not a number", row, "price")
-            yield fields[0], float(fields[1])
+            yield fields[0], _checked(inputs.price, fields[1], row, "price")
     except csv.Error as error:
         raise RequestError(400, f"row {row + 1} is not CSV: {error}", row + 1) from None
 
@@ -149,20 +151,21 @@ def _record(value: Any, row: int) -> tuple[Any, Any]:
 
 def _text(value: Any, row: int) -> str:
     if not isinstance(value, str):
-        fault = "must be a string"
-    elif not value.strip():
-        fault = "is empty"
-    elif BROKEN.search(value):
-        fault = "holds a NUL or half a surrogate pair"
-    else:
-        return value
-    raise RequestError(400, f"row {row}: text {fault}", row, "text")
+        raise RequestError(400, f"row {row}: text must be a string", row, "text")
+    return _checked(inputs.text, value, row, "text")
 
 
 def _price(value: Any, row: int) -> float:
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    raise RequestError(400, f"row {row}: price must be a finite number", row, "price")
+    if not isinstance(value, float):
+        raise RequestError(400, f"row {row}: price must be a finite number", row, "price")
+    return _checked(inputs.price, value, row, "price")
+
+
+def _checked(check: Callable[[Any], Value], value: Any, row: int, field: str) -> Value:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise RequestError(400, f"row {row}: {field} {error}", row, field) from None
 
 
 def render(predictions: Sequence[Prediction], kind: str, *, single: bool) -> bytes:

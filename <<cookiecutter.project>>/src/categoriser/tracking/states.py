@@ -1,6 +1,7 @@
 """The pipeline's states, as the workspace and Git's history hold them.
 
-A state is what one dvc.lock stands for; the SHA-256 of its bytes, the tag `dvc_lock`, is its key.
+A state is what one dvc.lock stands for, and the gate's verdict, since DVC does not record a stage
+that failed. The tags `dvc_lock`, the SHA-256 of its bytes, and `gate` are its key.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from categoriser import paths
+from categoriser.dvc import status
 from categoriser.errors import UserError
 from categoriser.files import digest
 
@@ -59,17 +60,15 @@ def history() -> Iterator[State]:
 def workspace() -> State:
     """Return the workspace's state. Raises `UserError` where the files are not what dvc.lock says.
 
-    `gate` alone may be behind, since DVC does not record a stage that failed.
+    `gate` may be behind, since DVC does not record a stage that failed. So may stages that only
+    read a champion of before: what they wrote is still what dvc.lock says.
     """
-    status = [sys.executable, "-m", "dvc", "status", "--json"]
-    done = subprocess.run(status, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise UserError(f"`dvc status` failed: {done.stderr.strip()}")
-    changed = json.loads(done.stdout)
-    if others := sorted(changed.keys() - {"gate"}):
+    changed = status()
+    behind = (stage for stage, changes in changed.items() if not only_champion(changes))
+    if others := sorted({*behind} - {"gate"}):
         raise UserError(
-            f"the workspace was not tracked, since it is not what dvc.lock says "
-            f"(changed: {', '.join(others)}); run `dvc repro`"
+            f"the workspace was not tracked, since not all stages have run on its files as they "
+            f"are (not run: {', '.join(others)}); mend what `dvc repro` reports first"
         )
     files = {path: path.read_bytes() for path in FILES if path.exists()}
     state = read_state(files, int(time.time() * 1000))
@@ -86,6 +85,16 @@ def workspace() -> State:
         model_digest=model,
         image_digest=os.environ.get("IMAGE_DIGEST", ""),
         release=os.environ.get("RELEASE", ""),
+    )
+
+
+def only_champion(changes: Iterable[Any]) -> bool:
+    """Tell whether, of all that `dvc status` compares of a stage, only the champion changed."""
+    return all(
+        isinstance(change, dict)
+        and change.keys() == {"changed deps"}
+        and all(Path(path).is_relative_to(paths.CHAMPION) for path in change["changed deps"])
+        for change in changes
     )
 
 
