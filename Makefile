@@ -38,5 +38,5 @@ bench: .venv/ready ## measure a project against the bare libraries: make bench F
 
 lock: | $(UV) ## compile requirements.txt anew from pyproject.toml
 	$(UV) pip compile --quiet pyproject.toml --group test --upgrade --universal \
-		--python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+		--python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --output-file requirements.txt
