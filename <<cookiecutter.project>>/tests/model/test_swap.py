@@ -13,8 +13,9 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # Not the classifier's own tests, nor tuning's, which name fastText's knobs.
+ROOM = ("package", "train", "explain", "predict", "evaluate", "gate")
 TESTS = [
-    *(str(HERE / f"test_{name}.py") for name in ("package", "train", "explain", "predict")),
+    *(str(HERE / f"test_{name}.py") for name in ROOM),
     str(ROOT / "tests" / "serving" / "test_app.py"),
 ]
 
