@@ -34,6 +34,12 @@ PATTERNS = {
         r"[a-z]{2,3}(-[a-z]+){1,3}-[1-9]",
         "write a region's code, such as 'ap-southeast-2'",
     ),
+    # No lists of choices: cookiecutter refuses another answer alone, before all the rest is seen.
+    "python_version": (r"3\.1[123]", "write 3.11, 3.12 or 3.13"),
+    "licence": (
+        r"Proprietary|Apache-2\.0|BSD-3-Clause|MIT",
+        "write Proprietary, Apache-2.0, BSD-3-Clause or MIT",
+    ),
 }
 LENGTHS = {"project_name": (1, 60), "description": (0, 200), "team": (1, 60)}
 

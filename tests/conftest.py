@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "<<cookiecutter.project>>"
 PROMPTS = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 
-# One of these answers at a time, beside the defaults; a choice's other values are added below.
+# One of these answers at a time, beside the defaults.
 AWKWARD = "a \"q\" \\ # 'x' {y} é"
 ONE_AT_A_TIME = {
     "defaults": {},
@@ -29,10 +29,12 @@ ONE_AT_A_TIME = {
     "branch": {"branch": "release/2026.11"},
     "aws_region": {"aws_region": "us-gov-west-1"},
 } | {
-    f"{field}-{choice}": {field: choice}
-    for field, choices in PROMPTS.items()
-    if isinstance(choices, list)
-    for choice in choices[1:]
+    f"{field}-{value}": {field: value}
+    for field, values in {
+        "python_version": ("3.11", "3.12"),
+        "licence": ("Apache-2.0", "BSD-3-Clause", "MIT"),
+    }.items()
+    for value in values
 }
 
 
