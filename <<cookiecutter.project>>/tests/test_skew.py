@@ -115,7 +115,8 @@ def test_the_server_answers_as_training(
     rows = prepared.select("text", "price")
     model = str(project / paths.MODEL)
     command = [sys.executable, "-m", "categoriser.serving.app", "--port", "0", "--model", model]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    sources = Path(paths.__file__).parents[1]  # the same as this process has
+    environment = os.environ | {"PYTHONPATH": str(sources)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr
         port = json.loads(server.stderr.readline())["port"]

@@ -17,6 +17,7 @@ ROOM = ("package", "train", "explain", "predict", "evaluate", "gate")
 TESTS = [
     *(str(HERE / f"test_{name}.py") for name in ROOM),
     str(ROOT / "tests" / "serving" / "test_app.py"),
+    str(ROOT / "tests" / "test_skew.py"),
 ]
 
 
