@@ -49,7 +49,7 @@ def test_every_bake_passes_the_linters_with_its_own_settings(project, bake, answ
 
 def test_the_pipeline_runs_once(repeated):
     project, first, second = repeated
-    for stage in ("generate", "validate", "prepare", "train", "evaluate", "gate"):
+    for stage in ("generate", "validate", "prepare", "train", "evaluate", "baseline", "gate"):
         assert f"Running stage '{stage}'" in first
         assert f"Stage '{stage}' didn't change, skipping" in second
     assert "Running stage" not in second
@@ -59,10 +59,11 @@ def test_the_pipeline_runs_once(repeated):
 def test_the_pipeline_leaves_only_what_git_is_to_keep(repeated):
     project, _, _ = repeated
     new = {line[3:] for line in status(project).splitlines()}
-    assert new == {"dvc.lock", "reports/"}
+    assert new == {"dvc.lock", "monitoring/thresholds.json", "reports/"}
     kept = set(project.run("git", "ls-files", "--others", "--exclude-standard").stdout.split())
     assert kept == {
         "dvc.lock",
+        "monitoring/thresholds.json",
         "reports/gate.json",
         "reports/metrics.json",
         "reports/model_card.md",
@@ -100,6 +101,28 @@ def test_a_moved_project_has_nothing_to_run_again(repeated, tmp_path):
     assert "Data and pipelines are up to date" in done.stdout
 
 
+def test_a_month_that_drifts_is_served_captured_and_found(repeated):
+    project, _, _ = repeated
+    before = status(project)
+    shown = project.run("make", "drift").stdout
+    assert "5,000 rows served" in shown
+    assert "CompletedWithViolations: " in shown
+    drift = project.folder / "reports/drift"
+    document = json.loads((drift / "constraint_violations.json").read_text())
+    found = {one.get("feature_name", one.get("metric_name")) for one in document["violations"]}
+    assert found >= {"price", "unseen_tokens", "prefix", "class_predictions", "accuracy"}
+    assert not found & {"country", "refund"}
+
+    # The same captures by hand, then as the next data.
+    places = {"CAPTURE": str(drift / "captures"), "TRUTH": str(drift / "truth")}
+    assert "CompletedWithViolations: " in project.run("make", "monitor", **places).stdout
+    assert (project.folder / "reports/monitor/report.html").stat().st_size > 100_000
+    assert "feedback/train.csv" in project.run("make", "feedback", **places).stdout
+    header = (project.folder / "feedback/train.csv").read_text().partition("\n")[0]
+    assert header == "date,text,price,category,country"
+    assert status(project) == before
+
+
 @pytest.mark.skipif(not BIRMINGHAM.exists(), reason="the real data lie beside the checkout only")
 def test_own_data_take_the_place_of_the_generated(project, tmp_path):
     """A project on real transactions: no merchant, no country, a class fewer, a column more."""
@@ -132,3 +155,9 @@ def test_own_data_take_the_place_of_the_generated(project, tmp_path):
     for part in ("random", "time", "merchant"):
         assert metrics[part]["accuracy"] > 0.5
     assert "health" not in (folder / "model/metadata.json").read_text()
+
+
+def test_spark_computes_the_same_summary(project):
+    """The project's own target, last: it puts PySpark and a JRE into the environment."""
+    done = project.run("make", "test-spark")
+    assert re.search(r"\d+ passed", done.stdout)

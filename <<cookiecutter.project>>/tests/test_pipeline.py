@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from categoriser import paths
+from categoriser.monitor.settings import Settings
 from categoriser.params import Params, set_params
 
 ROOT = Path(__file__).parents[1]
@@ -49,8 +50,16 @@ def test_outputs_are_where_the_code_writes_them() -> None:
 
 
 def test_every_section_of_params_has_a_stage() -> None:
-    read = set().union(*(stage["params"] for stage in STAGES.values()))
-    assert read == {field.alias or name for name, field in Params.model_fields.items()}
+    read = [name for stage in STAGES.values() for name in stage["params"]]
+    known = {field.alias or name for name, field in Params.model_fields.items()}
+    assert {name for name in read if isinstance(name, str)} == known
+
+
+def test_the_monitors_settings_that_a_stage_reads_are_those_of_the_file() -> None:
+    [read] = [p for stage in STAGES.values() for p in stage["params"] if isinstance(p, dict)]
+    [(file, sections)] = read.items()
+    assert file == paths.MONITORING.as_posix()
+    assert set(sections) < set(Settings.model_fields)
 
 
 SETTINGS = {
@@ -73,7 +82,7 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         leave = shutil.ignore_patterns("cache", "tmp", "model.dvc", "*.egg-info", "__pycache__")
-        for name in ("champion", "src", ".dvc"):
+        for name in ("champion", "monitoring", "src", ".dvc"):
             shutil.copytree(ROOT / name, folder / name, ignore=leave)
         for name in ("dvc.yaml", "params.yaml", ".gitignore"):
             shutil.copy(ROOT / name, folder / name)

@@ -6,7 +6,7 @@ import datetime
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -23,6 +23,9 @@ class Section(BaseModel):
     """A part of the file: unknown keys and wrong types are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Sections = TypeVar("Sections", bound=Section)
 
 
 class Data(Section):
@@ -92,11 +95,16 @@ class Params(Section):
 
 def read_params(path: Path = PARAMS) -> Params:
     """Read and check the file. Raises `UserError` that names each bad key."""
+    return read_sections(path, Params)
+
+
+def read_sections(path: Path, form: type[Sections]) -> Sections:
+    """Read a YAML file into typed sections. Raises `UserError` that names each bad key."""
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return form.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run the command in the project's root") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not YAML: {error}") from None
     except ValidationError as error:
         faults = "; ".join(

@@ -17,12 +17,21 @@ PREPARED = Path("data/prepared")
 
 MODEL = Path("model")
 
+BASELINE = Path("baseline")
+BASELINE_FACTS = BASELINE / "facts.json"
+MONITORING = Path("monitoring/monitoring.yaml")
+THRESHOLDS = Path("monitoring/thresholds.json")
+
+FEEDBACK = Path("feedback")
+
 METRICS = Path("reports/metrics.json")
 EVALUATION = Path("reports/evaluation.json")
 PLOTS = Path("reports/plots")
 VERDICT = Path("reports/gate.json")
 REPORT = Path("reports/report.html")
 MODEL_CARD = Path("reports/model_card.md")
+MONITOR = Path("reports/monitor")
+DRIFT = Path("reports/drift")
 
 CHAMPION = Path("champion")
 CHAMPION_FACTS = CHAMPION / "champion.json"

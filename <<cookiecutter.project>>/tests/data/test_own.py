@@ -139,3 +139,63 @@ def test_no_file_and_no_table_are_named(
     with pytest.raises(UserError, match=fault):
         run(monkeypatch, file)
     assert contents(project) == before
+
+
+def test_several_files_become_one(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "my.csv").write_text(TEXT)
+    zipped = 'country,price,date,category,text\nNZ,2.5,2026-01-06,b,"shop ""x"", gore"\n\nbad,\n'
+    (repository / "more.csv.gz").write_bytes(gzip.compress(zipped.encode()))
+    set_params(PARAMS, {"validate.tolerance": 0.5})
+    run(monkeypatch, "my.csv more.csv.gz")
+    assert OWN.read_text() == "".join(
+        f"{line}\n"
+        for line in (
+            f"{LINES[0]},country",
+            *(f"{line}," for line in LINES[1:]),
+            '2026-01-06,"shop ""x"", gore",2.5,b,,NZ',
+            ',"bad,",,,,',
+        )
+    )
+    assert "202 rows are in data/own.csv, of which 1 are bad" in capsys.readouterr().out
+    [_, aside] = own.ASIDE.read_text().splitlines()
+    assert aside.startswith("202,")
+    assert "bad," in aside
+
+
+def test_of_several_files_the_one_at_fault_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (project / "my.csv").write_text(TEXT)
+    (project / "more.csv").write_text(
+        "date,text,price,category\n2026-01-05,x,1,a\n2026-01-05,x,n,a\n"
+    )
+    before = contents(project)
+    with pytest.raises(
+        UserError, match=r"(?s)more\.csv: 1 of 2 rows.* row 2: price is not.*mend more"
+    ):
+        run(monkeypatch, "my.csv more.csv")
+    (project / "more.csv").write_text("date,text\n")
+    with pytest.raises(UserError, match=r"more\.csv, line 1: column price is missing"):
+        run(monkeypatch, "my.csv more.csv")
+    with pytest.raises(UserError, match=r"none\.csv is missing"):
+        run(monkeypatch, "my.csv none.csv")
+
+    # One file alone may lie far from the accepted data, if all together do not.
+    rows = [f"2026-01-06,shop {n},{n},a,x" for n in range(40)]
+    (project / "more.csv").write_text("\n".join([LINES[0], *rows]) + "\n")
+    settings = read_params().validate_
+    paths = [tmp_path_factory.mktemp("accepted") / name for name in ("v.parquet", "aside.csv")]
+    accepted = validate(Path("my.csv"), settings, None, *paths)
+    write_json(CHAMPION_PROFILE, accepted)
+    with pytest.raises(UserError, match="dvc add"):  # there is no repository: it went that far
+        run(monkeypatch, "my.csv more.csv")
+    (project / "more.csv").write_text("\n".join([LINES[0], *rows * 20]) + "\n")
+    with pytest.raises(UserError, match=r"^my\.csv and more\.csv is unlike the last accepted data"):
+        run(monkeypatch, "my.csv more.csv")
+    (project / "more.csv").write_text("\n".join([LINES[0], "2026-01-06,shop,1,new,x"]) + "\n")
+    with pytest.raises(UserError, match=r"more\.csv: .*\n.*is no category of the last accepted"):
+        run(monkeypatch, "my.csv more.csv")
+    left = contents(project)
+    assert left.keys() - before.keys() <= {"data/own_set_aside.csv"}

@@ -116,7 +116,7 @@ def test_the_hash_is_no_librarys_own() -> None:
         int.from_bytes(hashlib.blake2b(b"spotify", digest_size=8, person=b"row").digest(), "little")
         / 2**64
     )
-    assert module._uniform("row", ["spotify"]).to_list() == [expected]
+    assert module.uniform("row", ["spotify"]).to_list() == [expected]
 
 
 @pytest.mark.parametrize(

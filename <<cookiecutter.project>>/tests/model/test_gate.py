@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured import result
 
+from categoriser.errors import UserError
 from categoriser.files import write_json
 from categoriser.model import gate
 from categoriser.model.gate import Verdict, compare, judge
@@ -197,6 +198,7 @@ def project(folder: Path, changes: dict[str, Any]) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     write_json(folder / "reports/evaluation.json", result()[0])
+    write_json(folder / "baseline/facts.json", {"model": result()[0]["model"]["digest"]})
     write_json(folder / "data/profile.json", {"rows": 2000, "set_aside": {"no price": 3}})
     write_json(
         folder / "data/generated.json", {"ceiling": 0.9, "ceiling_by": {"country": {"NZ": 0.7}}}
@@ -239,3 +241,14 @@ def test_the_stage_passes_and_writes_the_same_bytes_each_time(
     shown = capsys.readouterr().out
     assert "errors avoided" in shown
     assert "the data has no such column" in shown
+
+
+def test_a_baseline_of_another_model_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(tmp_path, {"max_slice_gap": 1, "max_loss_to_reference": 1})
+    write_json(tmp_path / "baseline/facts.json", {"model": "another"})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"baseline/facts\.json is of another model"):
+        gate.main()
+    assert not (tmp_path / "reports/gate.json").exists()

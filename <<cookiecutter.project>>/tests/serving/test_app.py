@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import polars as pl
 import pytest
 from small import KNOBS
 
@@ -26,6 +27,7 @@ from categoriser.errors import UserError
 from categoriser.features import VERSION, features
 from categoriser.model.classifier import Classifier
 from categoriser.model.package import Categoriser, Prediction
+from categoriser.monitor.formats import capture
 from categoriser.serving import app as server
 from categoriser.serving.app import INLINE_BODY, MAX_BODY, App, JsonLine, listen, main
 
@@ -58,10 +60,10 @@ def categoriser(folder: Path) -> Categoriser:
 class Server:
     """A server process on a port of its own; its log is read as it comes."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, *options: str) -> None:
         command = [sys.executable, "-m", "categoriser.serving.app", "--model", str(model)]
         self.process = subprocess.Popen(
-            [*command, "--port", "0"], stderr=subprocess.PIPE, text=True
+            [*command, "--port", "0", *options], stderr=subprocess.PIPE, text=True
         )
         started = self.line()
         assert started["event"] == "listening"
@@ -217,7 +219,7 @@ def test_sigterm_finishes_what_is_in_flight(folder: Path) -> None:
         while not refused:
             try:
                 socket.create_connection(("127.0.0.1", running.port)).close()
-            except ConnectionRefusedError:
+            except ConnectionError:
                 refused = True
         stream.write(body)
         stream.flush()
@@ -226,6 +228,39 @@ def test_sigterm_finishes_what_is_in_flight(folder: Path) -> None:
     assert b"__label__" in answer
     running.process.communicate(timeout=60)
     assert running.process.returncode == 0
+
+
+def test_all_that_is_answered_is_captured(
+    folder: Path, categoriser: Categoriser, tmp_path: Path
+) -> None:
+    running = Server(folder, "--capture", str(tmp_path), "--endpoint-name", "shop")
+    running.request(as_csv(ROWS), x_amzn_sagemaker_inference_id="order-7")
+    body = json.dumps({"text": "aldi", "price": 1})
+    for kind in ("application/json", "application/jsonlines"):
+        running.request(body, kind, x_amzn_sagemaker_inference_id=kind)
+    running.request("refused,x", x_amzn_sagemaker_inference_id="refused")
+    for _ in range(50):
+        running.request("coles,1")
+    status, log = running.stop()
+    assert status == 0
+    assert json.loads(log[-1])["event"] == "stopped"
+
+    problems = capture.Problems()
+    files = capture.find(str(tmp_path))
+    assert all(file.startswith(f"{tmp_path}/shop/AllTraffic/") for file in files)
+    frame = pl.concat(b.frame for b in capture.batches(files, categoriser.classes, problems))
+    assert not problems.counts
+    assert frame.height == len(ROWS) + 2 + 50
+    batch = frame.filter(id="order-7")
+    assert batch.select("text", "price").rows() == ROWS
+    texts, prices = [text for text, _ in ROWS], [price for _, price in ROWS]
+    expected = categoriser.predict_proba(texts, prices)
+    np.testing.assert_allclose(batch["probabilities"].to_numpy(), expected, atol=1e-10)
+    assert frame["id"].unique(maintain_order=True)[1:3].to_list() == [
+        "application/json",
+        "application/jsonlines",
+    ]
+    assert frame["id"].n_unique() == 3 + 50
 
 
 class Faulty(Categoriser):

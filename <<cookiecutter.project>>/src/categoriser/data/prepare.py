@@ -99,9 +99,9 @@ def _part(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
     month = (rows["date"].dt.year() * 12 + rows["date"].dt.month()).to_numpy()
     time = pl.Series(month > month.max() - settings.months)
     merchants = rows["key"].unique()
-    merchant = merchants.filter(_uniform("merchant", merchants) < settings.merchants)
+    merchant = merchants.filter(uniform("merchant", merchants) < settings.merchants)
     columns = (rows["date"].to_physical(), rows["price"], rows["text"])
-    row = _uniform(
+    row = uniform(
         "row",
         (
             f"{day} {price!r} {text}"
@@ -121,7 +121,7 @@ def _part(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
     )["part"]
 
 
-def _uniform(purpose: str, texts: Iterable[str]) -> pl.Series:
+def uniform(purpose: str, texts: Iterable[str]) -> pl.Series:
     """Return a number in [0, 1) for each text, the same on every machine, in every version."""
     hashed = hashlib.blake2b(digest_size=8, person=purpose.encode())
     digests = []

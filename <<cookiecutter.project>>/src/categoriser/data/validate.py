@@ -135,7 +135,7 @@ def _check_shifts(source: Path, shifts: dict[str, float], limit: float) -> None:
 def _batches(source: Path, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[pl.DataFrame]:
     """Yield the good rows of the file, typed and with their numbers, a batch at a time."""
     lines = read_lines(source)
-    names = _header(source, next(lines, b""))
+    names = read_header(source, next(lines, b""))
     columns = {"row": pl.Int64, **dict.fromkeys(names, pl.String)}
     numbered = ((row, line) for row, line in enumerate(lines, start=1) if line.strip())
     while batch := dict(islice(numbered, BATCH)):
@@ -143,7 +143,7 @@ def _batches(source: Path, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[p
         found: dict[int, list[tuple[str, str]]] = {}
         for row, line in batch.items():
             try:
-                table.append((row, *_fields(line, len(names))))
+                table.append((row, *split_line(line, len(names))))
             except ValueError as error:
                 found[row] = [error.args]
         raw = pl.DataFrame(table, columns, orient="row")
@@ -158,18 +158,19 @@ def _batches(source: Path, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[p
         )
 
 
-def _header(source: Path, line: bytes) -> list[str]:
+def read_header(source: Path, line: bytes) -> list[str]:
+    """Return the columns that a file's first line names. Raises `UserError` for wrong ones."""
     if not line:
         raise UserError(f"{source} is empty")
     try:
-        names = [name.strip() for name in _fields(line.removeprefix(b"\xef\xbb\xbf"))]
+        names = [name.strip() for name in split_line(line.removeprefix(b"\xef\xbb\xbf"))]
     except ValueError as error:
         raise UserError(f"{source}, line 1: the header {error.args[0]}") from None
     check_header(names, str(source))
     return names
 
 
-def _fields(line: bytes, count: int | None = None) -> list[str]:
+def split_line(line: bytes, count: int | None = None) -> list[str]:
     """Split a line. Raises `ValueError` of what is wrong and of the text where it is."""
     line = line.rstrip(b"\r\n")
     try:

@@ -26,6 +26,7 @@ from categoriser.model import report
 from categoriser.model.metrics import MIN_GROUPS
 from categoriser.params import Gate, read_params
 from categoriser.paths import (
+    BASELINE_FACTS,
     EVALUATION,
     GENERATED,
     GENERATED_FACTS,
@@ -171,6 +172,11 @@ def describe(verdict: Verdict) -> str:
 def main() -> None:
     params = read_params()
     evaluation = read_json(EVALUATION, "dvc repro evaluate")
+    watched = read_json(BASELINE_FACTS, "dvc repro baseline")
+    if watched["model"] != evaluation["model"]["digest"]:
+        raise UserError(
+            f"{BASELINE_FACTS} is of another model than {EVALUATION}; `dvc repro` makes both anew"
+        )
     facts = {
         "evaluation": evaluation,
         "data": read_json(PROFILE, "dvc repro validate"),

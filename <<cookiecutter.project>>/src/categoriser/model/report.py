@@ -13,7 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -78,11 +78,14 @@ def model_card(facts: dict[str, Any]) -> str:
     return render("model_card.md", **facts)
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill a template of `templates`; a name that it asks for and does not get is an error."""
+def render(template: str, package: str = "categoriser.model", **values: Any) -> str:
+    """Fill a template of a package's `templates`, in which those of this one can be included.
+
+    A name that it asks for and does not get is an error.
+    """
     environment = Environment(
         autoescape=select_autoescape(),
-        loader=PackageLoader("categoriser.model"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("categoriser.model")]),
         lstrip_blocks=True,
         trim_blocks=True,
         undefined=StrictUndefined,

@@ -1,6 +1,7 @@
 """The server of the inference contract: `GET /ping`, `POST /invocations`.
 
-`python -m categoriser.serving.app` serves the pipeline's model; `--help` lists host, port, model.
+`python -m categoriser.serving.app` serves the pipeline's model; `--help` lists host, port, model,
+and the folder for captures.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio.to_thread
@@ -40,11 +42,19 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 log = logging.getLogger("categoriser.serving")
 
 
-class App:
-    """The ASGI application that answers with `model`, and logs a line a request."""
+# Takes request, answer, their media type, and the caller's identifier for the call.
+Capture = Callable[[bytes, bytes, str, str | None], None]
 
-    def __init__(self, model: Categoriser) -> None:
+
+class App:
+    """The ASGI application that answers with `model`, and logs a line a request.
+
+    What it has answered it gives to `capture`, if there is one.
+    """
+
+    def __init__(self, model: Categoriser, capture: Capture | None = None) -> None:
         self.model = model
+        self.capture = capture
         self.batches = anyio.CapacityLimiter(1)
         self.routes = {"/ping": ("GET", self.ping), "/invocations": ("POST", self.invocations)}
 
@@ -104,6 +114,8 @@ class App:
             content = self.answer(body, kind)
         else:
             content = await anyio.to_thread.run_sync(self.answer, body, kind, limiter=self.batches)
+        if self.capture:
+            self.capture(body, content, kind, headers.get("x-amzn-sagemaker-inference-id"))
         # As a header, since `media_type=` would add a charset to text/csv.
         return Response(content, headers={"content-type": kind})
 
@@ -162,6 +174,8 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be reached from elsewhere")
     parser.add_argument("--port", type=int, default=8080, help="0 takes any free one")
     parser.add_argument("--model", type=Path, default=paths.MODEL, help="the model's folder")
+    parser.add_argument("--capture", type=Path, help="capture what is answered under this folder")
+    parser.add_argument("--endpoint-name", default="local", help="the endpoint that captures name")
     arguments = parser.parse_args()
 
     handler = logging.StreamHandler()
@@ -170,7 +184,14 @@ def main() -> None:
     # What uvicorn says of its start and stop is said below.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
-    app = App(Categoriser.load(arguments.model))
+    model = Categoriser.load(arguments.model)
+    writer = None
+    if arguments.capture:
+        # Here, since it brings Polars along.
+        from categoriser.serving.capture import Writer
+
+        writer = Writer(arguments.capture, arguments.endpoint_name)
+    app = App(model, writer.put if writer else None)
     listener = listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
     log.info({"event": "listening", "host": host, "port": port, "model": str(arguments.model)})
@@ -187,6 +208,8 @@ def main() -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])
+    if writer:
+        writer.close()
     log.info({"event": "stopped"})
 
 

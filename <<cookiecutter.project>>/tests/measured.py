@@ -40,6 +40,7 @@ def rows(count: int, seed: int) -> pl.DataFrame:
     names = list(WORDS)
     true = [names[number] for number in random.integers(3, size=count)]
     keys = [f"{random.choice(WORDS[name])} {'abcde'[random.integers(5)] * 2}" for name in true]
+    texts = [f"{key} sydney" for key in keys]
     prices = (random.lognormal(3, 1, size=count) - 3).round(2).tolist()
     country = random.choice(["AU", "NZ", "US"], size=count, p=[0.6, 0.3, 0.1]).tolist()
     noise = [0.5 if place == "NZ" else 0.1 for place in country]
@@ -51,12 +52,12 @@ def rows(count: int, seed: int) -> pl.DataFrame:
         {
             "row": range(1, count + 1),
             "date": [date(2026, 1, 1) + timedelta(days=n % 90) for n in range(count)],
-            "text": [f"{key} sydney" for key in keys],
+            "text": texts,
             "price": prices,
             "category": labels,
             "country": [None if place == "US" else place for place in country],
             "key": keys,
-            "features": features(keys, prices),
+            "features": features(texts, prices),
         }
     )
 

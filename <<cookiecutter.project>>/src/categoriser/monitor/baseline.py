@@ -1,0 +1,201 @@
+"""Stage `baseline`: what the monitor compares with, and the thresholds for it.
+
+The baseline is of rows that the model was not trained on, since on its own it is surer than on
+others, in the proportions in which rows arrive. `random` and `validation` are taken whole;
+`merchant` and `time` hold all rows of some merchants and of the last months, so they are thinned to
+the rate at which the other two were held out of theirs.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import polars as pl
+
+from categoriser.data.prepare import PARTS
+from categoriser.errors import UserError, run
+from categoriser.files import digest, replacing, write_json
+from categoriser.model.package import Categoriser
+from categoriser.monitor import quality, settings
+from categoriser.monitor.calibrate import Floats, calibrate
+from categoriser.monitor.features import Seen, watch
+from categoriser.monitor.formats import constraints, statistics
+from categoriser.monitor.formats.capture import Problems, batches, record
+from categoriser.monitor.formats.sketch import SHRINK, K, Sketch
+from categoriser.monitor.formats.statistics import Statistics
+from categoriser.monitor.scripts import load_preprocessor
+from categoriser.monitor.summary import summarise
+from categoriser.paths import BASELINE, MODEL, PREPARED, THRESHOLDS
+from categoriser.serving.protocol import CSV, render
+
+WHOLE = ("random", "validation")
+THINNED = ("merchant", "time")
+
+
+def baseline(
+    prepared: Path, model: Path, folder: Path, thresholds: Path, how: settings.Settings
+) -> None:
+    """Write the folder and the file of thresholds.
+
+    The folder has `statistics.json` and `constraints.json` of the watched features, what `Seen`
+    keeps of the training rows, and `facts.json`. Raises `UserError` for files that are missing or
+    damaged.
+    """
+    categoriser = Categoriser.load(model)
+    parts = {part: read(prepared, part) for part in PARTS}
+    train, rows = parts["train"], reference(parts)
+    seen = Seen.learn(train)
+
+    def watched_of(rows: pl.DataFrame) -> pl.DataFrame:
+        answers, threshold = answered(rows, categoriser), categoriser.review_threshold
+        watched = watch(answers, seen, categoriser.classes, threshold)
+        if how.features.preprocessor:
+            watched = watched.with_columns(scripted(rows, categoriser, how.features.preprocessor))
+        return watched.drop(how.features.leave_out, strict=False)
+
+    watched = watched_of(rows)
+    labelled, bounds = quality.baseline_quality(
+        rows, answered(rows, categoriser)["label"].to_list(), categoriser.classes, how.quality
+    )
+    summary = without_chance(
+        statistics.of_summary(summarise(watched.to_arrow().to_batches())), watched
+    )
+    labels = train["category"].value_counts(normalize=True).sort("category")
+    with replacing(folder) as aside:
+        aside.mkdir()
+        seen.save(aside)
+        write_json(aside / "statistics.json", statistics.dump(summary))
+        domains = seen.domains(categoriser.classes)
+        write_json(
+            aside / "constraints.json", constraints.dump(constraints.suggest(summary, domains))
+        )
+        facts = {
+            "classes": list(categoriser.classes),
+            "review_threshold": categoriser.review_threshold,
+            "model": digest(model),
+            "labels": dict(labels.iter_rows()),
+            "rows": rows.height,
+            "train_rows": train.height,
+        }
+        write_json(aside / "facts.json", facts)
+        write_json(aside / quality.STATISTICS, labelled)
+        write_json(aside / quality.CONSTRAINTS, bounds)
+    # All but the last months, so that the share of training rows is the same all year.
+    known = pl.concat(part for name, part in parts.items() if name != "time")
+    calibrate((watched, rows["date"]), (watched_of(known), known["date"]), how.thresholds).save(
+        thresholds
+    )
+
+
+def reference(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return rows out of sample, of all kinds of rows alike."""
+    whole = pl.concat(parts[part] for part in WHOLE)
+    if whole.is_empty():
+        raise UserError(
+            "no row is held out at random; set prepare.random or prepare.validation in params.yaml"
+        )
+    rate = whole.height / (whole.height + parts["train"].height)
+    # Evenly, so that nothing depends on chance.
+    thinned = [
+        parts[part].filter(np.diff(np.floor(np.arange(parts[part].height + 1) * rate)) > 0)
+        for part in THINNED
+    ]
+    return pl.concat([whole, *thinned])
+
+
+def read(prepared: Path, part: str) -> pl.DataFrame:
+    path = prepared / f"{part}.parquet"
+    try:
+        return pl.read_parquet(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; `dvc repro prepare` makes it") from None
+
+
+def answered(rows: pl.DataFrame, categoriser: Categoriser) -> pl.DataFrame:
+    """Return prepared rows as captures have them: text, price, label, probabilities."""
+    table = categoriser.predict_features(rows["features"].to_list())
+    best = np.array(categoriser.classes)[table.argmax(axis=1)]
+    return rows.select(
+        "text",
+        "price",
+        label=pl.Series(best, dtype=pl.String),
+        probabilities=pl.Series(table, dtype=pl.Array(pl.Float64, table.shape[1])),
+    )
+
+
+def scripted(rows: pl.DataFrame, categoriser: Categoriser, script: Path) -> pl.DataFrame:
+    """Return what the team's script gives for prepared rows, each captured as a call of its own.
+
+    Raises `UserError` where the script fails, or gives another thing than one dict for each.
+    """
+    texts, prices, dates = (rows[name].to_list() for name in ("text", "price", "date"))
+    answers = categoriser.predict(texts, prices)
+    with TemporaryDirectory(prefix="categoriser-") as name:
+        file, problems = Path(name) / "rows.jsonl", Problems()
+        with file.open("wb") as stream:
+            for text, price, date, answer in zip(texts, prices, dates, answers, strict=True):
+                request = io.StringIO(newline="")
+                csv.writer(request).writerow([text, price])
+                body, said = request.getvalue().encode(), render([answer], CSV, single=False)
+                time = datetime.combine(date, datetime.min.time(), UTC)
+                stream.write(record(body, said, CSV, event_id="row", time=time))
+        handler = load_preprocessor(script)
+        found = batches([str(file)], categoriser.classes, problems, preprocess=handler)
+        given = [batch.extra for batch in found if batch.extra is not None]
+    extra = pl.concat(given, how="diagonal") if given else pl.DataFrame()
+    if problems.counts or extra.height != rows.height:
+        raise UserError(
+            f"{script} must give one dict for each of {rows.height} rows, and gave "
+            f"{extra.height} ({problems.counts})"
+        )
+    # A script's values come as text; what spells numbers throughout is calibrated as numbers.
+    numbers = extra.cast(pl.Float64, strict=False)
+    spelt = [
+        name for name in extra.columns if extra[name].null_count() == numbers[name].null_count()
+    ]
+    return extra.with_columns(numbers.select(spelt))
+
+
+def without_chance(known: Statistics, watched: pl.DataFrame) -> Statistics:
+    """Replace the sketches, which chance is in, by those of the sorted values.
+
+    So the stage's output depends on its input alone, and has no sketch's error to begin with.
+    """
+    features = {
+        name: replace(feature, sketch=even(np.sort(watched[name].drop_nulls().to_numpy())))
+        if feature.sketch
+        else feature
+        for name, feature in known.features.items()
+    }
+    return replace(known, features=features)
+
+
+def even(values: Floats) -> Sketch:
+    """Return a sketch of sorted values: each item is the middle one of those that it stands for.
+
+    At most K items are in the highest compactor, and one in each below it.
+    """
+    top = max(0, math.ceil(math.log2(max(1, len(values)) / K)))
+    data, end = [], len(values)
+    for size in (2**level for level in range(top)):
+        odd = end // size % 2
+        data.append([float(values[end - size + size // 2])] * odd)
+        end -= size * odd
+    step = 2**top
+    return Sketch({"c": SHRINK, "k": float(K)}, [*data, values[step // 2 : end : step].tolist()])
+
+
+def main() -> None:
+    baseline(PREPARED, MODEL, BASELINE, THRESHOLDS, settings.read_settings())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,276 @@
+"""Thresholds that mean something: the distance from the baseline that undrifted weeks stay under.
+
+With n rows in the window and N in the baseline, a feature's threshold is
+
+    max(floor, season + noise · √(1/n + 1/N))
+
+Undrifted weeks are drawn from the baseline's rows. A week has a place in their calendar: its rows
+are of the same time of the year, whatever the year, on its own days of the week. Of each week every
+feature's simple distance is taken, as the check takes it.
+
+Many features at one threshold each would alarm often, so the thresholds are set for all together
+(Westfall and Young 1993, "Resampling-Based Multiple Testing"): distances are put on one scale by
+their own mean and standard deviation, and a week's largest is what may exceed its limit in
+`false_alarms` of the weeks. Features that move together cost nothing. The limit lies where few
+weeks are, so the tail is taken as exponential; that of a largest deviation is lighter, so the limit
+errs to the quiet side.
+
+`season` is what the calendar moves, however many rows there are. A time of the year has too few of
+the baseline's rows to say, so it is read off the training rows and those held out at their side:
+answers to training rows are surer, but the season moves them alike. It is the furthest that a week
+of the calendar lies from all, less what chance explains of that. The rest of the limit is `noise`,
+which shrinks as in a two-sample Kolmogorov-Smirnov test. A season has fewer rows than the whole, so
+drawing from it adds noise that real weeks do not have: Kish's effective rows say how much, and
+both are counted without it. Season and noise add up at worst, and are taken to.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from categoriser.files import write_json
+from categoriser.monitor import settings
+from categoriser.params import Section, read_sections
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+# Watched features, and the rows' days.
+Dated = tuple[pl.DataFrame, pl.Series]
+
+# Width of the season: the standard deviation of a Gauss kernel over the days of the year.
+SEASON_DAYS = 7
+YEAR = 365.25
+# A numeric feature is read at so many quantiles of the baseline.
+BINS = 512
+# Of more rows, so many serve.
+MOST_ROWS = 100_000
+# The tail is fitted to this share of the weeks, those furthest out.
+TAIL = 0.05
+# 29 weeks of 30 find a shift of so many standard deviations over the threshold.
+DETECTED = 1.83
+FACTORS = np.geomspace(1.01, 10, 500)
+
+
+class Limit(Section):
+    """A feature's threshold; `at` gives it for some numbers of rows, for a reader."""
+
+    season: float = Field(ge=0)
+    noise: float = Field(ge=0)
+    floor: float = Field(ge=0)
+    at: dict[str, float]
+
+    def threshold(self, rows: int, baseline_rows: int) -> float:
+        chance = self.noise * math.sqrt(1 / rows + 1 / baseline_rows)
+        return round(max(self.floor, self.season + chance), 4)
+
+
+class Thresholds(Section):
+    """The calibrated profile: `monitoring/thresholds.json`."""
+
+    baseline_rows: int = Field(ge=1)
+    features: dict[str, Limit]
+    power: list[dict[str, Any]]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the file. Raises `UserError` that names each bad key."""
+        return read_sections(path, cls)  # JSON is YAML
+
+    def save(self, path: Path) -> None:
+        write_json(path, self.model_dump())
+
+    def at(self, rows: int) -> dict[str, float]:
+        """Return each feature's threshold in a window of so many rows."""
+        return {
+            name: limit.threshold(rows, self.baseline_rows) for name, limit in self.features.items()
+        }
+
+
+class Binned:
+    """Rows as numbers of bins, with the features side by side: `bincount` counts a week."""
+
+    def __init__(self, features: pl.DataFrame) -> None:
+        """Bin strings by value, numbers at the baseline's quantiles; nulls have the last bin."""
+        codes: list[Ints] = []
+        bins: list[int] = []
+        for column in features:
+            if column.dtype == pl.String:
+                code = np.unique(column.fill_null("\uffff"), return_inverse=True)[1]
+            else:
+                values = column.cast(pl.Float64).fill_null(np.inf).to_numpy()
+                at = np.linspace(0, 1, BINS + 1)
+                edges = np.unique(np.quantile(values, at, method="inverted_cdf"))
+                code = np.searchsorted(edges, values)
+            codes.append(code + sum(bins))
+            bins.append(int(code.max()) + 1)
+        self.codes = np.array(codes)
+        self.first, self.size = np.cumsum([0, *bins[:-1]]), sum(bins)
+        self.categorical = np.repeat(np.array(features.dtypes) == pl.String, bins)
+        self.shares = self.distribution(np.arange(features.height))
+
+    def distribution(self, rows: Ints) -> Floats:
+        """Return the bins' shares among some rows."""
+        counts = np.bincount(self.codes[:, rows].ravel(), minlength=self.size)
+        shares: Floats = counts / len(rows)
+        return shares
+
+    def distances(self, shares: Floats) -> Floats:
+        """Return each feature's simple distance of a distribution from that of all rows.
+
+        A feature's differences sum to zero, so one running sum serves all features.
+        """
+        apart = shares - self.shares
+        apart = np.abs(np.where(self.categorical, apart, np.cumsum(apart)))
+        furthest: Floats = np.maximum.reduceat(apart, self.first)
+        return furthest
+
+
+def calibrate(baseline: Dated, known: Dated, how: settings.Thresholds) -> Thresholds:
+    """Return the thresholds for a baseline's features, and what weeks find by them.
+
+    `known` are more rows, whose season is the baseline's. The same rows and settings give the same
+    thresholds.
+    """
+    features, total = baseline[0], baseline[0].height
+    distances, noisy = simulate(_thinned(baseline), how)
+    limit = family_limits(distances, how.false_alarms)
+    furthest, unsure = seasonal(_thinned(known))
+    season = np.sqrt(np.maximum(0, furthest**2 - (limit * unsure / noisy) ** 2)).round(4)
+    noise = (np.maximum(0, limit - season) / noisy).round(4)
+    limits = {}
+    for name, one, other in zip(features.columns, season.tolist(), noise.tolist(), strict=True):
+        made = Limit(season=one, noise=other, floor=how.floor, at={})
+        at = {str(rows): made.threshold(rows, total) for rows in how.window_rows}
+        limits[name] = made.model_copy(update={"at": at})
+    thresholds = Thresholds(baseline_rows=total, features=limits, power=[])
+    found = power(features, thresholds, how.window_rows)
+    return thresholds.model_copy(update={"power": found})
+
+
+def _thinned(rows: Dated) -> Dated:
+    step = math.ceil(len(rows[1]) / MOST_ROWS)
+    return rows[0].gather_every(step), rows[1].gather_every(step)
+
+
+def simulate(rows: Dated, how: settings.Thresholds) -> tuple[Floats, float]:
+    """Return undrifted weeks' distances, of the smaller window, and how noisy they are.
+
+    The distances have the shape (weeks, features); every week of the calendar has as many. Noise
+    is in the formula's terms: what stands for its √(1/n + 1/N).
+    """
+    random = np.random.default_rng(how.seed)
+    binned, size = Binned(rows[0]), how.window_rows[0]
+    calendar = list(weeks(rows[1]))
+    distances = []
+    for weights in calendar:
+        ends = np.cumsum(weights)[:-1]
+        for _ in range(math.ceil(how.weeks / len(calendar))):
+            # Sorted, they are found faster.
+            drawn = np.searchsorted(ends, np.sort(random.random(size)), side="right")
+            distances.append(binned.distances(binned.distribution(drawn)))
+    return np.array(distances), math.sqrt(
+        1 / size + np.mean([_lost(weights) for weights in calendar])
+    )
+
+
+def seasonal(rows: Dated) -> tuple[Floats, float]:
+    """Return the furthest that each feature lies from all in a week of the calendar; its noise."""
+    binned = Binned(rows[0])
+    # Rows of one day weigh alike, so days are counted once.
+    days, first, day = np.unique(rows[1], return_index=True, return_inverse=True)
+    cells = np.bincount((binned.codes * len(days) + day).ravel(), minlength=binned.size * len(days))
+    by_day = cells.reshape(binned.size, len(days)).astype(np.float64)
+    distances, lost = [], []
+    for weights in weeks(rows[1]):
+        distances.append(binned.distances(by_day @ weights[first]))
+        lost.append(_lost(weights))
+    return np.max(distances, axis=0), math.sqrt(np.mean(lost))
+
+
+def weeks(dates: pl.Series) -> Iterator[Floats]:
+    """Yield the rows' weights in each week of their calendar; they sum to 1."""
+    days = dates.cast(pl.Date).to_physical().to_numpy().astype(np.int64)
+    days -= days.min()
+    # The last days are seldom a whole week, and would have the weekdays of none.
+    for week in np.unique(days // 7)[: max(1, (days.max() + 1) // 7)]:
+        away = np.abs(days - (7 * week + 3)) % YEAR
+        weights = np.exp(-0.5 * (np.minimum(away, YEAR - away) / SEASON_DAYS) ** 2)
+        on_weekday = np.bincount(days[days // 7 == week] % 7, minlength=7)
+        around = np.bincount(days % 7, weights, minlength=7)
+        weights *= (on_weekday / np.maximum(around, 1e-12))[days % 7]
+        yield weights / weights.sum()
+
+
+def _lost(weights: Floats) -> float:
+    """Return 1 / the weights' effective rows, less 1 / all rows: what weighing adds to noise."""
+    return max(0.0, float(weights @ weights) - 1 / len(weights))
+
+
+def family_limits(distances: Floats, rate: float) -> Floats:
+    """Return distances, shape (features,), of which this share of the weeks exceeds any."""
+    centre, spread = distances.mean(axis=0), distances.std(axis=0)
+    largest = ((distances - centre) / np.where(spread > 0, spread, np.inf)).max(axis=1)
+    start = np.quantile(largest, 1 - TAIL)
+    beyond = largest[largest >= start].mean() - start
+    limits: Floats = centre + spread * (start + beyond * max(0, math.log(TAIL / rate)))
+    return limits
+
+
+def power(
+    features: pl.DataFrame, thresholds: Thresholds, sizes: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return the smallest shifts that a week finds in 29 cases of 30.
+
+    A line has `feature`, `shift` (what its figures are), and the figure by the week's rows, which
+    is None where no shift of the kind is large enough.
+    """
+
+    def needed(name: str, rows: int, share: float = 0.5) -> float:
+        """Return by how much a share of the rows must move so that chance seldom hides it."""
+        threshold = thresholds.at(rows)[name]
+        end = min(share + threshold, 1)
+        chance = end * (1 - end) * (1 / rows + 1 / thresholds.baseline_rows)
+        return threshold + DETECTED * math.sqrt(chance)
+
+    def growth(share: float, rows: int) -> float | None:
+        end = share + needed("class_predictions", rows, share)
+        return end / (1 - end) * (1 - share) / share if end < 1 else None
+
+    def line(name: str, shift: str, figures: Iterable[float | None]) -> dict[str, Any]:
+        rounded = (figure and round(figure, 3) for figure in figures)
+        return {"feature": name, "shift": shift} | dict(zip(map(str, sizes), rounded, strict=True))
+
+    lines = [
+        line(name, "share of the rows that move", (needed(name, rows) for rows in sizes))
+        for name in features.columns
+    ]
+    if "price" in features.columns:
+        prices = np.sort(features["price"].drop_nulls().to_numpy())
+        factors = (_factor(prices, needed("price", rows)) for rows in sizes)
+        lines.append(line("price", "all, times", factors))
+    if "class_predictions" in features.columns:
+        shares = features["class_predictions"].value_counts(normalize=True)
+        for label, share in shares.sort("class_predictions").iter_rows():
+            shift = f"rows of {label}, {share:.1%} of all, times"
+            lines.append(line("class_predictions", shift, (growth(share, rows) for rows in sizes)))
+    return lines
+
+
+def _factor(prices: Floats, distance: float) -> float | None:
+    """Return the smallest factor that moves sorted prices so far from themselves."""
+
+    def moved(factor: float) -> float:
+        below = [np.searchsorted(prices, at, side="right") for at in (prices / factor, prices)]
+        return float(np.abs(below[1] - below[0]).max() / len(prices))
+
+    at = bisect_left(FACTORS, distance, key=moved)
+    return float(FACTORS[at]) if at < len(FACTORS) else None

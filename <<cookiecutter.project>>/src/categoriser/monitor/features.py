@@ -1,0 +1,203 @@
+"""What the monitor watches of each row: named features of its input and of the model's answer.
+
+Raw text says little, so this module says what it looks like beside the training rows. It is the
+team's own: a feature is a column that `watch` gives, and nothing else lists them. What a feature
+must know of the training rows, `Seen` learns, and the baseline keeps. After a change run
+`dvc repro`: a baseline and the rows compared with it must be watched by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import entr
+
+from categoriser.errors import UserError
+from categoriser.features import normalise
+from categoriser.files import read_json, write_json, write_text
+
+TOKENS, GRAMS, VALUES = "tokens.txt", "grams.bin", "values.json"
+
+# A gram is four bytes of UTF-8, and is kept as one bit at its hash. Grams whose hashes meet hide
+# each other: of a million in training, one new gram in five; of fifty thousand, one in a hundred.
+GRAM = 4
+HASH_BITS = 22
+
+# A prefix starts at least so large a share of the training rows, ...
+FREQUENT = 0.005
+# ... and is no merchant's own name: none has more than this share of its rows.
+ONE_MERCHANT = 0.5
+# Kinds of prefix and countries at most, the frequent ones first.
+MOST = 30
+
+OTHER, UNKNOWN = "other", "unknown"
+
+# The first word, or what stands before a processor's star: "visa", "sq *", "tst*".
+ENDS = {
+    "first": pl.col("text").str.extract(r"^\s*([^\s*]+\s?\*|\S+)").str.to_lowercase(),
+    "last": pl.col("text").str.extract(r"(\S+)\s*$").str.to_uppercase(),
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the training rows hold."""
+
+    tokens: frozenset[str]
+    grams: NDArray[np.bool_]  # by hash
+    prefixes: list[str]  # in lower case, frequent ones first
+    countries: list[str]  # in upper case
+
+    @classmethod
+    def learn(cls, train: pl.DataFrame) -> Self:
+        """Learn from rows with the columns text and key (the merchant), and country if it is there.
+
+        A country is known by what the column says, where texts end in it.
+        """
+        normal = normalise(train["text"].to_list())
+        grams = np.zeros(2**HASH_BITS, dtype=np.bool_)
+        grams[_grams(normal)[0]] = True
+        rows = train.with_columns(**ENDS)
+        prefixes = (
+            rows.group_by("first", "key")
+            .len()
+            .group_by("first")
+            .agg(rows=pl.sum("len"), largest=pl.max("len"))
+            .filter(
+                pl.col("rows") >= FREQUENT * train.height,
+                pl.col("largest") <= ONE_MERCHANT * pl.col("rows"),
+            )
+            .sort("rows", "first", descending=[True, False])
+        )
+        countries: list[str] = []
+        if "country" in train.columns:
+            named = rows.filter(pl.col("country").str.to_uppercase() == pl.col("last"))
+            counts = named.group_by("last").len()
+            countries = counts.sort("len", "last", descending=[True, False])["last"].to_list()
+        return cls(
+            tokens=frozenset(" ".join(normal).split()),
+            grams=grams,
+            prefixes=prefixes["first"].to_list()[:MOST],
+            countries=countries[:MOST],
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write three files into a folder that exists: the words, the grams' bits, the rest."""
+        write_text(folder / TOKENS, "".join(f"{token}\n" for token in sorted(self.tokens)))
+        (folder / GRAMS).write_bytes(np.packbits(self.grams).tobytes())
+        write_json(folder / VALUES, {"prefixes": self.prefixes, "countries": self.countries})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. Raises `UserError` where a file is missing."""
+        values = read_json(folder / VALUES, "dvc repro baseline")
+        try:
+            tokens = (folder / TOKENS).read_text(encoding="utf-8")
+            bits = np.frombuffer((folder / GRAMS).read_bytes(), dtype=np.uint8)
+        except OSError as error:
+            raise UserError(f"{error}; `dvc repro baseline` makes it anew") from None
+        return cls(
+            tokens=frozenset(tokens.splitlines()),
+            grams=np.unpackbits(bits).view(np.bool_),
+            prefixes=values["prefixes"],
+            countries=values["countries"],
+        )
+
+    def domains(self, classes: Sequence[str]) -> dict[str, list[str]]:
+        """Return all the values that the features of few values can have."""
+        return {
+            "prefix": [*self.prefixes, OTHER],
+            "country": [*self.countries, UNKNOWN],
+            "class_predictions": list(classes),
+        }
+
+
+def watch(
+    frame: pl.DataFrame, seen: Seen, classes: Sequence[str], review_threshold: float
+) -> pl.DataFrame:
+    """Return a column a watched feature, a row a row of `frame`.
+
+    `frame` has text, price, label (the answer) and probabilities (an array in the order of
+    `classes`). What is null there gives nulls here: the features' completeness shows it.
+    """
+    given = frame["text"].is_not_null()
+    answers = _answers(frame["probabilities"], classes)
+    return pl.concat(
+        [
+            _of_text(frame.select(pl.col("text").fill_null("")), seen).select(
+                pl.when(given).then(pl.all())
+            ),
+            frame.select("price", refund=(pl.col("price") < 0).cast(pl.Int64)),
+            frame.select(class_predictions="label"),
+            answers.with_columns(
+                review=(pl.col("class_probability") < review_threshold).cast(pl.Int64)
+            ),
+        ],
+        how="horizontal",
+    )
+
+
+def _of_text(texts: pl.DataFrame, seen: Seen) -> pl.DataFrame:
+    """Features of the column text. Shares of nothing, such as of an empty text's words, are 0."""
+    normal = normalise(texts["text"].to_list())
+    words = " ".join(normal).split()
+    token_count = np.array([len(text.split()) for text in normal], dtype=np.int64)
+    old_words = np.fromiter(map(seen.tokens.__contains__, words), np.bool_, len(words))
+    grams, first, gram_count = _grams(normal)
+    return texts.with_columns(**ENDS).select(
+        text_length=pl.col("text").str.len_chars().cast(pl.Int64),
+        token_count=token_count,
+        upper_share=pl.col("text").str.count_matches(r"\p{Lu}")
+        / pl.max_horizontal(pl.col("text").str.count_matches(r"\p{L}"), 1),
+        unseen_tokens=_share(~old_words, np.cumsum(token_count) - token_count, token_count),
+        unseen_ngrams=_share(~seen.grams[grams], first, gram_count),
+        prefix=pl.when(pl.col("first").is_in(seen.prefixes)).then("first").otherwise(pl.lit(OTHER)),
+        country=pl.when(pl.col("last").is_in(seen.countries))
+        .then("last")
+        .otherwise(pl.lit(UNKNOWN)),
+    )
+
+
+def _answers(probabilities: pl.Series, classes: Sequence[str]) -> pl.DataFrame:
+    """Features of the classes' probabilities; entropy is in nats."""
+    table = probabilities.to_numpy()  # (rows, classes); NaN where a row has none
+    columns: dict[str, Any] = {
+        "class_probability": table.max(axis=1),
+        "entropy": entr(table).sum(axis=1),
+    }
+    for name, column in zip(classes, table.T, strict=True):
+        columns[f"class_probabilities__label_{name}"] = column
+    return pl.DataFrame(columns, nan_to_null=True)
+
+
+def _grams(
+    normal: Sequence[str],
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the hash of each four bytes in a row, and each text's first and number of them.
+
+    A space stands on both sides of a text, so that its ends count too. Between two texts lie
+    hashes that belong to neither: they hold two spaces, which no text does.
+    """
+    data = (" " + "  ".join(normal) + "   ").encode()
+    grams: NDArray[np.uint32] = np.ndarray(len(data) - GRAM + 1, "<u4", data, strides=(1,))
+    length = pl.Series(normal, dtype=pl.String).str.len_bytes().to_numpy().astype(np.int64)
+    first = np.cumsum(length + 2) - (length + 2)
+    # Multiply and shift: Dietzfelbinger et al. 1997, "A reliable randomized algorithm for the
+    # closest-pair problem". The multiplier is Knuth's: 2^32 over the golden ratio, made odd.
+    hashes = np.right_shift(grams * np.uint32(2654435769), np.uint32(32 - HASH_BITS))
+    return hashes, first, np.maximum(length + 2 - GRAM + 1, 0)
+
+
+def _share(
+    flags: NDArray[np.bool_], first: NDArray[np.int64], count: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return for each row the share of true among its `count` flags from `first` on."""
+    total = np.concatenate(([0], np.cumsum(flags)))
+    shares: NDArray[np.float64] = (total[first + count] - total[first]) / np.maximum(count, 1)
+    return shares

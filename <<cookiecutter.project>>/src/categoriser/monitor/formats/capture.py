@@ -1,0 +1,562 @@
+"""Data capture and ground truth as SageMaker writes them: JSON lines, read and written.
+
+Capture: `{destination}/{endpoint}/{variant}/yyyy/mm/dd/hh/mm-ss-mmm-<uuid>.jsonl`; ground truth:
+`{prefix}/yyyy/mm/dd/hh/`, the hour in which the label was collected. Nothing that a file holds
+raises: what cannot be read is counted in `Problems`, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import functools
+import gzip
+import io
+import logging
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import msgspec
+import polars as pl
+
+from categoriser import inputs
+from categoriser.errors import UserError
+from categoriser.files import replacing
+from categoriser.serving.protocol import CSV, FIELDS, JSON, LINES
+
+S3 = "s3://"
+LABEL = "__label__"
+PROBE = "probe-"
+ENCODINGS = {CSV: "CSV", JSON: "JSON", LINES: "JSON"}
+# SageMaker takes 25 MB a call.
+LONGEST_LINE = 26 * 2**20
+PLACES = 5
+SEEN = ("records", "probes", "outside", "dropped")
+# The last such folders of a path; hours may be missing.
+HOUR = re.compile(r".*/(2[0-9]{3})/([0-9]{2})/([0-9]{2})(?:/([0-9]{2}))?(?:/|$)", re.DOTALL)
+ROW = re.compile(r"(.+)#([0-9]{1,9})", re.DOTALL)
+CAPTURES = pl.Schema(
+    {
+        "id": pl.String(),
+        "row": pl.Int64(),
+        "rows": pl.Int64(),
+        "time": pl.Datetime("us"),
+        "text": pl.String(),
+        "price": pl.Float64(),
+        "label": pl.String(),
+    }
+)
+TRUTHS = pl.Schema({name: CAPTURES[name] for name in ("id", "row", "label", "time")})
+
+Place = tuple[str, int]  # a file, and a line in it from 1
+log = logging.getLogger("categoriser.monitor")
+
+
+class Side(msgspec.Struct, rename="camel"):
+    data: str
+    encoding: str
+    observed_content_type: str | None = None
+
+
+class Sides(msgspec.Struct, rename="camel"):
+    endpoint_input: Side | None = None
+    endpoint_output: Side | None = None
+
+
+class Metadata(msgspec.Struct, rename="camel"):
+    event_id: str
+    inference_id: str | None = None
+    inference_time: Any = None
+
+
+class Event(msgspec.Struct, rename="camel"):
+    """A line: a captured call, or ground truth."""
+
+    event_metadata: Metadata
+    capture_data: Sides = msgspec.field(default_factory=Sides)
+    ground_truth_data: Side | None = None
+
+
+EVENT = msgspec.json.Decoder(Event)
+PROBABILITIES = msgspec.json.Decoder(list[Annotated[float, msgspec.Meta(ge=0, le=1)]])
+
+
+class RecordError(Exception):
+    """A record that cannot be read: the kind of fault, and a detail that holds none of its data."""
+
+
+@dataclass
+class Problems:
+    """What could not be read: counts by kind, and the first places (`file:line`) of each kind.
+
+    `seen` counts what is no problem: `records` in the window, `probes` (canary calls, left out),
+    `outside` the window, `dropped` by the team's preprocessor.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SEEN, 0))
+
+    def add(self, place: Place, kind: str, detail: str = "") -> None:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        places = self.places.setdefault(kind, [])
+        if len(places) < PLACES:
+            places.append(f"{place[0]}:{place[1]}" + (f" ({detail})" if detail else ""))
+
+    def merge(self, other: Problems) -> None:
+        for kind, count in other.counts.items():
+            self.counts[kind] = self.counts.get(kind, 0) + count
+            self.places[kind] = [*self.places.get(kind, []), *other.places[kind]][:PLACES]
+        for kind, count in other.seen.items():
+            self.seen[kind] += count
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of captures, and what the team's preprocessor gave for the same rows, if anything.
+
+    Columns of `frame`: id (inferenceId where there is one, else eventId), row (0-based in its
+    record), rows (in the record), time (UTC), text, price, label, probabilities (in the classes'
+    order). A text or a price that is missing is null; all four are where only the preprocessor
+    could read the record. Columns of `extra` are strings, numbers spelt out.
+    """
+
+    frame: pl.DataFrame
+    extra: pl.DataFrame | None
+
+
+def find(source: str, start: datetime | None = None, end: datetime | None = None) -> list[str]:
+    """Return the files under a folder or an `s3://bucket/prefix`, sorted.
+
+    Folders `yyyy/mm/dd/hh`, at any depth below it, are looked into where they are within an hour
+    of [start, end): a file may hold records from beside its own hour. Raises `UserError` where the
+    source cannot be listed.
+    """
+    margin = timedelta(hours=1)
+
+    def wanted(below: str) -> bool:
+        hour, found = _hour(below), HOUR.match(below)
+        if hour is None or found is None:
+            return True
+        length = timedelta(hours=1 if found[4] else 24)
+        return not (
+            (start and hour + length + margin <= _utc(start))
+            or (end and hour - margin >= _utc(end))
+        )
+
+    def refuse(error: Exception) -> None:
+        raise UserError(f"the files in {source} cannot be listed: {error}") from None
+
+    if source.startswith(S3):
+        bucket, _, prefix = source.removeprefix(S3).rstrip("/").partition("/")
+        root = f"{prefix}/" if prefix else ""
+        try:
+            keys = _keys(bucket, root, lambda folder: wanted(f"/{folder.removeprefix(root)}"))
+            return sorted(f"{S3}{bucket}/{key}" for key in keys)
+        except _failures(source) as error:
+            refuse(error)
+    if Path(source).is_file():
+        return [source]
+    files = []
+    for folder, folders, names in os.walk(source, onerror=refuse):
+        below = folder.removeprefix(source).strip("/")
+        folders[:] = [name for name in folders if wanted(f"/{below}/{name}")]
+        files += [f"{folder}/{name}" for name in names if not name.startswith(".")]
+    return sorted(files)
+
+
+def _keys(bucket: str, prefix: str, wanted: Callable[[str], bool]) -> Iterator[str]:
+    pages = _s3().get_paginator("list_objects_v2").paginate
+    for page in pages(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        yield from (item["Key"] for item in page.get("Contents", ()) if item["Size"])
+        for folder in page.get("CommonPrefixes", ()):
+            if wanted(folder["Prefix"]):
+                yield from _keys(bucket, folder["Prefix"], wanted)
+
+
+@functools.cache
+def _s3() -> Any:
+    import boto3
+
+    return boto3.client("s3")
+
+
+def _failures(source: str) -> tuple[type[Exception], ...]:
+    """Return the exceptions of reading it."""
+    if not source.startswith(S3):
+        return OSError, EOFError, zlib.error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return OSError, EOFError, zlib.error, BotoCoreError, ClientError
+
+
+def _hour(path: str) -> datetime | None:
+    """Return the hour (or the day) that a path's folders name."""
+    found = HOUR.match(path)
+    try:
+        return datetime(*(int(part or 0) for part in found.groups())) if found else None  # type: ignore[arg-type]
+    except ValueError:
+        return None
+
+
+def _utc(time: datetime) -> datetime:
+    """Return a time, UTC unless it says otherwise, as UTC without saying so."""
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def _events(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, bytes, Event]]:
+    for place, line in _lines(files, problems):
+        try:
+            event = EVENT.decode(line)
+        except msgspec.ValidationError as error:
+            problems.add(place, "not of the format", str(error))
+        except (ValueError, RecursionError) as error:
+            problems.add(place, "not JSON", type(error).__name__)
+        else:
+            yield place, line, event
+
+
+def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, bytes]]:
+    """Yield the lines that are not blank; hold one at a time."""
+    for file in files:
+        number = 0
+        try:
+            with _open(file) as raw:
+                stream: Any = gzip.GzipFile(fileobj=raw) if file.endswith(".gz") else raw
+                while line := stream.readline(LONGEST_LINE):
+                    number += 1
+                    if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                        problems.add((file, number), "line too long")
+                        while line and not line.endswith(b"\n"):
+                            line = stream.readline(LONGEST_LINE)
+                    elif not line.isspace():
+                        yield (file, number), line
+        except _failures(file) as error:
+            problems.add((file, number + 1), "file not readable", type(error).__name__)
+
+
+def _open(file: str) -> IO[bytes]:
+    if not file.startswith(S3):
+        return Path(file).open("rb")
+    bucket, _, key = file.removeprefix(S3).partition("/")
+    return io.BufferedReader(_s3().get_object(Bucket=bucket, Key=key)["Body"])
+
+
+def fetch(file: str, target: Path) -> None:
+    """Copy a file that `find` named. Raises `UserError` where it cannot be read."""
+    try:
+        with _open(file) as stream, replacing(target) as aside, aside.open("wb") as copy:
+            shutil.copyfileobj(stream, copy)
+    except _failures(file) as error:
+        raise UserError(f"{file} cannot be read: {error}") from None
+
+
+def batches(
+    files: Iterable[str],
+    classes: Sequence[str],
+    problems: Problems,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    preprocess: Callable[[Any], Any] | None = None,
+    size: int = 10_000,
+) -> Iterator[Batch]:
+    """Yield the captured rows with `inferenceTime` in [start, end), about `size` a batch.
+
+    `preprocess` takes a decoded line and returns a dict for each of its rows, a list of dicts (one
+    a row), or [] to drop it; what else it returns or raises is a problem.
+    """
+    since, until = _utc(start or datetime.min), _utc(end or datetime.max)
+    rows: list[tuple[Any, ...]] = []
+    probabilities: list[float] = []
+    extra: list[dict[Any, Any]] = []
+    for place, line, event in _events(files, problems):
+        try:
+            time = _time(event)
+            name = event.event_metadata.inference_id or event.event_metadata.event_id
+            if not since <= time < until:
+                problems.seen["outside"] += 1
+            elif name.startswith(PROBE):
+                problems.seen["probes"] += 1
+            else:
+                problems.seen["records"] += 1
+                given = _preprocessed(preprocess, line, problems, place) if preprocess else None
+                if given == []:
+                    problems.seen["dropped"] += 1
+                    continue
+                values, numbers = _read(event, classes, given, problems, place)
+                for row, value in enumerate(values):
+                    rows.append((name, row, len(values), time, *value))
+                probabilities += numbers
+                extra += _aligned(given, len(values), problems, place)
+        except RecordError as error:
+            problems.add(place, *error.args)
+        if len(rows) >= size:
+            yield _batch(rows, probabilities, extra)
+            rows, probabilities, extra = [], [], []
+    if rows:
+        yield _batch(rows, probabilities, extra)
+
+
+def _batch(
+    rows: list[tuple[Any, ...]], probabilities: list[float], extra: list[dict[Any, Any]]
+) -> Batch:
+    columns = dict(zip(CAPTURES, zip(*rows, strict=True), strict=True))
+    shape = (len(rows), len(probabilities) // len(rows))
+    frame = pl.DataFrame(columns, CAPTURES).with_columns(
+        pl.col("time").dt.replace_time_zone("UTC"),
+        pl.when(pl.col("label").is_not_null())
+        .then(pl.Series(probabilities, dtype=pl.Float64).reshape(shape))
+        .alias("probabilities"),
+    )
+    given = {
+        _string(name): pl.Series(
+            [None if row.get(name) is None else _string(row[name]) for row in extra],
+            dtype=pl.String,
+        )
+        for name in dict.fromkeys(name for row in extra for name in row)
+    }
+    return Batch(frame, pl.DataFrame(given) if given else None)
+
+
+def _string(value: Any) -> str:
+    """Return how a value is written; half a surrogate pair, which no file can hold, is a ?."""
+    return str(value).encode(errors="replace").decode()
+
+
+def _time(event: Event) -> datetime:
+    try:
+        return _utc(datetime.fromisoformat(event.event_metadata.inference_time.removesuffix("Z")))
+    except (AttributeError, ValueError, OverflowError):
+        raise RecordError("no readable inferenceTime") from None
+
+
+def _preprocessed(
+    preprocess: Callable[[Any], Any], line: bytes, problems: Problems, place: Place
+) -> dict[Any, Any] | list[dict[Any, Any]] | None:
+    """Return what a script gives for a record, None where it fails."""
+    try:
+        given = preprocess(msgspec.json.decode(line))
+    except Exception as error:
+        if "preprocessor failed" not in problems.counts:
+            log.exception("the preprocessor failed at %s:%d", *place)
+        problems.add(place, "preprocessor failed", type(error).__name__)
+        return None
+    if all(isinstance(row, dict) for row in (given if isinstance(given, list) else [given])):
+        return given  # type: ignore[no-any-return]
+    problems.add(place, "preprocessor gave no dict", type(given).__name__)
+    return None
+
+
+def _aligned(given: Any, count: int, problems: Problems, place: Place) -> list[dict[Any, Any]]:
+    """Return a dict a row: a list's own, or the one dict for each."""
+    if not isinstance(given, list):
+        return [given or {}] * count
+    if len(given) == count:
+        return given
+    problems.add(place, "preprocessor gave another number of rows", f"{len(given)} for {count}")
+    return [{}] * count
+
+
+def _read(
+    event: Event, classes: Sequence[str], given: Any, problems: Problems, place: Place
+) -> tuple[list[tuple[str | None, float | None, str | None]], list[float]]:
+    """Return text, price and label of each row, and the probabilities of row after row."""
+    try:
+        asked, answers = _sides(event.capture_data)
+        labels, probabilities = [], []
+        for row in answers:
+            label, numbers = _answer(row, classes)
+            labels.append(label)
+            probabilities += numbers
+    except RecordError as error:
+        if not given:
+            raise
+        problems.add(place, "readable by the preprocessor only", error.args[0])
+        count = len(given) if isinstance(given, list) else 1
+        return [(None, None, None)] * count, [0.0] * (count * len(classes))
+    rows = zip(asked, labels, strict=True)
+    return [(*_asked(row, problems, place), label) for row, label in rows], probabilities
+
+
+def _sides(sides: Sides) -> tuple[list[Any], list[Any]]:
+    """Return the rows of input and output, as many of the one as of the other."""
+    kind, asked = _rows(sides.endpoint_input, "input")
+    kind_of_answer, answers = _rows(sides.endpoint_output, "output")
+    if kind == CSV:
+        if asked and asked[0] == FIELDS:
+            del asked[0]
+        for row in asked:
+            if len(row) != len(FIELDS):
+                raise RecordError("unreadable input", "a row is not text,price")
+    if (kind == CSV) != (kind_of_answer == CSV):
+        raise RecordError("input and output of different encodings", f"{kind}, {kind_of_answer}")
+    if not len(asked) == len(answers) > 0:
+        detail = f"{len(asked)} and {len(answers)}"
+        raise RecordError("input and output of different row counts", detail)
+    return asked, answers
+
+
+def _rows(side: Side | None, name: str) -> tuple[str, list[Any]]:
+    """Return the media type of an input or output, and its rows: fields of CSV, or objects."""
+    if side is None:
+        raise RecordError(f"no {name}")
+    kind, data = (side.observed_content_type or "").partition(";")[0].strip().lower(), side.data
+    if side.encoding == "CSV":
+        kind = CSV
+    elif side.encoding == "JSON":
+        kind = LINES if kind == LINES else JSON
+    elif side.encoding != "BASE64" or kind not in ENCODINGS:
+        raise RecordError("unknown encoding", name)
+    try:
+        if side.encoding == "BASE64":
+            data = base64.b64decode(data, validate=True).decode()
+        data = data.removeprefix("\ufeff")
+        if kind == CSV:
+            return kind, _fields(data)
+        if kind == LINES:
+            rows = [msgspec.json.decode(row) for row in data.split("\n") if row.strip()]
+        else:
+            rows = msgspec.json.decode(data)
+            rows = rows if isinstance(rows, list) else [rows]
+    except (ValueError, RecursionError, csv.Error) as error:
+        raise RecordError(f"unreadable {name}", type(error).__name__) from None
+    if not all(isinstance(row, dict) for row in rows):
+        raise RecordError(f"unreadable {name}", "a row is no object")
+    return kind, rows
+
+
+def _fields(data: str) -> list[list[str]]:
+    """Return the fields of each line that is not blank. Raises `csv.Error`."""
+    if '"' not in data and "\r" not in data:
+        # Most are so, and csv.reader takes three times as long.
+        return [row.split(",") for row in data.split("\n") if row]
+    return [row for row in csv.reader(io.StringIO(data, newline=""), strict=True) if row]
+
+
+def _asked(row: Any, problems: Problems, place: Place) -> tuple[str | None, float | None]:
+    """Return a text and a price, null where they are missing or no such thing."""
+    text, price = row if isinstance(row, list) else (row.get("text"), row.get("price"))
+    if text is not None and not isinstance(text, str):
+        problems.add(place, "text is not a string")
+        text = None
+    if price is None or price == "":
+        return text or None, None
+    try:
+        if isinstance(price, (str, float, int)) and not isinstance(price, bool):
+            return text or None, inputs.price(price)
+    except (ValueError, OverflowError):
+        pass
+    problems.add(place, "price is not a number")
+    return text or None, None
+
+
+def _answer(row: Any, classes: Sequence[str]) -> tuple[str, list[float]]:
+    """Return a label, and the probabilities in the order of the classes."""
+    try:
+        if isinstance(row, list):
+            label, *given = row
+            numbers = PROBABILITIES.decode(f"[{','.join(given)}]")
+        else:
+            label, given = row["category"], row["probabilities"]
+            values = [given[name] for name in classes if name in given]
+            numbers = PROBABILITIES.decode(msgspec.json.encode(values))
+    except (ValueError, OverflowError, RecursionError) as error:
+        detail = type(error).__name__
+        raise RecordError("probabilities are not numbers in 0..1", detail) from None
+    except (KeyError, TypeError):
+        raise RecordError("unreadable output", "no category or no probabilities") from None
+    if not isinstance(label, str):
+        raise RecordError("unreadable output", "a category is no string")
+    if not len(given) == len(numbers) == len(classes):
+        raise RecordError("wrong number of probabilities", f"{len(given)} for {len(classes)}")
+    return label.removeprefix(LABEL), numbers
+
+
+def truths(
+    files: Iterable[str], problems: Problems, *, size: int = 10_000
+) -> Iterator[pl.DataFrame]:
+    """Yield frames of ground truth, about `size` rows each, identifiers given twice too.
+
+    Columns: id, row (what follows an id's `#`, else 0), label, time (UTC: the hour that the file's
+    folder names, else null).
+    """
+    rows: list[tuple[Any, ...]] = []
+    for place, _, event in _events(files, problems):
+        try:
+            label = _label(event.ground_truth_data)
+        except RecordError as error:
+            problems.add(place, *error.args)
+            continue
+        name = event.event_metadata.inference_id or event.event_metadata.event_id
+        if name.startswith(PROBE):
+            problems.seen["probes"] += 1
+            continue
+        problems.seen["records"] += 1
+        found = ROW.fullmatch(name)
+        name, row = (found[1], int(found[2])) if found else (name, 0)
+        rows.append((name, row, label, _hour(place[0])))
+        if len(rows) >= size:
+            yield _truths(rows)
+            rows = []
+    if rows:
+        yield _truths(rows)
+
+
+def _truths(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, TRUTHS, orient="row")
+    return frame.with_columns(pl.col("time").dt.replace_time_zone("UTC"))
+
+
+def _label(side: Side | None) -> str:
+    """Return the one value of ground truth: CSV, or JSON's string."""
+    try:
+        if side is not None and side.encoding == "CSV":
+            ((label,),) = _fields(side.data)
+        elif side is not None and side.encoding == "JSON":
+            label = msgspec.json.decode(side.data, type=str)
+        else:
+            raise RecordError("unknown encoding", "label")
+    except (ValueError, csv.Error, RecursionError) as error:
+        raise RecordError("unreadable label", type(error).__name__) from None
+    if not label.strip():
+        raise RecordError("unreadable label", "it is empty")
+    return label.removeprefix(LABEL)
+
+
+def record(
+    request: bytes,
+    answer: bytes,
+    kind: str,
+    *,
+    event_id: str,
+    time: datetime,
+    inference_id: str | None = None,
+) -> bytes:
+    """Return a captured call as the line that SageMaker writes.
+
+    `kind` is the media type of request and answer, in UTF-8: text/csv, encoded CSV, or one of
+    the two of JSON, encoded JSON, as where the capture configuration names them so.
+    """
+
+    def side(mode: str, body: bytes) -> dict[str, str]:
+        data = {"mode": mode, "data": body.decode(), "encoding": ENCODINGS[kind]}
+        return {"observedContentType": kind} | data
+
+    metadata = {"eventId": event_id, "inferenceTime": f"{_utc(time):%Y-%m-%dT%H:%M:%SZ}"}
+    line = {
+        "captureData": {
+            "endpointInput": side("INPUT", request),
+            "endpointOutput": side("OUTPUT", answer),
+        },
+        "eventMetadata": metadata | ({"inferenceId": inference_id} if inference_id else {}),
+        "eventVersion": "0",
+    }
+    return msgspec.json.encode(line) + b"\n"

@@ -1,0 +1,384 @@
+"""`constraints.json` and `constraint_violations.json`, as SageMaker Model Monitor has them.
+
+A baseline suggests constraints, people edit them, and each window's statistics are checked against
+them. Data quality's files and model quality's are read and written here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from categoriser.errors import UserError
+from categoriser.monitor.formats import distances
+from categoriser.monitor.formats.statistics import Feature, Statistics
+
+NUMERIC = ("Integral", "Fractional")
+# A String of more values is no closed list, and a new value in it is no fault.
+MOST_DOMAIN_VALUES = 100
+BEST_CONSTANT = "_best_constant_classifier"
+
+
+def _spelled(*names: str) -> BeforeValidator:
+    """Accept each name in any case, with or without underscores and a leading `linf_`."""
+    right = {name.lower(): name for name in names}
+
+    def spell(value: object) -> object:
+        plain = str(value).lower().removeprefix("linf_").replace("_", "")
+        return right.get(plain, value)
+
+    return BeforeValidator(spell)
+
+
+Switch = Annotated[Literal["Enabled", "Disabled"], _spelled("Enabled", "Disabled")]
+Method = Annotated[Literal["Simple", "Robust"], _spelled("Simple", "Robust")]
+CategoricalMethod = Annotated[
+    Literal["LInfinity", "ChiSquared"], _spelled("LInfinity", "ChiSquared")
+]
+DataType = Annotated[
+    Literal["Integral", "Fractional", "String", "Unknown"],
+    _spelled("Integral", "Fractional", "String", "Unknown"),
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """A part of the file; keys that are not known stay in it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class DistributionConstraints(Part):
+    perform_comparison: Switch = "Enabled"
+    comparison_threshold: float = 0.1
+    comparison_method: Method = "Robust"
+    categorical_comparison_threshold: float = 0.1
+    categorical_drift_method: CategoricalMethod = "LInfinity"
+
+
+class MonitoringConfig(Part):
+    """What is checked and from where on it is a violation, with the container's defaults."""
+
+    evaluate_constraints: Switch = "Enabled"
+    emit_metrics: Switch = "Enabled"
+    datatype_check_threshold: Share = 1.0
+    domain_content_threshold: Share = 1.0
+    distribution_constraints: DistributionConstraints = DistributionConstraints()
+
+
+class StringConstraints(Part):
+    domains: list[str] | None = None
+
+
+class FeatureConstraints(Part):
+    name: str
+    inferred_type: DataType = "Unknown"
+    completeness: Share | None = None
+    # Written for those who read it; no type of violation goes with `is_non_negative`.
+    num_constraints: dict[str, Any] | None = None
+    string_constraints: StringConstraints | None = None
+    overrides: MonitoringConfig | None = Field(
+        default=None,
+        validation_alias=AliasChoices("monitoringConfigOverrides", "monitoring_config_overrides"),
+        serialization_alias="monitoringConfigOverrides",
+    )
+
+
+class Constraints(Part):
+    version: float = 0.0
+    features: list[FeatureConstraints] = []
+    monitoring_config: MonitoringConfig = MonitoringConfig()
+
+    def config(self, name: str) -> MonitoringConfig:
+        """Return what holds for a feature: the file's configuration under the feature's own."""
+        own = next((f.overrides for f in self.features if f.name == name), None)
+        if own is None:
+            return self.monitoring_config
+        whole, changes = self.monitoring_config.model_dump(), own.model_dump(exclude_unset=True)
+        inner = whole["distribution_constraints"] | changes.get("distribution_constraints", {})
+        return MonitoringConfig.model_validate(
+            whole | changes | {"distribution_constraints": inner}
+        )
+
+
+class QualityConstraint(Part):
+    threshold: float
+    comparison_operator: Literal["LessThanThreshold", "GreaterThanThreshold"]
+
+
+class QualityConstraints(Part):
+    version: float = 0.0
+    multiclass_classification_constraints: dict[str, QualityConstraint]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A feature's distance from the baseline, and the threshold that it is held against.
+
+    `distance` is None where nothing can be compared, `threshold` where nothing is set. More is
+    always more drift: a corrected chi-squared test gives a p-value, and stands here as 1 − p
+    against 1 − the threshold.
+    """
+
+    feature: str
+    distance: float | None
+    threshold: float | None
+    method: str
+
+    @property
+    def exceeded(self) -> bool:
+        if self.distance is None or self.threshold is None:
+            return False
+        return self.distance > self.threshold
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A line of `constraint_violations.json`; in model quality's, the feature is the metric."""
+
+    feature_name: str
+    constraint_check_type: str
+    description: str
+
+
+File = TypeVar("File", bound=BaseModel)
+
+
+def load(document: object) -> Constraints:
+    """Read the content of `constraints.json`. Raises `UserError` that names the key."""
+    return _read(Constraints, document)
+
+
+def load_quality(document: object) -> QualityConstraints:
+    """Read model quality's `constraints.json`. Raises `UserError` that names the key."""
+    return _read(QualityConstraints, document)
+
+
+def _read(kind: type[File], document: object) -> File:
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise UserError(
+            f"constraints.json: {key}: {first['msg']} (there is {first['input']!r:.80})"
+        ) from None
+
+
+def dump(constraints: Constraints | QualityConstraints) -> dict[str, Any]:
+    """Return the file's content."""
+    return constraints.model_dump(by_alias=True, exclude_unset=True)
+
+
+def suggest(statistics: Statistics, domains: Mapping[str, Sequence[str]] = {}) -> Constraints:
+    """Return constraints that the statistics meet.
+
+    `domains` holds the values of features whose list is known; for others it is what was seen.
+    """
+    features = []
+    for name, feature in statistics.features.items():
+        suggested = {
+            "name": name,
+            "inferred_type": feature.inferred_type,
+            "completeness": feature.completeness,
+        }
+        seen = sorted(feature.categories or {})
+        domain = domains.get(name, seen if len(seen) <= MOST_DOMAIN_VALUES else [])
+        if feature.inferred_type in NUMERIC and feature.min is not None:
+            suggested["num_constraints"] = {"is_non_negative": feature.min >= 0}
+        elif feature.inferred_type == "String" and domain:
+            suggested["string_constraints"] = {"domains": list(domain)}
+        features.append(suggested)
+    config = MonitoringConfig().model_dump()
+    return load({"version": 0.0, "features": features, "monitoring_config": config})
+
+
+def suggest_quality(metrics: Mapping[str, Mapping[str, float]]) -> QualityConstraints:
+    """Return constraints on `{metric: {value, standard_deviation}}`: none may fall."""
+    thresholds = {
+        name: {"threshold": metric["value"], "comparison_operator": "LessThanThreshold"}
+        for name, metric in metrics.items()
+        if not name.endswith(BEST_CONSTANT)
+    }
+    return load_quality({"version": 0.0, "multiclass_classification_constraints": thresholds})
+
+
+def compare(
+    current: Statistics,
+    baseline: Statistics | None,
+    constraints: Constraints,
+    thresholds: Mapping[str, float] | None = None,
+) -> dict[str, Drift]:
+    """Return the drift of each feature that both have, by name.
+
+    `thresholds` are for windows of this size and go with the simple distance; a feature without
+    one is not judged. With None the constraints choose both.
+    """
+    drifts = {}
+    for name, feature in current.features.items():
+        before = baseline.features.get(name) if baseline else None
+        chosen = constraints.config(name).distribution_constraints
+        if before is None or chosen.perform_comparison == "Disabled":
+            continue
+        if thresholds is None:
+            distance, threshold, method = _compared(feature, before, chosen)
+        else:
+            distance, threshold, method = _simple(feature, before), thresholds.get(name), "Simple"
+        drifts[name] = Drift(name, None if math.isnan(distance) else distance, threshold, method)
+    return drifts
+
+
+def _compared(
+    feature: Feature, before: Feature, chosen: DistributionConstraints
+) -> tuple[float, float | None, str]:
+    """Return distance, threshold and method as constraints have them."""
+    robust = chosen.comparison_method == "Robust"
+    threshold = chosen.comparison_threshold
+    if feature.inferred_type not in NUMERIC:
+        threshold = chosen.categorical_comparison_threshold
+        if chosen.categorical_drift_method == "ChiSquared":
+            test = distances.chi_squared(feature.categories or {}, before.categories or {})
+            if robust:
+                return 1 - test.p_value, 1 - threshold, "ChiSquared"
+            return test.statistic, threshold, "ChiSquared statistic"
+    distance = _simple(feature, before)
+    if robust:
+        distance = distances.linf_robust(distance, feature.present, before.present)
+    return distance, threshold, chosen.comparison_method
+
+
+def _simple(feature: Feature, before: Feature) -> float:
+    """Return the uncorrected distance; NaN where one is a number and the other is not."""
+    if feature.sketch and before.sketch:
+        return distances.linf_simple(feature.sketch.weighted(), before.sketch.weighted())
+    return distances.linf_categories(feature.categories or {}, before.categories or {})
+
+
+def check(
+    current: Statistics, constraints: Constraints, drifts: Mapping[str, Drift]
+) -> list[Violation]:
+    """Return what in a window is against the constraints; a window without rows breaks none."""
+    if not current.item_count or constraints.monitoring_config.evaluate_constraints == "Disabled":
+        return []
+    expected = {feature.name: feature for feature in constraints.features}
+    counts = (
+        f"columns in current dataset. Number of columns in current dataset: "
+        f"{len(current.features)}, Number of columns in baseline constraints: {len(expected)}"
+    )
+    violations = []
+    for name in expected | current.features:
+        if constraints.config(name).evaluate_constraints == "Disabled":
+            continue
+        if name not in current.features:
+            faults = [("missing_column_check", f"There are missing {counts}")]
+        elif name not in expected:
+            faults = [("extra_column_check", f"There are extra {counts}")]
+        else:
+            faults = list(
+                _faults(
+                    current.features[name],
+                    expected[name],
+                    constraints.config(name),
+                    drifts.get(name),
+                )
+            )
+        violations += [Violation(name, *fault) for fault in faults]
+    return violations
+
+
+def _faults(
+    feature: Feature, expected: FeatureConstraints, config: MonitoringConfig, drift: Drift | None
+) -> Iterator[tuple[str, str]]:
+    """Yield type and description of each thing that is against a feature's constraints."""
+    kind, match = expected.inferred_type, _match(feature, expected.inferred_type)
+    if match < config.datatype_check_threshold:
+        yield (
+            "data_type_check",
+            f"Data type match requirement is not met. Expected data type: {kind}, Expected match: "
+            f"{100 * config.datatype_check_threshold}%. Observed: Only {100 * match}% of data is "
+            f"{kind}.",
+        )
+    if expected.completeness is not None and feature.completeness < expected.completeness:
+        yield (
+            "completeness_check",
+            "Completeness requirement is not met. Expected completeness: "
+            f"{100 * expected.completeness}%. Observed: Only {100 * feature.completeness}% of data "
+            "is present.",
+        )
+    known = in_domain(feature, expected)
+    if known is not None and known < config.domain_content_threshold:
+        yield (
+            "categorical_values_check",
+            "Categorical values match requirement is not met. Expected match: "
+            f"{100 * config.domain_content_threshold}%. Observed: Only {100 * known}% of data is "
+            "in the domain.",
+        )
+    if drift and drift.exceeded:
+        yield (
+            "baseline_drift_check",
+            f"Baseline drift distance: {drift.distance:.6g} "
+            f"exceeds threshold: {drift.threshold:.6g}",
+        )
+
+
+def in_domain(feature: Feature, expected: FeatureConstraints | None) -> float | None:
+    """Return the share of a String's values that are in its domain; None where it has none.
+
+    In a String of too many values to be counted none is.
+    """
+    domain = expected and expected.string_constraints and expected.string_constraints.domains
+    if not domain or feature.inferred_type != "String" or not feature.present:
+        return None
+    return sum((feature.categories or {}).get(value, 0) for value in set(domain)) / feature.present
+
+
+def _match(feature: Feature, expected: str) -> float:
+    """Return the share of values that are of the expected type.
+
+    A whole number is a Fractional too. In a column of Strings a value that spells a number is a
+    String; a column without any other is none. Statistics from a file tell only what was inferred.
+    """
+    if (
+        not feature.present
+        or expected == "Unknown"
+        or expected == feature.inferred_type == "String"
+    ):
+        return 1.0
+    types = feature.types or {feature.inferred_type: feature.present}
+    accepted = NUMERIC if expected == "Fractional" else (expected,)
+    return sum(types.get(name, 0) for name in accepted) / sum(types.values())
+
+
+def check_quality(
+    metrics: Mapping[str, Mapping[str, float]], constraints: QualityConstraints
+) -> list[Violation]:
+    """Return the metrics that are beyond their thresholds."""
+    violations = []
+    for name, constraint in constraints.multiclass_classification_constraints.items():
+        value = metrics.get(name, {}).get("value", math.nan)
+        kind, threshold = constraint.comparison_operator, constraint.threshold
+        if value < threshold if kind == "LessThanThreshold" else value > threshold:
+            deviation = metrics[name].get("standard_deviation")
+            text = f"Metric {name} with {value} +/- {deviation} was {kind} '{threshold}'"
+            violations.append(Violation(name, kind, text))
+    return violations
+
+
+def dump_violations(violations: Sequence[Violation]) -> dict[str, Any]:
+    """Return the content of `constraint_violations.json`; a metric's says `metric_name`."""
+    return {
+        "violations": [
+            {
+                "metric_name" if kind.endswith("Threshold") else "feature_name": name,
+                "constraint_check_type": kind,
+                "description": text,
+            }
+            for name, kind, text in (
+                (v.feature_name, v.constraint_check_type, v.description) for v in violations
+            )
+        ]
+    }

@@ -1,0 +1,267 @@
+"""statistics.json: what Model Monitor's container writes of a dataset, and how to read anyone's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+)
+
+from categoriser.errors import UserError
+from categoriser.monitor.formats.sketch import Sketch, decode
+from categoriser.monitor.summary import FRACTIONAL, INTEGRAL, STRING, Column, Summary, distinct
+
+VERSION = 0.0
+BUCKETS = 10
+UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column's statistics; what its type has none of, or a file does not say, is None.
+
+    `std_dev` is the population's. `types` counts the values by data type; files do not hold it.
+    """
+
+    name: str
+    inferred_type: str
+    present: int
+    missing: int
+    completeness: float
+    mean: float | None = None
+    sum: float | None = None
+    std_dev: float | None = None
+    min: float | None = None
+    max: float | None = None
+    distinct: float | None = None
+    sketch: Sketch | None = None
+    categories: dict[str, int] | None = None
+    types: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    item_count: int
+    features: dict[str, Feature]
+
+
+def of_summary(summary: Summary) -> Statistics:
+    """Return the statistics of a summary.
+
+    The type is inferred as Deequ does: one text makes a String, else one fraction a Fractional;
+    nothing present is Unknown. Moments that overflow a double are None.
+    """
+    return Statistics(
+        summary.rows,
+        {name: _feature(name, column, summary.rows) for name, column in summary.columns.items()},
+    )
+
+
+def _feature(name: str, column: Column, rows: int) -> Feature:
+    present = column.present
+    kinds = [kind for kind in (STRING, FRACTIONAL, INTEGRAL) if column.types[kind]]
+    kind = kinds[0] if kinds else UNKNOWN
+    common: dict[str, Any] = {
+        "name": name,
+        "inferred_type": kind,
+        "present": present,
+        "missing": rows - present,
+        "completeness": _completeness(present, rows),
+        "types": dict(column.types),
+    }
+    if kind == UNKNOWN:
+        return Feature(**common, distinct=0.0)
+    if kind == STRING:
+        # Values that were stored as numbers are in no category.
+        whole = column.categories and sum(column.categories.values()) == present
+        categories = column.categories if whole else None
+        count = float(len(categories)) if categories else float(round(distinct(column.registers)))
+        return Feature(**common, distinct=count, categories=categories)
+    return Feature(
+        **common,
+        mean=_finite(column.mean),
+        sum=_finite(column.mean * present),
+        std_dev=_finite(math.sqrt(column.squares / present)),
+        min=column.minimum,
+        max=column.maximum,
+        distinct=float(round(distinct(column.registers))),
+        sketch=decode(column.quantiles.serialize()),
+    )
+
+
+def _completeness(present: int, rows: int) -> float:
+    return present / rows if rows else 0.0
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def dump(statistics: Statistics) -> dict[str, Any]:
+    """Return the document of statistics.json. What is None is left out."""
+    return {
+        "version": VERSION,
+        "dataset": {"item_count": statistics.item_count},
+        "features": [_dump_feature(feature) for feature in statistics.features.values()],
+    }
+
+
+def _dump_feature(feature: Feature) -> dict[str, Any]:
+    common = {"num_present": feature.present, "num_missing": feature.missing}
+    document: dict[str, Any] = {"common": common, "completeness": feature.completeness}
+    if feature.inferred_type in (INTEGRAL, FRACTIONAL):
+        section = "numerical_statistics"
+        named = ("mean", "sum", "std_dev", "min", "max")
+        document |= {name: getattr(feature, name) for name in named}
+        if feature.distinct is not None:
+            document["approximate_num_distinct_values"] = round(feature.distinct)
+        if feature.sketch is not None:
+            document["distribution"] = {
+                "kll": _dump_sketch(feature.sketch, feature.min, feature.max)
+            }
+    else:
+        section = "string_statistics"
+        document["distinct_count"] = feature.distinct
+        if feature.categories is not None:
+            counts = feature.categories.items()
+            buckets = [{"value": value, "count": count} for value, count in sorted(counts)]
+            document["distribution"] = {"categorical": {"buckets": buckets}}
+    document = {key: value for key, value in document.items() if value is not None}
+    return {"name": feature.name, "inferred_type": feature.inferred_type, section: document}
+
+
+def _dump_sketch(sketch: Sketch, low: float | None, high: float | None) -> dict[str, Any]:
+    """Return a sketch and, where the extremes are known, its counts in buckets of equal width."""
+    document: dict[str, Any] = {
+        "sketch": {"parameters": dict(sketch.parameters), "data": sketch.data}
+    }
+    if low is not None and high is not None:
+        items, weights = sketch.weighted()
+        # Halved, since the difference of the extremes can overflow.
+        half = high / 2 - low / 2
+        edges = [2 * (low / 2 + half * (n / BUCKETS)) for n in range(BUCKETS)] + [high]
+        inside = np.searchsorted(edges[1:-1], items, side="right")
+        counts = np.bincount(inside, weights, minlength=BUCKETS).tolist()
+        document["buckets"] = [
+            {"lower_bound": lower, "upper_bound": upper, "count": count}
+            for lower, upper, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        ]
+    return document
+
+
+# The document as others write it: keys that are not known here are passed over.
+Count = Annotated[int, Field(ge=0)]
+Number = Annotated[float | None, AfterValidator(_finite)]
+Name = Annotated[str, BeforeValidator(str)]
+Compactor = Annotated[list[float], AfterValidator(lambda items: list(filter(math.isfinite, items)))]
+
+
+class _Common(BaseModel):
+    num_present: Count
+    num_missing: Count = 0
+
+
+class _Category(BaseModel):
+    value: Name
+    count: Count
+
+
+class _Categorical(BaseModel):
+    buckets: list[_Category]
+
+
+class _Sketch(BaseModel):
+    parameters: dict[str, float] = {}
+    data: Annotated[list[Compactor], Field(max_length=64)]  # compactors of 2^64 values
+
+
+class _Kll(BaseModel):
+    sketch: _Sketch | None = None
+
+
+class _Distribution(BaseModel):
+    kll: _Kll | None = None
+    categorical: _Categorical | None = None
+
+
+class _Section(BaseModel):
+    """`numerical_statistics` or `string_statistics`."""
+
+    common: _Common
+    mean: Number = None
+    sum: Number = None
+    std_dev: Number = None
+    min: Number = None
+    max: Number = None
+    approximate_num_distinct_values: Number = None
+    distinct_count: Number = None
+    distribution: _Distribution = _Distribution()
+
+
+class _Feature(BaseModel):
+    name: str
+    inferred_type: Literal["Integral", "Fractional", "String", "Unknown"] = "Unknown"
+    numerical_statistics: _Section | None = None
+    string_statistics: _Section | None = None
+
+
+class _Dataset(BaseModel):
+    item_count: Count
+
+
+class _Document(BaseModel):
+    dataset: _Dataset
+    features: list[_Feature]
+
+
+def load(document: Any) -> Statistics:
+    """Read the document of a statistics.json, old or new, ours or another's.
+
+    Completeness is what the counts say, since older files lack it. A feature without statistics has
+    nothing present. NaN and infinities are left out of sketches and moments: here they count as
+    missing. Raises `UserError` that names each bad key.
+    """
+    try:
+        read = _Document.model_validate(document)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        )
+        raise UserError(f"statistics.json: {faults}") from None
+    rows = read.dataset.item_count
+    return Statistics(
+        rows, {feature.name: _load_feature(feature, rows) for feature in read.features}
+    )
+
+
+def _load_feature(feature: _Feature, rows: int) -> Feature:
+    absent = _Section(common=_Common(num_present=0, num_missing=rows))
+    section = feature.numerical_statistics or feature.string_statistics or absent
+    distribution = section.distribution
+    present, missing = section.common.num_present, section.common.num_missing
+    counts = distribution.categorical.buckets if distribution.categorical else None
+    sketch = distribution.kll.sketch if distribution.kll else None
+    distinct_count = section.approximate_num_distinct_values
+    return Feature(
+        name=feature.name,
+        inferred_type=feature.inferred_type,
+        present=present,
+        missing=missing,
+        completeness=_completeness(present, present + missing),
+        mean=section.mean,
+        sum=section.sum,
+        std_dev=section.std_dev,
+        min=section.min,
+        max=section.max,
+        distinct=section.distinct_count if distinct_count is None else distinct_count,
+        sketch=Sketch(sketch.parameters, sketch.data) if sketch else None,
+        categories=None if counts is None else {item.value: item.count for item in counts},
+    )

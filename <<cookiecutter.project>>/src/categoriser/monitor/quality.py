@@ -1,0 +1,486 @@
+"""Model quality: ground truth joined to captures, what it says of the model, and new labelled data.
+
+A label belongs to the prediction of the same id and row. Captures and labels may outgrow memory:
+both are spilled to a scratch folder, and DuckDB joins them there under a memory limit.
+
+- A prediction captured twice counts once. An id that two different predictions share says nothing
+  of either: both are left out.
+- A label given twice counts once. Of different labels the latest stands, as a correction; where
+  the latest differ at one time, nobody can say which is right, and none is used.
+- A label that is no class of the model is an error of the model. All such are one class,
+  `UNKNOWN`, which leaves accuracy and the weighted figures what they would be with a class each.
+
+All figures are of the labelled rows. Where people label what looks wrong to them, the figures are
+worse than the model: the join's `coverage` says how many rows they rest on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from categoriser.data.prepare import text_key, uniform
+from categoriser.data.schema import REQUIRED
+from categoriser.errors import UserError, run
+from categoriser.features import normalise
+from categoriser.files import read_json, replacing
+from categoriser.model.evaluate import group_codes
+from categoriser.model.fairness import compare_slices
+from categoriser.model.metrics import SEED, Codes, Floats, confusion, ratio, resample, scores
+from categoriser.monitor.features import UNKNOWN as UNKNOWN_COUNTRY
+from categoriser.monitor.formats import capture, constraints
+from categoriser.monitor.formats.constraints import (
+    BEST_CONSTANT,
+    Drift,
+    QualityConstraints,
+    Violation,
+)
+from categoriser.monitor.formats.statistics import Feature, Statistics
+from categoriser.monitor.settings import Quality, read_settings
+from categoriser.monitor.watching import FACTS, MADE_BY, Watching
+from categoriser.params import Evaluate, read_params
+from categoriser.paths import BASELINE, FEEDBACK, MONITORING
+
+UNKNOWN = "(no class of the model)"
+GROUND_TRUTH = "ground_truth"
+BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
+# Efron and Tibshirani, An Introduction to the Bootstrap, 1993, 6.4: 200 are enough for an error.
+RESAMPLES = 200
+# So far from the baseline is more than noise: of one figure, one window in 700 is so by chance.
+STANDARD_ERRORS = 3
+THREADS = 2
+BATCH = 50_000
+# More labelled rows than this tell no more about slices.
+SLICED = 100_000
+EXAMPLES = 5
+STATISTICS, CONSTRAINTS = "model_quality_statistics.json", "model_quality_constraints.json"
+PARTS = ("train", "holdout")
+
+TIME = pl.Datetime("us")
+TRUTHS = {"id": pl.String, "row": pl.Int64, "label": pl.String, "time": TIME}
+CAPTURES = TRUTHS | {"text": pl.String, "price": pl.Float64}
+
+JOIN = """
+CREATE TABLE predicted AS
+    SELECT id, "row", count(*) AS times, min(place) AS place, min(content) <> max(content) AS shared
+    FROM (SELECT *, hash(text, price, label) AS content FROM captures) GROUP BY ALL;
+CREATE TABLE given AS
+    SELECT id, "row", label, count(*) AS times, max(time) AS time FROM truths GROUP BY ALL;
+CREATE TABLE latest AS
+    SELECT id, "row", sum(times) AS times, count(*) AS labels, max(time) AS time
+    FROM given GROUP BY ALL;
+CREATE TABLE labelled AS
+    SELECT latest.*, min(label) AS truth, count(*) > 1 AS contradicted
+    FROM latest JOIN given ON latest.id = given.id AND latest."row" = given."row"
+        AND latest.time IS NOT DISTINCT FROM given.time
+    GROUP BY ALL;
+CREATE TABLE joined AS
+    SELECT captures.*, truth, truth NOT IN (FROM classes) AS unknown, labels, contradicted,
+        date_diff('second', captures.time, labelled.time) / 3600 AS hours_late
+    FROM labelled JOIN predicted USING (id, "row") JOIN captures USING (place) WHERE NOT shared;
+CREATE VIEW answered AS SELECT * FROM joined WHERE NOT contradicted;
+"""
+
+COUNTS = """
+FROM (SELECT coalesce(sum(times), 0)::BIGINT AS captured, count(*) AS predictions,
+        count(*) FILTER (times > 1) AS captured_again, count(*) FILTER (shared) AS shared_ids
+        FROM predicted),
+    (SELECT coalesce(sum(times), 0)::BIGINT AS labels, count(*) AS labelled,
+        coalesce(sum(times - labels), 0)::BIGINT AS repeated,
+        count(*) FILTER (labels > 1) AS conflicting, count(*) FILTER (contradicted) AS contradicted
+        FROM labelled),
+    (SELECT count(*) AS orphans FROM labelled ANTI JOIN predicted USING (id, "row")),
+    (SELECT count(*) AS joined, count(*) FILTER (unknown) AS unknown,
+        median(hours_late) AS median_hours_late, max(hours_late) AS most_hours_late FROM answered)
+"""
+
+BAD = """
+SELECT id, "row", string_agg(given.label, ' / ' ORDER BY given.time, given.label) FROM given
+    SEMI JOIN (FROM joined WHERE labels > 1 OR unknown) AS bad USING (id, "row")
+    GROUP BY ALL ORDER BY ALL
+"""
+
+EXPORTED = """
+CREATE OR REPLACE TABLE exported AS
+    SELECT DISTINCT * EXCLUDE (id, "row", place, label, time, truth, unknown, labels, contradicted,
+            hours_late)
+        REPLACE (trim(regexp_replace(text, '[\\r\\n]+', ' ', 'g')) AS text),
+        time::DATE AS date, truth AS category
+    FROM answered WHERE NOT unknown AND time IS NOT NULL AND isfinite(price)
+        AND regexp_matches(text, '\\S') AND NOT contains(text, chr(0))
+"""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Captures with their labels: in the table `answered`, captures' columns, `truth`, `given`.
+
+    `counts` (the report shows them): `captured` rows, different `predictions`, those
+    `captured_again` and those with `shared_ids` (left out); `labels` given, `labelled` predictions,
+    labels `repeated`, predictions whose labels are `conflicting`, of these `contradicted` (left
+    out), `orphans` without a capture; `joined` predictions, their `coverage` of all predictions,
+    those whose label is `unknown` to the model; `median_hours_late`, `most_hours_late` (or None).
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    classes: list[str]
+    counts: dict[str, Any]
+
+    def rows(self, query: str) -> Iterator[pl.DataFrame]:
+        """Yield a query's rows, a batch at a time; the first batch has none."""
+        reader = self.connection.sql(query).to_arrow_reader(BATCH)
+        for batch in chain([reader.schema.empty_table()], reader):
+            yield pl.DataFrame(batch)
+
+
+@contextmanager
+def join(
+    captures: Iterable[pl.DataFrame],
+    truths: Iterable[pl.DataFrame],
+    classes: Sequence[str],
+    settings: Quality,
+) -> Iterator[Labelled]:
+    """Join labels to captures, in a scratch folder that is gone afterwards.
+
+    `captures` have the columns of `capture.Batch.frame`; further ones, such as `country`, become
+    slices and columns of the export. `truths` have those of `capture.truths`. They may be of other
+    windows: a label without its capture, and a capture without a label, are counted.
+    """
+    limits: dict[str, Any] = {
+        "memory_limit": f"{settings.memory_limit_mb}MB",
+        "threads": THREADS,
+        "preserve_insertion_order": False,
+    }
+    with tempfile.TemporaryDirectory(prefix="categoriser-") as name:
+        folder = Path(name)
+        _spill(captures, CAPTURES, folder / "captures")
+        _spill(truths, TRUTHS, folder / "truths")
+        try:
+            with duckdb.connect(folder / "joined.duckdb", config=limits) as connection:
+                for table in ("captures", "truths"):
+                    spilled = connection.read_parquet(f"{folder / table}/*", union_by_name=True)
+                    spilled.create_view(table)
+                connection.register("classes", pl.DataFrame({"name": list(classes)}).to_arrow())
+                connection.execute(JOIN)
+                labelled = Labelled(connection, list(classes), {})
+                [counts] = pl.concat(labelled.rows(COUNTS)).to_dicts()
+                counts["coverage"] = counts["joined"] / max(1, counts["predictions"])
+                labelled.counts.update(counts)
+                yield labelled
+        except duckdb.OutOfMemoryException:
+            raise UserError(
+                f"quality.memory_limit_mb in {MONITORING}, {settings.memory_limit_mb}, is not "
+                "enough to join these labels to these captures; raise it, or take in fewer days"
+            ) from None
+
+
+def _spill(frames: Iterable[pl.DataFrame], columns: dict[str, Any], folder: Path) -> None:
+    """Write frames to files and number their rows; the first file has columns and no rows."""
+    folder.mkdir()
+    place = 0
+    for number, frame in enumerate(chain([pl.DataFrame(schema=columns)], frames)):
+        frame.drop_nulls("label").select(
+            pl.exclude("rows", "probabilities", "label", "time"),
+            pl.col("label").str.strip_chars(),
+            pl.col("time").cast(TIME),
+        ).with_row_index("place", place).write_parquet(folder / f"{number}.parquet")
+        place += frame.height
+
+
+def figures(counts: Floats) -> dict[str, Floats]:
+    """Model Monitor's figures of confusion matrices (..., k, k) by name: (...) each.
+
+    F-beta is (1 + b²) p r / (b² p + r); a class weighs as much as its share of the truth.
+    """
+    known = scores(counts)
+    precision, recall, support = known["precision"], known["recall"], known["support"]
+    by_class = {"recall": recall, "precision": precision} | {
+        name: ratio((1 + beta**2) * precision * recall, beta**2 * precision + recall)
+        for name, beta in BETAS.items()
+    }
+    return {"accuracy": known["accuracy"]} | {
+        f"weighted_{name}": ratio((values * support).sum(axis=-1), support.sum(axis=-1))
+        for name, values in by_class.items()
+    }
+
+
+def statistics(
+    truth: Codes, answers: Codes, groups: Codes, labels: Sequence[str]
+) -> dict[str, Any]:
+    """Return model quality's statistics.json, as Model Monitor writes it.
+
+    `groups` are the rows' merchants, from 0. The best constant classifier answers the most frequent
+    label. A standard deviation is a figure's standard error by the bootstrap of
+    `categoriser.model.metrics`. (Model Monitor's is that of five draws of 80 % of the rows, half as
+    large: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html.)
+    """
+    size = len(labels)
+    document: dict[str, Any] = {"version": 0.0, "dataset": {"item_count": len(truth)}}
+    if not len(truth):
+        return document | {"multiclass_classification_metrics": {}}
+    counts = confusion(truth, answers, size)
+    best = counts.sum(axis=1).argmax()
+
+    def beside_constant(matrix: Floats) -> dict[str, Floats]:
+        constant = np.zeros_like(matrix)
+        constant[:, best] = matrix.sum(axis=1)
+        return figures(matrix) | {
+            f"{name}{BEST_CONSTANT}": value for name, value in figures(constant).items()
+        }
+
+    drawn = [
+        beside_constant(cells.reshape(size, size))
+        for cells in resample(truth * size + answers, size * size, groups, RESAMPLES)
+    ]
+    matrix = {
+        label: dict(zip(labels, row, strict=True))
+        for label, row in zip(labels, counts.tolist(), strict=True)
+    }
+    return document | {
+        "multiclass_classification_metrics": {"confusion_matrix": matrix}
+        | {
+            name: {
+                "value": float(value),
+                "standard_deviation": float(np.std([draw[name] for draw in drawn])),
+            }
+            for name, value in beside_constant(counts.astype(float)).items()
+        }
+    }
+
+
+def metrics(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the figures of `statistics`, without the confusion matrix."""
+    found = document["multiclass_classification_metrics"]
+    return {name: value for name, value in found.items() if name != "confusion_matrix"}
+
+
+def baseline_quality(
+    rows: pl.DataFrame, answers: Sequence[str], classes: Sequence[str], settings: Quality
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return statistics.json and constraints.json of held-out rows (`category`, `key`).
+
+    A threshold is the figure less `STANDARD_ERRORS` of what separates it from that of a window: the
+    held-out rows' standard error, and that of `min_rows` rows, the fewest that are judged. Few rows
+    have few of the same merchant, so those are drawn row by row.
+    """
+    answered = rows.with_columns(label=pl.Series(answers, dtype=pl.String), truth="category")
+    truth, answer, groups, labels = _coded(answered, classes)
+    document = statistics(truth, answer, groups, labels)
+    counts = confusion(truth, answer, len(labels))
+    draws = np.random.default_rng(SEED).multinomial(
+        settings.min_rows, counts.ravel() / counts.sum(), size=RESAMPLES
+    )
+    window = figures(draws.reshape(-1, *counts.shape).astype(float))
+    lowered = {
+        name: {"value": max(0.0, known["value"] - STANDARD_ERRORS * float(error))}
+        for name, known in metrics(document).items()
+        if name in window
+        for error in [np.hypot(known["standard_deviation"], window[name].std())]
+    }
+    return document, constraints.dump(constraints.suggest_quality(lowered))
+
+
+def _coded(rows: pl.DataFrame, classes: Sequence[str]) -> tuple[Codes, Codes, Codes, list[str]]:
+    """Codes of `truth`, `label` and `key`, and the labels; the last is `UNKNOWN`, if it is there.
+
+    Another model's answers may be among the captures: its classes are labels too.
+    """
+    labels = sorted({*classes, *rows["label"].unique()})
+    codes = [
+        rows[column].replace_strict(labels, range(len(labels)), default=len(labels)).to_numpy()
+        for column in ("truth", "label")
+    ]
+    truth, answers = (code.astype(np.int64) for code in codes)
+    if (truth == len(labels)).any():
+        labels.append(UNKNOWN)
+    return truth, answers, group_codes(rows), labels
+
+
+def label_drift(
+    truths: Mapping[str, int], training: Mapping[str, int], settings: Quality
+) -> tuple[Drift, list[Violation]]:
+    """Hold counts of labels by class against training's, as a feature named `GROUND_TRUTH`.
+
+    The distance is the largest difference of a class's shares. Its threshold is `label_drift` and
+    `STANDARD_ERRORS` of the share that varies most. Labels of no class are a violation where their
+    share is over `max_bad_labels`.
+    """
+    now, before = (
+        Statistics(
+            rows, {GROUND_TRUTH: Feature(GROUND_TRUTH, "String", rows, 0, 1.0, categories=c)}
+        )
+        for c, rows in ((dict(counts), sum(counts.values())) for counts in (truths, training))
+    )
+    shares = np.array(list(training.values())) / before.item_count
+    rows = 1 / max(1, now.item_count) + 1 / before.item_count
+    noise = STANDARD_ERRORS * float(np.sqrt((shares * (1 - shares)).max() * rows))
+    limits = constraints.load(
+        constraints.dump(constraints.suggest(before))
+        | {"monitoring_config": {"domain_content_threshold": 1 - settings.max_bad_labels}}
+    )
+    thresholds = {GROUND_TRUTH: settings.label_drift + noise}
+    drifts = constraints.compare(now, before, limits, thresholds)
+    return drifts[GROUND_TRUTH], constraints.check(now, limits, drifts)
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    """What a window's labels say of the model; `asdict` is what the report shows.
+
+    `statistics` is the document of that name, `joined` are `Labelled.counts`, and `labels` counts
+    the labelled rows by label. `violations` are against the baseline's figures and against
+    training's labels, whose distance is `drift`. `slices` is what `compare_slices` says of the
+    rows, thinned evenly to some `SLICED` where they are more; None without rows. `not_judged` says
+    why the figures were not held against the baseline's, else "".
+    """
+
+    statistics: dict[str, Any]
+    joined: dict[str, Any]
+    labels: dict[str, int]
+    violations: list[Violation]
+    drift: Drift
+    slices: dict[str, Any] | None
+    not_judged: str
+
+
+def model_quality(
+    labelled: Labelled,
+    baseline: QualityConstraints,
+    facts: Mapping[str, Any],
+    settings: Quality,
+    evaluate: Evaluate,
+) -> QualityResult:
+    """Measure the joined rows; what is in memory of each is its merchant, its codes and its slices.
+
+    `baseline` are the constraints and `facts` the facts.json of the baseline; `evaluate` says what
+    the slices are.
+    """
+    key = cache(text_key)
+    parts = []
+    for batch in labelled.rows("FROM answered"):
+        normal = normalise(batch["text"].fill_null("").to_list())
+        keys = pl.Series("key", [key(text) for text in normal], dtype=pl.String)
+        wanted = {"place", "truth", "label", "price", *evaluate.slices} & {*batch.columns}
+        parts.append(batch.select(*sorted(wanted), keys))
+    rows = pl.concat(parts)
+    truth, answers, groups, labels = _coded(rows, labelled.classes)
+    document = statistics(truth, answers, groups, labels)
+    counts = dict(zip(labels, np.bincount(truth, minlength=len(labels)).tolist(), strict=True))
+    training = {name: round(share * facts["train_rows"]) for name, share in facts["labels"].items()}
+    drift, violations = label_drift(counts, training, settings)
+    not_judged = ""
+    if rows.height < settings.min_rows:
+        not_judged = f"{rows.height} labelled rows; quality.min_rows is {settings.min_rows}"
+    else:
+        violations = constraints.check_quality(metrics(document), baseline) + violations
+    priced = rows.with_columns(truth=truth, label=answers).drop_nulls("price")
+    priced = priced.filter(pl.col("place") % max(1, priced.height // SLICED) == 0)
+    slices = None
+    if priced.height:
+        codes = priced["truth"].to_numpy(), priced["label"].to_numpy(), group_codes(priced)
+        slices = compare_slices(priced, *codes, evaluate)
+    return QualityResult(document, labelled.counts, counts, violations, drift, slices, not_judged)
+
+
+def export(labelled: Labelled, settings: Quality, folder: Path) -> dict[str, int]:
+    """Write the joined rows as labelled data, `train.csv` and `holdout.csv`; count their rows.
+
+    They have the project's columns: date, text, price, category, and the captures' further ones.
+    Rows alike in all of them are one. Labels of no class are left out, and rows without a text, a
+    price or a time. Which file a row is in is a hash of its date, price and text, so it is in that
+    one in every export. The same rows and labels give the same bytes, in whatever order they come.
+
+    Raises `UserError`, and writes nothing, where more than `max_bad_labels` of the predictions have
+    labels that differ or are no class, and for fewer rows than `min_rows`.
+    """
+    bad = labelled.connection.execute(BAD).fetchall()
+    joined = labelled.counts["joined"] + labelled.counts["contradicted"]
+    if len(bad) > settings.max_bad_labels * joined:
+        first = "".join(f"\n    {id_} row {row}: {given}" for id_, row, given in bad[:EXAMPLES])
+        raise UserError(
+            f"{len(bad)} of {joined} labelled predictions have labels that differ, or that are no "
+            f"class of the model, and quality.max_bad_labels in {MONITORING} allows "
+            f"{settings.max_bad_labels:.2%}; mend the labels, or raise it. First cases:{first}"
+        )
+    [[count]] = labelled.connection.execute(EXPORTED).fetchall()
+    if count < settings.min_rows:
+        raise UserError(
+            f"{count} labelled rows can be exported, and quality.min_rows in {MONITORING} asks for "
+            f"{settings.min_rows}: wait for more labels, or take in more days"
+        )
+    counts = dict.fromkeys(PARTS, 0)
+    with replacing(folder) as aside, ExitStack() as stack:
+        aside.mkdir()
+        files = {part: stack.enter_context((aside / f"{part}.csv").open("wb")) for part in PARTS}
+        for number, rows in enumerate(labelled.rows("FROM exported ORDER BY ALL")):
+            rows = rows.select(*REQUIRED, pl.exclude(REQUIRED))
+            content = (
+                f"{day} {price!r} {text}"
+                for day, price, text in rows.select("date", "price", "text").iter_rows()
+            )
+            kept = uniform("feedback", content) < settings.holdout
+            for part, chosen in zip(PARTS, (~kept, kept), strict=True):
+                rows.filter(chosen).write_csv(files[part], include_header=number == 0)
+                counts[part] += int(chosen.sum())
+    return counts
+
+
+def with_country(
+    watching: Watching, files: Sequence[str], problems: capture.Problems
+) -> Iterator[pl.DataFrame]:
+    """Yield captured rows with the country that their texts name, null where they name none."""
+    for frame, watched in watching.batches(files, problems):
+        yield frame.with_columns(watched["country"].replace(UNKNOWN_COUNTRY, None))
+
+
+def measure(
+    labelled: Labelled, baseline: Path, settings: Quality, evaluate: Evaluate
+) -> QualityResult:
+    """Judge the joined rows by what the stage `baseline` wrote into a folder."""
+    facts = read_json(baseline / FACTS, MADE_BY)
+    bounds = constraints.load_quality(read_json(baseline / CONSTRAINTS, MADE_BY))
+    return model_quality(labelled, bounds, facts, settings, evaluate)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make feedback", description="measure, and export")
+    parser.add_argument("captures", metavar="CAPTURE", help="a folder or s3://bucket/prefix")
+    parser.add_argument("truths", metavar="TRUTH", help="labels, in such a place")
+    arguments = parser.parse_args()
+    settings, problems = read_settings(), capture.Problems()
+    watching = Watching(BASELINE, preprocessor=settings.features.preprocessor)
+    frames = with_country(watching, capture.find(arguments.captures), problems)
+    truths = capture.truths(capture.find(arguments.truths), problems)
+    classes = read_json(BASELINE / FACTS, MADE_BY)["classes"]
+    with join(frames, truths, classes, settings.quality) as labelled:
+        found = measure(labelled, BASELINE, settings.quality, read_params().evaluate)
+        for name, count in (problems.counts | labelled.counts).items():
+            sys.stdout.write(f"{name.replace('_', ' ')}: {count}\n")
+        for name, figure in metrics(found.statistics).items():
+            value, error = figure["value"], figure["standard_deviation"]
+            sys.stdout.write(f"{name}: {value:.4f} +/- {error:.4f}\n")
+        for violation in found.violations:
+            sys.stdout.write(f"{violation.feature_name}: {violation.description}\n")
+        sys.stdout.flush()
+        counts = export(labelled, settings.quality, FEEDBACK)
+    train, holdout = (f"{count:,} rows in {FEEDBACK / part}.csv" for part, count in counts.items())
+    sys.stdout.write(
+        f"{train}, {holdout} (never train on these). "
+        f"Next: make data FILE='{read_params().data.path} {FEEDBACK}/train.csv'\n"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,277 @@
+"""The monitor's report: a table in the terminal, `report.json`, and `report.html`.
+
+The page is one file that asks nothing of a network. Equal results give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from categoriser.files import write_json, write_text
+from categoriser.model.report import COLOURS, STYLE, confusion, image, render, sheet, slices
+from categoriser.monitor.formats.capture import Problems
+from categoriser.monitor.formats.constraints import Constraints, Drift, Violation, in_domain
+from categoriser.monitor.formats.distances import Weighted, psi
+from categoriser.monitor.formats.statistics import Feature, Statistics
+
+BASELINE, NOW = COLOURS["majority"], COLOURS["model"]
+BINS = 30
+# A plot of numbers leaves out so much at either end, where a few rows would take all the room.
+TAIL = 0.02
+MOST_CATEGORIES = 12
+LONGEST_LABEL = 28
+# Beyond it a double does not tell neighbouring whole numbers' bars apart.
+LARGEST_DRAWN = 1e15
+NOT_DRAWN: dict[str, Any] = {"image": "", "psi": None}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found.
+
+    `start` and `end` are the window's, `power` are the lines of the thresholds' power table, and
+    `quality` is `asdict` of `quality.QualityResult`, None where there are no labels.
+    """
+
+    endpoint: str
+    schedule: str
+    profile: str
+    message: str
+    current: Statistics
+    baseline: Statistics | None
+    constraints: Constraints
+    drifts: Mapping[str, Drift]
+    violations: Sequence[Violation]
+    start: datetime | None = None
+    end: datetime | None = None
+    problems: Problems = field(default_factory=Problems)
+    power: Sequence[Mapping[str, Any]] = ()
+    quality: Mapping[str, Any] | None = None
+
+
+def table(result: Result) -> list[dict[str, Any]]:
+    """Return a line a feature: those of the window, then those that it lacks.
+
+    `violations` maps each type of violation to its description.
+    """
+    expected = {feature.name: feature for feature in result.constraints.features}
+    lines = []
+    for name in result.current.features | expected:
+        feature, drift = result.current.features.get(name), result.drifts.get(name)
+        lines.append(
+            {
+                "feature": name,
+                "data_type": feature.inferred_type if feature else None,
+                "completeness": feature.completeness if feature else None,
+                "baseline_drift": drift.distance if drift else None,
+                "threshold": drift.threshold if drift else None,
+                "method": drift.method if drift else None,
+                "categorical_values": in_domain(feature, expected.get(name)) if feature else None,
+                "violations": {
+                    violation.constraint_check_type: violation.description
+                    for violation in result.violations
+                    if violation.feature_name == name
+                },
+            }
+        )
+    return lines
+
+
+def facts(result: Result) -> dict[str, Any]:
+    """Return the content of `report.json`."""
+    return {
+        "window": {
+            "start": result.start and result.start.isoformat(),
+            "end": result.end and result.end.isoformat(),
+            "rows": result.current.item_count,
+        },
+        "endpoint": result.endpoint,
+        "schedule": result.schedule,
+        "profile": result.profile,
+        "message": result.message,
+        "features": table(result),
+        "violations": [asdict(violation) for violation in result.violations],
+        "captures": {
+            "seen": dict(result.problems.seen),
+            "not_read": dict(result.problems.counts),
+            "places": result.problems.places,
+        },
+        "power": [dict(line) for line in result.power],
+        "quality": result.quality,
+    }
+
+
+def write(result: Result, folder: Path) -> None:
+    """Write `report.json` and `report.html` into a folder."""
+    found = facts(result)
+    write_json(folder / "report.json", found)
+    write_text(folder / "report.html", html(result, found))
+
+
+def html(result: Result, found: Mapping[str, Any]) -> str:
+    """Return the result and its `facts` as one HTML page; text from the data is escaped."""
+    before = result.baseline.features if result.baseline else {}
+    with mpl.rc_context(STYLE):
+        plots = {
+            name: distributions(feature, before.get(name))
+            for name, feature in result.current.features.items()
+        }
+        matrix, by_slice = "", {}
+        if result.quality and result.quality["joined"]["joined"]:
+            quality = result.quality
+            counts = quality["statistics"]["multiclass_classification_metrics"]["confusion_matrix"]
+            rows = [list(row.values()) for row in counts.values()]
+            matrix = confusion({"confusion": rows}, list(counts))
+            by_slice = {
+                column: slices(compared["slices"])
+                for column, compared in (quality["slices"] or {}).items()
+                if compared and compared["slices"]
+            }
+    return render(
+        "monitor.html",
+        package="categoriser.monitor",
+        plots=plots,
+        matrix=matrix,
+        by_slice=by_slice,
+        heading=heading(result),
+        colours={"baseline": BASELINE, "window": NOW},
+        **found,
+    )
+
+
+def show(result: Result, console: Console) -> None:
+    """Print the table of features, violations in red, and what could not be read."""
+    titles = ("feature", "data type", "completeness", "baseline drift", "threshold")
+    printed = Table(*titles, "categorical values", title=escape(heading(result)))
+    for column in printed.columns[2:]:
+        column.justify = "right"
+    for line in table(result):
+        found = line["violations"]
+        cells = [
+            (line["feature"], bool(found)),
+            (
+                line["data_type"] or "missing",
+                found.keys() & {"data_type_check", "missing_column_check"},
+            ),
+            (share(line["completeness"]), "completeness_check" in found),
+            (number(line["baseline_drift"]), "baseline_drift_check" in found),
+            (number(line["threshold"]), False),
+            (share(line["categorical_values"]), "categorical_values_check" in found),
+        ]
+        printed.add_row(*(Text(text, "bold red" if bad else "") for text, bad in cells))
+    console.print(printed)
+    for violation in result.violations:
+        console.print(Text(f"{violation.feature_name}: {violation.description}", "red"))
+    for kind, count in sorted(result.problems.counts.items()):
+        places = ", ".join(result.problems.places.get(kind, []))
+        console.print(Text(f"{count} not read, {kind}: {places}", "yellow"))
+    console.print(Text(result.message))
+
+
+def heading(result: Result) -> str:
+    """Say what was judged, and how."""
+    times = [f"{time:%Y-%m-%d %H:%M}" for time in (result.start, result.end) if time]
+    window = f"{' to '.join(times)} UTC" if times else ""
+    rows, profile = f"{result.current.item_count:,} rows", f"{result.profile} thresholds"
+    return ", ".join(filter(None, (result.endpoint, result.schedule, window, rows, profile)))
+
+
+def share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def distributions(feature: Feature, before: Feature | None) -> dict[str, Any]:
+    """Plot a feature of the window over the baseline's, if that is of the same kind.
+
+    Returns `image`, empty where there is nothing to draw, and the stability index over the bars.
+    """
+    if feature.sketch and feature.sketch.size:
+        old = before.sketch if before and before.sketch and before.sketch.size else None
+        return _numbers(feature, feature.sketch.weighted(), old.weighted() if old else None)
+    if feature.categories:
+        return _categories(feature.categories, (before.categories if before else None) or {})
+    return NOT_DRAWN
+
+
+def _numbers(feature: Feature, now: Weighted, old: Weighted | None) -> dict[str, Any]:
+    samples = [sample for sample in (now, old) if sample is not None]
+    every, most = (
+        [_quantile(sample, at) for sample in samples for at in (tail, 1 - tail)]
+        for tail in (0.0, TAIL)
+    )
+    whole = feature.inferred_type == "Integral"
+    # All the whole numbers are shown where they are few.
+    ends = every if whole and max(every) - min(every) < BINS else most
+    low, high = min(ends), max(ends)
+    if max(-low, high) > LARGEST_DRAWN:
+        return NOT_DRAWN
+    if whole:
+        # As many whole numbers in each bar.
+        width = np.ceil((high - low + 1) / BINS)
+        edges = np.arange(low, high + width + 1, width) - 0.5
+    else:
+        edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    # What is beyond the ends is in the outermost bars.
+    counts = [
+        np.histogram(np.clip(values, edges[0], edges[-1]), edges, weights=weights)[0]
+        for values, weights in samples
+    ]
+    figure, (axes,) = sheet(3.5, 1.5)
+    if old:
+        rows = counts[1]
+        axes.stairs(100 * rows / rows.sum(), edges, fill=True, color=BASELINE, alpha=0.55)
+    axes.stairs(100 * counts[0] / counts[0].sum(), edges, color=NOW, linewidth=1.4)
+    axes.locator_params(axis="x", integer=whole)
+    axes.set(ylabel="% of rows", xlim=(edges[0], edges[-1]), ylim=(0, None))
+    return {"image": image(figure), "psi": psi(*counts) if old else None}
+
+
+def _quantile(sample: Weighted, at: float) -> float:
+    values, weights = sample
+    sums = np.cumsum(weights)
+    return float(values[np.searchsorted(sums, at * sums[-1])])
+
+
+def _categories(now: Mapping[str, int], old: Mapping[str, int]) -> dict[str, Any]:
+    """Draw the largest categories; the others are one bar."""
+    totals = [max(sum(counts.values()), 1) for counts in (now, old)]
+    names = sorted(
+        now.keys() | old.keys(),
+        key=lambda name: (-now.get(name, 0) / totals[0] - old.get(name, 0) / totals[1], name),
+    )
+    shown, others = names[:MOST_CATEGORIES], names[MOST_CATEGORIES:]
+    bars = [
+        [counts.get(name, 0) for name in shown]
+        + ([sum(counts.get(name, 0) for name in others)] if others else [])
+        for counts in (now, old)
+    ]
+    labels = [
+        label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+        for label in shown
+    ]
+    labels += [f"{len(others)} others"] if others else []
+    places = np.arange(len(labels))
+    figure, (axes,) = sheet(3.5, 0.5 + 0.24 * len(labels))
+    if old:
+        axes.barh(
+            places + 0.2, 100 * np.array(bars[1]) / totals[1], 0.38, color=BASELINE, alpha=0.55
+        )
+    axes.barh(places - 0.2, 100 * np.array(bars[0]) / totals[0], 0.38, color=NOW)
+    axes.set(xlabel="% of rows", yticks=places, yticklabels=labels)
+    axes.invert_yaxis()
+    return {"image": image(figure), "psi": psi(*bars) if old else None}

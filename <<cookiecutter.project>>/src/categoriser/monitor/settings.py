@@ -1,0 +1,78 @@
+"""`monitoring/monitoring.yaml`, read once at the edge of a command into typed objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from categoriser.params import Section, Share, read_sections
+from categoriser.paths import MONITORING
+
+
+class Schedule(Section):
+    every_hours: int = Field(ge=1)
+    window_hours: int = Field(ge=1)
+    lag_minutes: int = Field(ge=0)
+
+
+class Thresholds(Section):
+    profile: Literal["calibrated", "compat"]
+    false_alarms: float = Field(gt=0, lt=0.5)
+    window_rows: list[int]
+    weeks: int = Field(ge=100)
+    floor: float = Share
+    min_rows: int = Field(ge=1)
+    seed: int
+
+    @model_validator(mode="after")
+    def two_sizes(self) -> Self:
+        if len(self.window_rows) != 2 or not 0 < self.window_rows[0] < self.window_rows[1]:
+            raise ValueError("window_rows must be two numbers that rise")
+        return self
+
+
+class Override(Section):
+    threshold: float | None = Field(None, ge=0, le=1)
+    completeness: float | None = Field(None, ge=0, le=1)
+    evaluate: bool = True
+
+
+class Features(Section):
+    leave_out: list[str]
+    preprocessor: Path | None
+    postprocessor: Path | None
+
+
+class Quality(Section):
+    memory_limit_mb: int = Field(ge=64)
+    min_rows: int = Field(ge=1)
+    holdout: float = Share
+    max_bad_labels: float = Share
+    label_drift: float = Share
+
+
+class Metrics(Section):
+    namespace: str = Field(pattern=r"[^:].{0,254}")
+
+
+class Alarms(Section):
+    features: list[str]
+    violations: int = Field(ge=1)
+    windows: int = Field(ge=1)
+
+
+class Settings(Section):
+    schedule: Schedule
+    thresholds: Thresholds
+    overrides: dict[str, Override]
+    features: Features
+    quality: Quality
+    metrics: Metrics
+    alarms: Alarms
+
+
+def read_settings(path: Path = MONITORING) -> Settings:
+    """Read and check the file. Raises `UserError` that names each bad key."""
+    return read_sections(path, Settings)

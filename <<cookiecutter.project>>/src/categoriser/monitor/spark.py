@@ -1,0 +1,87 @@
+"""The same summary by Spark, for data that outgrows a machine; `make test-spark` tries it.
+
+`python -m categoriser.monitor.spark CAPTURES BASELINE OUTPUT` is what a job on EMR Serverless, Glue
+or SageMaker's Spark runs. `--archives` brings the workers an environment (by `venv-pack`, with the
+packages of requirements/spark.txt and this one) and the folder that `dvc repro baseline` writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from rich.console import Console
+
+from categoriser.errors import run
+from categoriser.files import write_json
+from categoriser.monitor import summary as summaries
+from categoriser.monitor.formats import capture, statistics
+from categoriser.monitor.summary import Summary
+from categoriser.monitor.watching import Watching, gather
+
+STATISTICS = "statistics.json"
+COLUMN = "summary"
+SCHEMA = f"{COLUMN} binary"
+GROUPS = 8  # summaries that reach the driver, however many partitions there are
+
+
+def summarise(dataframe: DataFrame) -> Summary:
+    """Summarise each partition where it is, and merge the summaries on workers, then here."""
+    parts = dataframe.mapInArrow(_summarise, SCHEMA).repartition(GROUPS)
+    return _merged(bytes(row[COLUMN]) for row in parts.mapInArrow(_merge, SCHEMA).collect())
+
+
+def _summarise(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    yield pa.record_batch({COLUMN: [summaries.summarise(batches).to_bytes()]})
+
+
+def _merge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    merged = _merged(part.as_py() for batch in batches for part in batch[COLUMN])
+    yield pa.record_batch({COLUMN: [merged.to_bytes()]})
+
+
+def _merged(parts: Iterable[bytes]) -> Summary:
+    summary = Summary()
+    for part in parts:
+        summary.merge(Summary.from_bytes(part))
+    return summary
+
+
+def summarise_files(files: Sequence[str], worker: Callable[[Sequence[str]], bytes]) -> list[bytes]:
+    """Return what `worker` makes of each share of the files: as many shares as there are cores.
+
+    `worker` is pickled; it is the one that runs without Spark.
+    """
+    context = SparkSession.builder.getOrCreate().sparkContext
+    shares = context.parallelize(files, max(1, min(len(files), context.defaultParallelism)))
+    return list(shares.mapPartitions(lambda share: [worker(list(share))]).collect())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m categoriser.monitor.spark")
+    parser.add_argument("captures", metavar="CAPTURES", help="a folder or s3://bucket/prefix")
+    parser.add_argument("baseline", metavar="BASELINE", type=Path, help="a folder on each worker")
+    parser.add_argument("output", metavar="OUTPUT", help="a folder or s3://bucket/prefix")
+    given = parser.parse_args()
+    files = capture.find(given.captures)
+    parts = summarise_files(files, Watching(given.baseline).summarise)
+    summary, problems = gather(parts)
+    document = statistics.dump(statistics.of_summary(summary))
+    if given.output.startswith(capture.S3):
+        import boto3
+
+        bucket, _, prefix = given.output.removeprefix(capture.S3).partition("/")
+        key = f"{prefix.rstrip('/')}/{STATISTICS}".lstrip("/")
+        body = json.dumps(document, allow_nan=False).encode()
+        boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    else:
+        write_json(Path(given.output) / STATISTICS, document)
+    Console().print(f"{summary.rows:,} rows; not read: {dict(problems.counts)}", markup=False)
+
+
+if __name__ == "__main__":
+    run(main)

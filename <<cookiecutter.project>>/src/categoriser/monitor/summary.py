@@ -1,0 +1,247 @@
+"""What a column's values come to, in a form that can be merged: the same on a laptop and on Spark.
+
+A column that a batch lacks is missing from that batch's rows. NaN and infinities in numeric columns
+count as missing: nothing can be computed from them. Text that spells a finite number is a number,
+as Deequ judges it, and a column without other text gets a number's statistics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+from datasketches import kll_doubles_sketch
+
+from categoriser.errors import UserError
+from categoriser.monitor.formats.sketch import K
+
+Registers = npt.NDArray[np.uint8]
+
+PRECISION = 14  # 2^14 registers of HyperLogLog: a standard error of 0.8 %
+HASH_BITS = 64 - PRECISION
+MAX_CATEGORIES = 100  # distinct values above which they are not counted one by one
+EXACT = 2**53  # beyond it doubles skip integers
+INTEGRAL, FRACTIONAL, STRING = "Integral", "Fractional", "String"
+
+
+def registers_of(hashes: npt.NDArray[np.uint64]) -> Registers:
+    """Return HyperLogLog's registers: the largest rank of a first bit that is set, by bucket."""
+    registers = np.zeros(2**PRECISION, dtype=np.uint8)
+    buckets = np.right_shift(hashes, np.uint64(HASH_BITS)).astype(np.intp)
+    rest = (hashes & np.uint64(2**HASH_BITS - 1)).astype(np.float64)  # exact: under 2^53
+    np.maximum.at(registers, buckets, (HASH_BITS + 1 - np.frexp(rest)[1]).astype(np.uint8))
+    return registers
+
+
+def distinct(registers: Registers) -> float:
+    """Estimate the number of distinct values, without bias from none to 2^50 of them.
+
+    Ertl, "New cardinality estimation algorithms for HyperLogLog sketches" (2017), algorithm 6,
+    less its correction for saturated registers.
+    """
+    size = len(registers)
+    counts = np.bincount(registers, minlength=HASH_BITS + 2)
+    share = float(counts[0] / size)
+    if share == 1.0:
+        return 0.0
+    sigma, power, weight = share, share, 1.0
+    while power > 0.0:
+        power *= power
+        sigma += power * weight
+        weight *= 2.0
+    ranks = np.arange(1, HASH_BITS + 2)
+    denominator = float(np.sum(np.ldexp(counts[1:].astype(np.float64), -ranks))) + size * sigma
+    return size * size / (2 * math.log(2) * denominator)
+
+
+@dataclass
+class Column:
+    """A column's present values. Moments are Chan's; `categories` is None above the cap."""
+
+    types: dict[str, int] = field(default_factory=lambda: {INTEGRAL: 0, FRACTIONAL: 0, STRING: 0})
+    mean: float = 0.0
+    squares: float = 0.0  # sum of squared deviations from the mean
+    minimum: float = math.inf
+    maximum: float = -math.inf
+    quantiles: Any = field(default_factory=lambda: kll_doubles_sketch(K))
+    registers: Registers = field(default_factory=lambda: np.zeros(2**PRECISION, dtype=np.uint8))
+    categories: dict[str, int] | None = field(default_factory=dict)
+
+    @property
+    def present(self) -> int:
+        return sum(self.types.values())
+
+    @property
+    def numbers(self) -> int:
+        return self.types[INTEGRAL] + self.types[FRACTIONAL]
+
+    @classmethod
+    def of(cls, values: pl.Series) -> Column:
+        """Return the summary of a batch's values. Types other than numbers are read as text."""
+        column = cls()
+        if values.dtype.is_numeric():
+            column._stored(values)
+        else:
+            column._text(_as_text(values).drop_nulls())
+        return column
+
+    def _stored(self, values: pl.Series) -> None:
+        numbers = values.cast(pl.Float64).to_numpy(writable=True)  # nulls are NaN
+        finite = np.isfinite(numbers)
+        if not finite.all():
+            values, numbers = values.filter(pl.Series(finite)), numbers[finite]
+        self.types[INTEGRAL if values.dtype.is_integer() else FRACTIONAL] = len(numbers)
+        hashes = pl.Series(numbers).hash().to_numpy()
+        if values.dtype.is_integer():
+            hashes = np.where(np.abs(numbers) > EXACT, values.hash().to_numpy(), hashes)
+        self.registers = registers_of(hashes)
+        self._measure(numbers)
+
+    def _text(self, text: pl.Series) -> None:
+        numbers = text.cast(pl.Float64, strict=False)
+        numeric = numbers.is_finite().fill_null(value=False)
+        integral = int(text.filter(numeric).str.contains(r"^[+-]?\d+$").sum())
+        self.types[INTEGRAL] = integral
+        self.types[FRACTIONAL] = int(numeric.sum()) - integral
+        self.types[STRING] = len(text) - int(numeric.sum())
+        self.registers = registers_of(text.hash().to_numpy())
+        counts = text.value_counts()
+        self.categories = dict(counts.iter_rows()) if len(counts) <= MAX_CATEGORIES else None
+        self._measure(numbers.filter(numeric).to_numpy(writable=True))
+
+    def _measure(self, numbers: npt.NDArray[np.float64]) -> None:
+        """Take in finite numbers, in an array that can be written: the sketch asks for one."""
+        if not len(numbers):
+            return
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mean = float(numbers.mean())
+            self.squares = float(numbers.var()) * len(numbers)
+        self.minimum, self.maximum = float(numbers.min()), float(numbers.max())
+        self.quantiles.update(numbers)
+
+    def merge(self, other: Column) -> None:
+        """Take in another part of the column. Moments: Chan, Golub and LeVeque (1979)."""
+        total = self.numbers + other.numbers
+        if other.numbers:
+            shift, share = other.mean - self.mean, other.numbers / total
+            self.mean += shift * share
+            self.squares += other.squares + shift * shift * self.numbers * share
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+        self.quantiles.merge(other.quantiles)
+        self.registers = np.maximum(self.registers, other.registers)
+        self.types = {name: count + other.types[name] for name, count in self.types.items()}
+        if self.categories is None or other.categories is None:
+            self.categories = None
+            return
+        for value, count in other.categories.items():
+            self.categories[value] = self.categories.get(value, 0) + count
+        if len(self.categories) > MAX_CATEGORIES:
+            self.categories = None
+
+
+class Summary:
+    """The number of rows, and a `Column` for each name."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.columns: dict[str, Column] = {}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take in an Arrow batch, of whatever columns."""
+        part = Summary()
+        part.rows = batch.num_rows
+        for name, values in zip(batch.schema.names, batch.columns, strict=True):
+            part.columns[name] = Column.of(pl.Series(values))
+        self.merge(part)
+
+    def merge(self, other: Summary) -> None:
+        """Take in the summary of other rows, of whatever columns; `other` is not to be used again.
+
+        All but the sketches' random choices is the same in any order.
+        """
+        self.rows += other.rows
+        for name, column in other.columns.items():
+            if name in self.columns:
+                self.columns[name].merge(column)
+            else:
+                self.columns[name] = column
+
+    def to_bytes(self) -> bytes:
+        """Return the summary as MessagePack, for another process of the same job."""
+        columns = {
+            name: vars(column)
+            | {
+                "quantiles": column.quantiles.serialize(),
+                "registers": column.registers.tobytes(),
+            }
+            for name, column in self.columns.items()
+        }
+        return msgspec.msgpack.encode([pl.__version__, self.rows, columns])
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Summary:
+        """Read `to_bytes`. Raises `UserError` if another version of Polars, which hashes, wrote."""
+        version, rows, columns = msgspec.msgpack.decode(data)
+        if version != pl.__version__:
+            raise UserError(
+                f"a worker has polars {version}, the driver {pl.__version__}: their counts of "
+                "distinct values do not add up; install requirements/run.txt on both"
+            )
+        summary = cls()
+        summary.rows = rows
+        for name, parts in columns.items():
+            parts["quantiles"] = kll_doubles_sketch.deserialize(parts["quantiles"])
+            parts["registers"] = np.frombuffer(parts["registers"], dtype=np.uint8)
+            summary.columns[name] = Column(**parts)
+        return summary
+
+
+def _as_text(values: pl.Series) -> pl.Series:
+    """Return text; lists, structs, bytes and durations are written as Python writes them."""
+    if values.dtype.is_nested() or values.dtype in (pl.Binary, pl.Duration):
+        spelt = [None if value is None else str(value) for value in values.to_list()]
+        return pl.Series(spelt, dtype=pl.String)
+    return values.cast(pl.String)
+
+
+def summarise(batches: Iterable[pa.RecordBatch]) -> Summary:
+    summary = Summary()
+    for batch in batches:
+        summary.add(batch)
+    return summary
+
+
+def summarise_dataset(
+    source: str, form: Literal["csv", "json", "parquet"], *, header: bool = True
+) -> Summary:
+    """Summarise files (a path, a glob or an S3 URI) without holding their rows in memory.
+
+    CSV is read as text, so that what a number is does not depend on the first rows; without a
+    header its columns are named `_c0`, `_c1` and so on, as Spark names them. JSON is lines.
+    Raises `UserError` for what cannot be read.
+    """
+    try:
+        if form == "parquet":
+            frame = pl.scan_parquet(source)
+        elif form == "json":
+            frame = pl.scan_ndjson(source, infer_schema_length=None)
+        else:
+            frame = pl.scan_csv(source, infer_schema=False, has_header=header)
+            if not header:
+                names = frame.collect_schema().names()
+                frame = frame.rename({name: f"_c{n}" for n, name in enumerate(names)})
+        summary = Summary()
+        for part in frame.collect_batches(engine="streaming"):
+            for batch in part.to_arrow().to_batches():
+                summary.add(batch)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UserError(f"{source} cannot be read as {form}: {error}") from None
+    return summary

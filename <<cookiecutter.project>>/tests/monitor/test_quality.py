@@ -1,0 +1,572 @@
+"""Labels joined to captures, what they say of the model, and the rows that come of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import accuracy_score, fbeta_score, precision_score, recall_score
+
+from categoriser.errors import UserError
+from categoriser.files import write_json
+from categoriser.monitor import quality
+from categoriser.monitor.features import Seen
+from categoriser.monitor.formats import constraints
+from categoriser.monitor.formats.capture import record
+from categoriser.monitor.settings import Quality
+from categoriser.params import Params, read_params, set_params
+from categoriser.serving.protocol import CSV
+
+ROOT = Path(__file__).parents[2]
+CLASSES = ["bills", "food", "travel"]
+SETTINGS = Quality(
+    memory_limit_mb=128, min_rows=1, holdout=0.2, max_bad_labels=0.5, label_drift=0.05
+)
+FACTS = {"labels": {"bills": 0.2, "food": 0.5, "travel": 0.3}, "train_rows": 10_000}
+NOTHING = constraints.suggest_quality({})
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def captures(*rows: tuple[str, int, str], **columns: Any) -> pl.DataFrame:
+    """Make captured rows of id, row and answer; the text is of id and row."""
+    ids, places, answers = zip(*rows, strict=True)
+    frame = pl.DataFrame(
+        {
+            "id": ids,
+            "row": places,
+            "rows": 1,
+            "time": NOON,
+            "text": [f"shop {id_} {place}" for id_, place, _ in rows],
+            "price": 2.5,
+            "label": answers,
+            "probabilities": pl.Series([[1.0, 0.0, 0.0]] * len(rows), dtype=pl.Array(float, 3)),
+        }
+    )
+    return frame.with_columns(**columns)
+
+
+def truths(*rows: tuple[str, int, str | None, datetime | None]) -> pl.DataFrame:
+    schema = {"id": pl.String, "row": pl.Int64, "label": pl.String}
+    return pl.DataFrame(rows, schema | {"time": pl.Datetime("us", "UTC")}, orient="row")
+
+
+@contextmanager
+def joined(
+    captured: pl.DataFrame | list[pl.DataFrame],
+    labels: pl.DataFrame | list[pl.DataFrame],
+    how: Quality = SETTINGS,
+) -> Iterator[quality.Labelled]:
+    frames, given = ([x] if isinstance(x, pl.DataFrame) else x for x in (captured, labels))
+    with quality.join(frames, given, CLASSES, how) as labelled:
+        yield labelled
+
+
+def pairs(labelled: quality.Labelled) -> list[tuple[Any, ...]]:
+    """Return id, row, answer and label of each joined row."""
+    rows = pl.concat(labelled.rows("FROM answered ORDER BY id, row"))
+    return rows.select("id", "row", "label", "truth").rows()
+
+
+# The join.
+
+
+def test_labels_find_their_rows_wherever_they_come_from() -> None:
+    captured = [
+        captures(("a", 0, "food"), ("a", 1, "bills")),
+        captures(("b", 0, "food"), ("c", 0, "food")),
+    ]
+    labels = [
+        truths(("c", 0, "travel", NOON + 9 * DAY)),
+        truths(("a", 1, "bills", NOON + DAY), ("a", 0, " food ", NOON + 2 * DAY)),
+    ]
+    with joined(captured, labels) as labelled:
+        assert pairs(labelled) == [
+            ("a", 0, "food", "food"),
+            ("a", 1, "bills", "bills"),
+            ("c", 0, "food", "travel"),
+        ]
+        assert labelled.counts == {
+            "captured": 4,
+            "predictions": 4,
+            "captured_again": 0,
+            "shared_ids": 0,
+            "labels": 3,
+            "labelled": 3,
+            "repeated": 0,
+            "conflicting": 0,
+            "contradicted": 0,
+            "orphans": 0,
+            "joined": 3,
+            "unknown": 0,
+            "median_hours_late": 48,
+            "most_hours_late": 216,
+            "coverage": 0.75,
+        }
+
+
+def test_each_irregularity_is_counted_and_treated_as_stated() -> None:
+    captured = captures(
+        *(
+            ("again", 0, "food"),
+            ("again", 0, "food"),
+            ("shared", 0, "food"),
+            ("shared", 0, "bills"),
+        ),
+        *(
+            (name, 0, "food")
+            for name in ("repeated", "corrected", "tied", "untimed", "odd", "bare")
+        ),
+    )
+    labels = truths(
+        ("again", 0, "food", NOON),
+        ("shared", 0, "food", NOON),
+        ("repeated", 0, "bills", NOON),
+        ("repeated", 0, "bills", NOON + DAY),
+        ("repeated", 0, "bills", None),
+        ("corrected", 0, "travel", NOON + DAY),
+        ("corrected", 0, "food", NOON),
+        ("corrected", 0, "food", None),
+        ("tied", 0, "food", NOON),
+        ("tied", 0, "bills", NOON),
+        ("untimed", 0, "bills", None),
+        ("odd", 0, "gifts", NOON),
+        ("orphan", 0, "food", NOON),
+        ("again", 7, "food", NOON),
+    )
+    with joined(captured, labels) as labelled:
+        assert pairs(labelled) == [
+            ("again", 0, "food", "food"),
+            ("corrected", 0, "food", "travel"),
+            ("odd", 0, "food", "gifts"),
+            ("repeated", 0, "food", "bills"),
+            ("untimed", 0, "food", "bills"),
+        ]
+        expected = {
+            "captured": 10,
+            "predictions": 8,
+            "captured_again": 2,
+            "shared_ids": 1,
+            "labels": 14,
+            "labelled": 9,
+            "repeated": 3,
+            "conflicting": 2,
+            "contradicted": 1,
+            "orphans": 2,
+            "joined": 5,
+            "unknown": 1,
+        }
+        assert expected.items() <= labelled.counts.items()
+        assert labelled.counts["coverage"] == 5 / 8
+
+
+def test_two_labels_without_a_time_contradict_each_other() -> None:
+    labels = truths(("a", 0, "food", None), ("a", 0, "bills", None))
+    with joined(captures(("a", 0, "food")), labels) as labelled:
+        assert labelled.counts["contradicted"] == 1
+        assert labelled.counts["joined"] == 0
+
+
+@pytest.mark.parametrize("side", ["captures", "truths", "both"])
+def test_nothing_to_join_is_no_fault(side: str, params: Params) -> None:
+    captured: Any = [] if side != "truths" else captures(("a", 0, "food"))
+    labels: Any = [] if side != "captures" else truths(("a", 0, "food", NOON))
+    with joined(captured, labels) as labelled:
+        assert labelled.counts["joined"] == 0
+        assert labelled.counts["median_hours_late"] is None
+        found = quality.model_quality(labelled, NOTHING, FACTS, SETTINGS, params.evaluate)
+        with pytest.raises(UserError, match="0 labelled rows can be exported"):
+            quality.export(labelled, SETTINGS, Path("nowhere"))
+    assert found.statistics["dataset"] == {"item_count": 0}
+    assert (found.violations, found.slices, found.drift.distance) == ([], None, None)
+    assert "0 labelled rows" in found.not_judged
+    json.dumps(found.statistics)
+
+
+def test_a_join_keeps_within_its_memory_and_says_where_it_cannot() -> None:
+    """The texts alone are twice the memory that DuckDB may have."""
+    small = SETTINGS.model_copy(update={"memory_limit_mb": 64})
+
+    def count(limits: Quality) -> int:
+        names = ([f"{part}-{n}" for n in range(5_000)] for part in range(8))
+        labelled_at = [*(("food", NOON) for _ in range(5_000))]
+        both = [
+            (
+                captures(*((name, 0, "food") for name in part), text=pl.col("id") + "x" * 3200),
+                truths(*((n, 0, *at) for n, at in zip(part, labelled_at, strict=True))),
+            )
+            for part in names
+        ]
+        captured, labels = zip(*both, strict=True)
+        with quality.join(captured, labels, CLASSES, limits) as labelled:
+            return int(labelled.counts["joined"])
+
+    assert count(small) == 40_000
+    with pytest.raises(UserError, match=r"memory_limit_mb .*, 2, is not enough"):
+        count(small.model_copy(update={"memory_limit_mb": 2}))
+
+
+# The figures.
+
+
+@settings(deadline=None, max_examples=25)
+@given(arrays(np.int64, st.integers(2, 5).map(lambda k: (k, k)), elements=st.integers(0, 6)))
+def test_the_figures_are_scikit_learns(counts: Any) -> None:
+    if not counts.sum():
+        return
+    size = len(counts)
+    truth, answers = (
+        np.repeat(codes.ravel(), counts.ravel()) for codes in np.indices((size, size))
+    )
+    labels = [f"class {n}" for n in range(size)]
+    document = quality.statistics(truth, answers, np.arange(len(truth)), labels)
+    found = {name: figure["value"] for name, figure in quality.metrics(document).items()}
+    best = np.full_like(truth, counts.sum(axis=1).argmax())
+    how: dict[str, Any] = {
+        "average": "weighted",
+        "zero_division": 0,
+        "labels": np.arange(size),
+    }
+    expected: dict[str, float] = {}
+    for end, given_answers in (("", answers), ("_best_constant_classifier", best)):
+        expected |= {
+            f"accuracy{end}": accuracy_score(truth, given_answers),
+            f"weighted_precision{end}": precision_score(truth, given_answers, **how),
+            f"weighted_recall{end}": recall_score(truth, given_answers, **how),
+        } | {
+            f"weighted_{name}{end}": fbeta_score(truth, given_answers, beta=beta, **how)
+            for name, beta in (("f0_5", 0.5), ("f1", 1), ("f2", 2))
+        }
+    assert found == pytest.approx(expected)
+    matrix = document["multiclass_classification_metrics"]["confusion_matrix"]
+    assert [list(row.values()) for row in matrix.values()] == counts.tolist()
+    # With a right answer anywhere, no figure of the model is 0.
+    assert (np.trace(counts) > 0) == all(found[name] > 0 for name in list(found)[:6])
+
+
+def test_the_figures_are_those_of_model_monitors_own_example() -> None:
+    """The page of AWS named in `statistics`: its confusion matrix and its figures."""
+    cells = [((0, 0), 1180), ((0, 1), 510), ((1, 0), 268), ((1, 1), 138)]
+    truth, answers = np.array([cell for cell, times in cells for _ in range(times)]).T
+    found = quality.statistics(truth, answers, np.arange(len(truth)), ["0", "1"])
+    figures = found["multiclass_classification_metrics"]
+    assert figures["confusion_matrix"] == {"0": {"0": 1180, "1": 510}, "1": {"0": 268, "1": 138}}
+    assert figures["weighted_precision"]["value"] == pytest.approx(0.6983172269629505)
+    assert figures["weighted_f0_5"]["value"] == pytest.approx(0.6803947317178771)
+    assert figures["weighted_f1"]["value"] == pytest.approx(0.6571162346664904)
+    assert figures["weighted_f2"]["value"] == pytest.approx(0.6384024354394601)
+    # Rows that are alone in their group: the binomial's standard error.
+    error = (0.62882 * 0.37118 / 2096) ** 0.5
+    assert figures["accuracy"]["standard_deviation"] == pytest.approx(error, rel=0.15)
+
+
+def test_merchants_not_rows_are_what_a_standard_deviation_counts() -> None:
+    truth = np.zeros(4000, dtype=np.int64)
+    answers = np.repeat(np.arange(40) % 4 == 0, 100).astype(np.int64)
+    alone, together = (
+        quality.metrics(quality.statistics(truth, answers, groups, ["a", "b"]))["accuracy"]
+        for groups in (np.arange(4000), np.repeat(np.arange(40), 100))
+    )
+    assert alone["value"] == together["value"] == 0.75
+    assert together["standard_deviation"] > 7 * alone["standard_deviation"]
+
+
+def labelled_rows(truth: list[str], answers: list[str], **columns: Any) -> tuple[Any, Any]:
+    names = [f"id{n}" for n in range(len(truth))]
+    times = [NOON + DAY] * len(names)
+    places = [0] * len(names)
+    return captures(*zip(names, places, answers, strict=True), **columns), truths(
+        *zip(names, places, truth, times, strict=True)
+    )
+
+
+def measured(
+    truth: list[str], answers: list[str], params: Params, bounds: Any = NOTHING, **columns: Any
+) -> quality.QualityResult:
+    with joined(*labelled_rows(truth, answers, **columns)) as labelled:
+        return quality.model_quality(labelled, bounds, FACTS, SETTINGS, params.evaluate)
+
+
+def test_labels_of_no_class_are_errors_of_the_model(params: Params) -> None:
+    truth = ["food"] * 80 + ["gifts"] * 12 + ["pets"] * 8
+    found = measured(truth, ["food"] * 100, params)
+    matrix = found.statistics["multiclass_classification_metrics"]["confusion_matrix"]
+    assert list(matrix) == [*CLASSES, quality.UNKNOWN]
+    assert matrix[quality.UNKNOWN] == {"bills": 0, "food": 20, "travel": 0, quality.UNKNOWN: 0}
+    assert quality.metrics(found.statistics)["accuracy"]["value"] == 0.8
+    assert found.labels == {"bills": 0, "food": 80, "travel": 0, quality.UNKNOWN: 20}
+    assert found.joined["unknown"] == 20
+    kinds = [v.constraint_check_type for v in found.violations]
+    assert "baseline_drift_check" in kinds
+    assert "categorical_values_check" not in kinds  # half of the labels may be
+    strict = SETTINGS.model_copy(update={"max_bad_labels": 0.1})
+    _, violations = quality.label_drift(found.labels, {"food": 100}, strict)
+    assert "categorical_values_check" in [v.constraint_check_type for v in violations]
+
+
+def test_an_earlier_models_answers_are_judged_as_its_own_classes(params: Params) -> None:
+    found = measured(["gifts", "food"], ["gifts", "gifts"], params)
+    assert quality.metrics(found.statistics)["accuracy"]["value"] == 0.5
+    assert found.joined["unknown"] == 1  # to the model of today
+
+
+def test_a_model_grown_worse_is_a_violation_and_noise_is_none(params: Params) -> None:
+    random = np.random.default_rng(5)
+    how = SETTINGS.model_copy(update={"min_rows": 500})
+
+    def week(rows: int, accuracy: float) -> tuple[list[str], list[str]]:
+        truth = random.choice(CLASSES, rows, p=[0.2, 0.5, 0.3])
+        other = np.array(CLASSES)[(np.searchsorted(CLASSES, truth) + 1) % 3]
+        return truth.tolist(), np.where(random.random(rows) < accuracy, truth, other).tolist()
+
+    truth, answers = week(5000, 0.9)
+    rows = pl.DataFrame({"category": truth, "key": [f"{n}" for n in range(5000)]})
+    document, bounds = quality.baseline_quality(rows, answers, CLASSES, how)
+    assert document["dataset"]["item_count"] == 5000
+    thresholds = bounds["multiclass_classification_constraints"]
+    assert list(thresholds) == [
+        "accuracy",
+        *(f"weighted_{name}" for name in ("recall", "precision", "f0_5", "f1", "f2")),
+    ]
+    # Three errors of 500 labels and of the baseline's 5,000.
+    width = 3 * (0.09 / 500 + 0.09 / 5000) ** 0.5
+    assert thresholds["accuracy"] == {
+        "threshold": pytest.approx(0.9 - width, abs=0.015),
+        "comparison_operator": "LessThanThreshold",
+    }
+    read = constraints.load_quality(json.loads(json.dumps(bounds)))
+
+    def alarms(rows: int, accuracy: float) -> list[str]:
+        with joined(*labelled_rows(*week(rows, accuracy)), how) as labelled:
+            found = quality.model_quality(labelled, read, FACTS, how, params.evaluate)
+        assert (found.not_judged == "") == (rows >= 500)
+        return [v.feature_name for v in found.violations if v.feature_name in thresholds]
+
+    assert not any(alarms(500, 0.9) for _ in range(5))
+    assert set(alarms(500, 0.8)) == set(thresholds)
+    assert alarms(499, 0.5) == []
+
+
+def test_labels_unlike_trainings_are_a_violation_in_model_monitors_words(params: Params) -> None:
+    same = ["bills"] * 200 + ["food"] * 500 + ["travel"] * 300
+    assert measured(same, same, params).violations == []
+    other = ["bills"] * 400 + ["food"] * 300 + ["travel"] * 300
+    found = measured(other, other, params)
+    [violation] = found.violations
+    # A class of half the rows varies most.
+    threshold = 0.05 + 3 * (0.25 * (1 / 1000 + 1 / 10_000)) ** 0.5
+    assert found.drift.distance == pytest.approx(0.2)
+    assert found.drift.threshold == pytest.approx(threshold)
+    assert violation == constraints.Violation(
+        "ground_truth",
+        "baseline_drift_check",
+        f"Baseline drift distance: 0.2 exceeds threshold: {threshold:.6g}",
+    )
+
+
+def test_slices_are_compared_where_the_captures_have_them(params: Params) -> None:
+    truth = ["food"] * 1200
+    answers = ["food"] * 600 + ["bills"] * 300 + ["food"] * 300
+    country = pl.Series(["AU"] * 600 + ["NZ"] * 500 + [None] * 100)
+    texts = pl.Series([f"{'abcdefghijklmnop'[n % 16] * 3} store" for n in range(1200)])
+    found = measured(truth, answers, params, country=country, text=texts)
+    assert found.slices is not None
+    names = {part["name"]: part for part in found.slices["country"]["slices"]}
+    assert found.slices["country"]["worst"] == "NZ"
+    assert names["NZ"]["accuracy"]["value"] == 0.4
+    assert (names["NZ"]["rows"], names["NZ"]["groups"]) == (500, 16)
+    assert found.slices["country"]["not_judged"] == {"(none)": 100}
+    assert found.slices["price_band"]["worst"] == "0 to 10"
+    without = measured(truth, answers, params, text=texts, price=pl.lit(None, pl.Float64))
+    assert without.slices is None
+    assert measured(truth, answers, params, text=texts).slices["country"] is None  # type: ignore[index]
+
+
+def test_slices_of_very_many_rows_are_of_some_of_them(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality, "SLICED", 300)
+    texts = pl.Series([f"{chr(97 + n % 26)}{chr(97 + n // 26 % 26)} store" for n in range(1000)])
+    found = measured(["food"] * 1000, ["food"] * 1000, params, text=texts)
+    assert found.statistics["dataset"]["item_count"] == 1000
+    [band] = found.slices["price_band"]["slices"]  # type: ignore[index]
+    assert 300 <= band["rows"] < 400
+
+
+# The export.
+
+
+def exported(
+    folder: Path, captured: Any, labels: Any, how: Quality = SETTINGS
+) -> dict[str, pl.DataFrame]:
+    with joined(captured, labels, how) as labelled:
+        counts = quality.export(labelled, how, folder)
+    frames = {part: pl.read_csv(folder / f"{part}.csv", infer_schema=False) for part in counts}
+    assert {part: frame.height for part, frame in frames.items()} == counts
+    return frames
+
+
+def many(count: int, first: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
+    rows = range(first, first + count)
+    captured = captures(
+        *((f"id{n}", 0, "food") for n in rows),
+        text=pl.Series([f'shop "{n}", Sydney' for n in rows]),
+        price=pl.Series([n / 100 for n in rows]),
+        country=pl.Series(["AU" if n % 2 else None for n in rows]),
+    )
+    return captured, truths(*((f"id{n}", 0, CLASSES[n % 3], NOON + DAY) for n in rows))
+
+
+def test_an_export_has_the_projects_columns_and_loses_no_row(tmp_path: Path) -> None:
+    frames = exported(tmp_path / "out", *many(500))
+    rows = pl.concat(frames.values())
+    assert rows.columns == ["date", "text", "price", "category", "country"]
+    assert rows.height == 500
+    assert rows.filter(pl.col("text") == 'shop "7", Sydney').rows() == [
+        ("2026-11-01", 'shop "7", Sydney', "0.07", "food", "AU")
+    ]
+    assert 60 < frames["holdout"].height < 140
+
+
+def test_an_export_does_not_depend_on_order_and_a_row_stays_on_its_side(tmp_path: Path) -> None:
+    captured, labels = many(300)
+    frames = exported(tmp_path / "a", captured, labels)
+    parts = [captured[200:].reverse(), captured[:200]]
+    exported(tmp_path / "b", parts, [labels[250:], labels[:250].reverse()])
+    for part in quality.PARTS:
+        assert (tmp_path / f"a/{part}.csv").read_bytes() == (
+            tmp_path / f"b/{part}.csv"
+        ).read_bytes()
+
+    more = [pl.concat(two) for two in zip(many(300), many(300, first=300), strict=True)]
+    relabelled = more[1].with_columns(label=pl.lit("travel"))
+    later = exported(tmp_path / "a", more[0], relabelled)
+    for part in quality.PARTS:
+        assert set(frames[part]["text"]) < set(later[part]["text"])
+
+
+def test_the_sides_have_nothing_to_do_with_the_pipelines_own(tmp_path: Path) -> None:
+    """Else the prepared part `random`, drawn by the same hash, would get none of the rows."""
+    from categoriser.data.prepare import prepare
+
+    train = exported(tmp_path / "out", *many(500))["train"].select(
+        pl.col("date").str.to_date(), "text", pl.col("price").cast(float), "category"
+    )
+    settings = read_params(ROOT / "params.yaml").prepare
+    only = settings.model_copy(update={"months": 0, "merchants": 0.0, "random": 0.2})
+    assert prepare(train, only)[0]["random"].height > 0.1 * train.height
+
+
+def test_rows_that_cannot_be_trained_on_are_left_out(tmp_path: Path) -> None:
+    names = ("good", "lines", "alike", "alike too", "textless", "blank", "nul", "free", "odd")
+    captured = captures(
+        *((name, 0, "food") for name in names),
+        text=pl.Series(["a", "b\r\nc", "d", "d", None, " ", "e\0f", "g", "h"]),
+        price=pl.Series([1, 1, 1, 1, 1, 1, 1, None, 1], dtype=pl.Float64),
+    )
+    labels = truths(*((name, 0, "pets" if name == "odd" else "food", NOON) for name in names))
+    rows = pl.concat(exported(tmp_path / "out", captured, labels).values())
+    assert sorted(rows["text"]) == ["a", "b c", "d"]
+
+
+def test_too_few_rows_and_bad_labels_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    captured, labels = many(50)
+    how = SETTINGS.model_copy(update={"min_rows": 51})
+    with pytest.raises(UserError, match=r"50 labelled rows .* asks for 51"):
+        exported(folder, captured, labels, how)
+    bad = pl.concat([labels, truths(("id3", 0, "food", NOON + DAY), ("id4", 0, "pets", NOON))])
+    bad = bad.with_columns(
+        label=pl.when(pl.col("id") == "id9").then(pl.lit("cars")).otherwise("label")
+    )
+    exported(folder, captured, bad, how.model_copy(update={"min_rows": 48, "max_bad_labels": 0.06}))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    strict = SETTINGS.model_copy(update={"max_bad_labels": 0.05})
+    with pytest.raises(UserError) as caught:
+        exported(folder, captured, bad, strict)
+    assert str(caught.value).splitlines()[0].startswith("3 of 50 labelled predictions")
+    assert "allows 5.00%" in str(caught.value)
+    assert str(caught.value).splitlines()[1:] == [
+        "    id3 row 0: bills / food",
+        "    id4 row 0: pets / food",
+        "    id9 row 0: cars",
+    ]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+# The command.
+
+
+def test_feedback_goes_from_files_to_files(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "monitoring").mkdir()
+    settings_file = project / "monitoring/monitoring.yaml"
+    settings_file.write_bytes((ROOT / "monitoring/monitoring.yaml").read_bytes())
+    set_params(settings_file, {"quality.min_rows": 100, "quality.label_drift": 0.5})
+    (project / "baseline").mkdir()
+    train = pl.DataFrame(
+        {
+            "text": ["aldi sydney au", "shell gore nz"],
+            "key": ["aldi", "shell"],
+            "country": ["AU", "NZ"],
+        }
+    )
+    Seen.learn(train).save(project / "baseline")
+    facts = {"classes": CLASSES, "review_threshold": 0.6}
+    write_json(project / "baseline/facts.json", FACTS | facts)
+    bounds = constraints.suggest_quality({"accuracy": {"value": 0.95}})
+    write_json(project / "baseline/model_quality_constraints.json", constraints.dump(bounds))
+
+    # Batches of three rows, of which the first two are labelled, one in ten as another class.
+    hour = "2026/11/01/12"
+    captured, labels = b"", ""
+    for n in range(100):
+        texts = [f"aldi {n} sydney au", f"shell {n} gore nz", "bank fee"]
+        request = "".join(f"{text},{n}.5\n" for text in texts)
+        answer = "".join(f"__label__{c},0.1,0.2,0.7\n" for c in ("food", "travel", "bills"))
+        captured += record(request.encode(), answer.encode(), CSV, event_id=f"event-{n}", time=NOON)
+        for row, label in enumerate(("bills" if n % 10 == 0 else "food", "travel")):
+            truth = {
+                "groundTruthData": {"data": label, "encoding": "CSV"},
+                "eventMetadata": {"eventId": f"event-{n}#{row}"},
+                "eventVersion": "0",
+            }
+            labels += json.dumps(truth) + "\n"
+    for place, content in (("captured", captured), ("labels", labels.encode() + b"cut{\n")):
+        (project / place / hour).mkdir(parents=True)
+        (project / place / hour / "00-00-000-x.jsonl").write_bytes(content)
+
+    monkeypatch.setattr(sys, "argv", ["quality", "captured", "labels"])
+    quality.main()
+    said = capsys.readouterr().out
+    for line in ("predictions: 300", "joined: 200", "not JSON: 1", "accuracy: 0.9500 +/- "):
+        assert line in said
+    assert "exceeds threshold" not in said
+    assert "was LessThanThreshold" not in said
+    assert "Next: make data FILE='data/generated.csv feedback/train.csv'" in said
+    frames = [pl.read_csv(project / f"feedback/{part}.csv") for part in quality.PARTS]
+    assert [frame.height > 0 for frame in frames] == [True, True]
+    rows = pl.concat(frames).sort("price", "text")
+    assert rows.columns == ["date", "text", "price", "category", "country"]
+    assert rows.rows()[:2] == [
+        ("2026-11-01", "aldi 0 sydney au", 0.5, "bills", "AU"),
+        ("2026-11-01", "shell 0 gore nz", 0.5, "travel", "NZ"),
+    ]
+
+    bounds = constraints.suggest_quality({"accuracy": {"value": 0.96}})
+    write_json(project / "baseline/model_quality_constraints.json", constraints.dump(bounds))
+    quality.main()
+    assert "accuracy: Metric accuracy with 0.95" in capsys.readouterr().out

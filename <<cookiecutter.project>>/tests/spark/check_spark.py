@@ -1,0 +1,175 @@
+"""Spark's summary is the laptop's: `make test-spark`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import numpy as np
+import polars as pl
+import pytest
+from moto import mock_aws
+from pyspark.sql import SparkSession
+
+from categoriser.errors import run
+from categoriser.monitor import spark
+from categoriser.monitor.features import Seen
+from categoriser.monitor.formats import capture, statistics
+from categoriser.monitor.formats.sketch import K, Sketch
+from categoriser.monitor.formats.statistics import Feature, Statistics
+from categoriser.monitor.summary import Summary, summarise, summarise_dataset
+from categoriser.monitor.watching import FACTS, Watching, gather
+
+CLASSES = ["fees", "groceries", "transport"]
+FILES, RECORDS, ROWS = 12, 40, 25
+# Of DataSketches' KLL at k = 2048, for one rank of one sketch: 99 % of them are nearer.
+KLL_BOUND = 0.0013
+HLL_BOUND = 3 * 1.04 / 2**7
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[SparkSession]:
+    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    session = builder.config("spark.sql.execution.arrow.maxRecordsPerBatch", 500).getOrCreate()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("baseline")
+    texts = [f"aldi {n % 90} sydney au" for n in range(500)]
+    rows = {"text": texts, "key": ["aldi"] * 500, "country": ["au"] * 500}
+    Seen.learn(pl.DataFrame(rows)).save(folder)
+    (folder / FACTS).write_text(json.dumps({"classes": CLASSES, "review_threshold": 0.6}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write files of records of rows, one of them cut off in the middle of a line."""
+    folder, random = tmp_path_factory.mktemp("captures"), np.random.default_rng(7)
+    time = datetime(2026, 11, 22, tzinfo=UTC)
+    for file in range(FILES):
+        lines = []
+        for record in range(RECORDS):
+            prices = random.lognormal(3, 1, ROWS).round(2)
+            texts = [f"{random.choice(['Aldi', 'shell'])} {n} Sydney AU" for n in range(ROWS)]
+            asked = "".join(f"{t},{p}\n" for t, p in zip(texts, prices, strict=True))
+            shares = random.dirichlet([1, 1, 1], ROWS).round(6)
+            answered = "".join(
+                f"__label__{CLASSES[int(np.argmax(row))]},{','.join(map(str, row))}\n"
+                for row in shares
+            )
+            event = f"event {file} {record}"
+            line = capture.record(
+                asked.encode(), answered.encode(), "text/csv", event_id=event, time=time
+            )
+            lines.append(line)
+        text = b"".join(lines)
+        (folder / f"{file}.jsonl").write_bytes(text[:-200] if file == 3 else text)
+    return folder
+
+
+def quantile_distance(one: Sketch, other: Sketch) -> float:
+    """Return the largest difference of two sketches' cumulative distributions."""
+    values = np.unique(np.concatenate([one.weighted()[0], other.weighted()[0]]))
+
+    def ranks(sketch: Sketch) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        items, weights = sketch.weighted()
+        sums = np.append(0.0, np.cumsum(weights))
+        return sums[np.searchsorted(items, values, side="right")] / sketch.size
+
+    return float(np.abs(ranks(one) - ranks(other)).max())
+
+
+def assert_alike(spark_found: Summary, found: Summary) -> None:
+    ours: Statistics = statistics.of_summary(found)
+    theirs: Statistics = statistics.of_summary(spark_found)
+    assert theirs.item_count == ours.item_count
+    assert theirs.features.keys() == ours.features.keys()
+    for name, one in ours.features.items():
+        other: Feature = theirs.features[name]
+        for exact in ("inferred_type", "present", "missing", "min", "max", "categories", "types"):
+            assert getattr(other, exact) == getattr(one, exact), (name, exact)
+        assert other.distinct == pytest.approx(one.distinct, rel=HLL_BOUND)
+        for moment in ("mean", "sum", "std_dev"):
+            value = getattr(one, moment)
+            close = None if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)
+            assert getattr(other, moment) == close, (name, moment)
+        if one.sketch and other.sketch:
+            assert quantile_distance(one.sketch, other.sketch) <= 2 * KLL_BOUND, name
+
+
+def test_a_dataframe_has_the_summary_of_its_rows(session: SparkSession, tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    frame = pl.DataFrame(
+        {
+            "price": random.lognormal(3, 1, 60_000),
+            "holed": [None if n % 7 else n / 3 for n in range(60_000)],
+            "count": random.integers(-5, 200, 60_000),
+            "country": random.choice(["au", "nz"], 60_000),
+            "text": [f"shop {n}" for n in range(60_000)],
+            "nothing": pl.Series([None] * 60_000, dtype=pl.String),
+        }
+    )
+    file = tmp_path / "rows.parquet"
+    frame.write_parquet(file)
+    found = spark.summarise(session.read.parquet(str(file)).repartition(7))
+    assert_alike(found, summarise_dataset(str(file), "parquet"))
+    assert frame.height // 7 > K  # each partition's sketch is no longer exact
+
+
+def test_a_dataframe_without_rows_has_an_empty_summary(session: SparkSession) -> None:
+    empty = session.createDataFrame([], "price double")
+    assert spark.summarise(empty).rows == summarise([]).rows == 0
+
+
+def test_captures_have_the_same_summary_by_both_drivers(
+    session: SparkSession, captures: Path, baseline: Path
+) -> None:
+    files = capture.find(str(captures))
+    watching = Watching(baseline)
+    parts = spark.summarise_files(files, watching.summarise)
+    found, problems = gather(parts)
+    alone, same_problems = gather([watching.summarise(files)])
+    assert len(parts) == 2
+    assert found.rows == (FILES * RECORDS - 1) * ROWS
+    assert_alike(found, alone)
+    assert problems.counts == same_problems.counts
+    assert sum(problems.counts.values()) == 1
+
+
+def test_the_job_writes_statistics(
+    session: SparkSession,
+    captures: Path,
+    baseline: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["spark", str(captures), str(baseline), str(tmp_path)])
+    run(spark.main)
+    found = statistics.load(json.loads((tmp_path / "statistics.json").read_text()))
+    assert found.item_count == (FILES * RECORDS - 1) * ROWS
+    assert found.features["price"].completeness == 1.0
+
+
+def test_the_job_writes_statistics_to_s3(
+    session: SparkSession, captures: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    arguments = [str(captures), str(baseline), "s3://reports/a/week/"]
+    monkeypatch.setattr(sys, "argv", ["spark", *arguments])
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="reports")
+        run(spark.main)
+        body = s3.get_object(Bucket="reports", Key="a/week/statistics.json")["Body"]
+        found = statistics.load(json.loads(body.read()))
+    assert found.item_count == (FILES * RECORDS - 1) * ROWS
