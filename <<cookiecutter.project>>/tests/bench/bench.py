@@ -33,7 +33,7 @@ from categoriser.model.classifier import FILE, LABEL, Classifier
 from categoriser.model.package import CLASSIFIER, Categoriser
 from categoriser.params import read_params, set_params
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 5
 BATCH = 100_000  # rows of a batch to predict
 # Gates that let everything pass.

@@ -25,7 +25,7 @@ from categoriser.monitor.formats.capture import record
 from categoriser.params import read_params
 from categoriser.serving.protocol import CSV, render
 
-EVIDENTLY = Path(__file__).resolve().parents[1] / ".tools/evidently/bin/python"
+EVIDENTLY = Path(__file__).resolve().parents[2] / ".tools/evidently/bin/python"
 ROUNDS = 3
 ROWS, MANY = 100_000, 1_000_000
 FILES = 4
