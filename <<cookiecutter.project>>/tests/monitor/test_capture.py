@@ -622,9 +622,14 @@ def test_scripts_that_cannot_be_loaded_are_said(tmp_path: Path) -> None:
             scripts.load_preprocessor(tmp_path / name)
 
 
-def test_a_postprocessor_is_loaded(tmp_path: Path) -> None:
-    (tmp_path / "post.py").write_text("def postprocess_handler():\n    return 7\n")
-    assert scripts.load_postprocessor(tmp_path / "post.py")() == 7
+def test_a_postprocessor_is_called_and_its_fault_is_told(tmp_path: Path) -> None:
+    script, written = tmp_path / "post.py", tmp_path / "written"
+    script.write_text(f"def postprocess_handler():\n    open({str(written)!r}, 'w').close()\n")
+    scripts.postprocess(script)
+    assert written.exists()
+    script.write_text("def postprocess_handler():\n    1 / 0\n")
+    with pytest.raises(UserError, match="postprocess_handler failed: ZeroDivisionError"):
+        scripts.postprocess(script)
 
 
 # Ground truth.

@@ -318,6 +318,57 @@ def test_without_a_baseline_one_is_suggested_and_then_compared_with(tmp_path: Pa
     }
 
 
+def test_model_quality_alone_is_suggested_and_then_judged(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    right, wrong = {"said": ["a", "b"] * 200, "true": ["a", "b"] * 200}, ["b", "b"] * 200
+    pl.DataFrame(right).write_csv(data / "a.csv")
+    environment = {
+        "dataset_source": str(data),
+        "dataset_format": '{"csv": {"header": true}}',
+        "output_path": str(tmp_path / "first"),
+        "analysis_type": "MODEL_QUALITY",
+        "problem_type": "MulticlassClassification",
+        "inference_attribute": "said",
+        "ground_truth_attribute": "true",
+    }
+    assert "400 labelled answers" in check(from_environment(environment, SETTINGS), SETTINGS)
+    pl.DataFrame(right | {"said": wrong}).write_csv(data / "a.csv")
+    environment["output_path"] = str(tmp_path / "second")
+    environment["baseline_constraints"] = str(tmp_path / "first/constraints.json")
+    message = check(from_environment(environment, SETTINGS), SETTINGS)
+    assert message.startswith("CompletedWithViolations: 6 in 400 rows: LessThanThreshold: accuracy")
+    document = json.loads((tmp_path / "second/statistics.json").read_text())
+    assert document["multiclass_classification_metrics"]["accuracy"]["value"] == 0.5
+    [first, *_] = json.loads((tmp_path / "second/constraint_violations.json").read_text())[
+        "violations"
+    ]
+    assert first["metric_name"] == "accuracy"
+    environment["ground_truth_attribute"] = "truth"
+    with pytest.raises(UserError, match="ground_truth_attribute"):
+        check(from_environment(environment, SETTINGS), SETTINGS)
+
+
+def test_labels_that_model_monitor_has_merged_into_captures_are_read(tmp_path: Path) -> None:
+    frame = rows(600, seed=99)
+    [file] = captured(tmp_path / "captures", frame).rglob("*.jsonl")
+    merged = []
+    for line, label in zip(file.read_text().splitlines(), frame["category"], strict=True):
+        record_ = json.loads(line)
+        record_["groundTruthData"] = {"data": json.dumps(label), "encoding": "CSV"}
+        merged.append(json.dumps(record_))
+    file.write_text("\n".join(merged))
+    environment = {
+        "dataset_source": str(tmp_path / "captures"),
+        "dataset_format": '{"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}',
+        "output_path": str(tmp_path / "output"),
+        "baseline": str(made()),
+        "analysis_type": "MODEL_QUALITY",
+    }
+    message = check(from_environment(environment, SETTINGS), SETTINGS)
+    assert message == "Completed: no violations in 600 rows"
+
+
 def test_captures_without_the_project_s_baseline_are_refused(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(30, seed=5))
     with pytest.raises(UserError, match="the environment variable baseline"):
@@ -349,6 +400,15 @@ def test_model_monitor_s_variables_are_read() -> None:
     )
 
 
+def test_the_method_for_categories_is_the_job_s(tmp_path: Path) -> None:
+    captured(tmp_path / "captures", rows(600, seed=99))
+    found = checked(
+        tmp_path, changed("thresholds", profile="compat"), categorical_method="ChiSquared"
+    )
+    [country] = [one for one in found["features"] if one["feature"] == "class_predictions"]
+    assert country["method"] == "ChiSquared"
+
+
 def test_an_own_schedule_s_window_ends_a_lag_before_it_fires() -> None:
     own = ENVIRONMENT | {
         "scheduled_time": "2026-11-22T12:00:00Z",
@@ -372,6 +432,7 @@ def test_an_own_schedule_s_window_ends_a_lag_before_it_fires() -> None:
         ("dataset_format", "csv"),
         ("dataset_source", ""),
         ("output_path", ""),
+        ("problem_type", "Regression"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:

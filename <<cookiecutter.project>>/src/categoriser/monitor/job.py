@@ -36,10 +36,12 @@ from categoriser.params import read_params
 Format = Literal["captures", "csv", "json", "parquet"]
 FORMATS: dict[str, Format] = {
     "sagemakerCaptureJson": "captures",
+    "sagemakerMergeJson": "captures",
     "csv": "csv",
     "json": "json",
     "parquet": "parquet",
 }
+MULTICLASS = "MulticlassClassification"
 STATISTICS, CONSTRAINTS = "statistics.json", "constraints.json"
 # The container's page of AWS says "constraints_violations", their container writes the other.
 VIOLATIONS = "constraint_violations.json"
@@ -72,6 +74,12 @@ class Job:
     namespaces: tuple[str, str] | None = None
     # Model Monitor's schedules collect metrics from a file, and make the reports' folders.
     model_monitor: bool = False
+    # Model Monitor's other analysis: the model's answers alone, by labels. In a data set they and
+    # the labels are the columns `answer` and `label`.
+    model_quality: bool = False
+    answer: str = ""
+    label: str = ""
+    categorical_method: str = ""
 
     @property
     def suggests(self) -> bool:
@@ -99,6 +107,9 @@ def from_environment(environment: Mapping[str, str], settings: Settings) -> Job:
     for name in ("dataset_source", "output_path"):
         if not environment.get(name):
             raise UserError(f"the environment variable {name} is missing")
+    problem = environment.get("problem_type") or MULTICLASS
+    if problem != MULTICLASS:
+        raise UserError(f"problem_type must be {MULTICLASS}, and is {problem!r}")
     start, end, scheduled = time("start_time"), time("end_time"), time("scheduled_time")
     if scheduled and not end:
         end = scheduled - timedelta(minutes=settings.schedule.lag_minutes)
@@ -108,18 +119,21 @@ def from_environment(environment: Mapping[str, str], settings: Settings) -> Job:
     if environment.get("publish_cloudwatch_metrics") == "Enabled":
         own = settings.metrics.namespace
         namespaces = metrics.NAMESPACES if model_monitor else (own, own)
-    form, header = dataset_format(environment.get("dataset_format", ""))
+    kind, options = dataset_format(environment.get("dataset_format", ""))
+    source = environment["dataset_source"]
+    # Where an own schedule fires nothing is downloaded: the job lists what has been captured.
+    prefix = environment.get("sagemaker_endpoint_datacapture_prefix") if scheduled else None
     return Job(
-        source=environment.get("sagemaker_endpoint_datacapture_prefix", "")
-        if scheduled
-        else environment["dataset_source"],
+        source=prefix or source,
         output=Path(environment["output_path"]),
-        format=form,
-        header=header,
+        format=FORMATS[kind],
+        header=bool(options.get("header", True)),
         baseline=environment.get("baseline") or None,
         statistics=path("baseline_statistics"),
         constraints=path("baseline_constraints"),
-        truth=environment.get("ground_truth_source") or None,
+        # Model Monitor's merge job has put labels into the captures.
+        truth=environment.get("ground_truth_source")
+        or (source if kind == "sagemakerMergeJson" else None),
         start=start,
         end=end,
         endpoint=environment.get("sagemaker_endpoint_name", ""),
@@ -128,22 +142,28 @@ def from_environment(environment: Mapping[str, str], settings: Settings) -> Job:
         postprocessor=path("post_analytics_processor_script", settings.features.postprocessor),
         namespaces=namespaces,
         model_monitor=model_monitor,
+        model_quality=environment.get("analysis_type") == "MODEL_QUALITY",
+        answer=environment.get("inference_attribute", ""),
+        label=environment.get("ground_truth_attribute", ""),
+        categorical_method=environment.get("categorical_drift_method", ""),
     )
 
 
-def dataset_format(text: str) -> tuple[Format, bool]:
-    """Return what a `dataset_format` names, captures where it is empty, and if CSV has a header.
+def dataset_format(text: str) -> tuple[str, dict[str, Any]]:
+    """Return what a `dataset_format` names, captures where it is empty, and its options.
 
     Raises `UserError` for another.
     """
     try:
         ((name, options),) = (json.loads(text) if text else {"sagemakerCaptureJson": {}}).items()
-        return FORMATS[name], bool((options or {}).get("header", True))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        if name not in FORMATS or not isinstance(options, dict):
+            raise ValueError(name)
+    except (ValueError, TypeError, AttributeError):
         names = ", ".join(FORMATS)
         raise UserError(
             f"dataset_format must be JSON with one key of {names}, and is {text!r}"
         ) from None
+    return name, options
 
 
 # A check.
@@ -156,6 +176,8 @@ def check(job: Job, settings: Settings, console: Console | None = None) -> str:
     report counts.
     """
     with local(job.baseline) as baseline:
+        if job.model_quality:
+            return said(check_model(job, baseline, settings), console)
         summary, problems = summarise(job, baseline, settings)
         current = statistics.of_summary(summary)
         if not current.item_count:
@@ -176,9 +198,9 @@ def check(job: Job, settings: Settings, console: Console | None = None) -> str:
         report.show(result, console)
         console.print(f"{folder / 'report.html'} shows more", highlight=False)
     if job.namespaces:
-        publish(job, job.namespaces, result, settings)
+        publish(job, job.namespaces, *of_result(result, settings))
     if job.postprocessor:
-        scripts.load_postprocessor(job.postprocessor)()
+        scripts.postprocess(job.postprocessor)
     return result.message
 
 
@@ -188,18 +210,48 @@ def said(message: str, console: Console | None) -> str:
     return message
 
 
-def summarise(job: Job, baseline: Path | None, settings: Settings) -> tuple[Summary, Problems]:
+def check_model(job: Job, baseline: Path | None, settings: Settings) -> str:
+    """Judge the model by labelled answers alone, or suggest constraints for it."""
+    if job.format == "captures":
+        found = judge_labels(job, needed(baseline), Problems(), settings)
+        document, violations = found.statistics, found.violations
+    else:
+        document, violations = (
+            quality.of_answers(_files(job), job.format, job.answer, job.label),
+            [],
+        )
+    figures, rows = quality.metrics(document), document["dataset"]["item_count"]
+    if not rows:
+        return f"Completed: no labelled answers{_window(job)}"
+    write_json(job.output / STATISTICS, document)
+    if job.suggests:
+        suggested = constraints.dump(constraints.suggest_quality(figures))
+        write_json(job.output / CONSTRAINTS, suggested)
+        return f"Completed: a baseline of {rows:,} labelled answers is suggested"
     if job.format != "captures":
-        files = f"{job.source.rstrip('/')}/**/*" if Path(job.source).is_dir() else job.source
-        return summarise_dataset(files, job.format, header=job.header), Problems()
-    found = capture.find(job.source, job.start, job.end)
+        bounds = _read(job.constraints, baseline, quality.CONSTRAINTS, constraints.load_quality)
+        violations = constraints.check_quality(figures, bounds) if bounds else []
+    write_json(job.output / VIOLATIONS, constraints.dump_violations(violations))
+    if job.namespaces:
+        publish(job, job.namespaces, [], metrics.of_quality(figures))
+    return _message(job, rows, violations)
+
+
+def needed(baseline: Path | None) -> Path:
     if not baseline:
         raise UserError(
             "captures are watched with what the training rows held: name the folder that "
             f"`{MADE_BY}` writes in the environment variable baseline"
         )
+    return baseline
+
+
+def summarise(job: Job, baseline: Path | None, settings: Settings) -> tuple[Summary, Problems]:
+    if job.format != "captures":
+        return summarise_dataset(_files(job), job.format, header=job.header), Problems()
+    found = capture.find(job.source, job.start, job.end)
     leave_out = tuple(settings.features.leave_out)
-    watching = Watching(baseline, job.start, job.end, job.preprocessor, leave_out)
+    watching = Watching(needed(baseline), job.start, job.end, job.preprocessor, leave_out)
     return summarise_captures(found, watching)
 
 
@@ -211,11 +263,13 @@ def judge(
     bounds = _read(job.constraints, baseline, CONSTRAINTS, constraints.load) or (
         constraints.suggest(before) if before else Constraints()
     )
-    bounds = overridden(bounds, settings)
-    thresholds, power = None, []
+    bounds = overridden(bounds, job.categorical_method, settings)
+    thresholds, power, few = None, [], ""
     if settings.thresholds.profile == "calibrated" and baseline:
         own = Thresholds.load(_beside(baseline, paths.THRESHOLDS))
-        enough = current.item_count >= settings.thresholds.min_rows
+        least = settings.thresholds.min_rows
+        enough = current.item_count >= least
+        few = "" if enough else f"; drift is not judged in fewer than {least:,} rows"
         thresholds = own.at(current.item_count) if enough else {}
         thresholds |= {
             name: override.threshold
@@ -232,7 +286,7 @@ def judge(
         endpoint=job.endpoint,
         schedule=job.schedule,
         profile="compat" if thresholds is None else "calibrated",
-        message=_message(job, current, violations) + _unread(problems),
+        message=_message(job, current.item_count, violations) + few + _unread(problems),
         current=current,
         baseline=before,
         constraints=bounds,
@@ -258,14 +312,26 @@ def judge_labels(
     captures = capture.find(job.source, job.start, job.end)
     frames = quality.with_country(watching, captures, Problems())
     truths = capture.truths(capture.find(job.truth or ""), problems)
-    classes = read_json(baseline / FACTS, MADE_BY)["classes"]
-    with quality.join(frames, truths, classes, settings.quality) as labelled:
-        return quality.measure(labelled, baseline, settings.quality, read_params().evaluate)
+    facts = read_json(baseline / FACTS, MADE_BY)
+    with quality.join(frames, truths, facts["classes"], settings.quality) as labelled:
+        bounds = _read(
+            job.constraints if job.model_quality else None,
+            baseline,
+            quality.CONSTRAINTS,
+            constraints.load_quality,
+        )
+        return quality.model_quality(
+            labelled, bounds, facts, settings.quality, read_params().evaluate
+        )
 
 
-def overridden(bounds: Constraints, settings: Settings) -> Constraints:
-    """Return the constraints with what a person said in `overrides`."""
+def overridden(bounds: Constraints, categorical_method: str, settings: Settings) -> Constraints:
+    """Return the constraints with what the job said, and a person in `overrides`."""
     document = constraints.dump(bounds)
+    if categorical_method:
+        config = document.setdefault("monitoring_config", {})
+        chosen = config.setdefault("distribution_constraints", {})
+        chosen["categorical_drift_method"] = categorical_method
     for feature in document.get("features", []):
         override = settings.overrides.get(feature["name"])
         if not override:
@@ -286,17 +352,18 @@ def overridden(bounds: Constraints, settings: Settings) -> Constraints:
     return constraints.load(document)
 
 
-def publish(
-    job: Job, namespaces: tuple[str, str], result: report.Result, settings: Settings
-) -> None:
-    """Send the metrics: one for each feature's data, completeness and drift, and the alarm's."""
+def of_result(result: report.Result, settings: Settings) -> tuple[list[Any], list[Any]]:
+    """Return the metrics of the data, with the one that the alarm watches, and the model's."""
     data = metrics.of_statistics(result.current, result.drifts, result.constraints)
     watched = settings.alarms.features
     raised = [v for v in result.violations if not watched or v.feature_name in watched]
     data.append({"MetricName": "violations", "Value": float(len(raised))})
-    model = (
-        metrics.of_quality(quality.metrics(result.quality["statistics"])) if result.quality else []
-    )
+    figures = quality.metrics(result.quality["statistics"]) if result.quality else {}
+    return data, metrics.of_quality(figures)
+
+
+def publish(job: Job, namespaces: tuple[str, str], data: list[Any], model: list[Any]) -> None:
+    """Send the metrics, or leave them for Model Monitor's schedule."""
     at = job.end or datetime.now(UTC)
     both = [metrics.stamped(part, job.endpoint, job.schedule, at) for part in (data, model)]
     if job.model_monitor:
@@ -330,6 +397,11 @@ def _folder(job: Job) -> str:
     return f"{job.endpoint}/{job.schedule or 'monitor'}/{job.end:%Y/%m/%d/%H}"
 
 
+def _files(job: Job) -> str:
+    """Return a data set's files: a folder's stand for what is in it."""
+    return f"{job.source.rstrip('/')}/**/*" if Path(job.source).is_dir() else job.source
+
+
 def _beside(baseline: Path, otherwise: Path) -> Path:
     """Return the file of the baseline's folder, as a release keeps it, or the project's own."""
     kept = baseline / otherwise.name
@@ -346,9 +418,9 @@ def _read(
     return load(read_json(path, MADE_BY)) if path else None
 
 
-def _message(job: Job, current: Statistics, violations: Sequence[Violation]) -> str:
+def _message(job: Job, count: int, violations: Sequence[Violation]) -> str:
     """Return the exit message; what is violated stands by type, since SageMaker shows its start."""
-    rows = f"{current.item_count:,} rows{_window(job)}"
+    rows = f"{count:,} rows{_window(job)}"
     if not violations:
         return f"Completed: no violations in {rows}"
     names: dict[str, list[str]] = {}

@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -65,6 +65,11 @@ BATCH = 50_000
 # More labelled rows than this tell no more about slices.
 SLICED = 100_000
 EXAMPLES = 5
+SCANS: dict[str, Callable[[str], pl.LazyFrame]] = {
+    "csv": pl.scan_csv,
+    "json": pl.scan_ndjson,
+    "parquet": pl.scan_parquet,
+}
 STATISTICS, CONSTRAINTS = "model_quality_statistics.json", "model_quality_constraints.json"
 PARTS = ("train", "holdout")
 
@@ -260,6 +265,23 @@ def statistics(
     }
 
 
+def of_answers(source: str, form: str, answer: str, label: str) -> dict[str, Any]:
+    """Return `statistics` of a data set's two columns; each row counts for itself.
+
+    Raises `UserError` where the data or a column of it cannot be read.
+    """
+    try:
+        columns = SCANS[form](source).select(label=pl.col(answer), truth=pl.col(label))
+        rows = columns.cast(pl.String).drop_nulls().collect()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UserError(
+            f"{source}: answers ({answer!r}, inference_attribute) and labels ({label!r}, "
+            f"ground_truth_attribute) cannot be read: {error}"
+        ) from None
+    rows = rows.with_columns(key=pl.int_range(pl.len()))
+    return statistics(*_coded(rows, rows["truth"].unique().to_list()))
+
+
 def metrics(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Return the figures of `statistics`, without the confusion matrix."""
     found = document["multiclass_classification_metrics"]
@@ -357,7 +379,7 @@ class QualityResult:
 
 def model_quality(
     labelled: Labelled,
-    baseline: QualityConstraints,
+    baseline: QualityConstraints | None,
     facts: Mapping[str, Any],
     settings: Quality,
     evaluate: Evaluate,
@@ -383,7 +405,7 @@ def model_quality(
     not_judged = ""
     if rows.height < settings.min_rows:
         not_judged = f"{rows.height} labelled rows; quality.min_rows is {settings.min_rows}"
-    else:
+    elif baseline:
         violations = constraints.check_quality(metrics(document), baseline) + violations
     priced = rows.with_columns(truth=truth, label=answers).drop_nulls("price")
     priced = priced.filter(pl.col("place") % max(1, priced.height // SLICED) == 0)
@@ -445,15 +467,6 @@ def with_country(
         yield frame.with_columns(watched["country"].replace(UNKNOWN_COUNTRY, None))
 
 
-def measure(
-    labelled: Labelled, baseline: Path, settings: Quality, evaluate: Evaluate
-) -> QualityResult:
-    """Judge the joined rows by what the stage `baseline` wrote into a folder."""
-    facts = read_json(baseline / FACTS, MADE_BY)
-    bounds = constraints.load_quality(read_json(baseline / CONSTRAINTS, MADE_BY))
-    return model_quality(labelled, bounds, facts, settings, evaluate)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make feedback", description="measure, and export")
     parser.add_argument("captures", metavar="CAPTURE", help="a folder or s3://bucket/prefix")
@@ -463,9 +476,10 @@ def main() -> None:
     watching = Watching(BASELINE, preprocessor=settings.features.preprocessor)
     frames = with_country(watching, capture.find(arguments.captures), problems)
     truths = capture.truths(capture.find(arguments.truths), problems)
-    classes = read_json(BASELINE / FACTS, MADE_BY)["classes"]
-    with join(frames, truths, classes, settings.quality) as labelled:
-        found = measure(labelled, BASELINE, settings.quality, read_params().evaluate)
+    facts = read_json(BASELINE / FACTS, MADE_BY)
+    bounds = constraints.load_quality(read_json(BASELINE / CONSTRAINTS, MADE_BY))
+    with join(frames, truths, facts["classes"], settings.quality) as labelled:
+        found = model_quality(labelled, bounds, facts, settings.quality, read_params().evaluate)
         for name, count in (problems.counts | labelled.counts).items():
             sys.stdout.write(f"{name.replace('_', ' ')}: {count}\n")
         for name, figure in metrics(found.statistics).items():

@@ -25,9 +25,13 @@ def load_preprocessor(path: Path) -> Callable[[dict[str, Any]], Any]:
     return lambda event: handler(inference_record(event), *more)
 
 
-def load_postprocessor(path: Path) -> Callable[[], Any]:
-    """Return a script's `postprocess_handler()`. Raises as `load_preprocessor`."""
-    return _handler(path, "postprocess_handler")
+def postprocess(path: Path) -> None:
+    """Call a script's `postprocess_handler()`. Raises `UserError` also where that fails."""
+    handler = _handler(path, "postprocess_handler")
+    try:
+        handler()
+    except Exception as error:
+        raise UserError(f"{path}: postprocess_handler failed: {error!r}") from error
 
 
 def _handler(path: Path, name: str) -> Callable[..., Any]:
