@@ -109,9 +109,11 @@ def test_a_month_that_drifts_is_served_captured_and_found(repeated):
     assert "CompletedWithViolations: " in shown
     drift = project.folder / "reports/drift"
     document = json.loads((drift / "constraint_violations.json").read_text())
-    found = {one.get("feature_name", one.get("metric_name")) for one in document["violations"]}
-    assert found >= {"price", "unseen_tokens", "prefix", "class_predictions", "accuracy"}
+    found = {one["feature_name"] for one in document["violations"]}
+    assert found >= {"price", "unseen_tokens", "unseen_ngrams", "prefix", "class_probability"}
     assert not found & {"country", "refund"}
+    document = json.loads((drift / "model_quality_constraint_violations.json").read_text())
+    assert "accuracy" in {one["metric_name"] for one in document["violations"]}
 
     # The same captures by hand, then as the next data.
     places = {"CAPTURE": str(drift / "captures"), "TRUTH": str(drift / "truth")}

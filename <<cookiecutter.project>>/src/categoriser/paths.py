@@ -23,6 +23,7 @@ MONITORING = Path("monitoring/monitoring.yaml")
 THRESHOLDS = Path("monitoring/thresholds.json")
 
 FEEDBACK = Path("feedback")
+HOLDOUT = FEEDBACK / "holdout.csv"
 
 METRICS = Path("reports/metrics.json")
 EVALUATION = Path("reports/evaluation.json")

@@ -199,3 +199,16 @@ def test_of_several_files_the_one_at_fault_is_named(
         run(monkeypatch, "my.csv more.csv")
     left = contents(project)
     assert left.keys() - before.keys() <= {"data/own_set_aside.csv"}
+
+
+def test_rows_that_are_kept_apart_are_not_taken(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "feedback").mkdir()
+    for name in ("my.csv", "feedback/holdout.csv"):
+        (project / name).write_text(TEXT)
+    before = contents(project)
+    for files in ("my.csv feedback/holdout.csv", "./feedback/../feedback/holdout.csv"):
+        with pytest.raises(UserError, match=r"feedback/holdout\.csv is kept apart"):
+            run(monkeypatch, files)
+    assert contents(project) == before

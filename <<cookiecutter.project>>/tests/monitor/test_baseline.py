@@ -21,7 +21,7 @@ from categoriser.files import digest
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
 from categoriser.monitor import baseline as stage
-from categoriser.monitor.baseline import baseline, even, reference
+from categoriser.monitor.baseline import allowing_chance, baseline, even, reference
 from categoriser.monitor.calibrate import Binned, Limit, Thresholds, calibrate
 from categoriser.monitor.features import Seen, watch
 from categoriser.monitor.formats import constraints, statistics
@@ -223,13 +223,22 @@ def test_nothing_held_out_at_random_is_refused() -> None:
 
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"train\.parquet is missing"):
-        baseline(tmp_path, pipeline()[1], tmp_path / "a", tmp_path / "a.json", told())
+        baseline(
+            tmp_path,
+            pipeline()[1],
+            tmp_path / "a",
+            tmp_path / "a.json",
+            told(),
+            read_params(PARAMS),
+        )
 
 
 def test_the_stage_writes_the_same_files_for_the_same_input(tmp_path: Path) -> None:
     prepared, model = pipeline()
     for name in ("a", "b"):
-        baseline(prepared, model, tmp_path / name, tmp_path / f"{name}.json", told())
+        baseline(
+            prepared, model, tmp_path / name, tmp_path / f"{name}.json", told(), read_params(PARAMS)
+        )
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
     assert digest(tmp_path / "a.json") == digest(tmp_path / "b.json")
 
@@ -259,13 +268,33 @@ def test_the_stage_writes_the_same_files_for_the_same_input(tmp_path: Path) -> N
 
 
 def test_a_feature_that_is_left_out_is_not_in_the_baseline(tmp_path: Path) -> None:
-    gone = ["price", "class_predictions", "no such feature"]
+    gone = ["price", "class_predictions"]
     how = told(leave_out=gone)
-    baseline(*pipeline(), tmp_path / "a", tmp_path / "a.json", how)
+    baseline(*pipeline(), tmp_path / "a", tmp_path / "a.json", how, read_params(PARAMS))
     known = statistics.load(json.loads((tmp_path / "a/statistics.json").read_text()))
     assert set(known.features) == set(Thresholds.load(tmp_path / "a.json").features)
     assert not set(gone) & set(known.features)
     assert "refund" in known.features
+
+
+def test_a_name_to_leave_out_that_is_no_feature_is_refused(tmp_path: Path) -> None:
+    how = told(leave_out=["prcie"])
+    with pytest.raises(UserError, match=r"leave_out: there is no feature 'prcie'"):
+        baseline(*pipeline(), tmp_path / "a", tmp_path / "a.json", how, read_params(PARAMS))
+
+
+def test_a_week_of_few_rows_is_no_season() -> None:
+    random = np.random.default_rng(3)
+    days = [date(2026, 1, 1) + timedelta(days=n // 20) for n in range(20 * 280)]
+    frame = pl.DataFrame({"price": random.normal(size=len(days))})
+    # Three rows nineteen months before all others, and far from them.
+    early = pl.DataFrame({"price": [9.0] * 3})
+    dates = pl.Series([date(2024, 6, 1)] * 3 + days)
+    rows = pl.concat([early, frame]), dates
+    alone = frame, pl.Series(days)
+    [limit] = calibrate(rows, rows, HOW).at(1500).values()
+    [without] = calibrate(alone, alone, HOW).at(1500).values()
+    assert limit == pytest.approx(without, rel=0.2)
 
 
 def test_the_command_reads_the_projects_settings(
@@ -451,3 +480,12 @@ def test_a_limit_is_the_larger_of_floor_and_formula() -> None:
     limit = Limit(season=0.01, noise=2, floor=0.05, at={})
     assert limit.threshold(400, 400) == pytest.approx(0.01 + 2 * (2 / 400) ** 0.5, abs=1e-4)
     assert limit.threshold(10**6, 10**6) == 0.05
+
+
+def test_a_completeness_under_one_allows_for_chance() -> None:
+    document = {
+        "features": [{"name": "whole", "completeness": 1.0}, {"name": "part", "completeness": 0.9}]
+    }
+    whole, part = allowing_chance(constraints.load(document), 500).features
+    assert whole.completeness == 1.0
+    assert part.completeness == pytest.approx(0.9 - 4 * (0.9 * 0.1 / 500) ** 0.5)

@@ -177,6 +177,13 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_data(tmp_path: Path, enc
     assert not problems.counts
 
 
+@pytest.mark.parametrize("asked", ["aldi,1 \n \t\r\n\n", 'aldi,1\n"cafe, x",2\r\n \r\n'])
+def test_blanks_after_the_last_row_are_no_row_as_for_the_server(tmp_path: Path, asked: str) -> None:
+    texts = parse(asked.encode(), CSV).texts
+    frame, problems = read(write(tmp_path, line(asked, ANSWERED * len(texts))))
+    assert (frame["text"].to_list(), problems.counts) == (texts, {})
+
+
 def test_one_object_is_one_row(tmp_path: Path) -> None:
     answered = render(answers(0.75), JSON, single=True).decode()
     event = line('{"text":"a","price":1}', answered, kind=JSON, encoding="JSON")
@@ -210,7 +217,7 @@ def deep(name: str) -> dict[str, Any]:
         (b"17", "not of the format"),
         (b'{"eventMetadata":{"eventId":7}}', "not of the format"),
         (line() | {"captureData": "x"}, "not of the format"),
-        (line() | {"captureData": {}}, "no input"),
+        (line() | {"captureData": {}}, "no output"),
         (line() | {"captureData": {"endpointInput": side("a,1", CSV, "CSV", "")}}, "no output"),
         (line(time=None), "no readable inferenceTime"),
         (line(time=1795377732), "no readable inferenceTime"),
@@ -292,6 +299,22 @@ def test_a_missing_text_or_price_is_null_and_the_row_stays(
     assert problems.counts == ({problem: 1} if problem else {})
 
 
+@pytest.mark.parametrize("kind", [CSV, JSON, LINES])
+def test_where_only_answers_are_captured_they_are_kept(tmp_path: Path, kind: str) -> None:
+    answered = render(answers(0.75, 0.125), kind, single=False).decode()
+    only = line(answered=answered, kind=kind, encoding=capture.ENCODINGS[kind])
+    del only["captureData"]["endpointInput"]
+    none = line(answered="")
+    none["captureData"]["endpointInput"] = None
+    frame, problems = read(write(tmp_path, only, none))
+    assert frame.select("text", "price", "label").rows() == [
+        (None, None, "eating, out"),
+        (None, None, "groceries"),
+    ]
+    assert frame["probabilities"].to_list() == [[0.75, 0.25], [0.125, 0.875]]
+    assert problems.counts == {"input and output of different row counts": 1}
+
+
 def test_only_the_first_places_are_kept_and_problems_add_up(tmp_path: Path) -> None:
     file = write(tmp_path, *[b"{"] * 8, line())
     one, other = read(file)[1], read(file, start=TIME + timedelta(hours=1))[1]
@@ -347,8 +370,18 @@ def test_files_that_cannot_be_read_are_a_problem_and_the_rest_goes_on(tmp_path: 
     files = [str(tmp_path / "missing"), str(zipped), str(cut), no_gzip, empty, str(tmp_path), plain]
     frame, problems = read(*files)
     assert frame["id"].to_list() == ["zipped"] * 6 + ["plain"]
-    assert problems.counts == {"file not readable": 4}
+    assert problems.counts == {"file not readable": 4, "empty file": 1}
+    assert problems.places["empty file"] == [f"{empty}:1"]
     assert problems.places["file not readable"][0] == f"{files[0]}:1 (FileNotFoundError)"
+
+
+@pytest.mark.parametrize("name", ["0.jsonl", "0.jsonl.gz"])
+def test_a_byte_order_mark_costs_no_record(tmp_path: Path, name: str) -> None:
+    lines = b"\n".join(json.dumps(line(name=name)).encode() for name in "ab")
+    marked = b"\xef\xbb\xbf" + lines
+    (tmp_path / name).write_bytes(gzip.compress(marked) if name.endswith(".gz") else marked)
+    frame, problems = read(str(tmp_path / name))
+    assert (frame["id"].to_list(), problems.counts) == (["a", "b"], {})
 
 
 def test_a_line_without_an_end_fills_no_memory(
@@ -403,6 +436,7 @@ def test_no_bytes_lose_a_good_record(
     kept_with = ("price is not a number", "text is not a string")
     lost = sum(times for kind, times in problems.counts.items() if kind not in kept_with)
     told = sum(not data.isspace() and data != b"" for data in written)
+    told += Path(file).stat().st_size == 0
     assert len(names) + lost + problems.seen["probes"] == told
 
 
@@ -473,6 +507,7 @@ def test_captures_are_read_from_s3_and_only_the_window_is_listed(
         body = json.dumps(line(name=hour, time="2026-11-22T10:30:00Z")).encode()
         bucket.put_object(Bucket="captures", Key=f"in/{hour}/1.jsonl.gz", Body=gzip.compress(body))
     bucket.put_object(Bucket="captures", Key="in/shop/", Body=b"")
+    bucket.put_object(Bucket="captures", Key="in/none.jsonl", Body=b"")
     bucket.put_object(Bucket="captures", Key="into/other.jsonl", Body=b"{}")
     listed = []
     capture._s3().meta.events.register(
@@ -484,13 +519,17 @@ def test_captures_are_read_from_s3_and_only_the_window_is_listed(
 
     near = [f"shop/AllTraffic/2026/11/22/{hour}" for hour in ("09", "10", "11")]
     expected = sorted([*near, "2026/Blue/2026/11/22/10", "x/2026/13/45/10"])
-    assert files == [f"s3://captures/in/{hour}/1.jsonl.gz" for hour in expected]
+    empty = "s3://captures/in/none.jsonl"
+    assert files == sorted([*(f"s3://captures/in/{hour}/1.jsonl.gz" for hour in expected), empty])
     assert "in/shop/AllTraffic/2026/11/22/09/" in listed
     assert not {"in/shop/AllTraffic/2026/11/21/", "in/shop/AllTraffic/2026/11/22/12/"} & {*listed}
     frame, problems = read(*files, "s3://captures/in/gone", start=start, end=end)
     assert frame["id"].to_list() == expected
-    assert problems.places == {"file not readable": ["s3://captures/in/gone:1 (NoSuchKey)"]}
-    assert len(find("s3://captures/")) == len(HOURS) + 1
+    assert problems.places == {
+        "empty file": [f"{empty}:1"],
+        "file not readable": ["s3://captures/in/gone:1 (NoSuchKey)"],
+    }
+    assert len(find("s3://captures/")) == len(HOURS) + 2
 
     fetch("s3://captures/into/other.jsonl", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == b"{}"
@@ -608,11 +647,30 @@ def preprocess_handler(inference_record):
     assert 'raise KeyError("x")' in caplog.text
 
 
+@pytest.mark.parametrize("given", ["{'a': 10**5000}", "[{Mute(): 1}]", "{'a': Mute()}", "exit(3)"])
+def test_values_that_are_no_text_and_exits_are_failures_of_a_script(
+    tmp_path: Path, given: str
+) -> None:
+    code = f"""
+class Mute:
+    def __str__(self): raise RuntimeError("no")
+def preprocess_handler(inference_record):
+    return {given} if inference_record.event_metadata.event_id == "bad" else {{"a": 10**4000}}
+"""
+    frame, extra, problems = extras(tmp_path, code, line(), change_name(line(), "bad"), line())
+    assert frame["id"].to_list() == ["e-1", "bad", "e-1"]
+    assert extra
+    assert [row["a"] for row in extra] == [str(10**4000), None, str(10**4000)]
+    assert problems.counts == {"preprocessor failed": 1}
+    assert problems.places["preprocessor failed"][0].partition(" ")[0].endswith("0.jsonl:2")
+
+
 def test_scripts_that_cannot_be_loaded_are_said(tmp_path: Path) -> None:
     cases = {
         "missing.py": (None, "missing.py cannot be imported"),
         "script.txt": ("", "no Python file"),
         "broken.py": ("import no_such_module", "no_such_module"),
+        "exit.py": ("raise SystemExit(3)", r"SystemExit\(3\)"),
         "empty.py": ("x = 1", "no function preprocess_handler"),
     }
     for name, (code, message) in cases.items():
@@ -625,11 +683,15 @@ def test_scripts_that_cannot_be_loaded_are_said(tmp_path: Path) -> None:
 def test_a_postprocessor_is_called_and_its_fault_is_told(tmp_path: Path) -> None:
     script, written = tmp_path / "post.py", tmp_path / "written"
     script.write_text(f"def postprocess_handler():\n    open({str(written)!r}, 'w').close()\n")
-    scripts.postprocess(script)
+    scripts.load_postprocessor(script)()
     assert written.exists()
-    script.write_text("def postprocess_handler():\n    1 / 0\n")
-    with pytest.raises(UserError, match="postprocess_handler failed: ZeroDivisionError"):
-        scripts.postprocess(script)
+    for code, fault in {"1 / 0": "ZeroDivisionError", "exit(3)": "SystemExit"}.items():
+        script.write_text(f"def postprocess_handler():\n    {code}\n")
+        with pytest.raises(UserError, match=f"postprocess_handler failed: {fault}"):
+            scripts.load_postprocessor(script)()
+    script.write_text("def postprocess_handler(result):\n    pass\n")
+    with pytest.raises(UserError, match="postprocess_handler must take 0 arguments"):
+        scripts.load_postprocessor(script)
 
 
 # Ground truth.
@@ -791,6 +853,15 @@ def test_a_file_of_the_writers_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
     assert max(Path(file).stat().st_size for file in files) < 2000
     assert len(files) > 5
     assert read(*files)[0].height == 20
+
+
+def test_a_line_may_be_larger_than_the_input_and_the_output_of_a_call(tmp_path: Path) -> None:
+    writer, rows = Writer(tmp_path, "shop"), 24_000
+    request, answer = (b"%s,1\n" % (b"x" * 1_000), b"%s,0.5,0.5\n" % (b"y" * 1_000))
+    writer.put(request * rows, answer * rows, CSV, None)
+    writer.close()
+    frame, problems = read(*find(str(tmp_path)))
+    assert (frame.height, problems.counts) == (rows, {})
 
 
 @pytest.mark.parametrize("bound", ["WAITING_BYTES", "LONGEST_LINE"])

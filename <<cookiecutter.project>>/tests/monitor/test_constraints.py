@@ -351,6 +351,16 @@ def test_a_string_of_many_values_gets_no_domain() -> None:
     assert constraints.suggest(baseline).features[0].string_constraints is None
 
 
+def test_a_string_of_many_values_has_a_distance_and_a_share_in_a_known_domain() -> None:
+    values = [f"row {n}" for n in range(100)]
+    baseline = of(pl.DataFrame({"id": values}))
+    now = of(pl.DataFrame({"id": [*values, *[f"new {n}" for n in range(25)]]}))
+    limits = constraints.suggest(baseline)
+    assert constraints.in_domain(now.features["id"], limits.features[0]) == 0.8
+    drift = constraints.compare(now, baseline, limits, {})["id"]
+    assert drift.distance == pytest.approx(1 / 125)
+
+
 # Checking.
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -30,7 +30,7 @@ from categoriser.monitor.formats.capture import record
 from categoriser.monitor.job import Job, check, from_environment
 from categoriser.monitor.settings import Settings, read_settings
 from categoriser.monitor.watching import Watching
-from categoriser.params import Section
+from categoriser.params import Section, read_params
 from categoriser.serving.protocol import CSV, render
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +60,7 @@ def changed(section: str, **values: Any) -> Settings:
 
 
 SETTINGS = changed("thresholds")
+PARAMS = read_params(ROOT / "params.yaml")
 
 
 @cache
@@ -67,8 +68,7 @@ def made() -> Path:
     """Return what the stage `baseline` writes for a small model, with its thresholds in it."""
     prepared, model = trained()
     folder = model.parent / "baseline"
-    baseline(prepared, model, folder, model.parent / "thresholds.json", SETTINGS)
-    shutil.copy(model.parent / "thresholds.json", folder)
+    baseline(prepared, model, folder, model.parent / "thresholds.json", SETTINGS, PARAMS)
     return folder
 
 
@@ -123,8 +123,11 @@ def checked(folder: Path, settings: Settings = SETTINGS, **given: Any) -> dict[s
     [report] = (folder / "output").rglob("report.json")
     found: dict[str, Any] = json.loads(report.read_text())
     assert found["message"] == message
-    violations = json.loads((report.parent / "constraint_violations.json").read_text())
-    assert len(violations["violations"]) == len(found["violations"])
+    written = [
+        json.loads(file.read_text())["violations"]
+        for file in report.parent.glob("*constraint_violations.json")
+    ]
+    assert sum(map(len, written)) == len(found["violations"])
     return found
 
 
@@ -189,7 +192,7 @@ def test_few_rows_are_shown_and_their_drift_is_not_judged(tmp_path: Path) -> Non
     captured(tmp_path / "captures", rows(50, seed=99).with_columns(pl.col("price") * 10))
     found = checked(tmp_path)
     assert found["violations"] == []
-    assert all(one["threshold"] is None for one in found["features"])
+    assert found["message"] == "Completed: too few to judge: 50 rows"
 
 
 def test_only_the_window_is_judged(tmp_path: Path) -> None:
@@ -200,16 +203,24 @@ def test_only_the_window_is_judged(tmp_path: Path) -> None:
     assert (tmp_path / "output/live/monitor/2026/11/22/13/report.html").exists()
 
 
-def test_a_window_without_captures_is_completed_and_writes_nothing(tmp_path: Path) -> None:
+def test_a_window_without_captures_is_completed_and_no_older_report_stays(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(30, seed=5))
-    later = Job(
-        str(tmp_path / "captures"),
-        tmp_path / "output",
-        baseline=str(made()),
-        start=NOON + timedelta(days=9),
-    )
-    assert check(later, SETTINGS).startswith("Completed: no data from 2026-12-01T12:00Z")
-    assert not (tmp_path / "output").exists()
+    checked(tmp_path)
+    found = checked(tmp_path, start=NOON + timedelta(days=9))
+    assert found["message"] == "Completed: no data from 2026-12-01T12:00Z"
+    assert found["window"]["rows"] == 0
+
+
+def test_where_nothing_can_be_read_the_job_fails_and_its_report_says_why(tmp_path: Path) -> None:
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text("{cut\n{cut\n")
+    with pytest.raises(
+        UserError, match=r"no capture could be read: .*\(2\), first at .*a\.jsonl:1"
+    ):
+        check(Job(str(folder), tmp_path / "output", baseline=str(made())), SETTINGS)
+    report = json.loads((tmp_path / "output/report.json").read_text())
+    assert sum(report["captures"]["not_read"].values()) == 2
 
 
 def test_what_cannot_be_read_is_reported_by_file_and_line(tmp_path: Path) -> None:
@@ -255,6 +266,48 @@ def test_labels_judge_the_model(tmp_path: Path) -> None:
     found = checked(tmp_path, truth=str(wrong))
     assert ("accuracy", "LessThanThreshold") in kinds(found)
     assert ("ground_truth", "baseline_drift_check") in kinds(found)
+    own = json.loads((tmp_path / "output/constraint_violations.json").read_text())
+    assert {one["feature_name"] for one in own["violations"]} == {"ground_truth"}
+    model = tmp_path / "output/model_quality_constraint_violations.json"
+    assert "accuracy" in {one["metric_name"] for one in json.loads(model.read_text())["violations"]}
+
+
+def test_faulty_labels_do_not_lose_what_was_found_without_them(tmp_path: Path) -> None:
+    captured(tmp_path / "captures", rows(300, seed=5))
+    job_ = Job(
+        str(tmp_path / "captures"),
+        tmp_path / "output",
+        baseline=str(made()),
+        truth=str(tmp_path / "nowhere"),
+    )
+    with pytest.raises(UserError, match="nowhere"):
+        check(job_, SETTINGS)
+    assert (tmp_path / "output/report.html").exists()
+
+
+def test_labels_that_come_late_judge_the_captures_that_they_belong_to(tmp_path: Path) -> None:
+    frame = rows(600, seed=99)
+    week = timedelta(days=7)
+    captured(tmp_path / "captures", frame, NOON - week)
+    captured(tmp_path / "captures", rows(300, seed=5), NOON + timedelta(milliseconds=700))
+    truth = labels(tmp_path / "truth", frame["category"].to_list())
+    found = checked(
+        tmp_path,
+        truth=str(truth),
+        start=NOON,
+        end=NOON + timedelta(hours=1),
+        label_lag=week,
+    )
+    assert found["window"]["rows"] == 300
+    assert found["quality"]["joined"]["joined"] == 600
+
+
+def test_a_script_that_the_baseline_does_not_know_is_refused(tmp_path: Path) -> None:
+    captured(tmp_path / "captures", rows(300, seed=5))
+    script = tmp_path / "preprocessor.py"
+    script.write_text("def preprocess_handler(record):\n    return {'one': 1}\n")
+    with pytest.raises(UserError, match="made with another preprocessor"):
+        checked(tmp_path, preprocessor=script)
 
 
 def test_a_team_s_script_adds_features_and_changes_them(tmp_path: Path) -> None:
@@ -265,7 +318,7 @@ def test_a_team_s_script_adds_features_and_changes_them(tmp_path: Path) -> None:
         "    text, _, price = record.endpoint_input.data.strip().rpartition(',')\n"
         "    return {'dollars': float(price), 'country': 'everywhere'}\n"
     )
-    found = checked(tmp_path, preprocessor=script)
+    found = checked(tmp_path, changed("thresholds", profile="compat"), preprocessor=script)
     assert ("dollars", "extra_column_check") in kinds(found)
     assert ("country", "categorical_values_check") in kinds(found)
 
@@ -279,15 +332,16 @@ def test_a_baseline_with_the_script_has_its_features(tmp_path: Path) -> None:
     )
     prepared, model = trained()
     settings = changed("features", preprocessor=script, leave_out=["entropy"])
-    baseline(prepared, model, tmp_path / "own", tmp_path / "own_thresholds.json", settings)
-    known = json.loads((tmp_path / "own/statistics.json").read_text())
+    own = tmp_path / "own"
+    baseline(prepared, model, own, tmp_path / "thresholds.json", settings, PARAMS)
+    known = json.loads((own / "statistics.json").read_text())
     names = {feature["name"] for feature in known["features"]}
     assert "dollars" in names
     assert "entropy" not in names
-    assert "dollars" in json.loads((tmp_path / "own_thresholds.json").read_text())["features"]
-    shutil.copy(tmp_path / "own_thresholds.json", tmp_path / "own/thresholds.json")
+    assert "dollars" in json.loads((tmp_path / "thresholds.json").read_text())["features"]
+    assert (own / "thresholds.json").read_bytes() == (tmp_path / "thresholds.json").read_bytes()
     captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 10))
-    found = checked(tmp_path, settings, baseline=str(tmp_path / "own"), preprocessor=script)
+    found = checked(tmp_path, settings, baseline=str(own), preprocessor=script)
     assert ("dollars", "baseline_drift_check") in kinds(found)
     assert "entropy" not in {one["feature"] for one in found["features"]}
 
@@ -369,6 +423,57 @@ def test_labels_that_model_monitor_has_merged_into_captures_are_read(tmp_path: P
     assert message == "Completed: no violations in 600 rows"
 
 
+def test_another_model_s_captures_are_watched_by_a_script_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    sides = [
+        {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
+        for mode, data in (("INPUT", "132,25,113.2,96"), ("OUTPUT", "0.01"))
+    ]
+    line = {
+        "captureData": {"endpointInput": sides[0], "endpointOutput": sides[1]},
+        "eventMetadata": {"eventId": "e", "inferenceTime": "2019-11-20T23:33:12Z"},
+        "eventVersion": "0",
+    }
+    (folder / "a.jsonl").write_text((json.dumps(line) + "\n") * 9)
+    script = tmp_path / "preprocessor.py"
+    script.write_text(
+        "def preprocess_handler(record):\n"
+        "    data = record.endpoint_input.data.rstrip()\n"
+        "    return {str(n).zfill(20): value for n, value in enumerate(data.split(','))}\n"
+    )
+    first = Job(str(folder), tmp_path / "first", preprocessor=script)
+    assert check(first, SETTINGS) == "Completed: a baseline of 9 rows is suggested"
+    known = statistics.load(json.loads((tmp_path / "first/statistics.json").read_text()))
+    assert list(known.features) == [str(n).zfill(20) for n in range(4)]
+    again = Job(
+        str(folder),
+        tmp_path / "again",
+        preprocessor=script,
+        statistics=tmp_path / "first/statistics.json",
+        constraints=tmp_path / "first/constraints.json",
+    )
+    assert check(again, SETTINGS) == "Completed: no violations in 9 rows"
+
+
+def test_a_window_s_statistics_are_judged_as_its_captures_are(tmp_path: Path) -> None:
+    captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 10))
+    found = checked(tmp_path)
+    other = Job(
+        str(tmp_path / "output/statistics.json"),
+        tmp_path / "other",
+        format="statistics",
+        baseline=str(made()),
+    )
+    assert check(other, SETTINGS) == found["message"]
+
+
+def test_a_name_in_the_settings_that_is_no_feature_is_named(tmp_path: Path) -> None:
+    captured(tmp_path / "captures", rows(300, seed=5))
+    with pytest.raises(UserError, match=r"alarms\.features: there is no feature 'prcie'"):
+        checked(tmp_path, changed("alarms", features=["prcie"]))
+
+
 def test_captures_without_the_project_s_baseline_are_refused(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(30, seed=5))
     with pytest.raises(UserError, match="the environment variable baseline"):
@@ -412,12 +517,14 @@ def test_the_method_for_categories_is_the_job_s(tmp_path: Path) -> None:
 def test_an_own_schedule_s_window_ends_a_lag_before_it_fires() -> None:
     own = ENVIRONMENT | {
         "scheduled_time": "2026-11-22T12:00:00Z",
-        "sagemaker_endpoint_datacapture_prefix": "s3://captures/live",
+        "sagemaker_endpoint_datacapture_prefix": "s3://captures",
         "baseline": "s3://releases/7/baseline",
     }
-    del own["start_time"], own["end_time"]
+    del own["start_time"], own["end_time"], own["dataset_source"]
     found = from_environment(own, SETTINGS)
     schedule = SETTINGS.schedule
+    assert found.history == "s3://captures"
+    assert found.label_lag == timedelta(hours=SETTINGS.quality.label_lag_hours)
     assert found.end == NOON - timedelta(minutes=schedule.lag_minutes)
     assert found.end - found.start == timedelta(hours=schedule.window_hours)  # type: ignore[operator]
     assert (found.source, found.baseline) == ("s3://captures/live", "s3://releases/7/baseline")
@@ -544,6 +651,9 @@ def test_the_report_is_shown_in_the_terminal(
     for heading in ("feature", "data type", "completeness", "baseline drift", "categorical values"):
         assert heading in shown
     assert shown.count("Completed: no violations in 300 rows") == 1
+    truth = labels(tmp_path / "truth", rows(300, seed=5)["category"].to_list())
+    check(replace(job_, truth=str(truth)), SETTINGS, Console(width=150))
+    assert "labels: 300 given, 300 of them to these captures" in capsys.readouterr().out
 
 
 def test_the_settings_name_each_wrong_key(tmp_path: Path) -> None:

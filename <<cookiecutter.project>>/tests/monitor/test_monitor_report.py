@@ -183,8 +183,8 @@ def test_the_table_has_a_line_a_feature_and_one_for_what_is_missing() -> None:
 def test_the_page_asks_nothing_of_a_network_and_all_its_pictures_are_whole() -> None:
     shown = page(result())
     assert {"script", "link", "iframe", "b"}.isdisjoint(shown.names)
-    # Three features have a distribution; confusion, and one slice.
-    assert len(shown.images) == 3 + 1 + 1
+    # Four features have a distribution; confusion, and one slice.
+    assert len(shown.images) == 4 + 1 + 1
     for address in shown.images:
         kind, content = address.split(",", 1)
         assert kind == "data:image/svg+xml;base64"
@@ -203,6 +203,7 @@ def test_the_page_shows_what_was_found() -> None:
         "a<b.jsonl:3",
         "500 rows",
         "5,000 rows",
+        "What windows of two sizes can detect",
         "labels 120, labelled 100, joined 100, coverage 25.0%",
         "Metric accuracy with 0.91 was <low>",
         "Distance of the labels from training's: 0.0100, threshold 0.0500",
@@ -345,6 +346,14 @@ def test_the_terminal_shows_the_table_and_what_is_wrong() -> None:
     assert "price: Baseline drift distance: " in printed
     assert "2 not read, cut off: a<b.jsonl:3, c.jsonl:9" in printed
     assert printed.rstrip().endswith(found.message)
+
+
+def test_names_are_whole_in_the_80_columns_of_a_jobs_log() -> None:
+    names = [f"class_probabilities__label_{name}" for name in ("groceries", "education")]
+    now = of(pl.DataFrame({name: [0.5] for name in names}))
+    printed = terminal(result(current=now, violations=[]), width=80)
+    cells = [text.split("│")[1].strip() for text in printed.splitlines() if text.startswith("│")]
+    assert "".join(cells).startswith("".join(names))
 
 
 def test_the_terminal_marks_violations_and_takes_names_as_they_are() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,21 @@ from categoriser.files import write_json
 from categoriser.monitor import quality
 from categoriser.monitor.features import Seen
 from categoriser.monitor.formats import constraints
-from categoriser.monitor.formats.capture import record
+from categoriser.monitor.formats.capture import Problems, record
 from categoriser.monitor.settings import Quality
+from categoriser.monitor.watching import Watching
 from categoriser.params import Params, read_params, set_params
 from categoriser.serving.protocol import CSV
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["bills", "food", "travel"]
 SETTINGS = Quality(
-    memory_limit_mb=128, min_rows=1, holdout=0.2, max_bad_labels=0.5, label_drift=0.05
+    memory_limit_mb=128,
+    min_rows=1,
+    holdout=0.2,
+    max_bad_labels=0.5,
+    label_drift=0.05,
+    label_lag_hours=0,
 )
 FACTS = {"labels": {"bills": 0.2, "food": 0.5, "travel": 0.3}, "train_rows": 10_000}
 NOTHING = constraints.suggest_quality({})
@@ -185,7 +192,7 @@ def test_nothing_to_join_is_no_fault(side: str, params: Params) -> None:
     with joined(captured, labels) as labelled:
         assert labelled.counts["joined"] == 0
         assert labelled.counts["median_hours_late"] is None
-        found = quality.model_quality(labelled, NOTHING, FACTS, SETTINGS, params.evaluate)
+        found = quality.model_quality(labelled, NOTHING, FACTS, SETTINGS, params.evaluate, 0.15)
         with pytest.raises(UserError, match="0 labelled rows can be exported"):
             quality.export(labelled, SETTINGS, Path("nowhere"))
     assert found.statistics["dataset"] == {"item_count": 0}
@@ -295,7 +302,7 @@ def measured(
     truth: list[str], answers: list[str], params: Params, bounds: Any = NOTHING, **columns: Any
 ) -> quality.QualityResult:
     with joined(*labelled_rows(truth, answers, **columns)) as labelled:
-        return quality.model_quality(labelled, bounds, FACTS, SETTINGS, params.evaluate)
+        return quality.model_quality(labelled, bounds, FACTS, SETTINGS, params.evaluate, 0.15)
 
 
 def test_labels_of_no_class_are_errors_of_the_model(params: Params) -> None:
@@ -349,7 +356,7 @@ def test_a_model_grown_worse_is_a_violation_and_noise_is_none(params: Params) ->
 
     def alarms(rows: int, accuracy: float) -> list[str]:
         with joined(*labelled_rows(*week(rows, accuracy)), how) as labelled:
-            found = quality.model_quality(labelled, read, FACTS, how, params.evaluate)
+            found = quality.model_quality(labelled, read, FACTS, how, params.evaluate, 0.15)
         assert (found.not_judged == "") == (rows >= 500)
         return [v.feature_name for v in found.violations if v.feature_name in thresholds]
 
@@ -391,6 +398,90 @@ def test_slices_are_compared_where_the_captures_have_them(params: Params) -> Non
     without = measured(truth, answers, params, text=texts, price=pl.lit(None, pl.Float64))
     assert without.slices is None
     assert measured(truth, answers, params, text=texts).slices["country"] is None  # type: ignore[index]
+
+
+def test_fewer_labels_than_are_judged_violate_nothing(params: Params) -> None:
+    how = SETTINGS.model_copy(update={"min_rows": 300, "max_bad_labels": 0.01})
+
+    def found(rows: int) -> quality.QualityResult:
+        country = pl.Series(["AU" if n % 3 else "NZ" for n in range(rows)])
+        texts = pl.Series([f"{'abcdefghijklmnop'[n % 16] * 3} store" for n in range(rows)])
+        truth = ["gifts"] * rows
+        answers = ["food" if n % 3 else "travel" for n in range(rows)]
+        both = labelled_rows(truth, answers, country=country, text=texts)
+        with joined(*both, how) as labelled:
+            bounds = constraints.suggest_quality({"accuracy": {"value": 0.9}})
+            evaluate = params.evaluate.model_copy(update={"min_rows": 50})
+            return quality.model_quality(labelled, bounds, FACTS, how, evaluate, -1)
+
+    few = found(299)
+    assert few.violations == []
+    assert few.not_judged == "299 labelled rows; quality.min_rows is 300"
+    assert few.drift.distance == 1
+    assert few.labels[quality.UNKNOWN] == 299
+    assert [*few.gaps] == ["slice_gap_country", "slice_gap_price_band"]
+    enough = found(300)
+    assert enough.not_judged == ""
+    assert {violation.feature_name for violation in enough.violations} == {
+        "accuracy",
+        "ground_truth",
+        "slice_gap_country",
+        "slice_gap_price_band",
+    }
+
+
+def test_a_slice_served_worse_for_sure_is_a_violation(params: Params) -> None:
+    def found(wrong: int, merchants: int, bound: float) -> quality.QualityResult:
+        """Two slices of 1,000 rows; of one, the rows of so many merchants in 100 are wrong."""
+        place = np.arange(2000) // 1000
+        merchant = np.arange(2000) % merchants
+        names = [f"{chr(97 + n // 10) * 3}{chr(97 + n % 10) * 3}" for n in merchant]
+        answers = np.where((place == 1) & (merchant < wrong * merchants // 100), "bills", "food")
+        rows = labelled_rows(
+            ["food"] * 2000,
+            answers.tolist(),
+            text=pl.Series(names),
+            country=pl.Series(["AU", "NZ"]).gather(place),
+        )
+        with joined(*rows) as labelled:
+            facts = {"labels": {"food": 1.0}, "train_rows": 1000}
+            args = (NOTHING, facts, SETTINGS, params.evaluate, bound)
+            return quality.model_quality(labelled, *args)
+
+    unfair = found(60, 100, 0.15)
+    gap = unfair.gaps["slice_gap_country"]
+    assert gap["value"] == pytest.approx(0.3)
+    # NZ's share of wrong merchants less half of it: the binomial's error of 100 merchants.
+    assert gap["standard_deviation"] == pytest.approx((0.24 / 100) ** 0.5 / 2, rel=0.2)
+    assert unfair.violations == [
+        constraints.Violation(
+            "slice_gap_country",
+            "GreaterThanThreshold",
+            f"Metric slice_gap_country with {gap['value']} +/- {gap['standard_deviation']} "
+            "was GreaterThanThreshold '0.15'",
+        )
+    ]
+    assert unfair.gaps["slice_gap_price_band"]["value"] == 0
+    # As large a gap in a tenth of the merchants, or under the bound, is not sure.
+    for few in (found(60, 10, 0.2), found(60, 100, 0.31)):
+        assert few.gaps["slice_gap_country"]["value"] == pytest.approx(0.3)
+        assert few.violations == []
+
+
+def test_the_gap_that_is_sure_is_a_violation_though_a_smaller_slices_is_larger() -> None:
+    def part(value: float, low: float, high: float) -> dict[str, Any]:
+        return {"gap": {"value": value, "low": low, "high": high}}
+
+    slices = {
+        "country": {"slices": [part(0.4, -0.1, 0.9), part(0.3, 0.2, 0.4), part(0.25, 0.2, 0.3)]},
+        "account": {"slices": []},
+        "absent": None,
+    }
+    gaps, [violation] = quality.slice_gaps(slices, 0.15, 0.95)
+    assert gaps == {
+        "slice_gap_country": {"value": 0.4, "standard_deviation": pytest.approx(0.5 / 1.96, 1e-3)}
+    }
+    assert "with 0.3 +/- 0.051" in violation.description
 
 
 def test_slices_of_very_many_rows_are_of_some_of_them(
@@ -456,6 +547,106 @@ def test_an_export_does_not_depend_on_order_and_a_row_stays_on_its_side(tmp_path
         assert set(frames[part]["text"]) < set(later[part]["text"])
 
 
+def everything(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_export_adds_to_what_is_there(tmp_path: Path) -> None:
+    captured, labels = many(400)
+    exported(tmp_path / "whole", captured, labels)
+    exported(tmp_path / "out", captured[:250], labels[:250])
+    (tmp_path / "out" / "notes").write_text("a team's own")
+    how = SETTINGS.model_copy(update={"min_rows": 201})
+    first = everything(tmp_path / "out")
+    with pytest.raises(UserError, match="200 labelled rows can be exported"):
+        exported(tmp_path / "out", captured[200:], labels[200:], how)
+    assert everything(tmp_path / "out") == first
+    exported(tmp_path / "out", captured[200:], labels[200:])
+    assert everything(tmp_path / "out") == everything(tmp_path / "whole") | {
+        "notes": b"a team's own"
+    }
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(codec="utf-8"), max_size=9),
+            st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0),
+            st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3),
+        ),
+        min_size=1,
+    )
+)
+def test_an_export_made_again_changes_nothing(rows: list[tuple[str, float, str | None]]) -> None:
+    texts, prices, accounts = zip(*[*rows, ('a, "b"', 1e-7, "")], strict=True)
+    names = [f"id{n}" for n in range(len(texts))]
+    captured = captures(
+        *((name, 0, "food") for name in names),
+        text=pl.Series(texts),
+        price=pl.Series(prices),
+        account=pl.Series(accounts, dtype=pl.String),
+        old=pl.Series(range(len(texts))),
+    )
+    labels = truths(*((name, 0, "food", NOON) for name in names))
+    with TemporaryDirectory() as folder, joined(captured, labels) as labelled:
+        counts = quality.export(labelled, SETTINGS, Path(folder) / "out")
+        before = everything(Path(folder) / "out")
+        assert quality.export(labelled, SETTINGS, Path(folder) / "out") == counts
+        assert everything(Path(folder) / "out") == before
+
+
+def test_a_corrected_label_goes_before_the_one_exported_earlier(tmp_path: Path) -> None:
+    captured, labels = many(20)
+    exported(tmp_path / "out", captured, labels)
+    corrected = labels.with_columns(label=pl.lit("travel"))
+    frames = exported(tmp_path / "out", captured[5:], corrected[5:])
+    rows = pl.concat(frames.values()).sort(pl.col("price").cast(float))
+    assert rows["category"].to_list() == [CLASSES[n % 3] for n in range(5)] + ["travel"] * 15
+
+
+def test_columns_that_only_one_export_has_are_empty_in_the_others_rows(tmp_path: Path) -> None:
+    captured, labels = many(20)
+    exported(tmp_path / "a", captured[:10].drop("country"), labels[:10])
+    account = captured[10:].with_columns(account=pl.col("row") + 7)
+    frames = exported(tmp_path / "a", account, labels[10:])
+    rows = pl.concat(frames.values()).sort(pl.col("price").cast(float))
+    assert rows.columns == ["date", "text", "price", "category", "account", "country"]
+    assert rows["account"].to_list() == [None] * 10 + ["7"] * 10
+    assert rows["country"].to_list() == [None] * 11 + ["AU", None] * 4 + ["AU"]
+
+    exported(tmp_path / "b", account, labels[10:])
+    exported(tmp_path / "b", captured[:10].drop("country"), labels[:10])
+    assert everything(tmp_path / "a") == everything(tmp_path / "b")
+
+    exported(tmp_path / "b", account.with_columns(account=pl.lit("x")), labels[10:])
+    frames = exported(tmp_path / "b", account, labels[10:])
+    assert sorted(pl.concat(frames.values())["account"].drop_nulls()) == ["7"] * 10 + ["x"] * 10
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"date,text,price\n2026-11-01,a,1\n",
+        b"date,text,price,category\nyesterday,a,1,food\n",
+        b"date,text,price,category\n2026-11-01,a,dear,food\n",
+        b"date,text,price,category\n2026-11-01,\xff,1,food\n",
+        b"date,text,price,category\n2026-11-01,a,1,food\n2026-11-01,a\n",
+    ],
+)
+def test_an_earlier_export_that_cannot_be_read_is_named_and_kept(
+    content: bytes, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    exported(folder, *many(50))
+    (folder / "holdout.csv").write_bytes(content)
+    before = everything(folder)
+    with pytest.raises(UserError, match=r"out/holdout\.csv, an earlier export .* cannot be read"):
+        exported(folder, *many(60))
+    assert everything(folder) == before
+
+
 def test_the_sides_have_nothing_to_do_with_the_pipelines_own(tmp_path: Path) -> None:
     """Else the prepared part `random`, drawn by the same hash, would get none of the rows."""
     from categoriser.data.prepare import prepare
@@ -491,7 +682,7 @@ def test_too_few_rows_and_bad_labels_are_refused_and_nothing_is_written(tmp_path
         label=pl.when(pl.col("id") == "id9").then(pl.lit("cars")).otherwise("label")
     )
     exported(folder, captured, bad, how.model_copy(update={"min_rows": 48, "max_bad_labels": 0.06}))
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = everything(folder)
     strict = SETTINGS.model_copy(update={"max_bad_labels": 0.05})
     with pytest.raises(UserError) as caught:
         exported(folder, captured, bad, strict)
@@ -502,11 +693,37 @@ def test_too_few_rows_and_bad_labels_are_refused_and_nothing_is_written(tmp_path
         "    id4 row 0: pets / food",
         "    id9 row 0: cars",
     ]
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert everything(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_of_very_many_bad_labels_the_first_are_read(tmp_path: Path) -> None:
+    captured, labels = many(300)
+    with joined(captured, labels.with_columns(label=pl.lit("pets"))) as labelled:
+        cases = labelled.connection.execute(quality.FIRST_BAD, [quality.EXAMPLES]).fetchall()
+        assert cases == [(f"id{n}", 0, "pets") for n in (0, 1, 10, 100, 101)]
+        with pytest.raises(UserError, match="300 of 300 labelled predictions"):
+            quality.export(labelled, SETTINGS, tmp_path / "out")
+
+
 # The command.
+
+
+def test_captures_have_no_country_where_none_is_watched(project: Path) -> None:
+    train = {"text": ["aldi sydney au"], "key": ["aldi"], "country": ["AU"]}
+    Seen.learn(pl.DataFrame(train)).save(project / "baseline")
+    write_json(project / "baseline/facts.json", {"classes": CLASSES, "review_threshold": 0.6})
+    answer = b"__label__food,0.1,0.2,0.7\n"
+    line = record(b"aldi sydney au,1.5\n", answer, CSV, event_id="a", time=NOON)
+    (project / "captured.jsonl").write_bytes(line)
+
+    def captured(leave_out: tuple[str, ...]) -> list[pl.DataFrame]:
+        watching = Watching(project / "baseline", leave_out=leave_out)
+        return [*quality.with_country(watching, [str(project / "captured.jsonl")], Problems())]
+
+    [frame], [without] = captured(()), captured(("country",))
+    assert frame["country"].to_list() == ["AU"]
+    assert without.equals(frame.drop("country"))
 
 
 def test_feedback_goes_from_files_to_files(

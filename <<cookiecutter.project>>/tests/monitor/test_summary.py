@@ -258,7 +258,7 @@ def test_categories_stand_up_to_the_cap_and_fall_above_it() -> None:
     values = [f"value {n}" for n in range(MAX_CATEGORIES)]
     assert feature(values).categories == dict.fromkeys(values, 1)
     assert feature([*values, "one more"]).categories is None
-    parts = [batch(x=values[:60]), batch(x=[*values[60:], "one more"]), batch(x=["one more"])]
+    parts = [batch(x=values[:600]), batch(x=[*values[600:], "one more"]), batch(x=["one more"])]
     found = statistics.of_summary(summarise(parts)).features["x"]
     assert found.categories is None
     assert found.distinct == pytest.approx(MAX_CATEGORIES + 1, rel=0.03)
@@ -433,6 +433,18 @@ def test_the_containers_file_reads_as_a_baseline() -> None:
     assert (city.distinct, city.categories) == (7, None)
     assert (nothing.present, nothing.missing, nothing.completeness) == (0, 7, 0.0)
     assert statistics.load(statistics.dump(found)) == found
+
+
+@pytest.mark.parametrize(
+    "distribution", [None, {"kll": None, "categorical": None}, {"kll": {"sketch": None}}]
+)
+def test_a_distribution_that_is_null_is_none(distribution: Any) -> None:
+    document = json.loads(FOREIGN)
+    document["features"][0]["numerical_statistics"]["distribution"] = distribution
+    document["features"][2]["string_statistics"]["distribution"] = distribution
+    found = statistics.load(document).features
+    assert (found["price"].sketch, found["price"].mean) == (None, 4.0)
+    assert (found["category"].categories, found["category"].distinct) == (None, 2)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import boto3
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from moto import mock_aws
 from pyspark.sql import SparkSession
 
@@ -23,6 +25,7 @@ from categoriser.monitor.formats.sketch import K, Sketch
 from categoriser.monitor.formats.statistics import Feature, Statistics
 from categoriser.monitor.summary import Summary, summarise, summarise_dataset
 from categoriser.monitor.watching import FACTS, Watching, gather
+from categoriser.paths import MONITORING
 
 CLASSES = ["fees", "groceries", "transport"]
 FILES, RECORDS, ROWS = 12, 40, 25
@@ -156,6 +159,50 @@ def test_the_job_writes_statistics(
     found = statistics.load(json.loads((tmp_path / "statistics.json").read_text()))
     assert found.item_count == (FILES * RECORDS - 1) * ROWS
     assert found.features["price"].completeness == 1.0
+
+
+def test_the_job_honours_the_window_and_the_projects_settings(
+    session: SparkSession,
+    captures: Path,
+    baseline: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("def preprocess_handler(inference_record):\n    return {'own': 7}\n")
+    file = tmp_path / MONITORING
+    document = yaml.safe_load(MONITORING.read_text())
+    document["features"] |= {"preprocessor": str(script), "leave_out": ["refund"]}
+    file.parent.mkdir()
+    file.write_text(yaml.safe_dump(document))
+    monkeypatch.chdir(tmp_path)
+    for window, rows in (
+        ("--start=2026-11-22", (FILES * RECORDS - 1) * ROWS),
+        ("--end=2026-11-22", 0),
+    ):
+        monkeypatch.setattr(sys, "argv", ["spark", str(captures), str(baseline), "out", window])
+        run(spark.main)
+        found = statistics.load(json.loads((tmp_path / "out/statistics.json").read_text()))
+        assert found.item_count == rows
+        assert ("own" in found.features, "refund" in found.features) == (rows > 0, False)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_the_job_summarises_a_data_set(
+    session: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: Literal["csv", "parquet"],
+) -> None:
+    frame = pl.DataFrame({"price": [1.5, None, 3.0] * 99, "country": ["au", "nz", None] * 99})
+    file = tmp_path / f"rows.{form}"
+    frame.write_csv(file) if form == "csv" else frame.write_parquet(file)
+    arguments = [str(file), "none", str(tmp_path), "--format", form]
+    monkeypatch.setattr(sys, "argv", ["spark", *arguments])
+    run(spark.main)
+    found = json.loads((tmp_path / "statistics.json").read_text())
+    expected = statistics.of_summary(summarise_dataset(str(file), form))
+    assert statistics.load(found) == statistics.load(statistics.dump(expected))
 
 
 def test_the_job_writes_statistics_to_s3(

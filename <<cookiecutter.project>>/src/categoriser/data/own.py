@@ -23,7 +23,7 @@ from categoriser.errors import UserError, run
 from categoriser.files import replacing
 from categoriser.inputs import read_lines
 from categoriser.params import Validate, read_params, set_params
-from categoriser.paths import OWN, PARAMS
+from categoriser.paths import HOLDOUT, OWN, PARAMS
 
 TRACKED = OWN.with_name(f"{OWN.name}.dvc")
 ASIDE = OWN.with_name("own_set_aside.csv")
@@ -97,8 +97,10 @@ def main() -> None:
     file = parser.parse_args().file
     if not file:
         raise UserError("which file? make data FILE=my.csv")
-    files = [file] if Path(file).exists() else file.split()
-    found = take([Path(name) for name in files], read_params().validate_, accepted_profile())
+    files = [Path(name) for name in ([file] if Path(file).exists() else file.split())]
+    if any(path.resolve() == HOLDOUT.resolve() for path in files):
+        raise UserError(f"{HOLDOUT} is kept apart: its rows are never trained on")
+    found = take(files, read_params().validate_, accepted_profile())
     bad = found["bad_rows"]
     aside = f", of which {bad:,} are bad and will be set aside (see {ASIDE})" if bad else ""
     sys.stdout.write(

@@ -29,25 +29,36 @@ from categoriser.monitor.calibrate import Floats, calibrate
 from categoriser.monitor.features import Seen, watch
 from categoriser.monitor.formats import constraints, statistics
 from categoriser.monitor.formats.capture import Problems, batches, record
+from categoriser.monitor.formats.constraints import Constraints
 from categoriser.monitor.formats.sketch import SHRINK, K, Sketch
 from categoriser.monitor.formats.statistics import Statistics
 from categoriser.monitor.scripts import load_preprocessor
 from categoriser.monitor.summary import summarise
-from categoriser.paths import BASELINE, MODEL, PREPARED, THRESHOLDS
+from categoriser.monitor.watching import watched as common
+from categoriser.params import Params, read_params
+from categoriser.paths import BASELINE, MODEL, MONITORING, PREPARED, THRESHOLDS
 from categoriser.serving.protocol import CSV, render
 
 WHOLE = ("random", "validation")
 THINNED = ("merchant", "time")
+# By chance a share lies so far under its own in one window of 30,000.
+STANDARD_ERRORS = 4
 
 
 def baseline(
-    prepared: Path, model: Path, folder: Path, thresholds: Path, how: settings.Settings
+    prepared: Path,
+    model: Path,
+    folder: Path,
+    thresholds: Path,
+    how: settings.Settings,
+    params: Params,
 ) -> None:
-    """Write the folder and the file of thresholds.
+    """Write the folder, and its thresholds once more where people read them.
 
-    The folder has `statistics.json` and `constraints.json` of the watched features, what `Seen`
-    keeps of the training rows, and `facts.json`. Raises `UserError` for files that are missing or
-    damaged.
+    The folder is all that a check needs beside the captures: `statistics.json` and
+    `constraints.json` of the watched features, the same of the model's quality, what `Seen` keeps
+    of the training rows, `thresholds.json`, and `facts.json`. Raises `UserError` for files that are
+    missing or damaged.
     """
     categoriser = Categoriser.load(model)
     parts = {part: read(prepared, part) for part in PARTS}
@@ -59,40 +70,58 @@ def baseline(
         watched = watch(answers, seen, categoriser.classes, threshold)
         if how.features.preprocessor:
             watched = watched.with_columns(scripted(rows, categoriser, how.features.preprocessor))
-        return watched.drop(how.features.leave_out, strict=False)
+        if unknown := set(how.features.leave_out) - {*watched.columns}:
+            raise UserError(
+                f"{MONITORING}: features.leave_out: there is no feature {min(unknown)!r}"
+            )
+        return watched.drop(how.features.leave_out)
 
     watched = watched_of(rows)
-    labelled, bounds = quality.baseline_quality(
+    labelled, quality_bounds = quality.baseline_quality(
         rows, answered(rows, categoriser)["label"].to_list(), categoriser.classes, how.quality
     )
     summary = without_chance(
         statistics.of_summary(summarise(watched.to_arrow().to_batches())), watched
     )
     labels = train["category"].value_counts(normalize=True).sort("category")
+    bounds = constraints.suggest(summary, seen.domains(categoriser.classes))
+    facts = {
+        "classes": list(categoriser.classes),
+        "review_threshold": categoriser.review_threshold,
+        "model": digest(model),
+        "labels": dict(labels.iter_rows()),
+        "rows": rows.height,
+        "train_rows": train.height,
+        "watched": common(how.features.leave_out, how.features.preprocessor),
+        "evaluate": params.evaluate.model_dump(),
+        "max_slice_gap": params.gate.max_slice_gap,
+    }
+    # All but the last months, so that the share of training rows is the same all year.
+    known = pl.concat(part for name, part in parts.items() if name != "time")
+    limits = calibrate((watched, rows["date"]), (watched_of(known), known["date"]), how.thresholds)
     with replacing(folder) as aside:
         aside.mkdir()
         seen.save(aside)
-        write_json(aside / "statistics.json", statistics.dump(summary))
-        domains = seen.domains(categoriser.classes)
-        write_json(
-            aside / "constraints.json", constraints.dump(constraints.suggest(summary, domains))
-        )
-        facts = {
-            "classes": list(categoriser.classes),
-            "review_threshold": categoriser.review_threshold,
-            "model": digest(model),
-            "labels": dict(labels.iter_rows()),
-            "rows": rows.height,
-            "train_rows": train.height,
-        }
         write_json(aside / "facts.json", facts)
+        write_json(aside / statistics.FILE, statistics.dump(summary))
+        write_json(
+            aside / "constraints.json",
+            constraints.dump(allowing_chance(bounds, how.thresholds.window_rows[0])),
+        )
         write_json(aside / quality.STATISTICS, labelled)
-        write_json(aside / quality.CONSTRAINTS, bounds)
-    # All but the last months, so that the share of training rows is the same all year.
-    known = pl.concat(part for name, part in parts.items() if name != "time")
-    calibrate((watched, rows["date"]), (watched_of(known), known["date"]), how.thresholds).save(
-        thresholds
-    )
+        write_json(aside / quality.CONSTRAINTS, quality_bounds)
+        limits.save(aside / THRESHOLDS.name)
+    limits.save(thresholds)
+
+
+def allowing_chance(bounds: Constraints, rows: int) -> Constraints:
+    """Lower each completeness under 1 by what chance takes from it in a window of so many rows."""
+    document = constraints.dump(bounds)
+    for feature in document["features"]:
+        share = feature["completeness"]
+        spread = math.sqrt(share * (1 - share) / rows)
+        feature["completeness"] = max(0.0, share - STANDARD_ERRORS * spread)
+    return constraints.load(document)
 
 
 def reference(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -194,7 +223,7 @@ def even(values: Floats) -> Sketch:
 
 
 def main() -> None:
-    baseline(PREPARED, MODEL, BASELINE, THRESHOLDS, settings.read_settings())
+    baseline(PREPARED, MODEL, BASELINE, THRESHOLDS, settings.read_settings(), read_params())
 
 
 if __name__ == "__main__":

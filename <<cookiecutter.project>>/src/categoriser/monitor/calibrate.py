@@ -143,8 +143,10 @@ def calibrate(baseline: Dated, known: Dated, how: settings.Thresholds) -> Thresh
     features, total = baseline[0], baseline[0].height
     distances, noisy = simulate(_thinned(baseline), how)
     limit = family_limits(distances, how.false_alarms)
-    furthest, unsure = seasonal(_thinned(known))
-    season = np.sqrt(np.maximum(0, furthest**2 - (limit * unsure / noisy) ** 2)).round(4)
+    apart, unsure = seasonal(_thinned(known), how)
+    # Of each week what chance explains is taken off.
+    beyond = (apart**2 - np.outer(unsure, (limit / noisy) ** 2)).max(axis=0)
+    season = np.sqrt(np.maximum(0, beyond)).round(4)
     noise = (np.maximum(0, limit - season) / noisy).round(4)
     limits = {}
     for name, one, other in zip(features.columns, season.tolist(), noise.tolist(), strict=True):
@@ -169,7 +171,7 @@ def simulate(rows: Dated, how: settings.Thresholds) -> tuple[Floats, float]:
     """
     random = np.random.default_rng(how.seed)
     binned, size = Binned(rows[0]), how.window_rows[0]
-    calendar = list(weeks(rows[1]))
+    calendar = list(weeks(rows[1], how.min_rows))
     distances = []
     for weights in calendar:
         ends = np.cumsum(weights)[:-1]
@@ -182,24 +184,29 @@ def simulate(rows: Dated, how: settings.Thresholds) -> tuple[Floats, float]:
     )
 
 
-def seasonal(rows: Dated) -> tuple[Floats, float]:
-    """Return the furthest that each feature lies from all in a week of the calendar; its noise."""
+def seasonal(rows: Dated, how: settings.Thresholds) -> tuple[Floats, Floats]:
+    """Return weeks' distances from all, (weeks, features), and what weighing adds to noise."""
     binned = Binned(rows[0])
     # Rows of one day weigh alike, so days are counted once.
     days, first, day = np.unique(rows[1], return_index=True, return_inverse=True)
     cells = np.bincount((binned.codes * len(days) + day).ravel(), minlength=binned.size * len(days))
     by_day = cells.reshape(binned.size, len(days)).astype(np.float64)
     distances, lost = [], []
-    for weights in weeks(rows[1]):
+    for weights in weeks(rows[1], how.min_rows):
         distances.append(binned.distances(by_day @ weights[first]))
         lost.append(_lost(weights))
-    return np.max(distances, axis=0), math.sqrt(np.mean(lost))
+    return np.array(distances), np.array(lost)
 
 
-def weeks(dates: pl.Series) -> Iterator[Floats]:
-    """Yield the rows' weights in each week of their calendar; they sum to 1."""
+def weeks(dates: pl.Series, least: int) -> Iterator[Floats]:
+    """Yield the rows' weights in each week of their calendar; they sum to 1.
+
+    A week that rests on fewer than `least` effective rows says nothing and is left out; where all
+    are so, the season is unknown, and there is one week in which all rows weigh alike.
+    """
     days = dates.cast(pl.Date).to_physical().to_numpy().astype(np.int64)
     days -= days.min()
+    known = False
     # The last days are seldom a whole week, and would have the weekdays of none.
     for week in np.unique(days // 7)[: max(1, (days.max() + 1) // 7)]:
         away = np.abs(days - (7 * week + 3)) % YEAR
@@ -207,7 +214,12 @@ def weeks(dates: pl.Series) -> Iterator[Floats]:
         on_weekday = np.bincount(days[days // 7 == week] % 7, minlength=7)
         around = np.bincount(days % 7, weights, minlength=7)
         weights *= (on_weekday / np.maximum(around, 1e-12))[days % 7]
-        yield weights / weights.sum()
+        weights /= weights.sum()
+        if least * (weights @ weights) <= 1:
+            known = True
+            yield weights
+    if not known:
+        yield np.full(len(days), 1 / len(days))
 
 
 def _lost(weights: Floats) -> float:

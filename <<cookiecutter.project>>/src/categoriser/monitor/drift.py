@@ -32,6 +32,7 @@ from categoriser.monitor.settings import read_settings
 from categoriser.params import read_params
 
 DRIFT = Drift(new_merchants=0.2, price_scale=1.5, mix={"travel": 2}, new_bank=0.15)
+WHAT = "a fifth from new merchants, prices half as high again, travel doubled, a new bank's wording"
 ROWS = 5000
 # Requests of so many rows; most clients send one.
 BATCHES = (1, 1, 1, 1, 20)
@@ -103,6 +104,12 @@ def truth(identity: str, label: str) -> str:
 
 
 def main() -> None:
+    if read_params().data.path != paths.GENERATED:
+        raise UserError(
+            f"make drift serves generated rows, and the model is of {read_params().data.path}: "
+            "it would call everything drift"
+        )
+    settings = read_settings()
     facts = read_json(paths.GENERATED_FACTS, "dvc repro")
     rows = month(facts["months"][1])
     shutil.rmtree(paths.DRIFT, ignore_errors=True)
@@ -112,15 +119,17 @@ def main() -> None:
     hour = datetime.datetime.now(datetime.UTC).strftime("%Y/%m/%d/%H")
     write_text(paths.DRIFT / "truth" / hour / "labels.jsonl", "".join(labels))
     console = Console()
-    console.print(f"{rows.height:,} rows served, {DRIFT}", highlight=False)
+    console.print(f"{rows.height:,} rows served: {WHAT}", highlight=False)
     job = Job(
         source=str(paths.DRIFT / "captures"),
         output=paths.DRIFT,
         baseline=str(paths.BASELINE),
         truth=str(paths.DRIFT / "truth"),
         endpoint=ENDPOINT,
+        preprocessor=settings.features.preprocessor,
+        postprocessor=settings.features.postprocessor,
     )
-    check(job, read_settings(), console)
+    check(job, settings, console)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from rich.console import Console
 
@@ -29,11 +29,12 @@ from categoriser.monitor.formats.capture import Problems
 from categoriser.monitor.formats.constraints import Constraints, Violation
 from categoriser.monitor.formats.statistics import Statistics
 from categoriser.monitor.settings import Settings, read_settings
-from categoriser.monitor.summary import Summary, summarise_dataset
-from categoriser.monitor.watching import FACTS, MADE_BY, Watching, summarise_captures
-from categoriser.params import read_params
+from categoriser.monitor.summary import summarise_dataset
+from categoriser.monitor.watching import FACTS, MADE_BY, Watching, summarise_captures, watched
+from categoriser.params import Evaluate
 
-Format = Literal["captures", "csv", "json", "parquet"]
+# "statistics" is a window's statistics.json, such as Spark's.
+Format = Literal["captures", "csv", "json", "parquet", "statistics"]
 FORMATS: dict[str, Format] = {
     "sagemakerCaptureJson": "captures",
     "sagemakerMergeJson": "captures",
@@ -42,9 +43,10 @@ FORMATS: dict[str, Format] = {
     "parquet": "parquet",
 }
 MULTICLASS = "MulticlassClassification"
-STATISTICS, CONSTRAINTS = "statistics.json", "constraints.json"
+STATISTICS, CONSTRAINTS = statistics.FILE, "constraints.json"
 # The container's page of AWS says "constraints_violations", their container writes the other.
 VIOLATIONS = "constraint_violations.json"
+MODEL_VIOLATIONS = f"model_quality_{VIOLATIONS}"
 T = TypeVar("T")
 
 
@@ -64,6 +66,9 @@ class Job:
     statistics: Path | None = None
     constraints: Path | None = None
     truth: str | None = None
+    # Where the captures that labels belong to are, if elsewhere; and how much older they are.
+    history: str = ""
+    label_lag: timedelta = timedelta()
     start: datetime | None = None
     end: datetime | None = None
     endpoint: str = ""
@@ -81,6 +86,10 @@ class Job:
     label: str = ""
     categorical_method: str = ""
 
+    def __post_init__(self) -> None:
+        if self.start and self.end and self.start >= self.end:
+            raise UserError(f"the window's start, {self.start}, is not before its end, {self.end}")
+
     @property
     def suggests(self) -> bool:
         return not (self.baseline or self.statistics or self.constraints)
@@ -95,39 +104,43 @@ def from_environment(environment: Mapping[str, str], settings: Settings) -> Job:
     """
 
     def time(name: str) -> datetime | None:
-        try:
-            found = datetime.fromisoformat(value) if (value := environment.get(name)) else None
-        except ValueError:
-            raise UserError(f"{name} is not a time in ISO 8601: {environment[name]!r}") from None
-        return found.replace(tzinfo=found.tzinfo or UTC) if found else None
+        return in_utc(name, environment[name]) if environment.get(name) else None
 
     def path(name: str, otherwise: Path | None = None) -> Path | None:
         return Path(environment[name]) if environment.get(name) else otherwise
 
-    for name in ("dataset_source", "output_path"):
+    # An own schedule's job downloads nothing: it lists what has been captured.
+    own = bool(environment.get("scheduled_time"))
+    sources = "sagemaker_endpoint_datacapture_prefix" if own else "dataset_source"
+    for name in (sources, "output_path"):
         if not environment.get(name):
             raise UserError(f"the environment variable {name} is missing")
     problem = environment.get("problem_type") or MULTICLASS
     if problem != MULTICLASS:
         raise UserError(f"problem_type must be {MULTICLASS}, and is {problem!r}")
-    start, end, scheduled = time("start_time"), time("end_time"), time("scheduled_time")
-    if scheduled and not end:
+    start, end, lag = time("start_time"), time("end_time"), timedelta()
+    endpoint = environment.get("sagemaker_endpoint_name", "")
+    schedule = environment.get("sagemaker_monitoring_schedule_name", "")
+    source = history = environment[sources]
+    if scheduled := time("scheduled_time"):
         end = scheduled - timedelta(minutes=settings.schedule.lag_minutes)
         start = end - timedelta(hours=settings.schedule.window_hours)
-    model_monitor = not scheduled and "sagemaker_monitoring_schedule_name" in environment
+        lag = timedelta(hours=settings.quality.label_lag_hours)
+        # A release has an endpoint of its own; labels outlive it.
+        source = f"{source.rstrip('/')}/{endpoint}" if endpoint else source
     namespaces = None
     if environment.get("publish_cloudwatch_metrics") == "Enabled":
-        own = settings.metrics.namespace
-        namespaces = metrics.NAMESPACES if model_monitor else (own, own)
+        namespaces = (settings.metrics.namespace,) * 2
+        if schedule and not own:
+            namespaces = metrics.NAMESPACES
     kind, options = dataset_format(environment.get("dataset_format", ""))
-    source = environment["dataset_source"]
-    # Where an own schedule fires nothing is downloaded: the job lists what has been captured.
-    prefix = environment.get("sagemaker_endpoint_datacapture_prefix") if scheduled else None
     return Job(
-        source=prefix or source,
+        source=source,
+        history=history,
+        label_lag=lag,
         output=Path(environment["output_path"]),
         format=FORMATS[kind],
-        header=bool(options.get("header", True)),
+        header=str(options.get("header", True)).lower() == "true",
         baseline=environment.get("baseline") or None,
         statistics=path("baseline_statistics"),
         constraints=path("baseline_constraints"),
@@ -136,12 +149,12 @@ def from_environment(environment: Mapping[str, str], settings: Settings) -> Job:
         or (source if kind == "sagemakerMergeJson" else None),
         start=start,
         end=end,
-        endpoint=environment.get("sagemaker_endpoint_name", ""),
-        schedule=environment.get("sagemaker_monitoring_schedule_name", ""),
+        endpoint=endpoint,
+        schedule=schedule,
         preprocessor=path("record_preprocessor_script", settings.features.preprocessor),
         postprocessor=path("post_analytics_processor_script", settings.features.postprocessor),
         namespaces=namespaces,
-        model_monitor=model_monitor,
+        model_monitor=bool(schedule) and not own,
         model_quality=environment.get("analysis_type") == "MODEL_QUALITY",
         answer=environment.get("inference_attribute", ""),
         label=environment.get("ground_truth_attribute", ""),
@@ -158,6 +171,8 @@ def dataset_format(text: str) -> tuple[str, dict[str, Any]]:
         ((name, options),) = (json.loads(text) if text else {"sagemakerCaptureJson": {}}).items()
         if name not in FORMATS or not isinstance(options, dict):
             raise ValueError(name)
+        if name == "json" and not options.get("line", True):
+            raise UserError("dataset_format: JSON is read as lines, one object in each")
     except (ValueError, TypeError, AttributeError):
         names = ", ".join(FORMATS)
         raise UserError(
@@ -175,33 +190,58 @@ def check(job: Job, settings: Settings, console: Console | None = None) -> str:
     Raises `UserError` for what is missing or wrong apart from the captures' content, which the
     report counts.
     """
+    # Loaded first: a script that cannot be is told before the work is done.
+    finish = scripts.load_postprocessor(job.postprocessor) if job.postprocessor else None
     with local(job.baseline) as baseline:
         if job.model_quality:
             return said(check_model(job, baseline, settings), console)
-        summary, problems = summarise(job, baseline, settings)
-        current = statistics.of_summary(summary)
-        if not current.item_count:
-            return said(f"Completed: no data{_window(job)}{_unread(problems)}", console)
+        current, problems = summarise(job, baseline, settings)
         if job.suggests:
-            write_json(job.output / STATISTICS, statistics.dump(current))
-            suggested = constraints.dump(constraints.suggest(current))
-            write_json(job.output / CONSTRAINTS, suggested)
-            message = f"Completed: a baseline of {current.item_count:,} rows is suggested"
-            return said(message, console)
-        result = judge(job, baseline, current, problems, settings)
+            return said(suggest(job, current, problems), console)
+        result, fault = judge(job, baseline, current, problems, settings)
     folder = job.output / _folder(job)
     write_json(folder / STATISTICS, statistics.dump(current))
     write_json(folder / CONSTRAINTS, constraints.dump(result.constraints))
-    write_json(folder / VIOLATIONS, constraints.dump_violations(result.violations))
+    of_model = [v for v in result.violations if v.constraint_check_type.endswith("Threshold")]
+    of_data = [v for v in result.violations if v not in of_model]
+    write_json(folder / VIOLATIONS, constraints.dump_violations(of_data))
+    if result.quality:
+        write_json(folder / quality.STATISTICS, result.quality["statistics"])
+        write_json(folder / MODEL_VIOLATIONS, constraints.dump_violations(of_model))
     report.write(result, folder)
     if console:
         report.show(result, console)
         console.print(f"{folder / 'report.html'} shows more", highlight=False)
-    if job.namespaces:
+    if job.namespaces and current.item_count:
         publish(job, job.namespaces, *of_result(result, settings))
-    if job.postprocessor:
-        scripts.postprocess(job.postprocessor)
+    if finish:
+        finish()
+    # Last, so that what was found is not lost.
+    if fault:
+        raise fault
+    if problems.counts and not current.item_count:
+        raise nothing_read(problems)
     return result.message
+
+
+def suggest(job: Job, current: Statistics, problems: Problems) -> str:
+    """Write the files of a baseline."""
+    if not current.item_count:
+        if problems.counts:
+            raise nothing_read(problems)
+        return f"Completed: no data{_window(job)}"
+    write_json(job.output / STATISTICS, statistics.dump(current))
+    write_json(job.output / CONSTRAINTS, constraints.dump(constraints.suggest(current)))
+    message = f"Completed: a baseline of {current.item_count:,} rows is suggested"
+    return message + _unread(problems)
+
+
+def nothing_read(problems: Problems) -> UserError:
+    faults = (
+        f"{kind} ({count}), first at {problems.places[kind][0]}"
+        for kind, count in problems.counts.items()
+    )
+    return UserError(f"no capture could be read: {'; '.join(faults)}")
 
 
 def said(message: str, console: Console | None) -> str:
@@ -240,53 +280,68 @@ def check_model(job: Job, baseline: Path | None, settings: Settings) -> str:
 def needed(baseline: Path | None) -> Path:
     if not baseline:
         raise UserError(
-            "captures are watched with what the training rows held: name the folder that "
-            f"`{MADE_BY}` writes in the environment variable baseline"
+            f"labels are judged with the folder that `{MADE_BY}` writes: name it in the "
+            "environment variable baseline"
         )
     return baseline
 
 
-def summarise(job: Job, baseline: Path | None, settings: Settings) -> tuple[Summary, Problems]:
+def summarise(job: Job, baseline: Path | None, settings: Settings) -> tuple[Statistics, Problems]:
+    if job.format == "statistics":
+        return statistics.load(read_json(Path(job.source), "the summary")), Problems()
     if job.format != "captures":
-        return summarise_dataset(_files(job), job.format, header=job.header), Problems()
-    found = capture.find(job.source, job.start, job.end)
+        found = summarise_dataset(_files(job), job.format, header=job.header)
+        return statistics.of_summary(found), Problems()
+    files = capture.find(job.source, job.start, job.end)
     leave_out = tuple(settings.features.leave_out)
-    watching = Watching(needed(baseline), job.start, job.end, job.preprocessor, leave_out)
-    return summarise_captures(found, watching)
+    watching = Watching(baseline, job.start, job.end, job.preprocessor, leave_out)
+    found, problems = summarise_captures(files, watching)
+    return statistics.of_summary(found), problems
 
 
 def judge(
     job: Job, baseline: Path | None, current: Statistics, problems: Problems, settings: Settings
-) -> report.Result:
-    """Hold the statistics, and the labels where there are any, against the baseline."""
+) -> tuple[report.Result, UserError | None]:
+    """Hold the statistics, and the labels where there are any, against the baseline.
+
+    What is wrong with the labels comes beside the result, so that the rest is not lost.
+    """
     before = _read(job.statistics, baseline, STATISTICS, statistics.load)
     bounds = _read(job.constraints, baseline, CONSTRAINTS, constraints.load) or (
         constraints.suggest(before) if before else Constraints()
     )
     bounds = overridden(bounds, job.categorical_method, settings)
-    thresholds, power, few = None, [], ""
-    if settings.thresholds.profile == "calibrated" and baseline:
-        own = Thresholds.load(_beside(baseline, paths.THRESHOLDS))
-        least = settings.thresholds.min_rows
-        enough = current.item_count >= least
-        few = "" if enough else f"; drift is not judged in fewer than {least:,} rows"
-        thresholds = own.at(current.item_count) if enough else {}
-        thresholds |= {
-            name: override.threshold
-            for name, override in settings.overrides.items()
-            if override.threshold is not None and enough
-        }
-        power = own.power
+    facts = read_json(baseline / FACTS, MADE_BY) if baseline and (baseline / FACTS).exists() else {}
+    known = {feature.name for feature in bounds.features}
+    for key, names in (
+        ("overrides", settings.overrides),
+        ("alarms.features", settings.alarms.features),
+    ):
+        if unknown := sorted({*names} - known):
+            raise UserError(f"{paths.MONITORING}: {key}: there is no feature {unknown[0]!r}")
+    thresholds, power, enough = None, [], True
+    if settings.thresholds.profile == "calibrated" and baseline and facts:
+        check_watched(facts, job, settings)
+        own = Thresholds.load(baseline / paths.THRESHOLDS.name)
+        enough = current.item_count >= settings.thresholds.min_rows
+        thresholds, power = own.at(max(1, current.item_count)), own.power
+        for name, override in settings.overrides.items():
+            if override.threshold is not None:
+                thresholds[name] = override.threshold
     drifts = constraints.compare(current, before, bounds, thresholds)
-    violations = constraints.check(current, bounds, drifts)
-    labelled = judge_labels(job, baseline, problems, settings) if job.truth and baseline else None
-    if labelled:
-        violations += labelled.violations
-    return report.Result(
+    violations = constraints.check(current, bounds, drifts) if enough else []
+    labelled, fault = None, None
+    if job.truth:
+        try:
+            labelled = judge_labels(job, needed(baseline), problems, settings)
+            violations += labelled.violations
+        except UserError as error:
+            fault = error
+    result = report.Result(
         endpoint=job.endpoint,
         schedule=job.schedule,
         profile="compat" if thresholds is None else "calibrated",
-        message=_message(job, current.item_count, violations) + few + _unread(problems),
+        message=_message(job, current.item_count, violations, enough) + _unread(problems),
         current=current,
         baseline=before,
         constraints=bounds,
@@ -298,6 +353,16 @@ def judge(
         power=power,
         quality=asdict(labelled) if labelled else None,
     )
+    return result, fault
+
+
+def check_watched(facts: Mapping[str, Any], job: Job, settings: Settings) -> None:
+    """Raise `UserError` where the baseline was not watched as the captures are."""
+    if facts["watched"] != watched(settings.features.leave_out, job.preprocessor):
+        raise UserError(
+            f"the baseline was made with another preprocessor or leave_out than {paths.MONITORING} "
+            "has now; `dvc repro --force baseline` makes it anew"
+        )
 
 
 def judge_labels(
@@ -308,20 +373,26 @@ def judge_labels(
     The labels may be collected at any time: of those in the source, the ones that belong to the
     window's captures are judged, and the others counted. `problems` takes those of the labels.
     """
-    watching = Watching(baseline, job.start, job.end, job.preprocessor)
-    captures = capture.find(job.source, job.start, job.end)
+    start, end = (time and time - job.label_lag for time in (job.start, job.end))
+    watching = Watching(baseline, start, end, job.preprocessor)
+    captures = capture.find(job.history or job.source, start, end)
     frames = quality.with_country(watching, captures, Problems())
-    truths = capture.truths(capture.find(job.truth or ""), problems)
+    # A label is never older than its prediction.
+    of_labels = Problems()
+    truths = capture.truths(capture.find(job.truth or "", start), of_labels)
     facts = read_json(baseline / FACTS, MADE_BY)
     with quality.join(frames, truths, facts["classes"], settings.quality) as labelled:
+        # What was read of them the join counts.
+        problems.merge(replace(of_labels, seen={}))
         bounds = _read(
             job.constraints if job.model_quality else None,
             baseline,
             quality.CONSTRAINTS,
             constraints.load_quality,
         )
+        evaluate = Evaluate.model_validate(facts["evaluate"])
         return quality.model_quality(
-            labelled, bounds, facts, settings.quality, read_params().evaluate
+            labelled, bounds, facts, settings.quality, evaluate, facts["max_slice_gap"]
         )
 
 
@@ -341,14 +412,13 @@ def overridden(bounds: Constraints, categorical_method: str, settings: Settings)
         changed: dict[str, Any] = {}
         if not override.evaluate:
             changed["evaluate_constraints"] = "Disabled"
+        before = feature.get("monitoringConfigOverrides") or {}
         if override.threshold is not None:
-            changed["distribution_constraints"] = {
+            changed["distribution_constraints"] = before.get("distribution_constraints", {}) | {
                 "comparison_threshold": override.threshold,
                 "categorical_comparison_threshold": override.threshold,
             }
-        feature["monitoringConfigOverrides"] = (
-            feature.get("monitoringConfigOverrides", {}) | changed
-        )
+        feature["monitoringConfigOverrides"] = before | changed
     return constraints.load(document)
 
 
@@ -358,7 +428,9 @@ def of_result(result: report.Result, settings: Settings) -> tuple[list[Any], lis
     watched = settings.alarms.features
     raised = [v for v in result.violations if not watched or v.feature_name in watched]
     data.append({"MetricName": "violations", "Value": float(len(raised))})
-    figures = quality.metrics(result.quality["statistics"]) if result.quality else {}
+    figures: dict[str, Any] = {}
+    if result.quality:
+        figures = quality.metrics(result.quality["statistics"]) | result.quality["gaps"]
     return data, metrics.of_quality(figures)
 
 
@@ -384,7 +456,10 @@ def local(source: str | None) -> Iterator[Path | None]:
         return
     with TemporaryDirectory(prefix="categoriser-") as name:
         for file in capture.find(source):
-            copy = Path(name) / file.removeprefix(source).lstrip("/")
+            within = Path(file.removeprefix(source).lstrip("/"))
+            if ".." in within.parts:
+                raise UserError(f"{file} is no file of a baseline")
+            copy = Path(name) / within
             copy.parent.mkdir(parents=True, exist_ok=True)
             capture.fetch(file, copy)
         yield Path(name)
@@ -402,12 +477,6 @@ def _files(job: Job) -> str:
     return f"{job.source.rstrip('/')}/**/*" if Path(job.source).is_dir() else job.source
 
 
-def _beside(baseline: Path, otherwise: Path) -> Path:
-    """Return the file of the baseline's folder, as a release keeps it, or the project's own."""
-    kept = baseline / otherwise.name
-    return kept if kept.exists() else otherwise
-
-
 def _read(
     file: Path | None, baseline: Path | None, name: str, load: Callable[[Any], T]
 ) -> T | None:
@@ -415,19 +484,24 @@ def _read(
     path = file or (baseline / name if baseline else None)
     if path and path.is_dir():
         path /= name
-    return load(read_json(path, MADE_BY)) if path else None
+    try:
+        return load(read_json(path, MADE_BY)) if path else None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
-def _message(job: Job, count: int, violations: Sequence[Violation]) -> str:
+def _message(job: Job, count: int, violations: Sequence[Violation], enough: bool = True) -> str:
     """Return the exit message; what is violated stands by type, since SageMaker shows its start."""
-    rows = f"{count:,} rows{_window(job)}"
-    if not violations:
-        return f"Completed: no violations in {rows}"
-    names: dict[str, list[str]] = {}
-    for one in violations:
-        names.setdefault(one.constraint_check_type, []).append(one.feature_name)
-    what = "; ".join(f"{kind}: {', '.join(found)}" for kind, found in names.items())
-    return f"CompletedWithViolations: {len(violations)} in {rows}: {what}"
+    rows = f"{count:,} rows{_window(job)}" if count else f"no data{_window(job)}"
+    if violations:
+        names: dict[str, list[str]] = {}
+        for one in violations:
+            names.setdefault(one.constraint_check_type, []).append(one.feature_name)
+        what = "; ".join(f"{kind}: {', '.join(found)}" for kind, found in names.items())
+        return f"CompletedWithViolations: {len(violations)} in {rows}: {what}"
+    if not count:
+        return f"Completed: {rows}"
+    return f"Completed: {'no violations in' if enough else 'too few to judge:'} {rows}"
 
 
 def _window(job: Job) -> str:
@@ -457,23 +531,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make monitor", description=__doc__)
     parser.add_argument("source", metavar="CAPTURE", help="a folder or an s3://bucket/prefix")
     parser.add_argument("--truth", help="labels, in such a place")
-    parser.add_argument("--start", type=_time, help="of the window, in ISO 8601")
-    parser.add_argument("--end", type=_time)
+    parser.add_argument("--start", help="of the window, in ISO 8601")
+    parser.add_argument("--end")
+    parser.add_argument("--format", choices=get_args(Format), default="captures")
     parser.add_argument("--output", type=Path, default=paths.MONITOR)
-    arguments = parser.parse_args()
+    given = vars(parser.parse_args())
+    given |= {name: in_utc(name, given[name]) for name in ("start", "end") if given[name]}
     settings = read_settings()
     job = Job(
         baseline=str(paths.BASELINE),
         preprocessor=settings.features.preprocessor,
         postprocessor=settings.features.postprocessor,
-        **vars(arguments),
+        **given,
     )
     check(job, settings, Console())
 
 
-def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    return time.replace(tzinfo=time.tzinfo or UTC)
+def in_utc(name: str, text: str) -> datetime:
+    """Read a time in ISO 8601; without an offset it is in UTC. Raises `UserError` with its name."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{name} is not a time in ISO 8601: {text!r}") from None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ worse than the model: the join's `coverage` says how many rows they rest on.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import duckdb
@@ -51,7 +53,7 @@ from categoriser.monitor.formats.statistics import Feature, Statistics
 from categoriser.monitor.settings import Quality, read_settings
 from categoriser.monitor.watching import FACTS, MADE_BY, Watching
 from categoriser.params import Evaluate, read_params
-from categoriser.paths import BASELINE, FEEDBACK, MONITORING
+from categoriser.paths import BASELINE, FEEDBACK, GENERATED, MONITORING
 
 UNKNOWN = "(no class of the model)"
 GROUND_TRUTH = "ground_truth"
@@ -96,6 +98,7 @@ CREATE TABLE joined AS
         date_diff('second', captures.time, labelled.time) / 3600 AS hours_late
     FROM labelled JOIN predicted USING (id, "row") JOIN captures USING (place) WHERE NOT shared;
 CREATE VIEW answered AS SELECT * FROM joined WHERE NOT contradicted;
+CREATE VIEW bad AS SELECT id, "row" FROM joined WHERE labels > 1 OR unknown;
 """
 
 COUNTS = """
@@ -111,20 +114,36 @@ FROM (SELECT coalesce(sum(times), 0)::BIGINT AS captured, count(*) AS prediction
         median(hours_late) AS median_hours_late, max(hours_late) AS most_hours_late FROM answered)
 """
 
-BAD = """
+FIRST_BAD = """
 SELECT id, "row", string_agg(given.label, ' / ' ORDER BY given.time, given.label) FROM given
-    SEMI JOIN (FROM joined WHERE labels > 1 OR unknown) AS bad USING (id, "row")
+    SEMI JOIN (FROM bad ORDER BY id, "row" LIMIT ?) AS first USING (id, "row")
     GROUP BY ALL ORDER BY ALL
 """
 
 EXPORTED = """
 CREATE OR REPLACE TABLE exported AS
-    SELECT DISTINCT * EXCLUDE (id, "row", place, label, time, truth, unknown, labels, contradicted,
-            hours_late)
-        REPLACE (trim(regexp_replace(text, '[\\r\\n]+', ' ', 'g')) AS text),
-        time::DATE AS date, truth AS category
+    SELECT DISTINCT time::DATE AS date,
+        trim(regexp_replace(text, '[\\r\\n]+', ' ', 'g')) AS text, price, truth AS category,
+        COLUMNS(* EXCLUDE (id, "row", place, label, text, price, time, truth, unknown, labels,
+            contradicted, hours_late))::VARCHAR
     FROM answered WHERE NOT unknown AND time IS NOT NULL AND isfinite(price)
         AND regexp_matches(text, '\\S') AND NOT contains(text, chr(0))
+"""
+
+
+# A CSV as Polars writes it, and its rows as `exported` has them.
+WRITTEN: dict[str, Any] = {
+    "header": True,
+    "all_varchar": True,
+    "sep": ",",
+    "quotechar": '"',
+    "escapechar": '"',
+    "allow_quoted_nulls": False,
+    "buffer_size": 4_000_000,  # bytes: the default takes half of the least memory_limit_mb
+}
+EARLIER = """
+date::DATE AS date, text, price::DOUBLE AS price, category,
+    * EXCLUDE (date, text, price, category)
 """
 
 
@@ -363,9 +382,10 @@ class QualityResult:
 
     `statistics` is the document of that name, `joined` are `Labelled.counts`, and `labels` counts
     the labelled rows by label. `violations` are against the baseline's figures and against
-    training's labels, whose distance is `drift`. `slices` is what `compare_slices` says of the
-    rows, thinned evenly to some `SLICED` where they are more; None without rows. `not_judged` says
-    why the figures were not held against the baseline's, else "".
+    training's labels, whose distance is `drift`, and of slices served too much worse. `slices` is
+    what `compare_slices` says of the rows, thinned evenly to some `SLICED` where they are more;
+    None without rows. `gaps` are those of each column's worst slice, as `metrics` has figures.
+    `not_judged` says why nothing was judged, else "".
     """
 
     statistics: dict[str, Any]
@@ -374,6 +394,7 @@ class QualityResult:
     violations: list[Violation]
     drift: Drift
     slices: dict[str, Any] | None
+    gaps: dict[str, dict[str, float]]
     not_judged: str
 
 
@@ -383,11 +404,12 @@ def model_quality(
     facts: Mapping[str, Any],
     settings: Quality,
     evaluate: Evaluate,
+    max_slice_gap: float,
 ) -> QualityResult:
     """Measure the joined rows; what is in memory of each is its merchant, its codes and its slices.
 
     `baseline` are the constraints and `facts` the facts.json of the baseline; `evaluate` says what
-    the slices are.
+    the slices are, and `max_slice_gap` is the gate's. Fewer rows than `min_rows` are not judged.
     """
     key = cache(text_key)
     parts = []
@@ -402,10 +424,7 @@ def model_quality(
     counts = dict(zip(labels, np.bincount(truth, minlength=len(labels)).tolist(), strict=True))
     training = {name: round(share * facts["train_rows"]) for name, share in facts["labels"].items()}
     drift, violations = label_drift(counts, training, settings)
-    not_judged = ""
-    if rows.height < settings.min_rows:
-        not_judged = f"{rows.height} labelled rows; quality.min_rows is {settings.min_rows}"
-    elif baseline:
+    if baseline:
         violations = constraints.check_quality(metrics(document), baseline) + violations
     priced = rows.with_columns(truth=truth, label=answers).drop_nulls("price")
     priced = priced.filter(pl.col("place") % max(1, priced.height // SLICED) == 0)
@@ -413,41 +432,86 @@ def model_quality(
     if priced.height:
         codes = priced["truth"].to_numpy(), priced["label"].to_numpy(), group_codes(priced)
         slices = compare_slices(priced, *codes, evaluate)
-    return QualityResult(document, labelled.counts, counts, violations, drift, slices, not_judged)
+    gaps, unfair = slice_gaps(slices or {}, max_slice_gap, evaluate.confidence)
+    violations, not_judged = violations + unfair, ""
+    if rows.height < settings.min_rows:
+        violations = []
+        not_judged = f"{rows.height} labelled rows; quality.min_rows is {settings.min_rows}"
+    return QualityResult(
+        document, labelled.counts, counts, violations, drift, slices, gaps, not_judged
+    )
+
+
+def slice_gaps(
+    slices: Mapping[str, Any], bound: float, confidence: float
+) -> tuple[dict[str, dict[str, float]], list[Violation]]:
+    """Return `slice_gap_<column>` of each column's worst slice, and the columns that are violated.
+
+    A column is where a slice's whole interval is over the bound, as at the gate; the worst such
+    slice's gap stands in the violation. A standard deviation is that of a normal distribution
+    with the interval's width.
+    """
+    width = 2 * NormalDist().inv_cdf((1 + confidence) / 2)
+    kind = "GreaterThanThreshold"
+    gaps: dict[str, dict[str, float]] = {}
+    violations = []
+    for column, compared in slices.items():
+        name = f"slice_gap_{column}"
+        for part in compared["slices"] if compared else []:  # the worst served first
+            gap = part["gap"]
+            value, deviation = gap["value"], (gap["high"] - gap["low"]) / width
+            gaps.setdefault(name, {"value": value, "standard_deviation": deviation})
+            if gap["low"] > bound:
+                text = f"Metric {name} with {value} +/- {deviation} was {kind} '{bound}'"
+                violations.append(Violation(name, kind, text))
+                break
+    return gaps, violations
 
 
 def export(labelled: Labelled, settings: Quality, folder: Path) -> dict[str, int]:
-    """Write the joined rows as labelled data, `train.csv` and `holdout.csv`; count their rows.
+    """Add the joined rows to labelled data, `train.csv` and `holdout.csv`; count the files' rows.
 
     They have the project's columns: date, text, price, category, and the captures' further ones.
-    Rows alike in all of them are one. Labels of no class are left out, and rows without a text, a
-    price or a time. Which file a row is in is a hash of its date, price and text, so it is in that
-    one in every export. The same rows and labels give the same bytes, in whatever order they come.
+    Rows alike in all of them are one. Of a row that an earlier export has with another category
+    the new label stands. Labels of no class are left out, and rows without a text, a price or a
+    time. Which file a row is in is a hash of its date, price and text, so it is in that one in
+    every export, as long as `holdout` stays. The same rows and labels give the same bytes, in
+    whatever order they come.
 
     Raises `UserError`, and writes nothing, where more than `max_bad_labels` of the predictions have
-    labels that differ or are no class, and for fewer rows than `min_rows`.
+    labels that differ or are no class, for fewer new rows than `min_rows`, and where an earlier
+    export cannot be read.
     """
-    bad = labelled.connection.execute(BAD).fetchall()
+    connection = labelled.connection
+    [[bad]] = connection.execute("SELECT count(*) FROM bad").fetchall()
     joined = labelled.counts["joined"] + labelled.counts["contradicted"]
-    if len(bad) > settings.max_bad_labels * joined:
-        first = "".join(f"\n    {id_} row {row}: {given}" for id_, row, given in bad[:EXAMPLES])
+    if bad > settings.max_bad_labels * joined:
+        cases = connection.execute(FIRST_BAD, [EXAMPLES]).fetchall()
+        first = "".join(f"\n    {id_} row {row}: {given}" for id_, row, given in cases)
         raise UserError(
-            f"{len(bad)} of {joined} labelled predictions have labels that differ, or that are no "
+            f"{bad} of {joined} labelled predictions have labels that differ, or that are no "
             f"class of the model, and quality.max_bad_labels in {MONITORING} allows "
             f"{settings.max_bad_labels:.2%}; mend the labels, or raise it. First cases:{first}"
         )
-    [[count]] = labelled.connection.execute(EXPORTED).fetchall()
+    [[count]] = connection.execute(EXPORTED).fetchall()
     if count < settings.min_rows:
         raise UserError(
             f"{count} labelled rows can be exported, and quality.min_rows in {MONITORING} asks for "
             f"{settings.min_rows}: wait for more labels, or take in more days"
         )
+    for part in PARTS:
+        _add_earlier(connection, folder / f"{part}.csv")
+    table = connection.table("exported")
+    columns = [*REQUIRED, *sorted({*table.columns} - {*REQUIRED})]
+    table.select(*map(duckdb.ColumnExpression, columns)).create_view("ordered", replace=True)
     counts = dict.fromkeys(PARTS, 0)
     with replacing(folder) as aside, ExitStack() as stack:
         aside.mkdir()
+        if folder.exists():  # what else is there stays there
+            parts = shutil.ignore_patterns(*(f"{part}.csv" for part in PARTS))
+            shutil.copytree(folder, aside, ignore=parts, dirs_exist_ok=True)
         files = {part: stack.enter_context((aside / f"{part}.csv").open("wb")) for part in PARTS}
-        for number, rows in enumerate(labelled.rows("FROM exported ORDER BY ALL")):
-            rows = rows.select(*REQUIRED, pl.exclude(REQUIRED))
+        for number, rows in enumerate(labelled.rows("FROM ordered ORDER BY ALL")):
             content = (
                 f"{day} {price!r} {text}"
                 for day, price, text in rows.select("date", "price", "text").iter_rows()
@@ -459,12 +523,40 @@ def export(labelled: Labelled, settings: Quality, folder: Path) -> dict[str, int
     return counts
 
 
+def _add_earlier(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Add a file's rows to the table `exported`, but those that it has in all but the category."""
+    if not path.exists():
+        return
+    try:
+        earlier = connection.read_csv(str(path), **WRITTEN).select(EARLIER).set_alias("earlier")
+        exported = connection.table("exported")
+        both = {*earlier.columns} & {*exported.columns} - {"category"}
+        same = (
+            f"earlier.{name} IS NOT DISTINCT FROM exported.{name}"
+            for name in ('"{}"'.format(name.replace('"', '""')) for name in both)
+        )
+        earlier.join(exported, " AND ".join(same), "anti").create_view("added", replace=True)
+        connection.execute(
+            "CREATE OR REPLACE TABLE exported AS FROM exported UNION ALL BY NAME FROM added"
+        )
+    except (duckdb.DataError, duckdb.ProgrammingError, duckdb.IOException) as error:
+        raise UserError(
+            f"{path}, an earlier export to add to, cannot be read: "
+            f"{str(error).splitlines()[0]}; mend it, or move it elsewhere"
+        ) from None
+
+
 def with_country(
     watching: Watching, files: Sequence[str], problems: capture.Problems
 ) -> Iterator[pl.DataFrame]:
-    """Yield captured rows with the country that their texts name, null where they name none."""
+    """Yield captured rows with the country that their texts name, null where they name none.
+
+    The rows stay as they are where the country is not watched.
+    """
     for frame, watched in watching.batches(files, problems):
-        yield frame.with_columns(watched["country"].replace(UNKNOWN_COUNTRY, None))
+        if "country" in watched.columns:
+            frame = frame.with_columns(watched["country"].replace(UNKNOWN_COUNTRY, None))
+        yield frame
 
 
 def main() -> None:
@@ -472,17 +564,19 @@ def main() -> None:
     parser.add_argument("captures", metavar="CAPTURE", help="a folder or s3://bucket/prefix")
     parser.add_argument("truths", metavar="TRUTH", help="labels, in such a place")
     arguments = parser.parse_args()
-    settings, problems = read_settings(), capture.Problems()
+    settings, params, problems = read_settings(), read_params(), capture.Problems()
     watching = Watching(BASELINE, preprocessor=settings.features.preprocessor)
     frames = with_country(watching, capture.find(arguments.captures), problems)
     truths = capture.truths(capture.find(arguments.truths), problems)
     facts = read_json(BASELINE / FACTS, MADE_BY)
     bounds = constraints.load_quality(read_json(BASELINE / CONSTRAINTS, MADE_BY))
     with join(frames, truths, facts["classes"], settings.quality) as labelled:
-        found = model_quality(labelled, bounds, facts, settings.quality, read_params().evaluate)
+        found = model_quality(
+            labelled, bounds, facts, settings.quality, params.evaluate, params.gate.max_slice_gap
+        )
         for name, count in (problems.counts | labelled.counts).items():
             sys.stdout.write(f"{name.replace('_', ' ')}: {count}\n")
-        for name, figure in metrics(found.statistics).items():
+        for name, figure in (metrics(found.statistics) | found.gaps).items():
             value, error = figure["value"], figure["standard_deviation"]
             sys.stdout.write(f"{name}: {value:.4f} +/- {error:.4f}\n")
         for violation in found.violations:
@@ -490,9 +584,11 @@ def main() -> None:
         sys.stdout.flush()
         counts = export(labelled, settings.quality, FEEDBACK)
     train, holdout = (f"{count:,} rows in {FEEDBACK / part}.csv" for part, count in counts.items())
+    # One's own data may hold earlier feedback by now: the file that they were made of does not.
+    before = GENERATED if params.data.path == GENERATED else "my.csv"
     sys.stdout.write(
         f"{train}, {holdout} (never train on these). "
-        f"Next: make data FILE='{read_params().data.path} {FEEDBACK}/train.csv'\n"
+        f"Next: make data FILE='{before} {FEEDBACK}/train.csv'\n"
     )
 
 

@@ -154,6 +154,8 @@ def show(result: Result, console: Console) -> None:
     """Print the table of features, violations in red, and what could not be read."""
     titles = ("feature", "data type", "completeness", "baseline drift", "threshold")
     printed = Table(*titles, "categorical values", title=escape(heading(result)))
+    # Names differ at their ends, and a job's log is 80 columns wide.
+    printed.columns[0].overflow = "fold"
     for column in printed.columns[2:]:
         column.justify = "right"
     for line in table(result):
@@ -176,7 +178,18 @@ def show(result: Result, console: Console) -> None:
     for kind, count in sorted(result.problems.counts.items()):
         places = ", ".join(result.problems.places.get(kind, []))
         console.print(Text(f"{count} not read, {kind}: {places}", "yellow"))
+    if result.quality:
+        console.print(Text(labels(result.quality)))
     console.print(Text(result.message))
+
+
+def labels(quality: Mapping[str, Any]) -> str:
+    """Say how many labels judge the model, and what they say of it."""
+    joined = quality["joined"]
+    said = f"labels: {joined['labels']:,} given, {joined['joined']:,} of them to these captures"
+    if accuracy := quality["statistics"]["multiclass_classification_metrics"].get("accuracy"):
+        said += f"; accuracy {accuracy['value']:.4f} ± {accuracy['standard_deviation']:.4f}"
+    return said + (f"; not judged: {quality['not_judged']}" if quality["not_judged"] else "")
 
 
 def heading(result: Result) -> str:

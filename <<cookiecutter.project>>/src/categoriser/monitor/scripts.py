@@ -20,32 +20,38 @@ def load_preprocessor(path: Path) -> Callable[[dict[str, Any]], Any]:
 
     Raises `UserError` for a script that cannot be imported or has no such function.
     """
-    handler = _handler(path, "preprocess_handler")
+    handler = _handler(path, "preprocess_handler", (1, 2))
     more = (log,) if len(inspect.signature(handler).parameters) > 1 else ()
     return lambda event: handler(inference_record(event), *more)
 
 
-def postprocess(path: Path) -> None:
-    """Call a script's `postprocess_handler()`. Raises `UserError` also where that fails."""
-    handler = _handler(path, "postprocess_handler")
-    try:
-        handler()
-    except Exception as error:
-        raise UserError(f"{path}: postprocess_handler failed: {error!r}") from error
+def load_postprocessor(path: Path) -> Callable[[], Any]:
+    """Return a script's `postprocess_handler()`. Loading and calling raise `UserError`."""
+    handler = _handler(path, "postprocess_handler", (0,))
+
+    def call() -> None:
+        try:
+            handler()
+        except (Exception, SystemExit) as error:
+            raise UserError(f"{path}: postprocess_handler failed: {error!r}") from error
+
+    return call
 
 
-def _handler(path: Path, name: str) -> Callable[..., Any]:
+def _handler(path: Path, name: str, arguments: tuple[int, ...]) -> Callable[..., Any]:
     try:
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:
             raise ImportError("it is no Python file")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{path} cannot be imported: {error!r}") from error
     handler = getattr(module, name, None)
     if not callable(handler):
         raise UserError(f"{path} has no function {name}")
+    if len(inspect.signature(handler).parameters) not in arguments:
+        raise UserError(f"{path}: {name} must take {' or '.join(map(str, arguments))} arguments")
     return handler  # type: ignore[no-any-return]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from categoriser.params import Section, Share, read_sections
 from categoriser.paths import MONITORING
@@ -24,7 +24,7 @@ class Thresholds(Section):
     weeks: int = Field(ge=100)
     floor: float = Share
     min_rows: int = Field(ge=1)
-    seed: int
+    seed: int = Field(ge=0)
 
     @model_validator(mode="after")
     def two_sizes(self) -> Self:
@@ -46,6 +46,7 @@ class Features(Section):
 
 
 class Quality(Section):
+    label_lag_hours: int = Field(ge=0)
     memory_limit_mb: int = Field(ge=64)
     min_rows: int = Field(ge=1)
     holdout: float = Share
@@ -54,7 +55,7 @@ class Quality(Section):
 
 
 class Metrics(Section):
-    namespace: str = Field(pattern=r"[^:].{0,254}")
+    namespace: str = Field(pattern=r"^[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}$")
 
 
 class Alarms(Section):
@@ -66,7 +67,8 @@ class Alarms(Section):
 class Settings(Section):
     schedule: Schedule
     thresholds: Thresholds
-    overrides: dict[str, Override]
+    # A key that is left empty is None.
+    overrides: Annotated[dict[str, Override], BeforeValidator(lambda given: given or {})]
     features: Features
     quality: Quality
     metrics: Metrics

@@ -1,8 +1,9 @@
 """The same summary by Spark, for data that outgrows a machine; `make test-spark` tries it.
 
-`python -m categoriser.monitor.spark CAPTURES BASELINE OUTPUT` is what a job on EMR Serverless, Glue
-or SageMaker's Spark runs. `--archives` brings the workers an environment (by `venv-pack`, with the
-packages of requirements/spark.txt and this one) and the folder that `dvc repro baseline` writes.
+`python -m categoriser.monitor.spark SOURCE BASELINE OUTPUT` is what a job on EMR Serverless, Glue
+or SageMaker's Spark runs, in a folder with `monitoring/`. `--archives` brings the workers an
+environment (by `venv-pack`, with the packages of requirements/spark.txt and this one) and the
+folder that `dvc repro baseline` writes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,10 +22,11 @@ from categoriser.errors import run
 from categoriser.files import write_json
 from categoriser.monitor import summary as summaries
 from categoriser.monitor.formats import capture, statistics
+from categoriser.monitor.formats.capture import Problems
+from categoriser.monitor.settings import read_settings
 from categoriser.monitor.summary import Summary
 from categoriser.monitor.watching import Watching, gather
 
-STATISTICS = "statistics.json"
 COLUMN = "summary"
 SCHEMA = f"{COLUMN} binary"
 GROUPS = 8  # summaries that reach the driver, however many partitions there are
@@ -63,23 +66,33 @@ def summarise_files(files: Sequence[str], worker: Callable[[Sequence[str]], byte
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m categoriser.monitor.spark")
-    parser.add_argument("captures", metavar="CAPTURES", help="a folder or s3://bucket/prefix")
+    parser.add_argument("source", metavar="SOURCE", help="a folder or s3://bucket/prefix")
     parser.add_argument("baseline", metavar="BASELINE", type=Path, help="a folder on each worker")
     parser.add_argument("output", metavar="OUTPUT", help="a folder or s3://bucket/prefix")
+    parser.add_argument("--format", choices=("captures", "parquet", "csv"), default="captures")
+    parser.add_argument("--start", type=datetime.fromisoformat, help="of captures, UTC")
+    parser.add_argument("--end", type=datetime.fromisoformat)
     given = parser.parse_args()
-    files = capture.find(given.captures)
-    parts = summarise_files(files, Watching(given.baseline).summarise)
-    summary, problems = gather(parts)
+    features, problems = read_settings().features, Problems()
+    if given.format == "captures":
+        watching = Watching(
+            given.baseline, given.start, given.end, features.preprocessor, tuple(features.leave_out)
+        )
+        files = capture.find(given.source, given.start, given.end)
+        summary, problems = gather(summarise_files(files, watching.summarise))
+    else:
+        reader = SparkSession.builder.getOrCreate().read.option("header", value=True)
+        summary = summarise(reader.format(given.format).load(given.source))
     document = statistics.dump(statistics.of_summary(summary))
     if given.output.startswith(capture.S3):
         import boto3
 
         bucket, _, prefix = given.output.removeprefix(capture.S3).partition("/")
-        key = f"{prefix.rstrip('/')}/{STATISTICS}".lstrip("/")
+        key = f"{prefix.rstrip('/')}/{statistics.FILE}".lstrip("/")
         body = json.dumps(document, allow_nan=False).encode()
         boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     else:
-        write_json(Path(given.output) / STATISTICS, document)
+        write_json(Path(given.output) / statistics.FILE, document)
     Console().print(f"{summary.rows:,} rows; not read: {dict(problems.counts)}", markup=False)
 
 

@@ -26,7 +26,7 @@ Registers = npt.NDArray[np.uint8]
 
 PRECISION = 14  # 2^14 registers of HyperLogLog: a standard error of 0.8 %
 HASH_BITS = 64 - PRECISION
-MAX_CATEGORIES = 100  # distinct values above which they are not counted one by one
+MAX_CATEGORIES = 1000  # distinct values above which they are not counted one by one
 EXACT = 2**53  # beyond it doubles skip integers
 INTEGRAL, FRACTIONAL, STRING = "Integral", "Fractional", "String"
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import polars as pl
 
-from categoriser.files import read_json
+from categoriser.errors import UserError
+from categoriser.files import digest, read_json
 from categoriser.monitor import scripts
 from categoriser.monitor.features import Seen, watch
 from categoriser.monitor.formats import capture
@@ -27,14 +29,21 @@ MADE_BY = "dvc repro baseline"
 WORTH_A_PROCESS = 20_000_000
 
 
+def watched(leave_out: Sequence[str], preprocessor: Path | None) -> dict[str, Any]:
+    """Return what of the settings a baseline and the captures must have in common."""
+    script = digest(preprocessor) if preprocessor and preprocessor.is_file() else None
+    return {"leave_out": sorted(leave_out), "preprocessor": script}
+
+
 @dataclass(frozen=True)
 class Watching:
     """How captures are watched: what a process or a worker needs to know, and can be sent.
 
     `baseline` is the folder that the stage `baseline` writes, `preprocessor` the team's script.
+    Without a baseline only the script's features are watched: so any captures can be read.
     """
 
-    baseline: Path
+    baseline: Path | None
     start: datetime | None = None
     end: datetime | None = None
     preprocessor: Path | None = None
@@ -44,25 +53,32 @@ class Watching:
         self, files: Sequence[str], problems: Problems
     ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         """Yield captured rows (`capture.Batch.frame`), and as many rows of watched features."""
-        facts, seen = (
-            read_json(self.baseline / FACTS, "dvc repro baseline"),
-            Seen.load(self.baseline),
-        )
         script = scripts.load_preprocessor(self.preprocessor) if self.preprocessor else None
-        classes, threshold = facts["classes"], facts["review_threshold"]
+        if not self.baseline and not script:
+            raise UserError(
+                "captures are watched with what the training rows held: name the folder that "
+                f"`{MADE_BY}` writes in the environment variable baseline, or a script that reads "
+                "them in record_preprocessor_script"
+            )
+        facts = read_json(self.baseline / FACTS, MADE_BY) if self.baseline else {"classes": []}
+        seen, classes = Seen.load(self.baseline) if self.baseline else None, facts["classes"]
         for batch in capture.batches(
             files, classes, problems, start=self.start, end=self.end, preprocess=script
         ):
-            watched = watch(batch.frame, seen, classes, threshold)
-            if batch.extra is not None:
-                watched = watched.with_columns(batch.extra)
-            yield batch.frame, watched.drop(self.leave_out, strict=False)
+            found = batch.extra if batch.extra is not None else pl.DataFrame()
+            if seen:
+                own = watch(batch.frame, seen, classes, facts["review_threshold"])
+                found = own.with_columns(found.get_columns())
+            yield batch.frame, found.drop(self.leave_out, strict=False)
+        if not seen:
+            for kinds in (problems.counts, problems.places):
+                kinds.pop(capture.SCRIPT_ONLY, None)
 
     def summarise(self, files: Sequence[str]) -> bytes:
         """Summarise files; the result can be sent, and `gather` adds it up."""
         summary, problems = Summary(), Problems()
-        for _, watched in self.batches(files, problems):
-            for batch in watched.to_arrow().to_batches():
+        for _, features in self.batches(files, problems):
+            for batch in features.to_arrow().to_batches():
                 summary.add(batch)
         return msgspec.msgpack.encode((summary.to_bytes(), problems))
 

@@ -8,6 +8,7 @@ raises: what cannot be read is counted in `Problems`, and the rest goes on.
 from __future__ import annotations
 
 import base64
+import codecs
 import csv
 import functools
 import gzip
@@ -29,14 +30,15 @@ import polars as pl
 from categoriser import inputs
 from categoriser.errors import UserError
 from categoriser.files import replacing
-from categoriser.serving.protocol import CSV, FIELDS, JSON, LINES
+from categoriser.serving.protocol import BLANK, CSV, FIELDS, JSON, LINES
 
 S3 = "s3://"
 LABEL = "__label__"
 PROBE = "probe-"
+SCRIPT_ONLY = "readable by the preprocessor only"
 ENCODINGS = {CSV: "CSV", JSON: "JSON", LINES: "JSON"}
-# SageMaker takes 25 MB a call.
-LONGEST_LINE = 26 * 2**20
+# A line holds input and output, and escapes both; SageMaker takes 25 MB a call.
+LONGEST_LINE = 128 * 2**20
 PLACES = 5
 SEEN = ("records", "probes", "outside", "dropped")
 # The last such folders of a path; hours may be missing.
@@ -56,6 +58,7 @@ CAPTURES = pl.Schema(
 TRUTHS = pl.Schema({name: CAPTURES[name] for name in ("id", "row", "label", "time")})
 
 Place = tuple[str, int]  # a file, and a line in it from 1
+Texts = dict[str, str | None]
 log = logging.getLogger("categoriser.monitor")
 
 
@@ -175,7 +178,9 @@ def find(source: str, start: datetime | None = None, end: datetime | None = None
 def _keys(bucket: str, prefix: str, wanted: Callable[[str], bool]) -> Iterator[str]:
     pages = _s3().get_paginator("list_objects_v2").paginate
     for page in pages(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-        yield from (item["Key"] for item in page.get("Contents", ()) if item["Size"])
+        yield from (
+            key for item in page.get("Contents", ()) if not (key := item["Key"]).endswith("/")
+        )
         for folder in page.get("CommonPrefixes", ()):
             if wanted(folder["Prefix"]):
                 yield from _keys(bucket, folder["Prefix"], wanted)
@@ -237,7 +242,9 @@ def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, by
                         while line and not line.endswith(b"\n"):
                             line = stream.readline(LONGEST_LINE)
                     elif not line.isspace():
-                        yield (file, number), line
+                        yield (file, number), line.removeprefix(codecs.BOM_UTF8 * (number == 1))
+            if not number:
+                problems.add((file, 1), "empty file")
         except _failures(file) as error:
             problems.add((file, number + 1), "file not readable", type(error).__name__)
 
@@ -276,7 +283,7 @@ def batches(
     since, until = _utc(start or datetime.min), _utc(end or datetime.max)
     rows: list[tuple[Any, ...]] = []
     probabilities: list[float] = []
-    extra: list[dict[Any, Any]] = []
+    extra: list[Texts] = []
     for place, line, event in _events(files, problems):
         try:
             time = _time(event)
@@ -305,9 +312,7 @@ def batches(
         yield _batch(rows, probabilities, extra)
 
 
-def _batch(
-    rows: list[tuple[Any, ...]], probabilities: list[float], extra: list[dict[Any, Any]]
-) -> Batch:
+def _batch(rows: list[tuple[Any, ...]], probabilities: list[float], extra: list[Texts]) -> Batch:
     columns = dict(zip(CAPTURES, zip(*rows, strict=True), strict=True))
     shape = (len(rows), len(probabilities) // len(rows))
     frame = pl.DataFrame(columns, CAPTURES).with_columns(
@@ -317,18 +322,19 @@ def _batch(
         .alias("probabilities"),
     )
     given = {
-        _string(name): pl.Series(
-            [None if row.get(name) is None else _string(row[name]) for row in extra],
-            dtype=pl.String,
-        )
+        name: pl.Series([row.get(name) for row in extra], dtype=pl.String)
         for name in dict.fromkeys(name for row in extra for name in row)
     }
     return Batch(frame, pl.DataFrame(given) if given else None)
 
 
-def _string(value: Any) -> str:
-    """Return how a value is written; half a surrogate pair, which no file can hold, is a ?."""
-    return str(value).encode(errors="replace").decode()
+def _texts(row: dict[Any, Any]) -> Texts:
+    """Return how values are written; half a surrogate pair, which no file can hold, is a ?."""
+
+    def text(value: Any) -> str:
+        return str(value).encode(errors="replace").decode()
+
+    return {text(name): None if value is None else text(value) for name, value in row.items()}
 
 
 def _time(event: Event) -> datetime:
@@ -340,22 +346,24 @@ def _time(event: Event) -> datetime:
 
 def _preprocessed(
     preprocess: Callable[[Any], Any], line: bytes, problems: Problems, place: Place
-) -> dict[Any, Any] | list[dict[Any, Any]] | None:
-    """Return what a script gives for a record, None where it fails."""
+) -> Texts | list[Texts] | None:
+    """Return what a script gives for a record, as text; None where it fails."""
     try:
         given = preprocess(msgspec.json.decode(line))
-    except Exception as error:
+        if isinstance(given, dict):
+            return _texts(given)
+        if isinstance(given, list) and all(isinstance(row, dict) for row in given):
+            return [_texts(row) for row in given]
+    except (Exception, SystemExit) as error:
         if "preprocessor failed" not in problems.counts:
             log.exception("the preprocessor failed at %s:%d", *place)
         problems.add(place, "preprocessor failed", type(error).__name__)
         return None
-    if all(isinstance(row, dict) for row in (given if isinstance(given, list) else [given])):
-        return given  # type: ignore[no-any-return]
     problems.add(place, "preprocessor gave no dict", type(given).__name__)
     return None
 
 
-def _aligned(given: Any, count: int, problems: Problems, place: Place) -> list[dict[Any, Any]]:
+def _aligned(given: Any, count: int, problems: Problems, place: Place) -> list[Texts]:
     """Return a dict a row: a list's own, or the one dict for each."""
     if not isinstance(given, list):
         return [given or {}] * count
@@ -379,7 +387,7 @@ def _read(
     except RecordError as error:
         if not given:
             raise
-        problems.add(place, "readable by the preprocessor only", error.args[0])
+        problems.add(place, SCRIPT_ONLY, error.args[0])
         count = len(given) if isinstance(given, list) else 1
         return [(None, None, None)] * count, [0.0] * (count * len(classes))
     rows = zip(asked, labels, strict=True)
@@ -388,8 +396,11 @@ def _read(
 
 def _sides(sides: Sides) -> tuple[list[Any], list[Any]]:
     """Return the rows of input and output, as many of the one as of the other."""
-    kind, asked = _rows(sides.endpoint_input, "input")
     kind_of_answer, answers = _rows(sides.endpoint_output, "output")
+    # A capture may be of output only.
+    kind, asked = kind_of_answer, [[""] * len(FIELDS)] * len(answers)
+    if sides.endpoint_input is not None:
+        kind, asked = _rows(sides.endpoint_input, "input")
     if kind == CSV:
         if asked and asked[0] == FIELDS:
             del asked[0]
@@ -418,7 +429,7 @@ def _rows(side: Side | None, name: str) -> tuple[str, list[Any]]:
     try:
         if side.encoding == "BASE64":
             data = base64.b64decode(data, validate=True).decode()
-        data = data.removeprefix("\ufeff")
+        data = data.removeprefix("\ufeff").rstrip(BLANK)
         if kind == CSV:
             return kind, _fields(data)
         if kind == LINES:

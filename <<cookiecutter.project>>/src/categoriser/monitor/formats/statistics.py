@@ -19,6 +19,7 @@ from categoriser.errors import UserError
 from categoriser.monitor.formats.sketch import Sketch, decode
 from categoriser.monitor.summary import FRACTIONAL, INTEGRAL, STRING, Column, Summary, distinct
 
+FILE = "statistics.json"
 VERSION = 0.0
 BUCKETS = 10
 UNKNOWN = "Unknown"
@@ -203,7 +204,7 @@ class _Section(BaseModel):
     max: Number = None
     approximate_num_distinct_values: Number = None
     distinct_count: Number = None
-    distribution: _Distribution = _Distribution()
+    distribution: _Distribution | None = None
 
 
 class _Feature(BaseModel):
@@ -235,7 +236,7 @@ def load(document: Any) -> Statistics:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
         )
-        raise UserError(f"statistics.json: {faults}") from None
+        raise UserError(f"{FILE}: {faults}") from None
     rows = read.dataset.item_count
     return Statistics(
         rows, {feature.name: _load_feature(feature, rows) for feature in read.features}
@@ -245,7 +246,7 @@ def load(document: Any) -> Statistics:
 def _load_feature(feature: _Feature, rows: int) -> Feature:
     absent = _Section(common=_Common(num_present=0, num_missing=rows))
     section = feature.numerical_statistics or feature.string_statistics or absent
-    distribution = section.distribution
+    distribution = section.distribution or _Distribution()
     present, missing = section.common.num_present, section.common.num_missing
     counts = distribution.categorical.buckets if distribution.categorical else None
     sketch = distribution.kll.sketch if distribution.kll else None
