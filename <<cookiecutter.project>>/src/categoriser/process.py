@@ -15,7 +15,7 @@ from categoriser.errors import UserError, run
 
 MESSAGE = Path("/opt/ml/output/message")
 LONGEST = 1024
-STEPS = {"monitor": "categoriser.monitor.job"}
+STEPS = {"monitor": "categoriser.monitor.check"}
 
 
 def process(step: str, message: Path = MESSAGE) -> None:

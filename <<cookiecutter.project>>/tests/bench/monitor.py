@@ -85,7 +85,8 @@ CHECK = """
 import os, resource, sys, time
 from pathlib import Path
 from categoriser import paths
-from categoriser.monitor.job import Job, check
+from categoriser.monitor.check import check
+from categoriser.monitor.job import Job
 from categoriser.monitor.settings import read_settings
 if __name__ == "__main__":
     begin = time.perf_counter()

@@ -25,9 +25,10 @@ from categoriser.errors import UserError
 from categoriser.model.package import Categoriser
 from categoriser.monitor import watching
 from categoriser.monitor.baseline import baseline
+from categoriser.monitor.check import check
 from categoriser.monitor.formats import constraints, statistics
 from categoriser.monitor.formats.capture import record
-from categoriser.monitor.job import Job, check, from_environment
+from categoriser.monitor.job import Job, from_environment
 from categoriser.monitor.settings import Settings, read_settings
 from categoriser.monitor.watching import Watching
 from categoriser.params import Section, read_params

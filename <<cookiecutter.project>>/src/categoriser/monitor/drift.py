@@ -27,7 +27,8 @@ from categoriser import paths
 from categoriser.data.generate import Drift, generate
 from categoriser.errors import UserError, run
 from categoriser.files import read_json, write_text
-from categoriser.monitor.job import Job, check
+from categoriser.monitor.check import check
+from categoriser.monitor.job import Job
 from categoriser.monitor.settings import read_settings
 from categoriser.params import read_params
 

@@ -172,7 +172,8 @@ def show(result: Result, console: Console) -> None:
             (share(line["categorical_values"]), "categorical_values_check" in found),
         ]
         printed.add_row(*(Text(text, "bold red" if bad else "") for text, bad in cells))
-    console.print(printed)
+    if result.current.item_count:
+        console.print(printed)
     for violation in result.violations:
         console.print(Text(f"{violation.feature_name}: {violation.description}", "red"))
     for kind, count in sorted(result.problems.counts.items()):

@@ -1,0 +1,406 @@
+"""A run of the monitor: captures or a data set in; statistics, violations, metrics, report out.
+
+`make monitor` calls it, and `process monitor` in a job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar, get_args
+
+from rich.console import Console
+
+from categoriser import paths
+from categoriser.errors import UserError, run
+from categoriser.files import read_json, write_json
+from categoriser.monitor import metrics, quality, report, scripts
+from categoriser.monitor.calibrate import Thresholds
+from categoriser.monitor.formats import capture, constraints, statistics
+from categoriser.monitor.formats.capture import Problems
+from categoriser.monitor.formats.constraints import Constraints, Violation
+from categoriser.monitor.formats.statistics import Statistics
+from categoriser.monitor.job import Format, Job, from_environment, in_utc
+from categoriser.monitor.settings import Settings, read_settings
+from categoriser.monitor.summary import summarise_dataset
+from categoriser.monitor.watching import FACTS, MADE_BY, Watching, summarise_captures, watched
+from categoriser.params import Evaluate
+
+STATISTICS, CONSTRAINTS = statistics.FILE, "constraints.json"
+# The container's page of AWS says "constraints_violations", their container writes the other.
+VIOLATIONS = "constraint_violations.json"
+MODEL_VIOLATIONS = f"model_quality_{VIOLATIONS}"
+T = TypeVar("T")
+
+
+def check(job: Job, settings: Settings, console: Console | None = None) -> str:
+    """Run a job, show its report on the console, and return the exit message.
+
+    Raises `UserError` for what is missing or wrong apart from the captures' content, which the
+    report counts.
+    """
+    # Loaded first: a script that cannot be is told before the work is done.
+    finish = scripts.load_postprocessor(job.postprocessor) if job.postprocessor else None
+    with local(job.baseline) as baseline:
+        if job.model_quality:
+            return said(check_model(job, baseline, settings), console)
+        current, problems = summarise(job, baseline, settings)
+        if job.suggests:
+            return said(suggest(job, current, problems), console)
+        result, fault = judge(job, baseline, current, problems, settings)
+    folder = job.output / _folder(job)
+    write_json(folder / STATISTICS, statistics.dump(current))
+    write_json(folder / CONSTRAINTS, constraints.dump(result.constraints))
+    of_model = [v for v in result.violations if v.constraint_check_type.endswith("Threshold")]
+    of_data = [v for v in result.violations if v not in of_model]
+    write_json(folder / VIOLATIONS, constraints.dump_violations(of_data))
+    if result.quality:
+        write_json(folder / quality.STATISTICS, result.quality["statistics"])
+        write_json(folder / MODEL_VIOLATIONS, constraints.dump_violations(of_model))
+    report.write(result, folder)
+    if console:
+        report.show(result, console)
+        console.print(f"{folder / 'report.html'} shows more", highlight=False)
+    if job.namespaces and current.item_count:
+        publish(job, job.namespaces, *of_result(result, settings))
+    if finish:
+        finish()
+    # Last, so that what was found is not lost.
+    if fault:
+        raise fault
+    if problems.counts and not current.item_count:
+        raise nothing_read(problems)
+    return result.message
+
+
+def suggest(job: Job, current: Statistics, problems: Problems) -> str:
+    """Write the files of a baseline."""
+    if not current.item_count:
+        if problems.counts:
+            raise nothing_read(problems)
+        return f"Completed: no data{_window(job)}"
+    write_json(job.output / STATISTICS, statistics.dump(current))
+    write_json(job.output / CONSTRAINTS, constraints.dump(constraints.suggest(current)))
+    message = f"Completed: a baseline of {current.item_count:,} rows is suggested"
+    return message + _unread(problems)
+
+
+def nothing_read(problems: Problems) -> UserError:
+    faults = (
+        f"{kind} ({count}), first at {problems.places[kind][0]}"
+        for kind, count in problems.counts.items()
+    )
+    return UserError(f"no capture could be read: {'; '.join(faults)}")
+
+
+def said(message: str, console: Console | None) -> str:
+    if console:
+        console.print(message, markup=False, highlight=False)
+    return message
+
+
+def check_model(job: Job, baseline: Path | None, settings: Settings) -> str:
+    """Judge the model by labelled answers alone, or suggest constraints for it."""
+    if job.format == "captures":
+        found = judge_labels(job, needed(baseline), Problems(), settings)
+        document, violations = found.statistics, found.violations
+    else:
+        document, violations = (
+            quality.of_answers(_files(job), job.format, job.answer, job.label),
+            [],
+        )
+    figures, rows = quality.metrics(document), document["dataset"]["item_count"]
+    if not rows:
+        return f"Completed: no labelled answers{_window(job)}"
+    write_json(job.output / STATISTICS, document)
+    if job.suggests:
+        suggested = constraints.dump(constraints.suggest_quality(figures))
+        write_json(job.output / CONSTRAINTS, suggested)
+        return f"Completed: a baseline of {rows:,} labelled answers is suggested"
+    if job.format != "captures":
+        bounds = _read(job.constraints, baseline, quality.CONSTRAINTS, constraints.load_quality)
+        violations = constraints.check_quality(figures, bounds) if bounds else []
+    write_json(job.output / VIOLATIONS, constraints.dump_violations(violations))
+    if job.namespaces:
+        publish(job, job.namespaces, [], metrics.of_quality(figures))
+    return _message(job, rows, violations)
+
+
+def needed(baseline: Path | None) -> Path:
+    if not baseline:
+        raise UserError(
+            f"labels are judged with the folder that `{MADE_BY}` writes: name it in the "
+            "environment variable baseline"
+        )
+    return baseline
+
+
+def summarise(job: Job, baseline: Path | None, settings: Settings) -> tuple[Statistics, Problems]:
+    if job.format == "statistics":
+        return statistics.load(read_json(Path(job.source), "the summary")), Problems()
+    if job.format != "captures":
+        found = summarise_dataset(_files(job), job.format, header=job.header)
+        return statistics.of_summary(found), Problems()
+    files = capture.find(job.source, job.start, job.end)
+    leave_out = tuple(settings.features.leave_out)
+    watching = Watching(baseline, job.start, job.end, job.preprocessor, leave_out)
+    found, problems = summarise_captures(files, watching)
+    return statistics.of_summary(found), problems
+
+
+def judge(
+    job: Job, baseline: Path | None, current: Statistics, problems: Problems, settings: Settings
+) -> tuple[report.Result, UserError | None]:
+    """Hold the statistics, and the labels where there are any, against the baseline.
+
+    What is wrong with the labels comes beside the result, so that the rest is not lost.
+    """
+    before = _read(job.statistics, baseline, STATISTICS, statistics.load)
+    bounds = _read(job.constraints, baseline, CONSTRAINTS, constraints.load) or (
+        constraints.suggest(before) if before else Constraints()
+    )
+    bounds = overridden(bounds, job.categorical_method, settings)
+    facts = read_json(baseline / FACTS, MADE_BY) if baseline and (baseline / FACTS).exists() else {}
+    known = {feature.name for feature in bounds.features}
+    for key, names in (
+        ("overrides", settings.overrides),
+        ("alarms.features", settings.alarms.features),
+    ):
+        if unknown := sorted({*names} - known):
+            raise UserError(f"{paths.MONITORING}: {key}: there is no feature {unknown[0]!r}")
+    thresholds, power, enough = None, [], True
+    if settings.thresholds.profile == "calibrated" and baseline and facts:
+        check_watched(facts, job, settings)
+        own = Thresholds.load(baseline / paths.THRESHOLDS.name)
+        enough = current.item_count >= settings.thresholds.min_rows
+        thresholds, power = own.at(max(1, current.item_count)), own.power
+        for name, override in settings.overrides.items():
+            if override.threshold is not None:
+                thresholds[name] = override.threshold
+    drifts = constraints.compare(current, before, bounds, thresholds)
+    violations = constraints.check(current, bounds, drifts) if enough else []
+    labelled, fault = None, None
+    if job.truth:
+        try:
+            labelled = judge_labels(job, needed(baseline), problems, settings)
+            violations += labelled.violations
+        except UserError as error:
+            fault = error
+    result = report.Result(
+        endpoint=job.endpoint,
+        schedule=job.schedule,
+        profile="compat" if thresholds is None else "calibrated",
+        message=_message(job, current.item_count, violations, enough) + _unread(problems),
+        current=current,
+        baseline=before,
+        constraints=bounds,
+        drifts=drifts,
+        violations=violations,
+        start=job.start,
+        end=job.end,
+        problems=problems,
+        power=power,
+        quality=asdict(labelled) if labelled else None,
+    )
+    return result, fault
+
+
+def check_watched(facts: Mapping[str, Any], job: Job, settings: Settings) -> None:
+    """Raise `UserError` where the baseline was not watched as the captures are."""
+    if facts["watched"] != watched(settings.features.leave_out, job.preprocessor):
+        raise UserError(
+            f"the baseline was made with another preprocessor or leave_out than {paths.MONITORING} "
+            "has now; `dvc repro --force baseline` makes it anew"
+        )
+
+
+def judge_labels(
+    job: Job, baseline: Path, problems: Problems, settings: Settings
+) -> quality.QualityResult:
+    """Join ground truth to the captures and judge the model by it.
+
+    The labels may be collected at any time: of those in the source, the ones that belong to the
+    window's captures are judged, and the others counted. `problems` takes those of the labels.
+    """
+    start, end = (time and time - job.label_lag for time in (job.start, job.end))
+    watching = Watching(baseline, start, end, job.preprocessor)
+    captures = capture.find(job.history or job.source, start, end)
+    frames = quality.with_country(watching, captures, Problems())
+    # A label is never older than its prediction.
+    of_labels = Problems()
+    truths = capture.truths(capture.find(job.truth or "", start), of_labels)
+    facts = read_json(baseline / FACTS, MADE_BY)
+    with quality.join(frames, truths, facts["classes"], settings.quality) as labelled:
+        # What was read of them the join counts.
+        problems.merge(replace(of_labels, seen={}))
+        bounds = _read(
+            job.constraints if job.model_quality else None,
+            baseline,
+            quality.CONSTRAINTS,
+            constraints.load_quality,
+        )
+        evaluate = Evaluate.model_validate(facts["evaluate"])
+        return quality.model_quality(
+            labelled, bounds, facts, settings.quality, evaluate, facts["max_slice_gap"]
+        )
+
+
+def overridden(bounds: Constraints, categorical_method: str, settings: Settings) -> Constraints:
+    """Return the constraints with what the job said, and a person in `overrides`."""
+    document = constraints.dump(bounds)
+    if categorical_method:
+        config = document.setdefault("monitoring_config", {})
+        chosen = config.setdefault("distribution_constraints", {})
+        chosen["categorical_drift_method"] = categorical_method
+    for feature in document.get("features", []):
+        override = settings.overrides.get(feature["name"])
+        if not override:
+            continue
+        if override.completeness is not None:
+            feature["completeness"] = override.completeness
+        changed: dict[str, Any] = {}
+        if not override.evaluate:
+            changed["evaluate_constraints"] = "Disabled"
+        before = feature.get("monitoringConfigOverrides") or {}
+        if override.threshold is not None:
+            changed["distribution_constraints"] = before.get("distribution_constraints", {}) | {
+                "comparison_threshold": override.threshold,
+                "categorical_comparison_threshold": override.threshold,
+            }
+        feature["monitoringConfigOverrides"] = before | changed
+    return constraints.load(document)
+
+
+def of_result(result: report.Result, settings: Settings) -> tuple[list[Any], list[Any]]:
+    """Return the metrics of the data, with the one that the alarm watches, and the model's."""
+    data = metrics.of_statistics(result.current, result.drifts, result.constraints)
+    watched = settings.alarms.features
+    raised = [v for v in result.violations if not watched or v.feature_name in watched]
+    data.append({"MetricName": "violations", "Value": float(len(raised))})
+    figures: dict[str, Any] = {}
+    if result.quality:
+        figures = quality.metrics(result.quality["statistics"]) | result.quality["gaps"]
+    return data, metrics.of_quality(figures)
+
+
+def publish(job: Job, namespaces: tuple[str, str], data: list[Any], model: list[Any]) -> None:
+    """Send the metrics, or leave them for Model Monitor's schedule."""
+    at = job.end or datetime.now(UTC)
+    both = [metrics.stamped(part, job.endpoint, job.schedule, at) for part in (data, model)]
+    if job.model_monitor:
+        metrics.write([*both[0], *both[1]])
+    else:
+        for part, namespace in zip(both, namespaces, strict=True):
+            metrics.publish(part, namespace)
+
+
+# Places.
+
+
+@contextmanager
+def local(source: str | None) -> Iterator[Path | None]:
+    """Yield the folder, or a copy of what is under the `s3://` prefix."""
+    if not source or not source.startswith(capture.S3):
+        yield Path(source) if source else None
+        return
+    with TemporaryDirectory(prefix="categoriser-") as name:
+        for file in capture.find(source):
+            within = Path(file.removeprefix(source).lstrip("/"))
+            if ".." in within.parts:
+                raise UserError(f"{file} is no file of a baseline")
+            copy = Path(name) / within
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            capture.fetch(file, copy)
+        yield Path(name)
+
+
+def _folder(job: Job) -> str:
+    """Return the reports' folder as Model Monitor names it, where its schedule does not."""
+    if job.model_monitor or not (job.end and job.endpoint):
+        return ""
+    return f"{job.endpoint}/{job.schedule or 'monitor'}/{job.end:%Y/%m/%d/%H}"
+
+
+def _files(job: Job) -> str:
+    """Return a data set's files: a folder's stand for what is in it."""
+    return f"{job.source.rstrip('/')}/**/*" if Path(job.source).is_dir() else job.source
+
+
+def _read(
+    file: Path | None, baseline: Path | None, name: str, load: Callable[[Any], T]
+) -> T | None:
+    """Read the file that is named, else the baseline's, if there is one."""
+    path = file or (baseline / name if baseline else None)
+    if path and path.is_dir():
+        path /= name
+    try:
+        return load(read_json(path, MADE_BY)) if path else None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _message(job: Job, count: int, violations: Sequence[Violation], enough: bool = True) -> str:
+    """Return the exit message; what is violated stands by type, since SageMaker shows its start."""
+    rows = f"{count:,} rows{_window(job)}" if count else f"no data{_window(job)}"
+    if violations:
+        names: dict[str, list[str]] = {}
+        for one in violations:
+            names.setdefault(one.constraint_check_type, []).append(one.feature_name)
+        what = "; ".join(f"{kind}: {', '.join(found)}" for kind, found in names.items())
+        return f"CompletedWithViolations: {len(violations)} in {rows}: {what}"
+    if not count:
+        return f"Completed: {rows}"
+    return f"Completed: {'no violations in' if enough else 'too few to judge:'} {rows}"
+
+
+def _window(job: Job) -> str:
+    times = (job.start, job.end)
+    return "".join(
+        f" {word} {at:%Y-%m-%dT%H:%MZ}"
+        for word, at in zip(("from", "to"), times, strict=True)
+        if at
+    )
+
+
+def _unread(problems: Problems) -> str:
+    count = sum(problems.counts.values())
+    return f"; {count:,} captures or parts of them could not be read" if count else ""
+
+
+# Entry points.
+
+
+def process() -> str:
+    """Run the job that the environment describes."""
+    settings = read_settings()
+    return check(from_environment(os.environ, settings), settings, Console())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make monitor", description=__doc__)
+    parser.add_argument("source", metavar="CAPTURE", help="a folder or an s3://bucket/prefix")
+    parser.add_argument("--truth", help="labels, in such a place")
+    parser.add_argument("--start", help="of the window, in ISO 8601")
+    parser.add_argument("--end")
+    parser.add_argument("--format", choices=get_args(Format), default="captures")
+    parser.add_argument("--output", type=Path, default=paths.MONITOR)
+    given = vars(parser.parse_args())
+    given |= {name: in_utc(name, given[name]) for name in ("start", "end") if given[name]}
+    settings = read_settings()
+    job = Job(
+        baseline=str(paths.BASELINE),
+        preprocessor=settings.features.preprocessor,
+        postprocessor=settings.features.postprocessor,
+        **given,
+    )
+    check(job, settings, Console())
+
+
+if __name__ == "__main__":
+    run(main)
