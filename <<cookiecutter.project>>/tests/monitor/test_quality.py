@@ -185,6 +185,12 @@ def test_two_labels_without_a_time_contradict_each_other() -> None:
         assert labelled.counts["joined"] == 0
 
 
+def test_a_label_of_the_predictions_own_hour_is_not_early() -> None:
+    labels = truths(("a", 0, "food", NOON - timedelta(minutes=30)))
+    with joined(captures(("a", 0, "food")), labels) as labelled:
+        assert labelled.counts["most_hours_late"] == 0
+
+
 @pytest.mark.parametrize("side", ["captures", "truths", "both"])
 def test_nothing_to_join_is_no_fault(side: str, params: Params) -> None:
     captured: Any = [] if side != "truths" else captures(("a", 0, "food"))

@@ -95,7 +95,9 @@ CREATE TABLE labelled AS
     GROUP BY ALL;
 CREATE TABLE joined AS
     SELECT captures.*, truth, truth NOT IN (FROM classes) AS unknown, labels, contradicted,
-        date_diff('second', captures.time, labelled.time) / 3600 AS hours_late
+        -- A label's time is the start of its hour, which may lie before the prediction's.
+        CASE WHEN labelled.time < captures.time THEN 0
+        ELSE date_diff('second', captures.time, labelled.time) / 3600 END AS hours_late
     FROM labelled JOIN predicted USING (id, "row") JOIN captures USING (place) WHERE NOT shared;
 CREATE VIEW answered AS SELECT * FROM joined WHERE NOT contradicted;
 CREATE VIEW bad AS SELECT id, "row" FROM joined WHERE labels > 1 OR unknown;
