@@ -37,8 +37,9 @@ def leave(text: str, message: Path) -> None:
 
 
 def main() -> None:
-    process(" ".join(sys.argv[1:]))
+    """Run the step that the command line names: the entry point `process`."""
+    run(lambda: process(" ".join(sys.argv[1:])))
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

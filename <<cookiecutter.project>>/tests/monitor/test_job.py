@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -637,9 +639,14 @@ def test_an_exit_message_is_cut_between_characters(tmp_path: Path) -> None:
     assert (tmp_path / "message").read_bytes().decode() == "é" * 512
 
 
-def test_an_unknown_step_is_refused() -> None:
-    with pytest.raises(UserError, match="the steps are monitor"):
-        process.process("deploy")
+def test_the_entry_point_refuses_an_unknown_step_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["process"]
+    module, _, name = entry.partition(":")
+    monkeypatch.setattr(sys, "argv", ["process", "deploy"])
+    with pytest.raises(SystemExit, match=r"^error: there is no step 'deploy'; the steps are m"):
+        getattr(import_module(module), name)()
 
 
 def test_the_report_is_shown_in_the_terminal(
