@@ -80,7 +80,8 @@ def summarise():
     measured="summarise()",
 )
 
-# Seconds of a whole check, and the bytes that its processes held at most, all together.
+# Seconds of a whole check, and the sum of its processes' peaks in bytes: more than they held, since
+# the libraries' pages are shared and count in each.
 CHECK = """
 import os, resource, sys, time
 from pathlib import Path
@@ -173,7 +174,7 @@ def write_captures(folder: Path) -> list[Path]:
 
 def check_table(scratch: Path) -> Table:
     """Time a check, from files to report, of three sizes: the same files under more names."""
-    table = Table("captured rows", "seconds", "memory", "target", title="monitor: a check")
+    table = Table("captured rows", "seconds", "sum of peaks", "target", title="monitor: a check")
     files = write_captures(scratch)
     for rows in (ROWS, MANY, 10 * MANY):
         folder = scratch / f"{rows}"
