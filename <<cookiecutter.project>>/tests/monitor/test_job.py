@@ -475,6 +475,31 @@ def test_a_name_in_the_settings_that_is_no_feature_is_named(tmp_path: Path) -> N
     captured(tmp_path / "captures", rows(300, seed=5))
     with pytest.raises(UserError, match=r"alarms\.features: there is no feature 'prcie'"):
         checked(tmp_path, changed("alarms", features=["prcie"]))
+    own = Settings.model_validate(SETTINGS.model_dump() | {"overrides": {"accuracy": {}}})
+    with pytest.raises(UserError, match=r"overrides: there is no feature 'accuracy'"):
+        checked(tmp_path, own)
+
+
+def test_an_alarm_may_be_of_the_model_of_labels_and_of_slices(tmp_path: Path) -> None:
+    captured(tmp_path / "captures", rows(300, seed=5))
+    names = ["price", "accuracy", "ground_truth", "slice_gap_country"]
+    assert checked(tmp_path, changed("alarms", features=names))["violations"] == []
+
+
+def test_the_project_s_overrides_do_not_stop_the_check_of_another_s_data(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    pl.DataFrame({"age": range(100)}).write_csv(data / "a.csv")
+    check(Job(str(data), tmp_path / "first", format="csv"), SETTINGS)
+    own = Settings.model_validate(SETTINGS.model_dump() | {"overrides": {"price": {}}})
+    again = Job(
+        str(data),
+        tmp_path / "again",
+        format="csv",
+        statistics=tmp_path / "first/statistics.json",
+        constraints=tmp_path / "first/constraints.json",
+    )
+    assert check(again, own) == "Completed: no violations in 100 rows"
 
 
 def test_captures_without_the_project_s_baseline_are_refused(tmp_path: Path) -> None:

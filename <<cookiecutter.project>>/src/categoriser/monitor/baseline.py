@@ -34,7 +34,7 @@ from categoriser.monitor.formats.sketch import SHRINK, K, Sketch
 from categoriser.monitor.formats.statistics import Statistics
 from categoriser.monitor.scripts import load_preprocessor
 from categoriser.monitor.summary import summarise
-from categoriser.monitor.watching import watched as common
+from categoriser.monitor.watching import in_common
 from categoriser.params import Params, read_params
 from categoriser.paths import BASELINE, MODEL, MONITORING, PREPARED, THRESHOLDS
 from categoriser.serving.protocol import CSV, render
@@ -92,7 +92,7 @@ def baseline(
         "labels": dict(labels.iter_rows()),
         "rows": rows.height,
         "train_rows": train.height,
-        "watched": common(how.features.leave_out, how.features.preprocessor),
+        "watched": in_common(how.features.leave_out, how.features.preprocessor),
         "evaluate": params.evaluate.model_dump(),
         "max_slice_gap": params.gate.max_slice_gap,
     }

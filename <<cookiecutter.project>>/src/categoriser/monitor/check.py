@@ -29,7 +29,7 @@ from categoriser.monitor.formats.statistics import Statistics
 from categoriser.monitor.job import Format, Job, from_environment, in_utc
 from categoriser.monitor.settings import Settings, read_settings
 from categoriser.monitor.summary import summarise_dataset
-from categoriser.monitor.watching import FACTS, MADE_BY, Watching, summarise_captures, watched
+from categoriser.monitor.watching import FACTS, MADE_BY, Watching, in_common, summarise_captures
 from categoriser.params import Evaluate
 
 STATISTICS, CONSTRAINTS = statistics.FILE, "constraints.json"
@@ -167,13 +167,8 @@ def judge(
     )
     bounds = overridden(bounds, job.categorical_method, settings)
     facts = read_json(baseline / FACTS, MADE_BY) if baseline and (baseline / FACTS).exists() else {}
-    known = {feature.name for feature in bounds.features}
-    for key, names in (
-        ("overrides", settings.overrides),
-        ("alarms.features", settings.alarms.features),
-    ):
-        if unknown := sorted({*names} - known):
-            raise UserError(f"{paths.MONITORING}: {key}: there is no feature {unknown[0]!r}")
+    if baseline and facts:
+        check_names(bounds, baseline, facts, settings)
     thresholds, power, enough = None, [], True
     if settings.thresholds.profile == "calibrated" and baseline and facts:
         check_watched(facts, job, settings)
@@ -211,9 +206,36 @@ def judge(
     return result, fault
 
 
+def check_names(
+    bounds: Constraints, baseline: Path, facts: Mapping[str, Any], settings: Settings
+) -> None:
+    """Raise `UserError` for a name in the settings that nothing watched has.
+
+    An alarm may also be of a figure of the model, of the labels, or of a slice's gap.
+    """
+    watched = {feature.name for feature in bounds.features}
+    figures = read_json(baseline / quality.CONSTRAINTS, MADE_BY)
+    gaps = {f"{quality.SLICE_GAP}{column}" for column in facts["evaluate"]["slices"]}
+    known = (
+        watched
+        | gaps
+        | {
+            quality.GROUND_TRUTH,
+            *constraints.load_quality(figures).multiclass_classification_constraints,
+        }
+    )
+    alarms = settings.alarms.features
+    for key, names, allowed in (
+        ("overrides", settings.overrides, watched),
+        ("alarms.features", alarms, known),
+    ):
+        if unknown := sorted({*names} - allowed):
+            raise UserError(f"{paths.MONITORING}: {key}: there is no feature {unknown[0]!r}")
+
+
 def check_watched(facts: Mapping[str, Any], job: Job, settings: Settings) -> None:
     """Raise `UserError` where the baseline was not watched as the captures are."""
-    if facts["watched"] != watched(settings.features.leave_out, job.preprocessor):
+    if facts["watched"] != in_common(settings.features.leave_out, job.preprocessor):
         raise UserError(
             f"the baseline was made with another preprocessor or leave_out than {paths.MONITORING} "
             "has now; `dvc repro --force baseline` makes it anew"

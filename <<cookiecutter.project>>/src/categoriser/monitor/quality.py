@@ -57,6 +57,7 @@ from categoriser.paths import BASELINE, FEEDBACK, GENERATED, MONITORING
 
 UNKNOWN = "(no class of the model)"
 GROUND_TRUTH = "ground_truth"
+SLICE_GAP = "slice_gap_"
 BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
 # Efron and Tibshirani, An Introduction to the Bootstrap, 1993, 6.4: 200 are enough for an error.
 RESAMPLES = 200
@@ -458,7 +459,7 @@ def slice_gaps(
     gaps: dict[str, dict[str, float]] = {}
     violations = []
     for column, compared in slices.items():
-        name = f"slice_gap_{column}"
+        name = f"{SLICE_GAP}{column}"
         for part in compared["slices"] if compared else []:  # the worst served first
             gap = part["gap"]
             value, deviation = gap["value"], (gap["high"] - gap["low"]) / width

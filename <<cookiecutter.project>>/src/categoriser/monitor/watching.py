@@ -29,7 +29,7 @@ MADE_BY = "dvc repro baseline"
 WORTH_A_PROCESS = 20_000_000
 
 
-def watched(leave_out: Sequence[str], preprocessor: Path | None) -> dict[str, Any]:
+def in_common(leave_out: Sequence[str], preprocessor: Path | None) -> dict[str, Any]:
     """Return what of the settings a baseline and the captures must have in common."""
     script = digest(preprocessor) if preprocessor and preprocessor.is_file() else None
     return {"leave_out": sorted(leave_out), "preprocessor": script}
