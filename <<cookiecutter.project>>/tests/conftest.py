@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from small import KNOBS
+from measured import KNOBS
 
 from categoriser.features import features
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
 from categoriser.params import Params, Train, read_params
+
+pytest_plugins = ["actors"]
 
 WORDS = {
     "groceries": ["aldi", "coles", "market", "butcher"],

@@ -1,10 +1,12 @@
-"""Writing files so that an interrupted step leaves nothing half-written, and reading JSON."""
+"""Writing files so that an interrupted step leaves nothing half-written, reading JSON, and DVC."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from categoriser.errors import UserError
+
+Json = dict[str, Any]  # an object
 
 # Git and DVC ignore what begins so: a process that is killed leaves it behind.
 ASIDE = ".aside-"
@@ -61,9 +65,23 @@ def digest(path: Path) -> str:
     """SHA-256 of a file, or of a folder's relative names and contents, as hexadecimal digits."""
     if path.is_dir():
         names = (file for file in sorted(path.rglob("*")) if file.is_file())
-        contents = "".join(
-            f"{file.relative_to(path).as_posix()}\0{digest(file)}\n" for file in names
-        )
-        return hashlib.sha256(contents.encode()).hexdigest()
+        lines = (f"{file.relative_to(path).as_posix()}\0{digest(file)}\n" for file in names)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def dvc(*arguments: str) -> str:
+    """Run DVC as a user does; return what it prints. Raises `UserError` with it where DVC fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise UserError(f"`dvc {' '.join(arguments)}` failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def dvc_status() -> dict[str, Any]:
+    """Return what `dvc status` says, by stage: nothing where the workspace is as dvc.lock says."""
+    changes: dict[str, Any] = json.loads(dvc("status", "--json") or "{}")
+    return changes

@@ -30,9 +30,8 @@ def read_lines(source: Path) -> Iterator[bytes]:
             plain: BufferedIOBase = gzip.GzipFile(fileobj=stream) if is_gzip else stream
             while line := plain.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
-                    raise UserError(
-                        f"{source} has a line of over {LONGEST_LINE} bytes: it is no CSV"
-                    )
+                    fault = f"has a line of over {LONGEST_LINE} bytes: it is no CSV"
+                    raise UserError(f"{source} {fault}")
                 yield line
     except FileNotFoundError:
         raise UserError(f"{source} is missing: there is no such file") from None

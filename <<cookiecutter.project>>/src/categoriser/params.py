@@ -107,10 +107,13 @@ def read_sections(path: Path, form: type[Sections]) -> Sections:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not YAML: {error}") from None
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        )
-        raise UserError(f"{path}: {faults}") from None
+        raise UserError(f"{path}: {faults(error)}") from None
+
+
+def faults(error: ValidationError, *within: str) -> str:
+    """Name each bad key, `within` before it, and say what is wrong with it."""
+    found = ((".".join(map(str, (*within, *one["loc"]))), one["msg"]) for one in error.errors())
+    return "; ".join(f"{key}: {fault}" for key, fault in found)
 
 
 def set_params(path: Path, values: Mapping[str, Any]) -> None:

@@ -15,19 +15,23 @@ from categoriser.errors import UserError, run
 
 MESSAGE = Path("/opt/ml/output/message")
 LONGEST = 1024
-STEPS = {"monitor": "categoriser.monitor.check"}
+STEPS = {"evaluate": "jobs", "label": "monitor.labels", "monitor": "monitor.check"}
 
 
 def process(step: str, message: Path = MESSAGE) -> None:
     """Run a step. Raises `UserError` for one that there is not, and what the step raises."""
     if step not in STEPS:
         raise UserError(f"there is no step {step!r}; the steps are {', '.join(STEPS)}")
-    main: Callable[[], str] = import_module(STEPS[step]).process
+    main: Callable[[], str] = import_module(f"categoriser.{STEPS[step]}").process
     try:
         leave(main(), message)
     except BaseException as error:
-        leave(f"Failed: {error if isinstance(error, UserError) else repr(error)}", message)
+        leave(f"Failed: {words(error)}", message)
         raise
+
+
+def words(error: BaseException) -> str:
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 
 def leave(text: str, message: Path) -> None:

@@ -1,3 +1,5 @@
+"""Measuring the model: the stage, and what it measures with."""
+
 from __future__ import annotations
 
 import json
@@ -9,14 +11,23 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from measured import SETTINGS, SIZES, TRAIN, no_champion, result, trained, write_parts
+from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 
 from categoriser.errors import UserError
 from categoriser.files import digest, write_json
 from categoriser.model import evaluate as stage
-from categoriser.model.evaluate import evaluate, headline
+from categoriser.model import metrics
+from categoriser.model.evaluate import evaluate, fit_majority, fit_reference, headline
+from categoriser.model.fairness import MISSING, compare_slices, price_bands
+from categoriser.model.metrics import MIN_GROUPS
 from categoriser.model.package import METADATA, Categoriser
 from categoriser.model.train import train
+from categoriser.params import Evaluate
+
+# categoriser.model.evaluate
 
 
 def crown(folder: Path, model: Path) -> Path:
@@ -205,3 +216,259 @@ def test_main_writes_metrics_that_are_numbers_only_and_a_table_for_each_plot(
                     assert column in pl.read_csv(path).columns
             else:
                 assert all(drawn[axis] in pl.read_csv(path).columns for path in drawn["y"])
+
+
+# categoriser.model.evaluate: the models that it is held against
+
+
+def test_the_reference_learns_and_the_majority_answers_the_commonest_class() -> None:
+    prepared, _ = trained()
+    train, held_out = (
+        pl.read_parquet(prepared / f"{part}.parquet") for part in ("train", "random")
+    )
+    lines, labels = train["features"].to_list(), train["category"].to_list()
+    truth = held_out["category"].to_numpy()
+
+    def accuracy(estimator: object) -> float:
+        table = estimator.predict_proba(held_out["features"].to_list())  # type: ignore[attr-defined]
+        np.testing.assert_allclose(table.sum(axis=1), 1)
+        answers = estimator.classes_[table.argmax(axis=1)]  # type: ignore[attr-defined]
+        return float(np.mean(answers == truth))
+
+    commonest = max(set(labels), key=labels.count)
+    assert accuracy(fit_majority(lines, labels)) == np.mean(truth == commonest)
+    assert accuracy(fit_reference(lines, labels)) > 0.7
+
+
+def test_two_fits_are_the_same() -> None:
+    lines, labels = ["aldi PAID", "shell PAID", "aldi x PAID", "metro PAID"] * 5, ["g", "t"] * 10
+    first, second = (fit_reference(lines, labels).predict_proba(lines) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_single_class_is_answered_always() -> None:
+    reference = fit_reference(["aldi", "coles"], ["g", "g"])
+    assert reference.predict_proba(["shell"]).tolist() == [[1.0]]
+
+
+# categoriser.model.fairness
+
+
+def compare(frame: pl.DataFrame, right: list[bool], **changes: Any) -> dict[str, Any]:
+    """Compare the slices of rows that are each a merchant of its own."""
+    chosen: dict[str, Any] = {
+        "slices": ["place"],
+        "price_bands": [0, 10],
+        "min_rows": 50,
+        "resamples": 300,
+        "confidence": 0.95,
+    }
+    if "price" not in frame.columns:
+        frame = frame.with_columns(price=1.0)
+    groups = changes.pop("groups", np.arange(len(frame)))
+    answers = np.where(right, 0, 1)
+    return compare_slices(
+        frame, np.zeros(len(frame), int), answers, groups, Evaluate(**(chosen | changes))
+    )
+
+
+def two_places() -> tuple[pl.DataFrame, list[bool]]:
+    """200 rows of A, 90 % right; 100 of B, 60 % right; 20 of C, all wrong; 60 of none, right."""
+    place = ["A"] * 200 + ["B"] * 100 + ["C"] * 20 + [None] * 60
+    right = [n % 10 > 0 for n in range(200)] + [n % 10 > 3 for n in range(100)]
+    return pl.DataFrame({"place": place}), right + [False] * 20 + [True] * 60
+
+
+def test_the_worst_slice_and_its_gap() -> None:
+    frame, right = two_places()
+    found = compare(frame, right)["place"]
+    overall = (180 + 60 + 60) / 380
+    assert [part["name"] for part in found["slices"]] == ["B", "A", MISSING]
+    assert found["worst"] == "B"
+    assert found["gap"]["value"] == pytest.approx(overall - 0.6)
+    assert found["gap"]["low"] < overall - 0.6 < found["gap"]["high"]
+    assert found["spread"] == pytest.approx(0.4)
+    worst = found["slices"][0]
+    assert (worst["rows"], worst["groups"]) == (100, 100)
+    # Four standard deviations of a share of 0.6 in 100 rows: what the interval is wide.
+    width = worst["accuracy"]["high"] - worst["accuracy"]["low"]
+    assert width == pytest.approx(3.92 * np.sqrt(0.24 / 100), rel=0.15)
+
+
+def test_small_slices_are_not_judged_and_absent_values_are_a_slice() -> None:
+    frame, right = two_places()
+    found = compare(frame, right)["place"]
+    assert found["not_judged"] == {"C": 20}
+    assert found["slices"][-1]["accuracy"]["value"] == 1
+    assert compare(frame, right, min_rows=60)["place"]["not_judged"] == {"C": 20}
+    assert compare(frame, right, min_rows=61)["place"]["not_judged"] == {"C": 20, MISSING: 60}
+
+
+def test_many_rows_of_few_merchants_are_not_judged() -> None:
+    frame, right = two_places()
+    groups = np.concatenate(
+        [np.arange(200), 200 + np.arange(100) % (MIN_GROUPS - 1), 300 + np.arange(80)]
+    )
+    groups = np.unique(groups, return_inverse=True)[1]
+    assert compare(frame, right, groups=groups)["place"]["not_judged"] == {"B": 100, "C": 20}
+
+
+def test_a_column_that_the_data_lacks_is_absent_and_no_error() -> None:
+    frame, right = two_places()
+    assert compare(frame, right, slices=["no_such"]) == {"no_such": None}
+
+
+def test_no_slice_is_large_enough() -> None:
+    frame, right = two_places()
+    found = compare(frame, right, min_rows=1000)["place"]
+    assert found["slices"] == []
+    assert found["gap"] is None
+
+
+def test_no_rows_at_all() -> None:
+    empty = pl.DataFrame(schema={"place": pl.String, "price": pl.Float64})
+    found = compare(empty, [], slices=["place", "price_band"])
+    assert found["place"]["slices"] == found["price_band"]["slices"] == []
+
+
+def test_columns_that_are_no_text_are_slices_too() -> None:
+    frame = pl.DataFrame({"place": [1] * 60 + [2] * 60})
+    found = compare(frame, [True] * 60 + [False] * 60)["place"]
+    assert found["worst"] == "2"
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=1),
+    st.lists(st.integers(-99, 999), unique=True, max_size=4).map(sorted),
+)
+def test_every_price_lies_in_the_band_that_its_name_says(
+    prices: list[float], edges: list[int]
+) -> None:
+    names = price_bands(pl.Series(prices, dtype=pl.Float64), edges)
+    for price, name in zip(prices, names, strict=True):
+        below = [edge for edge in edges if edge <= price]
+        if not edges:
+            assert name == "all"
+        elif not below:
+            assert name == f"under {edges[0]}"
+        elif len(below) == len(edges):
+            assert name == f"{edges[-1]} and over"
+        else:
+            assert name == f"{below[-1]} to {edges[len(below)]}"
+
+
+# categoriser.model.metrics
+
+
+pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
+
+
+@settings(deadline=None)
+@given(pairs)
+def test_scores_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> None:
+    truth, answers = np.array(rows).T
+    found = metrics.scores(metrics.confusion(truth, answers, 5))
+    assert found["accuracy"] == pytest.approx(accuracy_score(truth, answers))
+    present = np.unique(truth)
+    assert found["macro_f1"] == pytest.approx(
+        f1_score(truth, answers, labels=present, average="macro", zero_division=0)
+    )
+    by_class = precision_recall_fscore_support(truth, answers, labels=range(5), zero_division=0)
+    for name, expected in zip(("precision", "recall", "f1", "support"), by_class, strict=True):
+        np.testing.assert_allclose(found[name], expected)
+
+
+def test_a_class_the_model_does_not_know_is_an_error_and_no_crash() -> None:
+    labels = ["a", "b", "new"]
+    truth = metrics.encode(["a", "new", "b"], labels)
+    table = metrics.spread(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), ["a", "b"], labels)
+    found = metrics.scores(metrics.confusion(truth, table.argmax(axis=1), 3))
+    assert found["accuracy"] == pytest.approx(2 / 3)
+    assert found["recall"].tolist() == [1, 1, 0]
+    expected = -np.mean(np.log([0.9, metrics.LEAST, 0.7]))
+    assert metrics.log_loss(truth, table) == pytest.approx(expected)
+
+
+def test_an_unknown_label_is_refused() -> None:
+    with pytest.raises(KeyError):
+        metrics.encode(["b"], ["a"])
+
+
+def test_log_loss_is_that_of_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    table = random.dirichlet(np.ones(4), size=50)
+    truth = random.integers(4, size=50)
+    assert metrics.log_loss(truth, table) == pytest.approx(log_loss(truth, table, labels=range(4)))
+
+
+def test_the_calibration_error_of_a_worked_example() -> None:
+    # Two bins: 0.95 three times, right twice; 0.55 once, wrong.
+    table = np.array([[0.95, 0.05]] * 3 + [[0.55, 0.45]])
+    bins = metrics.calibration(np.array([0, 0, 1, 1]), table)
+    assert [b["rows"] for b in bins] == [1, 3]
+    expected = (1 * 0.55 + 3 * abs(2 / 3 - 0.95)) / 4
+    assert metrics.calibration_error(bins) == pytest.approx(expected)
+
+
+def test_a_certain_answer_is_in_the_last_bin() -> None:
+    [only] = metrics.calibration(np.array([0]), np.array([[1.0, 0.0]]))
+    assert only == {"rows": 1, "confidence": 1, "accuracy": 1}
+
+
+def test_coverage_counts_what_reaches_the_threshold() -> None:
+    table = np.array([[0.6, 0.4], [0.59, 0.41], [0.1, 0.9]])
+    found = metrics.coverage(np.array([0, 1, 0]), table, 0.6)
+    assert found == {"coverage": pytest.approx(2 / 3), "covered_accuracy": 0.5}
+    assert metrics.coverage(np.array([0, 1, 0]), table, 0.95)["covered_accuracy"] == 0
+
+
+def spread_of_accuracy(groups: np.ndarray, right: np.ndarray, resamples: int = 4000) -> float:
+    drawn = metrics.resampled_scores(np.zeros_like(right), 1 - right, 2, groups, resamples)
+    return float(np.std(drawn["accuracy"]))
+
+
+def test_resamples_of_single_rows_have_the_binomial_spread() -> None:
+    right = (np.arange(400) < 300).astype(int)
+    expected = np.sqrt(0.75 * 0.25 / 400)
+    assert spread_of_accuracy(np.arange(400), right) == pytest.approx(expected, rel=0.05)
+
+
+def test_rows_that_stand_or_fall_together_give_the_spread_of_their_groups() -> None:
+    right = np.repeat((np.arange(100) < 75).astype(int), 4)
+    expected = np.sqrt(0.75 * 0.25 / 100)
+    assert spread_of_accuracy(np.repeat(np.arange(100), 4), right) == pytest.approx(
+        expected, rel=0.05
+    )
+
+
+def test_resamples_are_the_same_every_time_and_hold_the_groups_together() -> None:
+    groups = np.array([0, 0, 0, 1, 1, 2])
+    cells = np.array([0, 0, 0, 1, 1, 2])
+    first = list(metrics.resample(cells, 3, groups, 50))
+    np.testing.assert_array_equal(first, list(metrics.resample(cells, 3, groups, 50)))
+    for counts in first:
+        assert counts[0] % 3 == counts[1] % 2 == 0
+        assert counts[0] / 3 + counts[1] / 2 + counts[2] == 3
+
+
+def test_differences_of_two_models_are_paired() -> None:
+    random = np.random.default_rng(0)
+    truth, groups = random.integers(3, size=200), random.integers(40, size=200)
+    groups = np.unique(groups, return_inverse=True)[1]
+    first = np.where(random.random(200) < 0.7, truth, 0)
+    second = first.copy()
+    second[groups == 0] = truth[groups == 0]
+    a, b = (metrics.resampled_scores(truth, x, 3, groups, 500)["accuracy"] for x in (second, first))
+    # They differ on one group alone, so that the difference is never the other way round.
+    assert (a - b).min() == 0
+    assert np.std(a - b) < np.std(a) / 3
+
+
+def test_an_interval_holds_the_confidence_and_leaves_out_what_does_not_exist() -> None:
+    drawn = np.append(np.linspace(0, 1, 1001), np.nan)
+    assert metrics.interval(0.4, drawn, 0.9) == {
+        "value": 0.4,
+        "low": pytest.approx(0.05),
+        "high": pytest.approx(0.95),
+    }

@@ -25,9 +25,9 @@ from moto import mock_aws
 
 from categoriser.errors import UserError
 from categoriser.model.package import Prediction
-from categoriser.monitor import scripts
 from categoriser.monitor.formats import capture
 from categoriser.monitor.formats.capture import Problems, batches, fetch, find, record, truths
+from categoriser.monitor.watching import load_postprocessor, load_preprocessor
 from categoriser.serving import capture as serving
 from categoriser.serving.capture import Writer
 from categoriser.serving.protocol import CSV, JSON, LINES, parse, render
@@ -545,7 +545,7 @@ def test_captures_are_read_from_s3_and_only_the_window_is_listed(
 def script(folder: Path, code: str) -> Callable[[dict[str, Any]], Any]:
     file = folder / "script.py"
     file.write_text(code)
-    return scripts.load_preprocessor(file)
+    return load_preprocessor(file)
 
 
 def extras(
@@ -677,21 +677,21 @@ def test_scripts_that_cannot_be_loaded_are_said(tmp_path: Path) -> None:
         if code is not None:
             (tmp_path / name).write_text(code)
         with pytest.raises(UserError, match=message):
-            scripts.load_preprocessor(tmp_path / name)
+            load_preprocessor(tmp_path / name)
 
 
 def test_a_postprocessor_is_called_and_its_fault_is_told(tmp_path: Path) -> None:
     script, written = tmp_path / "post.py", tmp_path / "written"
     script.write_text(f"def postprocess_handler():\n    open({str(written)!r}, 'w').close()\n")
-    scripts.load_postprocessor(script)()
+    load_postprocessor(script)()
     assert written.exists()
     for code, fault in {"1 / 0": "ZeroDivisionError", "exit(3)": "SystemExit"}.items():
         script.write_text(f"def postprocess_handler():\n    {code}\n")
         with pytest.raises(UserError, match=f"postprocess_handler failed: {fault}"):
-            scripts.load_postprocessor(script)()
+            load_postprocessor(script)()
     script.write_text("def postprocess_handler(result):\n    pass\n")
     with pytest.raises(UserError, match="postprocess_handler must take 0 arguments"):
-        scripts.load_postprocessor(script)
+        load_postprocessor(script)
 
 
 # Ground truth.

@@ -21,9 +21,8 @@ from categoriser.errors import run
 from categoriser.monitor import spark
 from categoriser.monitor.features import Seen
 from categoriser.monitor.formats import capture, statistics
-from categoriser.monitor.formats.sketch import K, Sketch
-from categoriser.monitor.formats.statistics import Feature, Statistics
-from categoriser.monitor.summary import Summary, summarise, summarise_dataset
+from categoriser.monitor.formats.statistics import Feature, Sketch, Statistics
+from categoriser.monitor.summary import K, Summary, summarise, summarise_dataset
 from categoriser.monitor.watching import FACTS, Watching, gather
 from categoriser.paths import MONITORING
 

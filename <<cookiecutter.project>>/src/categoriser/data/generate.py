@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from operator import add
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from categoriser.paths import GENERATED, GENERATED_FACTS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 FACTS = Path(__file__).with_name("facts")
 
@@ -65,6 +66,18 @@ class Drift:
     price_scale: float = 1
     mix: Mapping[str, float] = field(default_factory=dict)  # factors to the shares of categories
     new_bank: float = 0  # share of rows that another bank words
+
+
+class Draws(NamedTuple):
+    """What was drawn for each row, as indices into the world's arrays; prices are in cents."""
+
+    day: Ints
+    country: Ints
+    merchant: Ints
+    word: Ints
+    cents: Ints
+    refunded: Bools
+    hidden: Bools
 
 
 class World:
@@ -163,19 +176,25 @@ def generate(settings: Generate, drift: Drift | None = None) -> tuple[pl.DataFra
     label = np.where(rng.random(size) < settings.label_noise, mistake, label)
     word = _draw(rng, world.word, kind) % len(world.words)
     hidden = (world.countries[country] == HIDDEN_COUNTRY) & (rng.random(size) < HIDDEN_SHARE)
+    draws = Draws(day, country, merchant, word, cents, refunded, hidden)
 
     rows = pl.DataFrame(
         {
             "date": world.days[day],
-            "text": _texts(rng, world, country, merchant, word, hidden, drift or Drift()),
+            "text": _texts(rng, world, draws, drift or Drift()),
             "price": np.where(refunded, -cents, cents) / 100,
             "category": world.categories[label],
             "merchant": world.merchant_name[merchant],
             "country": world.countries[country],
         }
     )
-    best = _best(world, settings.label_noise, day, country, merchant, word, cents, refunded, hidden)
+    best = _best(world, settings.label_noise, draws)
     judged = rows.select("country", month=pl.col("date").dt.strftime("%Y-%m"), best=pl.Series(best))
+
+    def ceilings(column: str) -> dict[str, float]:
+        by = judged.group_by(column).agg(pl.mean("best").round(4))
+        return dict(by.sort(column).iter_rows())
+
     return rows, {
         "generated": True,
         "rows": size,
@@ -184,26 +203,13 @@ def generate(settings: Generate, drift: Drift | None = None) -> tuple[pl.DataFra
         "label_noise": settings.label_noise,
         "planted": {"column": "country", "value": HIDDEN_COUNTRY, "hidden": HIDDEN_SHARE},
         "ceiling": round(float(best.mean()), 4),
-        "ceiling_by": {
-            column: dict(
-                judged.group_by(column).agg(pl.mean("best").round(4)).sort(column).iter_rows()
-            )
-            for column in ("country", "month")
-        },
+        "ceiling_by": {column: ceilings(column) for column in ("country", "month")},
     }
 
 
-def _texts(
-    rng: np.random.Generator,
-    world: World,
-    country: Ints,
-    merchant: Ints,
-    word: Ints,
-    hidden: npt.NDArray[np.bool_],
-    drift: Drift,
-) -> list[str]:
+def _texts(rng: np.random.Generator, world: World, draws: Draws, drift: Drift) -> list[str]:
     """Write each row's descriptor."""
-    size = len(country)
+    size = len(draws.day)
 
     def pieces(shares: Mapping[Any, float]) -> list[Any]:
         choice = _draw(rng, np.array(list(shares.values())), np.zeros(size))
@@ -214,53 +220,34 @@ def _texts(
     banks[rng.random(size) < drift.new_bank] = NEW_BANK
     digits = [f"{number:012}" for number in rng.integers(10**12, size=size).tolist()]
     hexes = [f"{number:09x}" for number in rng.integers(16**9, size=size).tolist()]
-    words = [f" {word}" if word else "" for word in world.words[word].tolist()]
-    names = map(re.sub, pieces(NAMES), repeat(""), world.merchant_name[merchant].tolist())
+    words = [f" {word}" if word else "" for word in world.words[draws.word].tolist()]
+    names = map(re.sub, pieces(NAMES), repeat(""), world.merchant_name[draws.merchant].tolist())
+    marks, shops, hidden = pieces(PROCESSORS), pieces(SHOPS), draws.hidden.tolist()
     fields = [
         HIDDEN if hides else (mark + name + word + shop.format(digits=number))[:FIELD]
         for hides, mark, name, word, shop, number in zip(
-            hidden.tolist(),
-            pieces(PROCESSORS),
-            names,
-            words,
-            pieces(SHOPS),
-            digits,
-            strict=True,
+            hidden, marks, names, words, shops, digits, strict=True
         )
     ]
+    cases, tails = pieces(CASES), map(add, pieces(REFERENCES), pieces(PLACES))
+    cities = world.city_name[_draw(rng, world.city, draws.country)].tolist()
+    lands = world.countries[draws.country].tolist()
     return [
         case(bank + text + tail.format(digits=number[::-1], hex=code, city=city, country=land))
         for case, bank, text, tail, number, code, city, land in zip(
-            pieces(CASES),
-            banks.tolist(),
-            fields,
-            map(add, pieces(REFERENCES), pieces(PLACES)),
-            digits,
-            hexes,
-            world.city_name[_draw(rng, world.city, country)].tolist(),
-            world.countries[country].tolist(),
-            strict=True,
+            cases, banks.tolist(), fields, tails, digits, hexes, cities, lands, strict=True
         )
     ]
 
 
-def _best(
-    world: World,
-    noise: float,
-    day: Ints,
-    country: Ints,
-    merchant: Ints,
-    word: Ints,
-    cents: Ints,
-    refunded: npt.NDArray[np.bool_],
-    hidden: npt.NDArray[np.bool_],
-) -> Floats:
+def _best(world: World, noise: float, draws: Draws) -> Floats:
     """Return, for each row, how probable the label is that the best classifier would give.
 
     The classifier weighs kinds by Bayes' rule with their shares in the country over all days; the
     probability of what it answers is then taken given the row's own day. The mean over any rows is
     the classifier's expected accuracy on them.
     """
+    day, country, merchant, word, cents, refunded, hidden = draws
     known, true = np.zeros((2, len(day), len(world.categories)))
     for kind, category in enumerate(world.kind_category):
         step, log_cents, sigma = world.step[kind], world.log_cents[kind], world.sigma[kind]

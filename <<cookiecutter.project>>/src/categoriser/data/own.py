@@ -15,12 +15,10 @@ import tempfile
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from categoriser.data.validate import accepted_profile, read_header, split_line, validate
-from categoriser.dvc import dvc
 from categoriser.errors import UserError, run
-from categoriser.files import replacing
+from categoriser.files import Json, dvc, replacing
 from categoriser.inputs import read_lines
 from categoriser.params import Validate, read_params, set_params
 from categoriser.paths import HOLDOUT, OWN, PARAMS
@@ -29,9 +27,7 @@ TRACKED = OWN.with_name(f"{OWN.name}.dvc")
 ASIDE = OWN.with_name("own_set_aside.csv")
 
 
-def take(
-    sources: Sequence[Path], settings: Validate, accepted: dict[str, Any] | None
-) -> dict[str, Any]:
+def take(sources: Sequence[Path], settings: Validate, accepted: Json | None) -> Json:
     """Validate, copy to `data/own.csv` (unzipped), track it with DVC, set `data.path`: the profile.
 
     Bad rows are in `data/own_set_aside.csv`, which is not there where all are good. Raises

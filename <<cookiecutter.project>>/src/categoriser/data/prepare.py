@@ -19,14 +19,13 @@ import hashlib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from categoriser.errors import UserError, run
 from categoriser.features import normalise, with_prices
-from categoriser.files import replacing, write_json
+from categoriser.files import Json, replacing, write_json
 from categoriser.params import Prepare, read_params
 from categoriser.paths import PREPARED, VALIDATED
 
@@ -34,9 +33,7 @@ PARTS = ("train", "validation", "time", "merchant", "random")
 PLACES = Path(__file__).with_name("facts") / "places.csv"
 
 
-def prepare(
-    rows: pl.DataFrame, settings: Prepare
-) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
+def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFrame], Json]:
     """Split validated rows into `PARTS`, with the columns `key` and `features`, and describe it.
 
     Raises `UserError` where fewer than two classes are left to train on.
@@ -100,25 +97,16 @@ def _part(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
     time = pl.Series(month > month.max() - settings.months)
     merchants = rows["key"].unique()
     merchant = merchants.filter(uniform("merchant", merchants) < settings.merchants)
-    columns = (rows["date"].to_physical(), rows["price"], rows["text"])
-    row = uniform(
-        "row",
-        (
-            f"{day} {price!r} {text}"
-            for day, price, text in zip(*(column.to_list() for column in columns), strict=True)
-        ),
-    )
-    return pl.select(
-        part=pl.when(time)
-        .then(pl.lit("time"))
-        .when(rows["key"].is_in(merchant.to_list()))
-        .then(pl.lit("merchant"))
-        .when(row < settings.random)
-        .then(pl.lit("random"))
-        .when(row < settings.random + settings.validation)
-        .then(pl.lit("validation"))
-        .otherwise(pl.lit("train"))
-    )["part"]
+    content = rows.select(pl.col("date").to_physical(), "price", "text").iter_rows()
+    row = uniform("row", (f"{day} {price!r} {text}" for day, price, text in content))
+    held_out = {
+        "time": time,
+        "merchant": rows["key"].is_in(merchant.to_list()),
+        "random": row < settings.random,
+        "validation": row < settings.random + settings.validation,
+    }
+    first = (pl.when(chosen).then(pl.lit(name)) for name, chosen in held_out.items())
+    return pl.select(part=pl.coalesce(*first, pl.lit("train")))["part"]
 
 
 def uniform(purpose: str, texts: Iterable[str]) -> pl.Series:
@@ -132,7 +120,7 @@ def uniform(purpose: str, texts: Iterable[str]) -> pl.Series:
     return pl.Series(np.frombuffer(b"".join(digests), dtype="<u8").astype(np.float64) / 2**64)
 
 
-def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> dict[str, Any]:
+def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> Json:
     """Each part's size, dates, leakage (shares of rows) and classes that training lacks (rows)."""
     train = parts["train"]
     return {
@@ -150,10 +138,18 @@ def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> dict[str, A
     }
 
 
+def read_rows(path: Path, *columns: str, made_by: str = "dvc repro prepare") -> pl.DataFrame:
+    """Read some or all columns of a stage's rows. Raises `UserError` where they cannot be read."""
+    try:
+        return pl.read_parquet(path, columns=list(columns) or None)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; `{made_by}` makes it") from None
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{path} is damaged ({error}); `{made_by}` makes it anew") from None
+
+
 def main() -> None:
-    if not VALIDATED.exists():
-        raise UserError(f"{VALIDATED} is missing; `dvc repro validate` makes it")
-    rows = pl.read_parquet(VALIDATED)
+    rows = read_rows(VALIDATED, made_by="dvc repro validate")
     parts, split = prepare(rows, read_params().prepare)
     with replacing(PREPARED) as folder:
         folder.mkdir()

@@ -29,11 +29,8 @@ def check_header(names: Sequence[str], source: str) -> None:
     """Raise `UserError` for columns that are missing, without a name, doubled or reserved."""
     faults = [f"column {name} is missing" for name in REQUIRED if name not in names]
     faults += [f"column {number} has no name" for number, name in enumerate(names, 1) if not name]
-    faults += [
-        f"column {name} is there twice"
-        for name in dict.fromkeys(names)
-        if name and names.count(name) > 1
-    ]
+    doubled = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    faults += [f"column {name} is there twice" for name in doubled]
     faults += [f"column {name} must have another name" for name in RESERVED if name in names]
     if faults:
         raise UserError(
@@ -45,11 +42,10 @@ def check_header(names: Sequence[str], source: str) -> None:
 
 def typed(raw: pl.DataFrame) -> pl.DataFrame:
     """Read the required columns of strings as their types; null is what cannot be read."""
-    iso = pl.col("date").str.strip_chars()
+    given = pl.col("date").str.strip_chars()
+    iso = pl.when(given.str.contains(r"^\d{4}-\d{2}-\d{2}$")).then(given)
     return raw.with_columns(
-        pl.when(iso.str.contains(r"^\d{4}-\d{2}-\d{2}$"))
-        .then(iso)
-        .str.to_date("%Y-%m-%d", strict=False),
+        iso.str.to_date("%Y-%m-%d", strict=False),
         pl.col("price").str.strip_chars().cast(pl.Float64, strict=False).fill_nan(None),
         pl.col("category").str.strip_chars().replace("", None),
     )
@@ -64,32 +60,20 @@ def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrame
     def within(data: pa.PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col(data.key).abs() <= settings.max_price)
 
-    known = [] if labels is None else [pa.Check.isin(labels, error=UNKNOWN_LABEL)]
+    too_long = f"is longer than {settings.max_text_length} characters"
+    on_date = pa.Check.ge(settings.first_date, error=f"is before {settings.first_date}")
+    on_text = [pa.Check.str_contains(r"\S", error="is empty"), pa.Check(longest, error=too_long)]
+    on_price = pa.Check(within, error=f"is beyond {settings.max_price:g}")
+    control = "has control characters"
+    on_category = [pa.Check.str_matches(r"^[^\x00-\x1f\x7f]+$", error=control)]
+    if labels is not None:
+        on_category.append(pa.Check.isin(labels, error=UNKNOWN_LABEL))
     return pa.DataFrameSchema(
         {
-            "date": pa.Column(
-                pl.Date,
-                pa.Check.ge(settings.first_date, error=f"is before {settings.first_date}"),
-            ),
-            "text": pa.Column(
-                pl.String,
-                [
-                    pa.Check.str_contains(r"\S", error="is empty"),
-                    pa.Check(
-                        longest, error=f"is longer than {settings.max_text_length} characters"
-                    ),
-                ],
-            ),
-            "price": pa.Column(
-                pl.Float64, pa.Check(within, error=f"is beyond {settings.max_price:g}")
-            ),
-            "category": pa.Column(
-                pl.String,
-                [
-                    pa.Check.str_matches(r"^[^\x00-\x1f\x7f]+$", error="has control characters"),
-                    *known,
-                ],
-            ),
+            "date": pa.Column(pl.Date, on_date),
+            "text": pa.Column(pl.String, on_text),
+            "price": pa.Column(pl.Float64, on_price),
+            "category": pa.Column(pl.String, on_category),
         }
     )
 

@@ -15,9 +15,10 @@ compared with the accepted one like the distribution of each column.
 from __future__ import annotations
 
 import csv
+import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -27,15 +28,8 @@ import numpy as np
 import pandera.polars as pa
 import polars as pl
 
-from categoriser.data.profile import distances, profile
-from categoriser.data.schema import (
-    REQUIRED,
-    UNKNOWN_LABEL,
-    check_header,
-    faults,
-    row_schema,
-    typed,
-)
+from categoriser.data import schema
+from categoriser.data.schema import REQUIRED, UNKNOWN_LABEL
 from categoriser.errors import UserError, run
 from categoriser.files import read_json, replacing, write_json
 from categoriser.inputs import read_lines
@@ -44,6 +38,10 @@ from categoriser.paths import CHAMPION_PROFILE, PROFILE, SET_ASIDE, VALIDATED
 
 BATCH = 50_000
 FIRST_CASES = 5
+# Columns of text with more values than this have no shares: names, cities, ids.
+MAX_VALUES = 50
+# Numbers that are compared, by name.
+NUMBERS = {"price": pl.col("price"), "text_length": pl.col("text").str.len_chars()}
 FORGET = "if the data are meant to differ: make promote FORGET=data"
 
 
@@ -80,13 +78,13 @@ def validate(
     such table, for a share of bad rows above `tolerance`, and for a column whose distribution lies
     further than `max_shift` from the accepted one: then `validated` is not written.
     """
-    schema = row_schema(settings, sorted(accepted["shares"]["category"]) if accepted else None)
-    hashes = []
+    labels = sorted(accepted["shares"]["category"]) if accepted else None
+    held_to, hashes = schema.row_schema(settings, labels), []
     with replacing(validated) as target:
         with replacing(aside) as path, path.open("w", encoding="utf-8", newline="") as stream:
             bad = Aside(stream)
             parts: list[Path] = []
-            for rows in _batches(source, schema, bad):
+            for rows in _batches(source, held_to, bad):
                 parts.append(target.with_name(f"{len(parts):06}.part"))
                 rows.write_parquet(parts[-1])
                 hashes.append(rows.drop("row").hash_rows().to_numpy())
@@ -132,7 +130,7 @@ def _check_shifts(source: Path, shifts: dict[str, float], limit: float) -> None:
         )
 
 
-def _batches(source: Path, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[pl.DataFrame]:
+def _batches(source: Path, held_to: pa.DataFrameSchema, bad: Aside) -> Iterator[pl.DataFrame]:
     """Yield the good rows of the file, typed and with their numbers, a batch at a time."""
     lines = read_lines(source)
     names = read_header(source, next(lines, b""))
@@ -147,15 +145,14 @@ def _batches(source: Path, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[p
             except ValueError as error:
                 found[row] = [error.args]
         raw = pl.DataFrame(table, columns, orient="row")
-        rows = typed(raw)
-        for index, column, fault in faults(rows, schema):
+        rows = schema.typed(raw)
+        for index, column, fault in schema.faults(rows, held_to):
             row = raw.item(index, "row")
             found.setdefault(row, []).append((f"{column} {fault}", raw.item(index, column)))
         for row in sorted(found):
             bad.add(row, batch[row], found[row])
-        yield rows.filter(~pl.col("row").is_in(list(found))).select(
-            "row", *REQUIRED, pl.exclude("row", *REQUIRED)
-        )
+        good = rows.filter(~pl.col("row").is_in(list(found)))
+        yield good.select("row", *REQUIRED, pl.exclude("row", *REQUIRED))
 
 
 def read_header(source: Path, line: bytes) -> list[str]:
@@ -166,7 +163,7 @@ def read_header(source: Path, line: bytes) -> list[str]:
         names = [name.strip() for name in split_line(line.removeprefix(b"\xef\xbb\xbf"))]
     except ValueError as error:
         raise UserError(f"{source}, line 1: the header {error.args[0]}") from None
-    check_header(names, str(source))
+    schema.check_header(names, str(source))
     return names
 
 
@@ -187,6 +184,75 @@ def split_line(line: bytes, count: int | None = None) -> list[str]:
     if count is not None and len(fields) != count:
         raise ValueError("has another number of fields than the header", f"{len(fields)}: {text}")
     return fields
+
+
+def profile(rows: pl.LazyFrame) -> dict[str, Any]:
+    """Describe validated rows, in a form that is small enough for version control.
+
+    `months` counts rows; `shares` gives for each column of few values their shares of the rows;
+    `deciles` gives for each number its eleven deciles from least to greatest, and the share of rows
+    at or below each.
+    """
+    types = rows.collect_schema()
+    texts = [name for name, type_ in types.items() if type_ == pl.String and name != "text"]
+    sizes = _collect(rows, pl.len().alias("rows"), pl.col(texts).n_unique()).row(0, named=True)
+    return {
+        "rows": sizes["rows"],
+        "months": _counts(rows, pl.col("date").dt.strftime("%Y-%m")),
+        "shares": {name: _shares(rows, name) for name in texts if sizes[name] <= MAX_VALUES},
+        "deciles": {name: _deciles(_numbers(rows, name)) for name in NUMBERS},
+    }
+
+
+def distances(rows: pl.LazyFrame, accepted: dict[str, Any]) -> dict[str, float]:
+    """Return the distance, from 0 to 1, of each profiled column from its accepted distribution.
+
+    It is the largest absolute difference of shares (text) or of cumulative shares at the accepted
+    deciles (numbers), less what chance may give: Deequ's robust L-infinity distance, which takes
+    1.8 * sqrt((n + m) / (n * m)) off. A column that is gone is at a distance of 1.
+    """
+    names = rows.collect_schema().names()
+    count, before = _collect(rows, pl.len()).item(), accepted["rows"]
+    chance = 1.8 * math.sqrt((count + before) / (count * before))
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for name, shares in accepted["shares"].items():
+        now = _shares(rows, name) if name in names else {}
+        pairs[name] = [(now.get(value, 0), shares.get(value, 0)) for value in {*now, *shares}]
+    for name, deciles in accepted["deciles"].items():
+        below = _at_or_below(_numbers(rows, name), deciles["values"])
+        pairs[name] = list(zip(below, deciles["at_or_below"], strict=True))
+    found = {name: max(abs(a - b) for a, b in both) for name, both in pairs.items()}
+    return {
+        name: max(0.0, distance - chance) if name in {*names, *NUMBERS} else 1.0
+        for name, distance in found.items()
+    }
+
+
+def _collect(rows: pl.LazyFrame, *columns: pl.Expr) -> pl.DataFrame:
+    # The streaming engine holds a part of the rows at a time.
+    return rows.select(columns).collect(engine="streaming")
+
+
+def _counts(rows: pl.LazyFrame, column: pl.Expr) -> dict[str, int]:
+    return dict(_collect(rows, column).to_series().value_counts().sort(pl.all()).iter_rows())
+
+
+def _shares(rows: pl.LazyFrame, name: str) -> dict[str, float]:
+    counts = _counts(rows, pl.col(name))
+    return {value: round(count / sum(counts.values()), 6) for value, count in counts.items()}
+
+
+def _numbers(rows: pl.LazyFrame, name: str) -> pl.Series:
+    return _collect(rows, NUMBERS[name]).to_series()
+
+
+def _deciles(numbers: pl.Series) -> dict[str, list[float]]:
+    values = [numbers.quantile(tenth / 10) or 0.0 for tenth in range(11)]
+    return {"values": values, "at_or_below": _at_or_below(numbers, values)}
+
+
+def _at_or_below(numbers: pl.Series, values: Sequence[float]) -> list[float]:
+    return [round(float((numbers <= value).to_numpy().mean()), 6) for value in values]
 
 
 def accepted_profile() -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from categoriser.errors import UserError
-from categoriser.params import Section
+from categoriser.params import Section, faults
 
 FILE = "fasttext.bin"
 LABEL = "__label__"
@@ -87,7 +87,10 @@ class Classifier:
 
         Raises `UserError` for settings or rows from which nothing can be trained.
         """
-        knobs = _settings(settings).model_dump()
+        try:
+            knobs = Settings.model_validate(dict(settings)).model_dump()
+        except ValidationError as error:
+            raise UserError(f"params.yaml: {faults(error, 'train.classifier')}") from None
         quantise = knobs.pop("quantise")
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n") as lines:
             marks = {label: LABEL + quote(label, safe="") for label in set(labels)}
@@ -95,9 +98,8 @@ class Classifier:
                 lines.write(f"{marks[label]} {line}\n")
             lines.flush()
             try:
-                model = fasttext.train_supervised(
-                    lines.name, loss="softmax", verbose=2 if sys.stderr.isatty() else 0, **knobs
-                )
+                knobs |= {"loss": "softmax", "verbose": 2 if sys.stderr.isatty() else 0}
+                model = fasttext.train_supervised(lines.name, **knobs)
                 if quantise:
                     model.quantize()
             except (RuntimeError, ValueError) as error:
@@ -148,17 +150,5 @@ class Classifier:
         try:
             return cls(fasttext.load_model(str(path)))
         except ValueError as error:
-            raise UserError(
-                f"{path} is no fastText model ({error}); `dvc repro` makes it"
-            ) from None
-
-
-def _settings(settings: Mapping[str, Any]) -> Settings:
-    try:
-        return Settings.model_validate(dict(settings))
-    except ValidationError as error:
-        faults = (
-            f"{'.'.join(('train.classifier', *map(str, fault['loc'])))}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise UserError(f"params.yaml: {'; '.join(faults)}") from None
+            fault = f"{path} is no fastText model ({error}); `dvc repro` makes it"
+            raise UserError(fault) from None

@@ -13,25 +13,21 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import SGDClassifier
+from sklearn.pipeline import make_pipeline, make_union
 
+from categoriser import paths
+from categoriser.data.prepare import read_rows
 from categoriser.errors import UserError, run
-from categoriser.files import digest, read_json, replacing, write_json
+from categoriser.files import Json, digest, read_json, replacing, write_json
 from categoriser.model import metrics
 from categoriser.model.explain import class_tokens
 from categoriser.model.fairness import compare_slices
 from categoriser.model.metrics import Codes, Floats
 from categoriser.model.package import Categoriser
-from categoriser.model.reference import fit_majority, fit_reference
 from categoriser.params import Evaluate, read_params
-from categoriser.paths import (
-    CHAMPION,
-    CHAMPION_FACTS,
-    EVALUATION,
-    METRICS,
-    MODEL,
-    PLOTS,
-    PREPARED,
-)
 
 PARTS = ("time", "merchant", "random")
 AS_THEY_ARRIVE = ("time", "random")
@@ -44,11 +40,13 @@ CONFUSION_ROWS = 10_000
 
 # From lines of features to probabilities (rows, classes), and those classes.
 Answerer = tuple[Callable[[list[str]], Floats], Sequence[str]]
+Figures = dict[str, dict[str, Floats]]  # by answerer, by name
+Tables = dict[str, pl.DataFrame]
 
 
 def evaluate(
     prepared: Path, model: Path, champion: Path, settings: Evaluate
-) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+) -> tuple[Json, Tables]:
     """Return all that is known of the model, and the tables of DVC's plots by name.
 
     Shares and probabilities are from 0 to 1, log loss is in nats; an interval is `value`, `low`,
@@ -68,14 +66,11 @@ def evaluate(
     }
     if champion_model:
         answerers["champion"] = (champion_model.predict_features, champion_model.classes)
-    labels = sorted(
-        {name for _, known in answerers.values() for name in known}.union(
-            *(frame["category"] for frame in frames.values())
-        )
-    )
+    known = [classes for _, classes in answerers.values()]
+    labels = sorted(set[str]().union(*known, *(rows["category"] for rows in frames.values())))
 
-    parts: dict[str, dict[str, Any]] = {}
-    judged: dict[str, pl.DataFrame] = {}
+    parts: dict[str, Json] = {}
+    judged: Tables = {}
     for part, frame in frames.items():
         lines = frame["features"].to_list()
         truth = metrics.encode(frame["category"].to_list(), labels)
@@ -88,32 +83,45 @@ def evaluate(
         parts[part] = measure(truth, probabilities, group_codes(frame), labels, threshold, settings)
 
     rows = pl.concat(judged[part] for part in AS_THEY_ARRIVE)
+    answered = rows["truth"].to_numpy(), rows["answer"].to_numpy()
     evaluation = {
         "champion": champion_facts,
         "labels": labels,
         "model": {"digest": digest(model), "metadata": categoriser.metadata},
         "parts": parts,
         "settings": settings.model_dump(),
-        "slices": compare_slices(
-            rows, rows["truth"].to_numpy(), rows["answer"].to_numpy(), group_codes(rows), settings
-        ),
+        "slices": compare_slices(rows, *answered, group_codes(rows), settings),
         "split": read_json(prepared / "split.json", "dvc repro prepare"),
         "tokens": class_tokens(categoriser, pl.concat(frames.values())["features"].to_list()),
     }
     return rounded(evaluation), plot_tables(rounded(parts), judged, labels)
 
 
+def fit_reference(lines: Sequence[str], labels: Sequence[str]) -> Any:
+    """Fit a TF-IDF of words, word pairs and four-letter pieces, a logistic regression a class.
+
+    It is fitted on the lines that the model was trained on. A fixed number of passes and averaged
+    weights, so that it needs no tuning and no validation rows. Labels of a single class leave
+    nothing to learn: then it is the majority class.
+    """
+    if len(set(labels)) == 1:
+        return fit_majority(lines, labels)
+    counted: dict[str, Any] = {"lowercase": False, "sublinear_tf": True}
+    words = TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), **counted)  # noqa: S106 (a word)
+    pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(4, 4), min_df=2, **counted)
+    passes: dict[str, Any] = {"max_iter": 10, "tol": None, "average": True}
+    linear = SGDClassifier(loss="log_loss", alpha=3e-6, random_state=0, **passes)
+    return make_pipeline(make_union(words, pieces), linear).fit(lines, labels)
+
+
+def fit_majority(lines: Sequence[str], labels: Sequence[str]) -> Any:
+    """Answer every line with the commonest class, and with the classes' shares as probabilities."""
+    return DummyClassifier(strategy="prior").fit(lines, labels)
+
+
 def group_codes(frame: pl.DataFrame) -> Codes:
     """Return each row's merchant as a number from 0."""
     return frame["key"].rank("dense").to_numpy().astype(np.int64) - 1
-
-
-def read_rows(path: Path) -> pl.DataFrame:
-    """Read one prepared part. Raises `UserError` where it is missing."""
-    try:
-        return pl.read_parquet(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; `dvc repro prepare` makes it") from None
 
 
 def load_champion(folder: Path) -> tuple[dict[str, Any] | None, Categoriser | None]:
@@ -122,17 +130,15 @@ def load_champion(folder: Path) -> tuple[dict[str, Any] | None, Categoriser | No
     A champion that this code cannot read, such as one of other features, gives its facts with
     `unreadable` and no model. Raises `UserError` where the model is missing or is another one.
     """
-    facts = read_json(folder / CHAMPION_FACTS.name, "make promote")
+    facts = read_json(folder / paths.CHAMPION_FACTS.name, "make promote")
     if facts is None:
         return None, None
     model = folder / "model"
     if not model.is_dir():
         raise UserError(f"{model} is missing; `dvc pull {model}` fetches it")
     if digest(model) != facts["digest"]:
-        raise UserError(
-            f"{model} is not the model that {folder / CHAMPION_FACTS.name} names; "
-            f"`dvc pull --force {model}` fetches it"
-        )
+        fault = f"{model} is not the model that {folder / paths.CHAMPION_FACTS.name} names"
+        raise UserError(f"{fault}; `dvc pull --force {model}` fetches it")
     try:
         return facts, Categoriser.load(model)
     except UserError as error:
@@ -154,12 +160,11 @@ def measure(
     """
     if not len(truth):
         return {"rows": 0, "groups": 0}
-    size = len(labels)
-    confusions, models, drawn, point = {}, {}, {}, {}
+    size, own = len(labels), probabilities["model"]
+    models, drawn, point = {}, {}, {}
     for name, table in probabilities.items():
         answers = table.argmax(axis=1)
-        confusions[name] = metrics.confusion(truth, answers, size)
-        point[name] = metrics.scores(confusions[name])
+        point[name] = metrics.scores(metrics.confusion(truth, answers, size))
         drawn[name] = metrics.resampled_scores(truth, answers, size, groups, settings.resamples)
         bins = metrics.calibration(truth, table)
         models[name] = {
@@ -170,46 +175,38 @@ def measure(
             "log_loss": metrics.log_loss(truth, table),
             **metrics.coverage(truth, table, threshold),
         }
-    lead = {
-        rival: {
-            figure: metrics.interval(
-                point["model"][figure] - point[rival][figure],
-                drawn["model"][figure] - drawn[rival][figure],
-                settings.confidence,
-            )
-            for figure in drawn[rival]
-        }
-        for rival in RIVALS
-        if rival in models
-    }
-    own = probabilities["model"]
+
+    def lead(rival: str, figure: str) -> dict[str, float]:
+        value, values = (of["model"][figure] - of[rival][figure] for of in (point, drawn))
+        return metrics.interval(value, values, settings.confidence)
+
+    by_class = point["model"]
+    covered = [{"threshold": at} | metrics.coverage(truth, own, at) for at in THRESHOLDS]
     return {
         "rows": len(truth),
         "groups": int(groups.max()) + 1,
         "models": models,
-        "lead": lead,
+        "lead": {
+            rival: {figure: lead(rival, figure) for figure in drawn[rival]}
+            for rival in RIVALS
+            if rival in models
+        },
         "avoided": avoided(point, drawn, settings.confidence),
         "classes": [
-            {"class": label, "rows": int(point["model"]["support"][place])}
-            | {name: float(point["model"][name][place]) for name in ("precision", "recall", "f1")}
+            {"class": label, "rows": int(by_class["support"][place])}
+            | {name: float(by_class[name][place]) for name in ("precision", "recall", "f1")}
             for place, label in enumerate(labels)
         ],
-        "confusion": confusions["model"].tolist(),
+        "confusion": metrics.confusion(truth, own.argmax(axis=1), size).tolist(),
         "calibration": metrics.calibration(truth, own),
-        "coverage": [
-            {"threshold": at} | covered
-            for at in THRESHOLDS
-            if (covered := metrics.coverage(truth, own, at))["coverage"]
-        ],
+        "coverage": [step for step in covered if step["coverage"]],
     }
 
 
-def avoided(
-    point: dict[str, dict[str, Floats]], drawn: dict[str, dict[str, Floats]], confidence: float
-) -> dict[str, float] | None:
+def avoided(point: Figures, drawn: Figures, confidence: float) -> dict[str, float] | None:
     """Share of the majority class's errors that the model avoids; None where it makes none."""
 
-    def share(figures: dict[str, dict[str, Floats]]) -> Floats:
+    def share(figures: Figures) -> Floats:
         model, majority = figures["model"]["accuracy"], figures["majority"]["accuracy"]
         return metrics.ratio(model - majority, 1 - majority)
 
@@ -218,9 +215,7 @@ def avoided(
     return metrics.interval(share(point), share(drawn), confidence)
 
 
-def plot_tables(
-    parts: dict[str, dict[str, Any]], judged: dict[str, pl.DataFrame], labels: Sequence[str]
-) -> dict[str, pl.DataFrame]:
+def plot_tables(parts: dict[str, Json], judged: Tables, labels: Sequence[str]) -> Tables:
     """Tables for `dvc plots`, by name; an empty part has tables without rows."""
     names = pl.Series(labels, dtype=pl.String)
     schemas = {
@@ -228,12 +223,10 @@ def plot_tables(
         "coverage": ("coverage", "covered_accuracy", "threshold"),
         "classes": ("class", "f1", "precision", "recall", "rows"),
     }
-    tables = {
-        f"{name}_{part}": pl.DataFrame(figures.get(name, []), schema=columns)
-        for part, figures in parts.items()
-        for name, columns in schemas.items()
-    }
+    tables = {}
     for part, frame in judged.items():
+        for name, columns in schemas.items():
+            tables[f"{name}_{part}"] = pl.DataFrame(parts[part].get(name, []), schema=columns)
         thinned = frame.gather_every(-(-len(frame) // CONFUSION_ROWS) or 1)
         tables[f"confusion_{part}"] = thinned.select(
             truth=names.gather(thinned["truth"]), predicted=names.gather(thinned["answer"])
@@ -241,16 +234,15 @@ def plot_tables(
     return tables
 
 
-def headline(evaluation: dict[str, Any]) -> dict[str, Any]:
+def headline(evaluation: Json) -> Json:
     """Return what `dvc metrics` shows: few numbers by part; an empty part is left out."""
-    shown: dict[str, Any] = {}
+    shown: Json = {}
     for part, figures in evaluation["parts"].items():
         for name, model in figures.get("models", {}).items():
             numbers = {figure: model[figure]["value"] for figure in ("accuracy", "macro_f1")}
             if name == "model":
-                shown[part] = numbers | {
-                    figure: model[figure] for figure in ("calibration_error", "coverage")
-                }
+                more = ("calibration_error", "coverage")
+                shown[part] = numbers | {figure: model[figure] for figure in more}
             elif name != "majority":
                 shown[part][name] = numbers
     return shown
@@ -266,13 +258,14 @@ def rounded(value: Any) -> Any:
 
 
 def main() -> None:
-    evaluation, tables = evaluate(PREPARED, MODEL, CHAMPION, read_params().evaluate)
-    with replacing(PLOTS) as folder:
+    settings = read_params().evaluate
+    evaluation, tables = evaluate(paths.PREPARED, paths.MODEL, paths.CHAMPION, settings)
+    with replacing(paths.PLOTS) as folder:
         folder.mkdir()
         for name, table in tables.items():
             table.write_csv(folder / f"{name}.csv")
-    write_json(EVALUATION, evaluation)
-    write_json(METRICS, headline(evaluation))
+    write_json(paths.EVALUATION, evaluation)
+    write_json(paths.METRICS, headline(evaluation))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from categoriser.paths import MODEL
 # Lines of each class that `class_tokens` looks at: more change the weights by little.
 LINES_OF_A_CLASS = 1000
 
+Tokens = list[tuple[str, float]]
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -27,7 +29,7 @@ class Explanation:
 
     category: str
     probability: float
-    changes: list[tuple[str, float]]  # (token, change), in the line's order
+    changes: Tokens  # without each, in the line's order
 
 
 def explain(categoriser: Categoriser, text: str, price: float | None) -> Explanation:
@@ -47,7 +49,7 @@ def explain(categoriser: Categoriser, text: str, price: float | None) -> Explana
 
 def class_tokens(
     categoriser: Categoriser, lines: Sequence[str], top: int = 10
-) -> dict[str, list[tuple[str, float]]]:
+) -> dict[str, Tokens]:
     """Return for each class the tokens that weigh most, with their weights, heaviest first.
 
     A token's weight is the probability that the class's lines lose without it, on average over up
@@ -55,7 +57,7 @@ def class_tokens(
     counts by itself. A class that is never predicted has no tokens.
     """
     predicted = categoriser.predict_features(lines).argmax(axis=1)
-    heaviest: dict[str, list[tuple[str, float]]] = {}
+    heaviest: dict[str, Tokens] = {}
     for number, name in enumerate(categoriser.classes):
         rows = np.flatnonzero(predicted == number).tolist()
         rows = rows[:: -(-len(rows) // LINES_OF_A_CLASS) or 1]
@@ -70,41 +72,27 @@ def class_tokens(
 
 def _leave_out(categoriser: Categoriser, lines: Sequence[Sequence[str]]) -> list[Explanation]:
     whole = categoriser.predict_features([" ".join(tokens) for tokens in lines])
-    shorter = categoriser.predict_features(
-        [
-            " ".join([*tokens[:place], *tokens[place + 1 :]])
-            for tokens in lines
-            for place in range(len(tokens))
-        ]
-    )
+    left = ([*line[:place], *line[place + 1 :]] for line in lines for place in range(len(line)))
+    shorter = iter(categoriser.predict_features([" ".join(tokens) for tokens in left]))
     explanations = []
-    start = 0
     for tokens, row in zip(lines, whole, strict=True):
         best = int(row.argmax())
-        changes = shorter[start : start + len(tokens), best] - row[best]
-        start += len(tokens)
-        explanations.append(
-            Explanation(
-                categoriser.classes[best],
-                float(row[best]),
-                list(zip(tokens, changes.tolist(), strict=True)),
-            )
-        )
+        name, probability = categoriser.classes[best], float(row[best])
+        changes = [(token, float(next(shorter)[best] - row[best])) for token in tokens]
+        explanations.append(Explanation(name, probability, changes))
     return explanations
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m categoriser.model.explain", description=__doc__
-    )
+    program = "python -m categoriser.model.explain"
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     parser.add_argument("text", help="a transaction's text as the bank writes it")
     parser.add_argument("--price", type=price, help="negative for a refund")
     arguments = parser.parse_args()
     explanation = explain(Categoriser.load(MODEL), arguments.text, arguments.price)
 
-    table = Table(
-        "left out", "change", title=f"{explanation.category} {explanation.probability:.3f}"
-    )
+    title = f"{explanation.category} {explanation.probability:.3f}"
+    table = Table("left out", "change", title=title)
     table.columns[1].justify = "right"
     for token, change in explanation.changes:
         table.add_row(token, f"{change:+.3f}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from fairlearn.metrics import MetricFrame, count
+from fairlearn.metrics import MetricFrame
 from sklearn.metrics import accuracy_score
 
 from categoriser.model.metrics import MIN_GROUPS, Codes, interval, resample
@@ -37,14 +37,11 @@ def compare_slices(
     `settings.min_rows` rows or than `MIN_GROUPS` groups). An absent value is a slice of its own.
     """
     frame = frame.with_columns(price_bands(frame["price"], settings.price_bands).alias(PRICE_BAND))
-    return {
-        column: compare_values(
-            frame[column].cast(pl.String).fill_null(MISSING), truth, answers, groups, settings
-        )
-        if column in frame.columns
-        else None
-        for column in settings.slices
-    }
+    compared = dict.fromkeys(settings.slices)
+    for column in compared.keys() & {*frame.columns}:
+        values = frame[column].cast(pl.String).fill_null(MISSING)
+        compared[column] = compare_values(values, truth, answers, groups, settings)
+    return compared
 
 
 def compare_values(
@@ -55,52 +52,34 @@ def compare_values(
     sizes = by_value.agg(pl.len().alias("rows"), pl.col("group").n_unique()).sort("value")
     judged = (pl.col("rows") >= settings.min_rows) & (pl.col("group") >= MIN_GROUPS)
     names = sizes.filter(judged)["value"].to_list()
-    result: dict[str, Any] = {
-        "slices": [],
-        "worst": None,
-        "gap": None,
-        "spread": None,
-        "not_judged": dict(sizes.filter(~judged).select("value", "rows").iter_rows()),
-    }
+    not_judged = dict(sizes.filter(~judged).select("value", "rows").iter_rows())
     if not names:
-        return result
+        nothing = dict.fromkeys(("worst", "gap", "spread"))
+        return {"slices": [], "not_judged": not_judged} | nothing
 
     # Slices that are not judged share the last place: they count among all the rows.
     place = values.replace_strict(names, range(len(names)), default=len(names)).to_numpy()
     width = 2 * (len(names) + 1)
-    drawn = np.array(
-        [
-            cells.reshape(-1, 2)
-            for cells in resample(2 * place + (truth == answers), width, groups, settings.resamples)
-        ]
-    )
+    draws = resample(2 * place + (truth == answers), width, groups, settings.resamples)
+    drawn = np.array([cells.reshape(-1, 2) for cells in draws])
     with np.errstate(invalid="ignore"):  # a slice may be missing from a draw
         accuracy = drawn[:, :, 1] / drawn.sum(axis=2)
         overall = drawn[:, :, 1].sum(axis=1) / drawn.sum(axis=(1, 2))
     frame = MetricFrame(
-        metrics={"rows": count, "accuracy": accuracy_score},
-        y_true=truth,
-        y_pred=answers,
-        sensitive_features=values.to_numpy(),
+        metrics=accuracy_score, y_true=truth, y_pred=answers, sensitive_features=values.to_numpy()
     )
-    by_group = frame.by_group.loc[names]
-    for number, name in enumerate(names):
-        value = by_group["accuracy"][name]
-        result["slices"].append(
-            {
-                "name": name,
-                "rows": int(by_group["rows"][name]),
-                "groups": sizes.row(by_predicate=pl.col("value") == name)[2],
-                "accuracy": interval(value, accuracy[:, number], settings.confidence),
-                "gap": interval(
-                    frame.overall["accuracy"] - value,
-                    overall - accuracy[:, number],
-                    settings.confidence,
-                ),
-            }
-        )
-    result["slices"].sort(key=lambda part: part["accuracy"]["value"])
-    result["worst"] = result["slices"][0]["name"]
-    result["gap"] = result["slices"][0]["gap"]
-    result["spread"] = float(by_group["accuracy"].max() - by_group["accuracy"].min())
-    return result
+    by_group, slices = frame.by_group.loc[names], []
+    for number, (name, rows, merchants) in enumerate(sizes.filter(judged).iter_rows()):
+        value, draws_of_it = by_group[name], accuracy[:, number]
+        gap = interval(frame.overall - value, overall - draws_of_it, settings.confidence)
+        found = interval(value, draws_of_it, settings.confidence)
+        size = {"name": name, "rows": rows, "groups": merchants}
+        slices.append(size | {"accuracy": found, "gap": gap})
+    slices.sort(key=lambda part: part["accuracy"]["value"])
+    return {
+        "slices": slices,
+        "worst": slices[0]["name"],
+        "gap": slices[0]["gap"],
+        "spread": float(by_group.max() - by_group.min()),
+        "not_judged": not_judged,
+    }

@@ -20,21 +20,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from categoriser import paths
 from categoriser.errors import UserError, run
 from categoriser.files import read_json, write_json, write_text
 from categoriser.model import report
 from categoriser.model.metrics import MIN_GROUPS
 from categoriser.params import Gate, read_params
-from categoriser.paths import (
-    BASELINE_FACTS,
-    EVALUATION,
-    GENERATED,
-    GENERATED_FACTS,
-    MODEL_CARD,
-    PROFILE,
-    REPORT,
-    VERDICT,
-)
 
 FIGURES = ("accuracy", "macro_f1")
 GATES = ("majority", "reference", "champion", "min_accuracy", "min_macro_f1", "slices")
@@ -143,19 +134,14 @@ def print_table(verdicts: list[Verdict]) -> None:
     table = Table("gate", "part", "figure", "value", "bound", "margin", "outcome", box=None)
     for verdict in verdicts:
         numbers = (verdict.value, verdict.bound, verdict.margin)
-        table.add_row(
-            verdict.gate,
-            escape(verdict.part),
-            escape(verdict.figure),
-            *("" if number is None else f"{number:+.4f}" for number in numbers),
-            f"[{OUTCOMES[verdict.outcome]}]{verdict.outcome}",
-        )
+        shown = ("" if number is None else f"{number:+.4f}" for number in numbers)
+        outcome = f"[{OUTCOMES[verdict.outcome]}]{verdict.outcome}"
+        table.add_row(verdict.gate, escape(verdict.part), escape(verdict.figure), *shown, outcome)
     console.print(table)
     for verdict in verdicts:
         if verdict.why:
-            console.print(
-                escape(f"{verdict.gate} ({verdict.part}, {verdict.figure}): {verdict.why}")
-            )
+            place = f"{verdict.gate} ({verdict.part}, {verdict.figure})"
+            console.print(escape(f"{place}: {verdict.why}"))
 
 
 def describe(verdict: Verdict) -> str:
@@ -169,42 +155,41 @@ def describe(verdict: Verdict) -> str:
     )
 
 
-def main() -> None:
+def decide() -> list[str]:
+    """Judge the model, write verdict, report and card, and return what failed, in words."""
     params = read_params()
-    evaluation = read_json(EVALUATION, "dvc repro evaluate")
-    watched = read_json(BASELINE_FACTS, "dvc repro baseline")
-    if watched["model"] != evaluation["model"]["digest"]:
+    evaluation = read_json(paths.EVALUATION, "dvc repro evaluate")
+    model = evaluation["model"]["digest"]
+    if read_json(paths.BASELINE_FACTS, "dvc repro baseline")["model"] != model:
         raise UserError(
-            f"{BASELINE_FACTS} is of another model than {EVALUATION}; `dvc repro` makes both anew"
+            f"{paths.BASELINE_FACTS} is of another model than {paths.EVALUATION}; `dvc repro` "
+            "makes both anew"
         )
-    facts = {
-        "evaluation": evaluation,
-        "data": read_json(PROFILE, "dvc repro validate"),
-        "data_path": str(params.data.path),
-        "generated": read_json(GENERATED_FACTS, "dvc repro generate")
-        if params.data.path == GENERATED
-        else None,
-        "gate": params.gate.model_dump(),
-    }
+    data, generated = read_json(paths.PROFILE, "dvc repro validate"), None
+    if params.data.path == paths.GENERATED:
+        generated = read_json(paths.GENERATED_FACTS, "dvc repro generate")
     verdicts = judge(evaluation, params.gate)
     failed = [verdict for verdict in verdicts if verdict.outcome == "failed"]
-    facts["verdicts"] = [asdict(verdict) for verdict in verdicts]
-    facts["passed"] = not failed
-    write_json(
-        VERDICT,
-        {
-            "model": evaluation["model"]["digest"],
-            "passed": facts["passed"],
-            "verdicts": facts["verdicts"],
-        },
-    )
-    write_text(REPORT, report.html(facts))
-    write_text(MODEL_CARD, report.model_card(facts))
+    found = {"passed": not failed, "verdicts": [asdict(verdict) for verdict in verdicts]}
+    faults = [describe(verdict) for verdict in failed]
+    write_json(paths.VERDICT, {"model": model, "faults": faults} | found)
+    facts = {
+        "evaluation": evaluation,
+        "data": data,
+        "data_path": str(params.data.path),
+        "generated": generated,
+        "gate": params.gate.model_dump(),
+    } | found
+    write_text(paths.REPORT, report.html(facts))
+    write_text(paths.MODEL_CARD, report.model_card(facts))
 
     print_table(verdicts)
-    if failed:
-        faults = "; ".join(describe(verdict) for verdict in failed)
-        raise UserError(f"the model may not go on: {faults}. {REPORT} shows all")
+    return faults
+
+
+def main() -> None:
+    if faults := decide():
+        raise UserError(f"the model may not go on: {'; '.join(faults)}. {paths.REPORT} shows all")
 
 
 if __name__ == "__main__":

@@ -86,8 +86,7 @@ def calibration(truth: Codes, probabilities: Floats, bins: int = BINS) -> list[d
     accuracy = ratio(np.bincount(place, weights=right, minlength=bins), rows)
     return [
         {"rows": int(rows[b]), "confidence": float(confidence[b]), "accuracy": float(accuracy[b])}
-        for b in range(bins)
-        if rows[b]
+        for b in np.flatnonzero(rows)
     ]
 
 
@@ -132,10 +131,8 @@ def resampled_scores(
     truth: Codes, answers: Codes, size: int, groups: Codes, resamples: int
 ) -> dict[str, Floats]:
     """Accuracy and macro-F1 of each resample: (resamples,) each."""
-    draws = [
-        scores(counts.reshape(size, size))
-        for counts in resample(truth * size + answers, size * size, groups, resamples)
-    ]
+    drawn = resample(truth * size + answers, size * size, groups, resamples)
+    draws = [scores(counts.reshape(size, size)) for counts in drawn]
     return {name: np.array([draw[name] for draw in draws]) for name in ("accuracy", "macro_f1")}
 
 

@@ -65,17 +65,11 @@ class Categoriser:
 
     def predict(self, texts: Sequence[str], prices: Sequence[float]) -> list[Prediction]:
         """Return an answer for each row. Raises as `predict_proba`."""
-        answers = []
+        answers, review_threshold = [], self.review_threshold
         for row in self.predict_proba(texts, prices).tolist():
-            best = max(row)
-            answers.append(
-                Prediction(
-                    category=self.classes[row.index(best)],
-                    probability=best,
-                    probabilities=dict(zip(self.classes, row, strict=True)),
-                    review=best < self.review_threshold,
-                )
-            )
+            best, by_class = max(row), dict(zip(self.classes, row, strict=True))
+            name = self.classes[row.index(best)]
+            answers.append(Prediction(name, best, by_class, review=best < review_threshold))
         return answers
 
     def save(self, folder: Path) -> None:
@@ -98,10 +92,8 @@ class Categoriser:
             version, expected = metadata["features_version"], metadata["classifier_digest"]
             float(metadata["temperature"]), float(metadata["review_threshold"])
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{folder / METADATA} is not a model's metadata ({error!r}); "
-                f"`{MADE_BY}` makes it anew"
-            ) from None
+            fault = f"{folder / METADATA} is not a model's metadata ({error!r})"
+            raise UserError(f"{fault}; `{MADE_BY}` makes it anew") from None
         if version != VERSION:
             raise UserError(
                 f"{folder} was trained on features of version {version}, but this code makes "

@@ -30,10 +30,7 @@ def predict_file(categoriser: Categoriser, source: Path, target: Path) -> int:
     """
     rows = read_rows(source)
     count = 0
-    with (
-        replacing(target) as aside,
-        aside.open("w", encoding="utf-8", newline="") as stream,
-    ):
+    with replacing(target) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("text", "price", "category", "probability", "review"))
         while chunk := list(islice(rows, CHUNK)):
@@ -74,12 +71,10 @@ def read_rows(source: Path) -> Iterator[tuple[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m categoriser.model.predict", description=__doc__
-    )
-    parser.add_argument(
-        "text", help="a transaction's text; with --output, a CSV file, plain or gzipped"
-    )
+    program = "python -m categoriser.model.predict"
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
+    what = "a transaction's text; with --output, a CSV file, plain or gzipped"
+    parser.add_argument("text", help=what)
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--price", type=price, help="negative for a refund")
     how.add_argument("--output", type=Path, help="the CSV file to write")

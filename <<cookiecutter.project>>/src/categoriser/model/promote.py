@@ -16,19 +16,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from categoriser.dvc import dvc, status
+from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.files import ASIDE, digest, read_json, write_json
-from categoriser.paths import (
-    CHAMPION,
-    CHAMPION_FACTS,
-    CHAMPION_MODEL,
-    CHAMPION_PROFILE,
-    METRICS,
-    MODEL,
-    PROFILE,
-    VERDICT,
-)
+from categoriser.files import ASIDE, digest, dvc, dvc_status, read_json, write_json
 
 
 def promote() -> str:
@@ -37,34 +27,36 @@ def promote() -> str:
     Raises `UserError` where the gates did not pass for exactly this model with what stands in the
     workspace, and where DVC fails; then the champion stays as it was.
     """
-    verdict = read_json(VERDICT, "dvc repro")
-    if not MODEL.is_dir():
-        raise UserError(f"{MODEL} is missing; `dvc repro` makes it")
-    standing = digest(MODEL)
+    verdict = read_json(paths.VERDICT, "dvc repro")
+    if not paths.MODEL.is_dir():
+        raise UserError(f"{paths.MODEL} is missing; `dvc repro` makes it")
+    standing = digest(paths.MODEL)
     if verdict["model"] != standing:
         raise UserError(
-            f"{VERDICT} judges the model {verdict['model'][:12]}, but {MODEL} holds "
+            f"{paths.VERDICT} judges the model {verdict['model'][:12]}, but {paths.MODEL} holds "
             f"{standing[:12]}; `dvc repro` judges it"
         )
     if not verdict["passed"]:
-        raise UserError(f"{VERDICT} says that a gate failed; only a model that passed is promoted")
-    if changed := status():
         raise UserError(
-            f"{VERDICT} is of an earlier state (changed since: {', '.join(changed)}); `dvc repro` "
-            "judges the one that stands"
+            f"{paths.VERDICT} says that a gate failed; only a model that passed is promoted"
         )
-    profile, metrics = read_json(PROFILE, "dvc repro"), read_json(METRICS, "dvc repro")
+    if changed := dvc_status():
+        raise UserError(
+            f"{paths.VERDICT} is of an earlier state (changed since: {', '.join(changed)}); "
+            "`dvc repro` judges the one that stands"
+        )
+    profile, metrics = read_json(paths.PROFILE, "dvc repro"), read_json(paths.METRICS, "dvc repro")
 
-    with restored_on_failure(CHAMPION):
-        shutil.rmtree(CHAMPION_MODEL, ignore_errors=True)
-        shutil.copytree(MODEL, CHAMPION_MODEL)
-        dvc("add", "--quiet", str(CHAMPION_MODEL))
+    with restored_on_failure(paths.CHAMPION):
+        shutil.rmtree(paths.CHAMPION_MODEL, ignore_errors=True)
+        shutil.copytree(paths.MODEL, paths.CHAMPION_MODEL)
+        dvc("add", "--quiet", str(paths.CHAMPION_MODEL))
         own = {
             part: {name: value for name, value in figures.items() if not isinstance(value, dict)}
             for part, figures in metrics.items()
         }
-        write_json(CHAMPION_PROFILE, profile)
-        write_json(CHAMPION_FACTS, {"digest": standing, "metrics": own})
+        write_json(paths.CHAMPION_PROFILE, profile)
+        write_json(paths.CHAMPION_FACTS, {"digest": standing, "metrics": own})
     return standing
 
 
@@ -85,29 +77,28 @@ def restored_on_failure(folder: Path) -> Iterator[None]:
 def forget(what: str) -> None:
     """Retire the `champion`, or the accepted `data`, as before the first promotion."""
     if what == "champion":
-        write_json(CHAMPION_FACTS, None)
-        CHAMPION_MODEL.with_suffix(".dvc").unlink(missing_ok=True)
-        shutil.rmtree(CHAMPION_MODEL, ignore_errors=True)
+        write_json(paths.CHAMPION_FACTS, None)
+        paths.CHAMPION_MODEL.with_suffix(".dvc").unlink(missing_ok=True)
+        shutil.rmtree(paths.CHAMPION_MODEL, ignore_errors=True)
     else:
-        write_json(CHAMPION_PROFILE, None)
+        write_json(paths.CHAMPION_PROFILE, None)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m categoriser.model.promote", description=__doc__
-    )
+    program = "python -m categoriser.model.promote"
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     parser.add_argument("--forget", choices=("champion", "data"))
     arguments = parser.parse_args()
     console = Console(soft_wrap=True)
     if arguments.forget:
         forget(arguments.forget)
-        console.print(f"Retired ({arguments.forget}). Keep it: git add --all {CHAMPION}")
+        console.print(f"Retired ({arguments.forget}). Keep it: git add --all {paths.CHAMPION}")
         return
     promoted = promote()
     console.print(
         f"The model {promoted[:12]} is the champion. Keep it:\n"
-        f"  git add {CHAMPION} && git commit -m 'Promote the model {promoted[:12]}'\n"
-        f"  dvc push {CHAMPION_MODEL}\n"
+        f"  git add {paths.CHAMPION} && git commit -m 'Promote the model {promoted[:12]}'\n"
+        f"  dvc push {paths.CHAMPION_MODEL}\n"
         "`dvc repro` then compares every new model, and new data, with it."
     )
 

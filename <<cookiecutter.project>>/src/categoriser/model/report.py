@@ -17,12 +17,8 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, se
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = {
-    "model": "#0b5cad",
-    "reference": "#c2691c",
-    "champion": "#2f8f5b",
-    "majority": "#8b96a3",
-}
+OWN, MAJORITY = "#0b5cad", "#8b96a3"
+COLOURS = {"model": OWN, "reference": "#c2691c", "champion": "#2f8f5b", "majority": MAJORITY}
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": "#c3ccd6",
     "axes.grid": True,
@@ -58,17 +54,14 @@ def html(facts: dict[str, Any]) -> str:
     all_parts = facts["evaluation"]["parts"]
     parts = {name: all_parts[name] for name in PARTS if all_parts[name]["rows"]}
     labels = facts["evaluation"]["labels"]
-    judged = {name: column for name, column in facts["evaluation"]["slices"].items() if column}
+    compared = facts["evaluation"]["slices"].items()
+    judged = {name: column["slices"] for name, column in compared if column and column["slices"]}
     with mpl.rc_context(STYLE):
         plots = {
             "overview": overview(parts) if parts else "",
             "confusion": {name: confusion(part, labels) for name, part in parts.items()},
             "curves": {name: curves(part) for name, part in parts.items()},
-            "slices": {
-                name: slices(column["slices"])
-                for name, column in judged.items()
-                if column["slices"]
-            },
+            "slices": {name: slices(found) for name, found in judged.items()},
         }
     return render("report.html", plots=plots, **facts)
 
@@ -157,40 +150,21 @@ def overview(parts: dict[str, Any]) -> str:
 def curves(part: dict[str, Any]) -> str:
     """Calibration, and accuracy over coverage."""
     figure, (calibration, coverage) = sheet(9.2, 3.2, 2)
-    bins, steps = part["calibration"], part["coverage"]
+    bins, steps, chosen = part["calibration"], part["coverage"], part["models"]["model"]
     most = max(b["rows"] for b in bins)
-    calibration.plot([0, 1], [0, 1], color="#8b96a3", linewidth=1, linestyle="--")
-    calibration.plot(
-        [b["confidence"] for b in bins], [b["accuracy"] for b in bins], color=COLOURS["model"]
-    )
-    calibration.scatter(
-        [b["confidence"] for b in bins],
-        [b["accuracy"] for b in bins],
-        s=[8 + 90 * b["rows"] / most for b in bins],
-        color=COLOURS["model"],
-    )
-    calibration.set(
-        title="Calibration (a point's area: rows)",
-        xlabel="probability of the answer",
-        ylabel="share right",
-        xlim=(0, 1),
-        ylim=(0, 1),
-    )
-    coverage.plot(
-        [step["coverage"] for step in steps],
-        [step["covered_accuracy"] for step in steps],
-        color=COLOURS["model"],
-    )
-    chosen = part["models"]["model"]
+    line = [b["confidence"] for b in bins], [b["accuracy"] for b in bins]
+    calibration.plot([0, 1], [0, 1], color=MAJORITY, linewidth=1, linestyle="--")
+    calibration.plot(*line, color=OWN)
+    calibration.scatter(*line, s=[8 + 90 * b["rows"] / most for b in bins], color=OWN)
+    calibration.set(title="Calibration (a point's area: rows)", xlim=(0, 1), ylim=(0, 1))
+    calibration.set(xlabel="probability of the answer", ylabel="share right")
+    covered = ([step[name] for step in steps] for name in ("coverage", "covered_accuracy"))
+    coverage.plot(*covered, color=OWN)
     if chosen["coverage"]:
         coverage.plot(chosen["coverage"], chosen["covered_accuracy"], "o", color="#b3261e")
-    coverage.set(
-        title="Accuracy by coverage (dot: the review threshold)",
-        xlabel="share answered without review",
-        ylabel="share right of those",
-        xlim=(0, 1),
-        ylim=(None, 1),
-    )
+    title = "Accuracy by coverage (dot: the review threshold)"
+    coverage.set(title=title, xlim=(0, 1), ylim=(None, 1))
+    coverage.set(xlabel="share answered without review", ylabel="share right of those")
     return image(figure)
 
 
@@ -202,23 +176,14 @@ def confusion(part: dict[str, Any], labels: Sequence[str]) -> str:
     figure, (axes,) = sheet(min(3 + 0.52 * size, 9.2), min(1.6 + 0.38 * size, 9))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.grid(visible=False)
-    axes.set(
-        xlabel="answered", ylabel="true", xticks=range(size), yticks=range(size), yticklabels=labels
-    )
+    axes.set(xlabel="answered", ylabel="true", yticks=range(size), yticklabels=labels)
     axes.set_xticks(range(size), labels, rotation=40, ha="right", rotation_mode="anchor")
     axes.tick_params(length=0, labelsize=9 if size <= MOST_NUMBERS else 5)
     if size <= MOST_NUMBERS:
+        centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
         for row, column in np.argwhere(counts):
-            dark = shares[row, column] > 0.5
-            axes.text(
-                column,
-                row,
-                f"{counts[row, column]:,}",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if dark else "#3c4858",
-            )
+            colour = "white" if shares[row, column] > 0.5 else "#3c4858"
+            axes.text(column, row, f"{counts[row, column]:,}", color=colour, **centred)
     return image(figure)
 
 
@@ -226,7 +191,7 @@ def slices(compared: Sequence[dict[str, Any]]) -> str:
     """Forest plot of the slices' accuracy, the worst served on top."""
     figure, (axes,) = sheet(9.2, 0.8 + 0.3 * len(compared))
     places = range(len(compared))
-    forest(axes, places, [part["accuracy"] for part in compared], color=COLOURS["model"])
+    forest(axes, places, [part["accuracy"] for part in compared], color=OWN)
     # Every slice's gap is to the same accuracy: that of all rows.
     overall = compared[0]["accuracy"]["value"] + compared[0]["gap"]["value"]
     axes.axvline(overall, color="#b3261e", linewidth=1, linestyle="--")

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from categoriser.errors import UserError, run
+from categoriser.data.prepare import read_rows
+from categoriser.errors import run
 from categoriser.features import VERSION
 from categoriser.files import digest
 from categoriser.model.classifier import Classifier
@@ -20,6 +21,8 @@ from categoriser.params import Train, read_params
 from categoriser.paths import MODEL, PREPARED
 
 log = logging.getLogger(__name__)
+
+COLUMNS = ("features", "category")
 
 # Bounds of the temperature: beyond them calibration has nothing to go by.
 COLDEST, HOTTEST = 0.05, 20.0
@@ -33,39 +36,25 @@ def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
     Logs `name=value` lines, which SageMaker's metric definitions read. Raises `UserError` for
     missing files and for settings or rows from which nothing can be trained.
     """
-    rows = read_part(prepared / "train.parquet")
-    classifier = Classifier.fit(
-        rows["features"].to_list(), rows["category"].to_list(), settings.classifier
-    )
-    measured = measure(classifier, read_part(prepared / "validation.parquet"))
-    categoriser = Categoriser(
-        classifier,
-        {
-            "classes": list(classifier.classes),
-            "classifier": settings.classifier,
-            "features_version": VERSION,
-            "libraries": {name: version(name) for name in classifier.LIBRARIES},
-            "review_threshold": settings.review_threshold,
-            "train_digest": digest(prepared / "train.parquet"),
-            "train_rows": len(rows),
-        }
-        | measured,
-    )
+    rows = read_rows(prepared / "train.parquet", *COLUMNS)
+    lines, labels = (rows[name].to_list() for name in COLUMNS)
+    classifier = Classifier.fit(lines, labels, settings.classifier)
+    measured = measure(classifier, read_rows(prepared / "validation.parquet", *COLUMNS))
+    metadata = {
+        "classes": list(classifier.classes),
+        "classifier": settings.classifier,
+        "features_version": VERSION,
+        "libraries": {name: version(name) for name in classifier.LIBRARIES},
+        "review_threshold": settings.review_threshold,
+        "train_digest": digest(prepared / "train.parquet"),
+        "train_rows": len(rows),
+    }
+    categoriser = Categoriser(classifier, metadata | measured)
     categoriser.save(model)
     log.info("train_rows=%d", len(rows))
     for name, value in measured.items():
         log.info("%s=%s", name, value)
     return categoriser
-
-
-def read_part(path: Path) -> pl.DataFrame:
-    """Read a prepared part's lines and labels. Raises `UserError` where it is missing or bad."""
-    try:
-        return pl.read_parquet(path, columns=["features", "category"])
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; `dvc repro prepare` makes it") from None
-    except pl.exceptions.PolarsError as error:
-        raise UserError(f"{path} is damaged ({error}); `dvc repro prepare` makes it anew") from None
 
 
 def measure(classifier: Classifier, validation: pl.DataFrame) -> dict[str, float]:

@@ -13,28 +13,28 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from categoriser.data.prepare import read_rows
 from categoriser.errors import UserError, run
 from categoriser.model.classifier import Classifier
-from categoriser.model.train import measure, read_part
+from categoriser.model.train import COLUMNS, measure
 from categoriser.params import read_params, set_params
 from categoriser.paths import PARAMS, PREPARED
 
 Knobs = dict[str, Any]
+Trial = tuple[Knobs, dict[str, float]]
 
 
-def search(
-    prepared: Path, current: Mapping[str, Any], seed: int
-) -> Iterator[tuple[Knobs, dict[str, float]]]:
+def search(prepared: Path, current: Mapping[str, Any], seed: int) -> Iterator[Trial]:
     """Yield settings from `Classifier.SEARCH` and what `measure` says of them, without end.
 
     The current settings come first, then draws; the same seed gives the same. Settings with which
     training fails have an infinite loss. Raises `UserError` where there are no validation rows.
     """
-    rows = read_part(prepared / "train.parquet")
-    validation = read_part(prepared / "validation.parquet")
+    rows = read_rows(prepared / "train.parquet", *COLUMNS)
+    validation = read_rows(prepared / "validation.parquet", *COLUMNS)
     if validation.is_empty():
         raise UserError("no validation rows to compare on; raise params.yaml: prepare.validation")
-    lines, labels = rows["features"].to_list(), rows["category"].to_list()
+    lines, labels = (rows[name].to_list() for name in COLUMNS)
     random = np.random.default_rng(seed)
     knobs = dict(current)
     yield knobs, measure(Classifier.fit(lines, labels, knobs), validation)
@@ -50,7 +50,7 @@ def search(
 
 def tune(
     prepared: Path, params: Path, minutes: float, trials: int | None, seed: int
-) -> list[tuple[Knobs, dict[str, float]]]:
+) -> list[Trial]:
     """Search until the time or the number of trials is up; write the least log loss's knobs.
 
     Returns the trials, best first. Training and validation rows decide; no held-out row is read.

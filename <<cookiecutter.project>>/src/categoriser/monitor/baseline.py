@@ -20,21 +20,20 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from categoriser.data.prepare import PARTS
+from categoriser.data.prepare import PARTS, read_rows
 from categoriser.errors import UserError, run
 from categoriser.files import digest, replacing, write_json
 from categoriser.model.package import Categoriser
-from categoriser.monitor import quality, settings
+from categoriser.monitor import quality
 from categoriser.monitor.calibrate import Floats, calibrate
 from categoriser.monitor.features import Seen, watch
 from categoriser.monitor.formats import constraints, statistics
 from categoriser.monitor.formats.capture import Problems, batches, record
 from categoriser.monitor.formats.constraints import Constraints
-from categoriser.monitor.formats.sketch import SHRINK, K, Sketch
-from categoriser.monitor.formats.statistics import Statistics
-from categoriser.monitor.scripts import load_preprocessor
-from categoriser.monitor.summary import summarise
-from categoriser.monitor.watching import in_common
+from categoriser.monitor.formats.statistics import SHRINK, Sketch, Statistics
+from categoriser.monitor.settings import Settings, read_settings
+from categoriser.monitor.summary import K, summarise
+from categoriser.monitor.watching import in_common, load_preprocessor
 from categoriser.params import Params, read_params
 from categoriser.paths import BASELINE, MODEL, MONITORING, PREPARED, THRESHOLDS
 from categoriser.serving.protocol import CSV, render
@@ -46,12 +45,7 @@ STANDARD_ERRORS = 4
 
 
 def baseline(
-    prepared: Path,
-    model: Path,
-    folder: Path,
-    thresholds: Path,
-    how: settings.Settings,
-    params: Params,
+    prepared: Path, model: Path, folder: Path, thresholds: Path, how: Settings, params: Params
 ) -> None:
     """Write the folder, and its thresholds once more where people read them.
 
@@ -61,32 +55,30 @@ def baseline(
     missing or damaged.
     """
     categoriser = Categoriser.load(model)
-    parts = {part: read(prepared, part) for part in PARTS}
+    classes = categoriser.classes
+    parts = {part: read_rows(prepared / f"{part}.parquet") for part in PARTS}
     train, rows = parts["train"], reference(parts)
     seen = Seen.learn(train)
 
     def watched_of(rows: pl.DataFrame) -> pl.DataFrame:
         answers, threshold = answered(rows, categoriser), categoriser.review_threshold
-        watched = watch(answers, seen, categoriser.classes, threshold)
+        watched = watch(answers, seen, classes, threshold)
         if how.features.preprocessor:
             watched = watched.with_columns(scripted(rows, categoriser, how.features.preprocessor))
         if unknown := set(how.features.leave_out) - {*watched.columns}:
-            raise UserError(
-                f"{MONITORING}: features.leave_out: there is no feature {min(unknown)!r}"
-            )
+            fault = f"features.leave_out: there is no feature {min(unknown)!r}"
+            raise UserError(f"{MONITORING}: {fault}")
         return watched.drop(how.features.leave_out)
 
-    watched = watched_of(rows)
-    labelled, quality_bounds = quality.baseline_quality(
-        rows, answered(rows, categoriser)["label"].to_list(), categoriser.classes, how.quality
-    )
-    summary = without_chance(
-        statistics.of_summary(summarise(watched.to_arrow().to_batches())), watched
-    )
+    watched, answers = watched_of(rows), answered(rows, categoriser)["label"].to_list()
+    labelled, quality_bounds = quality.baseline_quality(rows, answers, classes, how.quality)
+    summarised = statistics.of_summary(summarise(watched.to_arrow().to_batches()))
+    summary = without_chance(summarised, watched)
     labels = train["category"].value_counts(normalize=True).sort("category")
-    bounds = constraints.suggest(summary, seen.domains(categoriser.classes))
+    suggested = constraints.suggest(summary, seen.domains(classes))
+    bounds = allowing_chance(suggested, how.thresholds.window_rows[0])
     facts = {
-        "classes": list(categoriser.classes),
+        "classes": list(classes),
         "review_threshold": categoriser.review_threshold,
         "model": digest(model),
         "labels": dict(labels.iter_rows()),
@@ -104,10 +96,7 @@ def baseline(
         seen.save(aside)
         write_json(aside / "facts.json", facts)
         write_json(aside / statistics.FILE, statistics.dump(summary))
-        write_json(
-            aside / "constraints.json",
-            constraints.dump(allowing_chance(bounds, how.thresholds.window_rows[0])),
-        )
+        write_json(aside / "constraints.json", constraints.dump(bounds))
         write_json(aside / quality.STATISTICS, labelled)
         write_json(aside / quality.CONSTRAINTS, quality_bounds)
         limits.save(aside / THRESHOLDS.name)
@@ -140,24 +129,13 @@ def reference(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([whole, *thinned])
 
 
-def read(prepared: Path, part: str) -> pl.DataFrame:
-    path = prepared / f"{part}.parquet"
-    try:
-        return pl.read_parquet(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; `dvc repro prepare` makes it") from None
-
-
 def answered(rows: pl.DataFrame, categoriser: Categoriser) -> pl.DataFrame:
     """Return prepared rows as captures have them: text, price, label, probabilities."""
     table = categoriser.predict_features(rows["features"].to_list())
     best = np.array(categoriser.classes)[table.argmax(axis=1)]
-    return rows.select(
-        "text",
-        "price",
-        label=pl.Series(best, dtype=pl.String),
-        probabilities=pl.Series(table, dtype=pl.Array(pl.Float64, table.shape[1])),
-    )
+    label = pl.Series(best, dtype=pl.String)
+    probabilities = pl.Series(table, dtype=pl.Array(pl.Float64, table.shape[1]))
+    return rows.select("text", "price", label=label, probabilities=probabilities)
 
 
 def scripted(rows: pl.DataFrame, categoriser: Categoriser, script: Path) -> pl.DataFrame:
@@ -187,10 +165,8 @@ def scripted(rows: pl.DataFrame, categoriser: Categoriser, script: Path) -> pl.D
         )
     # A script's values come as text; what spells numbers throughout is calibrated as numbers.
     numbers = extra.cast(pl.Float64, strict=False)
-    spelt = [
-        name for name in extra.columns if extra[name].null_count() == numbers[name].null_count()
-    ]
-    return extra.with_columns(numbers.select(spelt))
+    spelt = [one for one in numbers if one.null_count() == extra[one.name].null_count()]
+    return extra.with_columns(spelt)
 
 
 def without_chance(known: Statistics, watched: pl.DataFrame) -> Statistics:
@@ -198,12 +174,11 @@ def without_chance(known: Statistics, watched: pl.DataFrame) -> Statistics:
 
     So the stage's output depends on its input alone, and has no sketch's error to begin with.
     """
-    features = {
-        name: replace(feature, sketch=even(np.sort(watched[name].drop_nulls().to_numpy())))
-        if feature.sketch
-        else feature
-        for name, feature in known.features.items()
-    }
+    features = dict(known.features)
+    for name, feature in known.features.items():
+        if feature.sketch:
+            values = np.sort(watched[name].drop_nulls().to_numpy())
+            features[name] = replace(feature, sketch=even(values))
     return replace(known, features=features)
 
 
@@ -223,7 +198,7 @@ def even(values: Floats) -> Sketch:
 
 
 def main() -> None:
-    baseline(PREPARED, MODEL, BASELINE, THRESHOLDS, settings.read_settings(), read_params())
+    baseline(PREPARED, MODEL, BASELINE, THRESHOLDS, read_settings(), read_params())
 
 
 if __name__ == "__main__":

@@ -30,14 +30,14 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from categoriser.files import write_json
+from categoriser.files import Json, write_json
 from categoriser.monitor import settings
 from categoriser.params import Section, read_sections
 
@@ -78,7 +78,7 @@ class Thresholds(Section):
 
     baseline_rows: int = Field(ge=1)
     features: dict[str, Limit]
-    power: list[dict[str, Any]]
+    power: list[Json]
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -90,9 +90,8 @@ class Thresholds(Section):
 
     def at(self, rows: int) -> dict[str, float]:
         """Return each feature's threshold in a window of so many rows."""
-        return {
-            name: limit.threshold(rows, self.baseline_rows) for name, limit in self.features.items()
-        }
+        limits = self.features.items()
+        return {name: limit.threshold(rows, self.baseline_rows) for name, limit in limits}
 
 
 class Binned:
@@ -150,9 +149,8 @@ def calibrate(baseline: Dated, known: Dated, how: settings.Thresholds) -> Thresh
     noise = (np.maximum(0, limit - season) / noisy).round(4)
     limits = {}
     for name, one, other in zip(features.columns, season.tolist(), noise.tolist(), strict=True):
-        made = Limit(season=one, noise=other, floor=how.floor, at={})
-        at = {str(rows): made.threshold(rows, total) for rows in how.window_rows}
-        limits[name] = made.model_copy(update={"at": at})
+        limits[name] = made = Limit(season=one, noise=other, floor=how.floor, at={})
+        made.at.update({str(rows): made.threshold(rows, total) for rows in how.window_rows})
     thresholds = Thresholds(baseline_rows=total, features=limits, power=[])
     found = power(features, thresholds, how.window_rows)
     return thresholds.model_copy(update={"power": found})
@@ -179,9 +177,8 @@ def simulate(rows: Dated, how: settings.Thresholds) -> tuple[Floats, float]:
             # Sorted, they are found faster.
             drawn = np.searchsorted(ends, np.sort(random.random(size)), side="right")
             distances.append(binned.distances(binned.distribution(drawn)))
-    return np.array(distances), math.sqrt(
-        1 / size + np.mean([_lost(weights) for weights in calendar])
-    )
+    lost = np.mean([_lost(weights) for weights in calendar])
+    return np.array(distances), math.sqrt(1 / size + lost)
 
 
 def seasonal(rows: Dated, how: settings.Thresholds) -> tuple[Floats, Floats]:
@@ -237,9 +234,7 @@ def family_limits(distances: Floats, rate: float) -> Floats:
     return limits
 
 
-def power(
-    features: pl.DataFrame, thresholds: Thresholds, sizes: Sequence[int]
-) -> list[dict[str, Any]]:
+def power(features: pl.DataFrame, thresholds: Thresholds, sizes: Sequence[int]) -> list[Json]:
     """Return the smallest shifts that a week finds in 29 cases of 30.
 
     A line has `feature`, `shift` (what its figures are), and the figure by the week's rows, which
@@ -257,14 +252,13 @@ def power(
         end = share + needed("class_predictions", rows, share)
         return end / (1 - end) * (1 - share) / share if end < 1 else None
 
-    def line(name: str, shift: str, figures: Iterable[float | None]) -> dict[str, Any]:
+    def line(name: str, shift: str, figures: Iterable[float | None]) -> Json:
         rounded = (figure and round(figure, 3) for figure in figures)
         return {"feature": name, "shift": shift} | dict(zip(map(str, sizes), rounded, strict=True))
 
-    lines = [
-        line(name, "share of the rows that move", (needed(name, rows) for rows in sizes))
-        for name in features.columns
-    ]
+    lines, moved = [], "share of the rows that move"
+    for name in features.columns:
+        lines.append(line(name, moved, (needed(name, rows) for rows in sizes)))
     if "price" in features.columns:
         prices = np.sort(features["price"].drop_nulls().to_numpy())
         factors = (_factor(prices, needed("price", rows)) for rows in sizes)

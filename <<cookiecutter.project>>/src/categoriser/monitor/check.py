@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from rich.console import Console
 from categoriser import paths
 from categoriser.errors import UserError, run
 from categoriser.files import read_json, write_json
-from categoriser.monitor import metrics, quality, report, scripts
+from categoriser.monitor import metrics, quality, report, watching
 from categoriser.monitor.calibrate import Thresholds
 from categoriser.monitor.formats import capture, constraints, statistics
 from categoriser.monitor.formats.capture import Problems
@@ -46,7 +47,7 @@ def check(job: Job, settings: Settings, console: Console | None = None) -> str:
     report counts.
     """
     # Loaded first: a script that cannot be is told before the work is done.
-    finish = scripts.load_postprocessor(job.postprocessor) if job.postprocessor else None
+    finish = watching.load_postprocessor(job.postprocessor) if job.postprocessor else None
     with local(job.baseline) as baseline:
         if job.model_quality:
             return said(check_model(job, baseline, settings), console)
@@ -67,7 +68,7 @@ def check(job: Job, settings: Settings, console: Console | None = None) -> str:
     if console:
         report.show(result, console)
         console.print(f"{folder / 'report.html'} shows more", highlight=False)
-    if job.namespaces and current.item_count:
+    if job.namespaces and (current.item_count or result.violations):
         publish(job, job.namespaces, *of_result(result, settings))
     if finish:
         finish()
@@ -77,6 +78,30 @@ def check(job: Job, settings: Settings, console: Console | None = None) -> str:
     if problems.counts and not current.item_count:
         raise nothing_read(problems)
     return result.message
+
+
+def check_each(environment: Mapping[str, str], settings: Settings, console: Console) -> str:
+    """Judge each endpoint that has captures in the window, or in that of the labels.
+
+    A release has an endpoint and a baseline of its own: captures of one are not held against
+    another's. Raises `UserError` of those that could not be judged, when the others have been.
+    """
+    whole = from_environment(environment, settings)
+    since = whole.start - whole.label_lag if whole.start and whole.truth else whole.start
+    files = capture.find(whole.source, since, whole.end)
+    told, failed = [], []
+    for name in sorted({file[len(whole.source) :].strip("/").split("/")[0] for file in files}):
+        try:
+            job = from_environment({**environment, "sagemaker_endpoint_name": name}, settings)
+            told.append(f"{check(replace(job, history=job.source), settings, console)} ({name})")
+        except Exception as error:
+            logging.exception("the endpoint %s could not be judged", name)
+            failed.append(f"{error} ({name})")
+    # SageMaker shows the start, and "CompletedWith" sorts after "Completed:".
+    told.sort(reverse=True)
+    if failed:
+        raise UserError("; ".join(failed + told))
+    return "; ".join(told) or f"Completed: no data{_window(whole)}"
 
 
 def suggest(job: Job, current: Statistics, problems: Problems) -> str:
@@ -300,11 +325,13 @@ def overridden(bounds: Constraints, categorical_method: str, settings: Settings)
 
 
 def of_result(result: report.Result, settings: Settings) -> tuple[list[Any], list[Any]]:
-    """Return the metrics of the data, with the one that the alarm watches, and the model's."""
+    """Return the metrics of the data, with those that the alarms watch, and the model's."""
     data = metrics.of_statistics(result.current, result.drifts, result.constraints)
     watched = settings.alarms.features
     raised = [v for v in result.violations if not watched or v.feature_name in watched]
-    data.append({"MetricName": "violations", "Value": float(len(raised))})
+    of_model = sum(one.constraint_check_type.endswith("Threshold") for one in raised)
+    for name, count in (("violations", len(raised) - of_model), ("quality_violations", of_model)):
+        data.append({"MetricName": name, "Value": float(count)})
     figures: dict[str, Any] = {}
     if result.quality:
         figures = quality.metrics(result.quality["statistics"]) | result.quality["gaps"]
@@ -400,8 +427,10 @@ def _unread(problems: Problems) -> str:
 
 def process() -> str:
     """Run the job that the environment describes."""
-    settings = read_settings()
-    return check(from_environment(os.environ, settings), settings, Console())
+    settings, given = read_settings(), dict(os.environ)
+    if given.get("scheduled_time") and not given.get("sagemaker_endpoint_name"):
+        return check_each(given, settings, Console())
+    return check(from_environment(given, settings), settings, Console())
 
 
 def main() -> None:

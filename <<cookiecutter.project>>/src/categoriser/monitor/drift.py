@@ -70,7 +70,8 @@ def serving(model: Path, folder: Path) -> Iterator[int]:
 def send(rows: pl.DataFrame, port: int) -> list[str]:
     """Send the rows as requests of `BATCHES`; return each row's ground truth as a line."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    labels, at, sizes = [], 0, cycle(BATCHES)
+    labels: list[str] = []
+    at, sizes = 0, cycle(BATCHES)
     while at < rows.height:
         size = next(sizes)
         batch = rows.slice(at, size)
@@ -83,10 +84,8 @@ def send(rows: pl.DataFrame, port: int) -> list[str]:
         said = answer.read()
         if answer.status != 200:
             raise UserError(f"the server answered {answer.status}: {said.decode()}")
-        labels += [
-            truth(f"{identity}#{row}" if size > 1 else identity, label)
-            for row, label in enumerate(batch["category"])
-        ]
+        ids = [f"{identity}#{row}" for row in range(size)] if size > 1 else [identity]
+        labels += map(truth, ids, batch["category"])
         at += size
     connection.close()
     return labels

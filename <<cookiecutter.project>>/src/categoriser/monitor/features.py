@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,8 @@ from scipy.special import entr
 from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.files import read_json, write_json, write_text
+
+Ints = NDArray[np.int64]
 
 TOKENS, GRAMS, VALUES = "tokens.txt", "grams.bin", "values.json"
 
@@ -126,21 +128,15 @@ def watch(
     `frame` has text, price, label (the answer) and probabilities (an array in the order of
     `classes`). What is null there gives nulls here: the features' completeness shows it.
     """
-    given = frame["text"].is_not_null()
-    answers = _answers(frame["probabilities"], classes)
-    return pl.concat(
-        [
-            _of_text(frame.select(pl.col("text").fill_null("")), seen).select(
-                pl.when(given).then(pl.all())
-            ),
-            frame.select("price", refund=(pl.col("price") < 0).cast(pl.Int64)),
-            frame.select(class_predictions="label"),
-            answers.with_columns(
-                review=(pl.col("class_probability") < review_threshold).cast(pl.Int64)
-            ),
-        ],
-        how="horizontal",
-    )
+    texts = _of_text(frame.select(pl.col("text").fill_null("")), seen)
+    refund = (pl.col("price") < 0).cast(pl.Int64)
+    review = (pl.col("class_probability") < review_threshold).cast(pl.Int64)
+    parts = [
+        texts.select(pl.when(frame["text"].is_not_null()).then(pl.all())),
+        frame.select("price", refund=refund, class_predictions="label"),
+        _answers(frame["probabilities"], classes).with_columns(review=review),
+    ]
+    return pl.concat(parts, how="horizontal")
 
 
 def _of_text(texts: pl.DataFrame, seen: Seen) -> pl.DataFrame:
@@ -150,35 +146,30 @@ def _of_text(texts: pl.DataFrame, seen: Seen) -> pl.DataFrame:
     token_count = np.array([len(text.split()) for text in normal], dtype=np.int64)
     old_words = np.fromiter(map(seen.tokens.__contains__, words), np.bool_, len(words))
     grams, first, gram_count = _grams(normal)
+    upper, letters = (pl.col("text").str.count_matches(kind) for kind in (r"\p{Lu}", r"\p{L}"))
+    prefix = pl.when(pl.col("first").is_in(seen.prefixes)).then("first")
+    country = pl.when(pl.col("last").is_in(seen.countries)).then("last")
     return texts.with_columns(**ENDS).select(
         text_length=pl.col("text").str.len_chars().cast(pl.Int64),
         token_count=token_count,
-        upper_share=pl.col("text").str.count_matches(r"\p{Lu}")
-        / pl.max_horizontal(pl.col("text").str.count_matches(r"\p{L}"), 1),
+        upper_share=upper / pl.max_horizontal(letters, 1),
         unseen_tokens=_share(~old_words, np.cumsum(token_count) - token_count, token_count),
         unseen_ngrams=_share(~seen.grams[grams], first, gram_count),
-        prefix=pl.when(pl.col("first").is_in(seen.prefixes)).then("first").otherwise(pl.lit(OTHER)),
-        country=pl.when(pl.col("last").is_in(seen.countries))
-        .then("last")
-        .otherwise(pl.lit(UNKNOWN)),
+        prefix=prefix.otherwise(pl.lit(OTHER)),
+        country=country.otherwise(pl.lit(UNKNOWN)),
     )
 
 
 def _answers(probabilities: pl.Series, classes: Sequence[str]) -> pl.DataFrame:
     """Features of the classes' probabilities; entropy is in nats."""
     table = probabilities.to_numpy()  # (rows, classes); NaN where a row has none
-    columns: dict[str, Any] = {
-        "class_probability": table.max(axis=1),
-        "entropy": entr(table).sum(axis=1),
-    }
-    for name, column in zip(classes, table.T, strict=True):
-        columns[f"class_probabilities__label_{name}"] = column
+    columns = {"class_probability": table.max(axis=1), "entropy": entr(table).sum(axis=1)}
+    names = (f"class_probabilities__label_{name}" for name in classes)
+    columns |= zip(names, table.T, strict=True)
     return pl.DataFrame(columns, nan_to_null=True)
 
 
-def _grams(
-    normal: Sequence[str],
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
+def _grams(normal: Sequence[str]) -> tuple[NDArray[np.uint32], Ints, Ints]:
     """Return the hash of each four bytes in a row, and each text's first and number of them.
 
     A space stands on both sides of a text, so that its ends count too. Between two texts lie
@@ -194,9 +185,7 @@ def _grams(
     return hashes, first, np.maximum(length + 2 - GRAM + 1, 0)
 
 
-def _share(
-    flags: NDArray[np.bool_], first: NDArray[np.int64], count: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _share(flags: NDArray[np.bool_], first: Ints, count: Ints) -> NDArray[np.float64]:
     """Return for each row the share of true among its `count` flags from `first` on."""
     total = np.concatenate(([0], np.cumsum(flags)))
     shares: NDArray[np.float64] = (total[first + count] - total[first]) / np.maximum(count, 1)

@@ -27,6 +27,8 @@ FORMATS: dict[str, Format] = {
     "parquet": "parquet",
 }
 MULTICLASS = "MulticlassClassification"
+# Characters of a release's id, `yyyymmdd-hhmmss-<commit>`, at the end of its endpoint's name.
+RELEASE = 23
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ class Job:
         return not (self.baseline or self.statistics or self.constraints)
 
 
-def from_environment(environment: Mapping[str, str], settings: Settings) -> Job:
+def from_environment(environment: Mapping[str, str], settings: Settings, *more: str) -> Job:
     """Read the variables of Model Monitor's container contract, and this project's own.
 
-    Own: `baseline` (folder or `s3://` prefix), `ground_truth_source`, and `scheduled_time`, the
-    time at which an own schedule fired: the window before it is judged. Raises `UserError` that
-    names the variable.
+    Own: `baseline` (folder or `s3://` prefix; `{release}` in it is the endpoint's release),
+    `ground_truth_source`, and `scheduled_time`, the time at which an own schedule fired: the window
+    before it is judged. Raises `UserError` that names the variable; `more` must be there as well.
     """
 
     def time(name: str) -> datetime | None:
@@ -91,7 +93,7 @@ def from_environment(environment: Mapping[str, str], settings: Settings) -> Job:
     # An own schedule's job downloads nothing: it lists what has been captured.
     own = bool(environment.get("scheduled_time"))
     sources = "sagemaker_endpoint_datacapture_prefix" if own else "dataset_source"
-    for name in (sources, "output_path"):
+    for name in (sources, "output_path", *more):
         if not environment.get(name):
             raise UserError(f"the environment variable {name} is missing")
     problem = environment.get("problem_type") or MULTICLASS
@@ -120,7 +122,7 @@ def from_environment(environment: Mapping[str, str], settings: Settings) -> Job:
         output=Path(environment["output_path"]),
         format=FORMATS[kind],
         header=str(options.get("header", True)).lower() == "true",
-        baseline=environment.get("baseline") or None,
+        baseline=environment.get("baseline", "").replace("{release}", endpoint[-RELEASE:]) or None,
         statistics=path("baseline_statistics"),
         constraints=path("baseline_constraints"),
         # Model Monitor's merge job has put labels into the captures.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from categoriser.errors import UserError
 from categoriser.files import write_text
-from categoriser.monitor.formats.constraints import Constraints, Drift
+from categoriser.monitor.formats.constraints import Constraints, Drifts, Metrics
 from categoriser.monitor.formats.statistics import Statistics
 
 COLLECTED = Path("/opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl")
@@ -35,9 +35,7 @@ PRINTABLE = "".join(map(chr, range(32, 127))).replace("%", "")
 Datum = dict[str, Any]
 
 
-def of_statistics(
-    statistics: Statistics, drifts: Mapping[str, Drift], constraints: Constraints
-) -> list[Datum]:
+def of_statistics(statistics: Statistics, drifts: Drifts, constraints: Constraints) -> list[Datum]:
     """Return the metrics of each feature of which `emit_metrics` is enabled.
 
     `feature_data_<f>` is the statistic set of a number's values. `feature_non_null_<f>` is that of
@@ -56,7 +54,7 @@ def of_statistics(
     return data
 
 
-def of_quality(metrics: Mapping[str, Mapping[str, float]]) -> list[Datum]:
+def of_quality(metrics: Metrics) -> list[Datum]:
     """Return `{metric: {value, standard_deviation}}` as a metric and its deviation."""
     data: list[Datum] = []
     for name, metric in metrics.items():

@@ -37,18 +37,13 @@ from categoriser.data.prepare import text_key, uniform
 from categoriser.data.schema import REQUIRED
 from categoriser.errors import UserError, run
 from categoriser.features import normalise
-from categoriser.files import read_json, replacing
+from categoriser.files import Json, read_json, replacing
 from categoriser.model.evaluate import group_codes
 from categoriser.model.fairness import compare_slices
 from categoriser.model.metrics import SEED, Codes, Floats, confusion, ratio, resample, scores
 from categoriser.monitor.features import UNKNOWN as UNKNOWN_COUNTRY
 from categoriser.monitor.formats import capture, constraints
-from categoriser.monitor.formats.constraints import (
-    BEST_CONSTANT,
-    Drift,
-    QualityConstraints,
-    Violation,
-)
+from categoriser.monitor.formats.constraints import BEST_CONSTANT, Drift, Violation
 from categoriser.monitor.formats.statistics import Feature, Statistics
 from categoriser.monitor.settings import Quality, read_settings
 from categoriser.monitor.watching import FACTS, MADE_BY, Watching
@@ -68,17 +63,14 @@ BATCH = 50_000
 # More labelled rows than this tell no more about slices.
 SLICED = 100_000
 EXAMPLES = 5
-SCANS: dict[str, Callable[[str], pl.LazyFrame]] = {
-    "csv": pl.scan_csv,
-    "json": pl.scan_ndjson,
-    "parquet": pl.scan_parquet,
-}
+Scan = Callable[[str], pl.LazyFrame]
+SCANS: dict[str, Scan] = {"csv": pl.scan_csv, "json": pl.scan_ndjson, "parquet": pl.scan_parquet}
 STATISTICS, CONSTRAINTS = "model_quality_statistics.json", "model_quality_constraints.json"
 PARTS = ("train", "holdout")
+CODED = ("truth", "label")
 
-TIME = pl.Datetime("us")
-TRUTHS = {"id": pl.String, "row": pl.Int64, "label": pl.String, "time": TIME}
-CAPTURES = TRUTHS | {"text": pl.String, "price": pl.Float64}
+Frames = Iterable[pl.DataFrame]
+
 
 JOIN = """
 CREATE TABLE predicted AS
@@ -148,6 +140,11 @@ EARLIER = """
 date::DATE AS date, text, price::DOUBLE AS price, category,
     * EXCLUDE (date, text, price, category)
 """
+ADD = "CREATE OR REPLACE TABLE exported AS FROM exported UNION ALL BY NAME FROM added"
+
+
+class TooFewRowsError(UserError):
+    """There are labels, and not enough of them yet."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +171,7 @@ class Labelled:
 
 @contextmanager
 def join(
-    captures: Iterable[pl.DataFrame],
-    truths: Iterable[pl.DataFrame],
-    classes: Sequence[str],
-    settings: Quality,
+    captures: Frames, truths: Frames, classes: Sequence[str], settings: Quality
 ) -> Iterator[Labelled]:
     """Join labels to captures, in a scratch folder that is gone afterwards.
 
@@ -185,15 +179,12 @@ def join(
     slices and columns of the export. `truths` have those of `capture.truths`. They may be of other
     windows: a label without its capture, and a capture without a label, are counted.
     """
-    limits: dict[str, Any] = {
-        "memory_limit": f"{settings.memory_limit_mb}MB",
-        "threads": THREADS,
-        "preserve_insertion_order": False,
-    }
+    limits: dict[str, Any] = {"threads": THREADS, "preserve_insertion_order": False}
+    limits["memory_limit"] = f"{settings.memory_limit_mb}MB"
     with tempfile.TemporaryDirectory(prefix="categoriser-") as name:
         folder = Path(name)
-        _spill(captures, CAPTURES, folder / "captures")
-        _spill(truths, TRUTHS, folder / "truths")
+        _spill(captures, capture.CAPTURES, folder / "captures")
+        _spill(truths, capture.TRUTHS, folder / "truths")
         try:
             with duckdb.connect(folder / "joined.duckdb", config=limits) as connection:
                 for table in ("captures", "truths"):
@@ -213,7 +204,7 @@ def join(
             ) from None
 
 
-def _spill(frames: Iterable[pl.DataFrame], columns: dict[str, Any], folder: Path) -> None:
+def _spill(frames: Frames, columns: dict[str, Any], folder: Path) -> None:
     """Write frames to files and number their rows; the first file has columns and no rows."""
     folder.mkdir()
     place = 0
@@ -221,7 +212,7 @@ def _spill(frames: Iterable[pl.DataFrame], columns: dict[str, Any], folder: Path
         frame.drop_nulls("label").select(
             pl.exclude("rows", "probabilities", "label", "time"),
             pl.col("label").str.strip_chars(),
-            pl.col("time").cast(TIME),
+            pl.col("time").cast(pl.Datetime("us")),
         ).with_row_index("place", place).write_parquet(folder / f"{number}.parquet")
         place += frame.height
 
@@ -243,9 +234,7 @@ def figures(counts: Floats) -> dict[str, Floats]:
     }
 
 
-def statistics(
-    truth: Codes, answers: Codes, groups: Codes, labels: Sequence[str]
-) -> dict[str, Any]:
+def statistics(truth: Codes, answers: Codes, groups: Codes, labels: Sequence[str]) -> Json:
     """Return model quality's statistics.json, as Model Monitor writes it.
 
     `groups` are the rows' merchants, from 0. The best constant classifier answers the most frequent
@@ -254,7 +243,7 @@ def statistics(
     large: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html.)
     """
     size = len(labels)
-    document: dict[str, Any] = {"version": 0.0, "dataset": {"item_count": len(truth)}}
+    document: Json = {"version": 0.0, "dataset": {"item_count": len(truth)}}
     if not len(truth):
         return document | {"multiclass_classification_metrics": {}}
     counts = confusion(truth, answers, size)
@@ -263,28 +252,17 @@ def statistics(
     def beside_constant(matrix: Floats) -> dict[str, Floats]:
         constant = np.zeros_like(matrix)
         constant[:, best] = matrix.sum(axis=1)
-        return figures(matrix) | {
-            f"{name}{BEST_CONSTANT}": value for name, value in figures(constant).items()
-        }
+        beside = {f"{name}{BEST_CONSTANT}": value for name, value in figures(constant).items()}
+        return figures(matrix) | beside
 
-    drawn = [
-        beside_constant(cells.reshape(size, size))
-        for cells in resample(truth * size + answers, size * size, groups, RESAMPLES)
-    ]
-    matrix = {
-        label: dict(zip(labels, row, strict=True))
-        for label, row in zip(labels, counts.tolist(), strict=True)
-    }
-    return document | {
-        "multiclass_classification_metrics": {"confusion_matrix": matrix}
-        | {
-            name: {
-                "value": float(value),
-                "standard_deviation": float(np.std([draw[name] for draw in drawn])),
-            }
-            for name, value in beside_constant(counts.astype(float)).items()
-        }
-    }
+    draws = resample(truth * size + answers, size * size, groups, RESAMPLES)
+    drawn = [beside_constant(cells.reshape(size, size)) for cells in draws]
+    rows = (dict(zip(labels, row, strict=True)) for row in counts.tolist())
+    found: Json = {"confusion_matrix": dict(zip(labels, rows, strict=True))}
+    for name, value in beside_constant(counts.astype(float)).items():
+        deviation = float(np.std([draw[name] for draw in drawn]))
+        found[name] = {"value": float(value), "standard_deviation": deviation}
+    return document | {"multiclass_classification_metrics": found}
 
 
 def of_answers(source: str, form: str, answer: str, label: str) -> dict[str, Any]:
@@ -323,16 +301,12 @@ def baseline_quality(
     truth, answer, groups, labels = _coded(answered, classes)
     document = statistics(truth, answer, groups, labels)
     counts = confusion(truth, answer, len(labels))
-    draws = np.random.default_rng(SEED).multinomial(
-        settings.min_rows, counts.ravel() / counts.sum(), size=RESAMPLES
-    )
-    window = figures(draws.reshape(-1, *counts.shape).astype(float))
-    lowered = {
-        name: {"value": max(0.0, known["value"] - STANDARD_ERRORS * float(error))}
-        for name, known in metrics(document).items()
-        if name in window
-        for error in [np.hypot(known["standard_deviation"], window[name].std())]
-    }
+    random, shares = np.random.default_rng(SEED), counts.ravel() / counts.sum()
+    draws = random.multinomial(settings.min_rows, shares, size=RESAMPLES)
+    known, lowered = metrics(document), {}
+    for name, drawn in figures(draws.reshape(-1, *counts.shape).astype(float)).items():
+        error = float(np.hypot(known[name]["standard_deviation"], drawn.std()))
+        lowered[name] = {"value": max(0.0, known[name]["value"] - STANDARD_ERRORS * error)}
     return document, constraints.dump(constraints.suggest_quality(lowered))
 
 
@@ -342,11 +316,9 @@ def _coded(rows: pl.DataFrame, classes: Sequence[str]) -> tuple[Codes, Codes, Co
     Another model's answers may be among the captures: its classes are labels too.
     """
     labels = sorted({*classes, *rows["label"].unique()})
-    codes = [
-        rows[column].replace_strict(labels, range(len(labels)), default=len(labels)).to_numpy()
-        for column in ("truth", "label")
-    ]
-    truth, answers = (code.astype(np.int64) for code in codes)
+    known = range(len(labels))
+    columns = [rows[name].replace_strict(labels, known, default=len(labels)) for name in CODED]
+    truth, answers = (column.to_numpy().astype(np.int64) for column in columns)
     if (truth == len(labels)).any():
         labels.append(UNKNOWN)
     return truth, answers, group_codes(rows), labels
@@ -361,19 +333,19 @@ def label_drift(
     `STANDARD_ERRORS` of the share that varies most. Labels of no class are a violation where their
     share is over `max_bad_labels`.
     """
-    now, before = (
-        Statistics(
-            rows, {GROUND_TRUTH: Feature(GROUND_TRUTH, "String", rows, 0, 1.0, categories=c)}
-        )
-        for c, rows in ((dict(counts), sum(counts.values())) for counts in (truths, training))
-    )
+
+    def described(counts: Mapping[str, int]) -> Statistics:
+        rows = sum(counts.values())
+        feature = Feature(GROUND_TRUTH, "String", rows, 0, 1.0, categories=dict(counts))
+        return Statistics(rows, {GROUND_TRUTH: feature})
+
+    now, before = described(truths), described(training)
     shares = np.array(list(training.values())) / before.item_count
     rows = 1 / max(1, now.item_count) + 1 / before.item_count
     noise = STANDARD_ERRORS * float(np.sqrt((shares * (1 - shares)).max() * rows))
-    limits = constraints.load(
-        constraints.dump(constraints.suggest(before))
-        | {"monitoring_config": {"domain_content_threshold": 1 - settings.max_bad_labels}}
-    )
+    config = {"domain_content_threshold": 1 - settings.max_bad_labels}
+    suggested = constraints.dump(constraints.suggest(before))
+    limits = constraints.load(suggested | {"monitoring_config": config})
     thresholds = {GROUND_TRUTH: settings.label_drift + noise}
     drifts = constraints.compare(now, before, limits, thresholds)
     return drifts[GROUND_TRUTH], constraints.check(now, limits, drifts)
@@ -403,7 +375,7 @@ class QualityResult:
 
 def model_quality(
     labelled: Labelled,
-    baseline: QualityConstraints | None,
+    baseline: constraints.QualityConstraints | None,
     facts: Mapping[str, Any],
     settings: Quality,
     evaluate: Evaluate,
@@ -414,12 +386,11 @@ def model_quality(
     `baseline` are the constraints and `facts` the facts.json of the baseline; `evaluate` says what
     the slices are, and `max_slice_gap` is the gate's. Fewer rows than `min_rows` are not judged.
     """
-    key = cache(text_key)
-    parts = []
+    key, parts = cache(text_key), []
     for batch in labelled.rows("FROM answered"):
         normal = normalise(batch["text"].fill_null("").to_list())
         keys = pl.Series("key", [key(text) for text in normal], dtype=pl.String)
-        wanted = {"place", "truth", "label", "price", *evaluate.slices} & {*batch.columns}
+        wanted = {"place", "price", *CODED, *evaluate.slices} & {*batch.columns}
         parts.append(batch.select(*sorted(wanted), keys))
     rows = pl.concat(parts)
     truth, answers, groups, labels = _coded(rows, labelled.classes)
@@ -431,18 +402,16 @@ def model_quality(
         violations = constraints.check_quality(metrics(document), baseline) + violations
     priced = rows.with_columns(truth=truth, label=answers).drop_nulls("price")
     priced = priced.filter(pl.col("place") % max(1, priced.height // SLICED) == 0)
+    codes = priced["truth"].to_numpy(), priced["label"].to_numpy()
     slices = None
     if priced.height:
-        codes = priced["truth"].to_numpy(), priced["label"].to_numpy(), group_codes(priced)
-        slices = compare_slices(priced, *codes, evaluate)
+        slices = compare_slices(priced, *codes, group_codes(priced), evaluate)
     gaps, unfair = slice_gaps(slices or {}, max_slice_gap, evaluate.confidence)
-    violations, not_judged = violations + unfair, ""
+    violations, why = violations + unfair, ""
     if rows.height < settings.min_rows:
+        why = f"{rows.height} labelled rows; quality.min_rows is {settings.min_rows}"
         violations = []
-        not_judged = f"{rows.height} labelled rows; quality.min_rows is {settings.min_rows}"
-    return QualityResult(
-        document, labelled.counts, counts, violations, drift, slices, gaps, not_judged
-    )
+    return QualityResult(document, labelled.counts, counts, violations, drift, slices, gaps, why)
 
 
 def slice_gaps(
@@ -482,8 +451,8 @@ def export(labelled: Labelled, settings: Quality, folder: Path) -> dict[str, int
     whatever order they come.
 
     Raises `UserError`, and writes nothing, where more than `max_bad_labels` of the predictions have
-    labels that differ or are no class, for fewer new rows than `min_rows`, and where an earlier
-    export cannot be read.
+    labels that differ or are no class, and where an earlier export cannot be read;
+    `TooFewRowsError`, which is one, for fewer new rows than `min_rows`.
     """
     connection = labelled.connection
     [[bad]] = connection.execute("SELECT count(*) FROM bad").fetchall()
@@ -498,7 +467,7 @@ def export(labelled: Labelled, settings: Quality, folder: Path) -> dict[str, int
         )
     [[count]] = connection.execute(EXPORTED).fetchall()
     if count < settings.min_rows:
-        raise UserError(
+        raise TooFewRowsError(
             f"{count} labelled rows can be exported, and quality.min_rows in {MONITORING} asks for "
             f"{settings.min_rows}: wait for more labels, or take in more days"
         )
@@ -515,10 +484,8 @@ def export(labelled: Labelled, settings: Quality, folder: Path) -> dict[str, int
             shutil.copytree(folder, aside, ignore=parts, dirs_exist_ok=True)
         files = {part: stack.enter_context((aside / f"{part}.csv").open("wb")) for part in PARTS}
         for number, rows in enumerate(labelled.rows("FROM ordered ORDER BY ALL")):
-            content = (
-                f"{day} {price!r} {text}"
-                for day, price, text in rows.select("date", "price", "text").iter_rows()
-            )
+            cells = rows.select("date", "price", "text").iter_rows()
+            content = (f"{day} {price!r} {text}" for day, price, text in cells)
             kept = uniform("feedback", content) < settings.holdout
             for part, chosen in zip(PARTS, (~kept, kept), strict=True):
                 rows.filter(chosen).write_csv(files[part], include_header=number == 0)
@@ -534,14 +501,10 @@ def _add_earlier(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         earlier = connection.read_csv(str(path), **WRITTEN).select(EARLIER).set_alias("earlier")
         exported = connection.table("exported")
         both = {*earlier.columns} & {*exported.columns} - {"category"}
-        same = (
-            f"earlier.{name} IS NOT DISTINCT FROM exported.{name}"
-            for name in ('"{}"'.format(name.replace('"', '""')) for name in both)
-        )
+        names = ('"{}"'.format(name.replace('"', '""')) for name in both)
+        same = (f"earlier.{name} IS NOT DISTINCT FROM exported.{name}" for name in names)
         earlier.join(exported, " AND ".join(same), "anti").create_view("added", replace=True)
-        connection.execute(
-            "CREATE OR REPLACE TABLE exported AS FROM exported UNION ALL BY NAME FROM added"
-        )
+        connection.execute(ADD)
     except (duckdb.DataError, duckdb.ProgrammingError, duckdb.IOException) as error:
         raise UserError(
             f"{path}, an earlier export to add to, cannot be read: "
@@ -574,9 +537,8 @@ def main() -> None:
     facts = read_json(BASELINE / FACTS, MADE_BY)
     bounds = constraints.load_quality(read_json(BASELINE / CONSTRAINTS, MADE_BY))
     with join(frames, truths, facts["classes"], settings.quality) as labelled:
-        found = model_quality(
-            labelled, bounds, facts, settings.quality, params.evaluate, params.gate.max_slice_gap
-        )
+        of_slices = params.evaluate, params.gate.max_slice_gap
+        found = model_quality(labelled, bounds, facts, settings.quality, *of_slices)
         for name, count in (problems.counts | labelled.counts).items():
             sys.stdout.write(f"{name.replace('_', ' ')}: {count}\n")
         for name, figure in (metrics(found.statistics) | found.gaps).items():

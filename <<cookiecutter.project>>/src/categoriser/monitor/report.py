@@ -69,20 +69,17 @@ def table(result: Result) -> list[dict[str, Any]]:
     lines = []
     for name in result.current.features | expected:
         feature, drift = result.current.features.get(name), result.drifts.get(name)
+        own = (violation for violation in result.violations if violation.feature_name == name)
         lines.append(
             {
                 "feature": name,
-                "data_type": feature.inferred_type if feature else None,
-                "completeness": feature.completeness if feature else None,
-                "baseline_drift": drift.distance if drift else None,
-                "threshold": drift.threshold if drift else None,
-                "method": drift.method if drift else None,
-                "categorical_values": in_domain(feature, expected.get(name)) if feature else None,
-                "violations": {
-                    violation.constraint_check_type: violation.description
-                    for violation in result.violations
-                    if violation.feature_name == name
-                },
+                "data_type": feature and feature.inferred_type,
+                "completeness": feature and feature.completeness,
+                "baseline_drift": drift and drift.distance,
+                "threshold": drift and drift.threshold,
+                "method": drift and drift.method,
+                "categorical_values": feature and in_domain(feature, expected.get(name)),
+                "violations": {one.constraint_check_type: one.description for one in own},
             }
         )
     return lines
@@ -90,22 +87,17 @@ def table(result: Result) -> list[dict[str, Any]]:
 
 def facts(result: Result) -> dict[str, Any]:
     """Return the content of `report.json`."""
+    start, end = (time and time.isoformat() for time in (result.start, result.end))
+    problems = result.problems
     return {
-        "window": {
-            "start": result.start and result.start.isoformat(),
-            "end": result.end and result.end.isoformat(),
-            "rows": result.current.item_count,
-        },
-        "endpoint": result.endpoint,
-        "schedule": result.schedule,
-        "profile": result.profile,
-        "message": result.message,
+        "window": {"start": start, "end": end, "rows": result.current.item_count},
+        **{name: getattr(result, name) for name in ("endpoint", "schedule", "profile", "message")},
         "features": table(result),
         "violations": [asdict(violation) for violation in result.violations],
         "captures": {
-            "seen": dict(result.problems.seen),
-            "not_read": dict(result.problems.counts),
-            "places": result.problems.places,
+            "seen": dict(problems.seen),
+            "not_read": dict(problems.counts),
+            "places": problems.places,
         },
         "power": [dict(line) for line in result.power],
         "quality": result.quality,
@@ -133,21 +125,11 @@ def html(result: Result, found: Mapping[str, Any]) -> str:
             counts = quality["statistics"]["multiclass_classification_metrics"]["confusion_matrix"]
             rows = [list(row.values()) for row in counts.values()]
             matrix = confusion({"confusion": rows}, list(counts))
-            by_slice = {
-                column: slices(compared["slices"])
-                for column, compared in (quality["slices"] or {}).items()
-                if compared and compared["slices"]
-            }
-    return render(
-        "monitor.html",
-        package="categoriser.monitor",
-        plots=plots,
-        matrix=matrix,
-        by_slice=by_slice,
-        heading=heading(result),
-        colours={"baseline": BASELINE, "window": NOW},
-        **found,
-    )
+            judged = ((name, found) for name, found in (quality["slices"] or {}).items() if found)
+            by_slice = {name: slices(found["slices"]) for name, found in judged if found["slices"]}
+    drawn = {"plots": plots, "matrix": matrix, "by_slice": by_slice}
+    shown = {"heading": heading(result), "colours": {"baseline": BASELINE, "window": NOW}}
+    return render("monitor.html", "categoriser.monitor", **drawn, **shown, **found)
 
 
 def show(result: Result, console: Console) -> None:
@@ -160,12 +142,10 @@ def show(result: Result, console: Console) -> None:
         column.justify = "right"
     for line in table(result):
         found = line["violations"]
+        of_type = found.keys() & {"data_type_check", "missing_column_check"}
         cells = [
             (line["feature"], bool(found)),
-            (
-                line["data_type"] or "missing",
-                found.keys() & {"data_type_check", "missing_column_check"},
-            ),
+            (line["data_type"] or "missing", of_type),
             (share(line["completeness"]), "completeness_check" in found),
             (number(line["baseline_drift"]), "baseline_drift_check" in found),
             (number(line["threshold"]), False),
@@ -241,10 +221,8 @@ def _numbers(feature: Feature, now: Weighted, old: Weighted | None) -> dict[str,
     else:
         edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
     # What is beyond the ends is in the outermost bars.
-    counts = [
-        np.histogram(np.clip(values, edges[0], edges[-1]), edges, weights=weights)[0]
-        for values, weights in samples
-    ]
+    clipped = ((np.clip(values, edges[0], edges[-1]), weights) for values, weights in samples)
+    counts = [np.histogram(values, edges, weights=weights)[0] for values, weights in clipped]
     figure, (axes,) = sheet(3.5, 1.5)
     if old:
         rows = counts[1]
@@ -264,28 +242,24 @@ def _quantile(sample: Weighted, at: float) -> float:
 def _categories(now: Mapping[str, int], old: Mapping[str, int]) -> dict[str, Any]:
     """Draw the largest categories; the others are one bar."""
     totals = [max(sum(counts.values()), 1) for counts in (now, old)]
-    names = sorted(
-        now.keys() | old.keys(),
-        key=lambda name: (-now.get(name, 0) / totals[0] - old.get(name, 0) / totals[1], name),
-    )
+
+    def largest_first(name: str) -> tuple[float, str]:
+        return -now.get(name, 0) / totals[0] - old.get(name, 0) / totals[1], name
+
+    names = sorted(now.keys() | old.keys(), key=largest_first)
     shown, others = names[:MOST_CATEGORIES], names[MOST_CATEGORIES:]
-    bars = [
-        [counts.get(name, 0) for name in shown]
-        + ([sum(counts.get(name, 0) for name in others)] if others else [])
-        for counts in (now, old)
-    ]
-    labels = [
-        label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
-        for label in shown
-    ]
-    labels += [f"{len(others)} others"] if others else []
-    places = np.arange(len(labels))
+    bars = [[counts.get(name, 0) for name in shown] for counts in (now, old)]
+    most = LONGEST_LABEL - 1
+    labels = [name if len(name) <= LONGEST_LABEL else f"{name[:most]}…" for name in shown]
+    if others:
+        labels.append(f"{len(others)} others")
+        for bar, counts in zip(bars, (now, old), strict=True):
+            bar.append(sum(counts.get(name, 0) for name in others))
+    places, shares = np.arange(len(labels)), 100 * np.array(bars) / np.array(totals)[:, None]
     figure, (axes,) = sheet(3.5, 0.5 + 0.24 * len(labels))
     if old:
-        axes.barh(
-            places + 0.2, 100 * np.array(bars[1]) / totals[1], 0.38, color=BASELINE, alpha=0.55
-        )
-    axes.barh(places - 0.2, 100 * np.array(bars[0]) / totals[0], 0.38, color=NOW)
+        axes.barh(places + 0.2, shares[1], 0.38, color=BASELINE, alpha=0.55)
+    axes.barh(places - 0.2, shares[0], 0.38, color=NOW)
     axes.set(xlabel="% of rows", yticks=places, yticklabels=labels)
     axes.invert_yaxis()
     return {"image": image(figure), "psi": psi(*bars) if old else None}

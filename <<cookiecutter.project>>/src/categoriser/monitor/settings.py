@@ -12,7 +12,8 @@ from categoriser.paths import MONITORING
 
 
 class Schedule(Section):
-    every_hours: int = Field(ge=1)
+    # What divides a day: releases come and go, and the times stay.
+    every_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24]
     window_hours: int = Field(ge=1)
     lag_minutes: int = Field(ge=0)
 
@@ -61,7 +62,7 @@ class Metrics(Section):
 class Alarms(Section):
     features: list[str]
     violations: int = Field(ge=1)
-    windows: int = Field(ge=1)
+    windows: int = Field(ge=1, le=7)
 
 
 class Settings(Section):

@@ -75,9 +75,8 @@ def main() -> None:
     given = parser.parse_args()
     features, problems = read_settings().features, Problems()
     if given.format == "captures":
-        watching = Watching(
-            given.baseline, given.start, given.end, features.preprocessor, tuple(features.leave_out)
-        )
+        script, leave_out = features.preprocessor, tuple(features.leave_out)
+        watching = Watching(given.baseline, given.start, given.end, script, leave_out)
         files = capture.find(given.source, given.start, given.end)
         summary, problems = gather(summarise_files(files, watching.summarise))
     else:

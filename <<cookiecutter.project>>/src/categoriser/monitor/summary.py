@@ -20,7 +20,8 @@ import pyarrow as pa
 from datasketches import kll_doubles_sketch
 
 from categoriser.errors import UserError
-from categoriser.monitor.formats.sketch import K
+
+K = 2048  # items of a sketch's highest compactor; Deequ's default
 
 Registers = npt.NDArray[np.uint8]
 
@@ -176,14 +177,10 @@ class Summary:
 
     def to_bytes(self) -> bytes:
         """Return the summary as MessagePack, for another process of the same job."""
-        columns = {
-            name: vars(column)
-            | {
-                "quantiles": column.quantiles.serialize(),
-                "registers": column.registers.tobytes(),
-            }
-            for name, column in self.columns.items()
-        }
+        columns = {}
+        for name, column in self.columns.items():
+            sketch, registers = column.quantiles.serialize(), column.registers.tobytes()
+            columns[name] = vars(column) | {"quantiles": sketch, "registers": registers}
         return msgspec.msgpack.encode([pl.__version__, self.rows, columns])
 
     @classmethod

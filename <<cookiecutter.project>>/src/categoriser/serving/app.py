@@ -17,6 +17,7 @@ import traceback
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 import numpy as np
@@ -75,16 +76,10 @@ class App:
             response = refusal(RequestError(500, "the server failed; its log says where"))
         response.headers["x-request-id"] = request_id
         await response(scope, receive, send)
-        log.info(
-            {
-                "event": "request",
-                "id": request_id,
-                "method": request.method,
-                "path": scope["path"],
-                "status": response.status_code,
-                "milliseconds": round((time.perf_counter() - start) * 1000, 3),
-            }
-        )
+        asked = {"id": request_id, "method": request.method, "path": scope["path"]}
+        took = round((time.perf_counter() - start) * 1000, 3)
+        answered = {"status": response.status_code, "milliseconds": took}
+        log.info({"event": "request"} | asked | answered)
 
     async def respond(self, request: Request) -> Response:
         if request.scope["path"] not in self.routes:
@@ -198,14 +193,9 @@ def main() -> None:
     # uvicorn heeds both while it runs, and raises them again when all is answered.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    off: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
     config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        app, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE_SECONDS, **off
     )
     uvicorn.Server(config).run(sockets=[listener])
     if writer:

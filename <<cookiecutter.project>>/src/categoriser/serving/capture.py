@@ -19,6 +19,8 @@ log = logging.getLogger("categoriser.serving")
 
 
 class Call(NamedTuple):
+    """What `record` is given."""
+
     request: bytes
     answer: bytes
     kind: str
@@ -89,14 +91,7 @@ class Writer:
         written = 0
         try:
             for call in calls:
-                line = record(
-                    call.request,
-                    call.answer,
-                    call.kind,
-                    event_id=str(uuid.uuid4()),
-                    time=call.time,
-                    inference_id=call.inference_id,
-                )
+                line = record(**call._asdict(), event_id=str(uuid.uuid4()))
                 if len(line) < LONGEST_LINE:
                     self._open(call.time).write(line)
                     written += 1

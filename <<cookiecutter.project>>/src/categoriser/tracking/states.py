@@ -20,9 +20,8 @@ from typing import Any
 import yaml
 
 from categoriser import paths
-from categoriser.dvc import status
 from categoriser.errors import UserError
-from categoriser.files import digest
+from categoriser.files import digest, dvc_status
 
 LIMIT = 100  # commits of history
 # What the pipeline itself writes into Git does not make a commit "dirty".
@@ -63,7 +62,7 @@ def workspace() -> State:
     `gate` may be behind, since DVC does not record a stage that failed. So may stages that only
     read a champion of before: what they wrote is still what dvc.lock says.
     """
-    changed = status()
+    changed = dvc_status()
     behind = (stage for stage, changes in changed.items() if not only_champion(changes))
     if others := sorted({*behind} - {"gate"}):
         raise UserError(
@@ -102,13 +101,10 @@ def read_state(files: Mapping[Path, bytes], milliseconds: int) -> State:
     """Return the state that the contents of `FILES` describe; the verdict may be missing."""
     settings = yaml.safe_load(files[paths.PARAMS])
     verdict = json.loads(files.get(paths.VERDICT, b"{}")).get("passed")
+    figures = flatten(json.loads(files[paths.METRICS]))
     return State(
         params=dict(flatten(settings)),
-        metrics={
-            name: float(value)
-            for name, value in flatten(json.loads(files[paths.METRICS]))
-            if isinstance(value, int | float)
-        },
+        metrics={name: float(value) for name, value in figures if isinstance(value, int | float)},
         tags={
             "dvc_lock": hashlib.sha256(files[paths.LOCK]).hexdigest(),
             "dvc_data": data_hash(yaml.safe_load(files[paths.LOCK]), settings["data"]["path"]),

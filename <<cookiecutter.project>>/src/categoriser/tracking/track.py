@@ -97,9 +97,8 @@ class Mirror:
 
     def registered(self, model: str) -> str | None:
         """Return the version of the model of this digest."""
-        versions = self.client.search_model_versions(
-            f"name = '{self.name}' and tags.model_digest = '{model}'"
-        )
+        which = f"name = '{self.name}' and tags.model_digest = '{model}'"
+        versions = self.client.search_model_versions(which)
         return str(versions[0].version) if versions else None
 
     def find(self, state: State) -> Run | None:

@@ -44,18 +44,9 @@ SEEN = ("records", "probes", "outside", "dropped")
 # The last such folders of a path; hours may be missing.
 HOUR = re.compile(r".*/(2[0-9]{3})/([0-9]{2})/([0-9]{2})(?:/([0-9]{2}))?(?:/|$)", re.DOTALL)
 ROW = re.compile(r"(.+)#([0-9]{1,9})", re.DOTALL)
-CAPTURES = pl.Schema(
-    {
-        "id": pl.String(),
-        "row": pl.Int64(),
-        "rows": pl.Int64(),
-        "time": pl.Datetime("us"),
-        "text": pl.String(),
-        "price": pl.Float64(),
-        "label": pl.String(),
-    }
-)
-TRUTHS = pl.Schema({name: CAPTURES[name] for name in ("id", "row", "label", "time")})
+PLACED = {"id": pl.String, "row": pl.Int64, "rows": pl.Int64, "time": pl.Datetime("us")}
+CAPTURES = PLACED | {"text": pl.String, "price": pl.Float64, "label": pl.String}
+TRUTHS = {name: CAPTURES[name] for name in ("id", "row", "label", "time")}
 
 Place = tuple[str, int]  # a file, and a line in it from 1
 Texts = dict[str, str | None]
@@ -148,11 +139,8 @@ def find(source: str, start: datetime | None = None, end: datetime | None = None
         hour, found = _hour(below), HOUR.match(below)
         if hour is None or found is None:
             return True
-        length = timedelta(hours=1 if found[4] else 24)
-        return not (
-            (start and hour + length + margin <= _utc(start))
-            or (end and hour - margin >= _utc(end))
-        )
+        last = hour + timedelta(hours=1 if found[4] else 24) + margin
+        return not ((start and last <= _utc(start)) or (end and hour - margin >= _utc(end)))
 
     def refuse(error: Exception) -> None:
         raise UserError(f"the files in {source} cannot be listed: {error}") from None
@@ -178,9 +166,8 @@ def find(source: str, start: datetime | None = None, end: datetime | None = None
 def _keys(bucket: str, prefix: str, wanted: Callable[[str], bool]) -> Iterator[str]:
     pages = _s3().get_paginator("list_objects_v2").paginate
     for page in pages(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-        yield from (
-            key for item in page.get("Contents", ()) if not (key := item["Key"]).endswith("/")
-        )
+        keys = (item["Key"] for item in page.get("Contents", ()))
+        yield from (key for key in keys if not key.endswith("/"))
         for folder in page.get("CommonPrefixes", ()):
             if wanted(folder["Prefix"]):
                 yield from _keys(bucket, folder["Prefix"], wanted)
@@ -265,6 +252,15 @@ def fetch(file: str, target: Path) -> None:
         raise UserError(f"{file} cannot be read: {error}") from None
 
 
+def put(file: Path, uri: str) -> str:
+    """Copy a file to S3 and return its version there. Raises `UserError` where it has none."""
+    bucket, _, key = uri.removeprefix(S3).partition("/")
+    try:
+        return str(_s3().put_object(Bucket=bucket, Key=key, Body=file.read_bytes())["VersionId"])
+    except _failures(S3) as error:
+        raise UserError(f"{uri} cannot be written, with versions kept: {error!r}") from None
+
+
 def batches(
     files: Iterable[str],
     classes: Sequence[str],
@@ -313,19 +309,13 @@ def batches(
 
 
 def _batch(rows: list[tuple[Any, ...]], probabilities: list[float], extra: list[Texts]) -> Batch:
-    columns = dict(zip(CAPTURES, zip(*rows, strict=True), strict=True))
     shape = (len(rows), len(probabilities) // len(rows))
-    frame = pl.DataFrame(columns, CAPTURES).with_columns(
-        pl.col("time").dt.replace_time_zone("UTC"),
-        pl.when(pl.col("label").is_not_null())
-        .then(pl.Series(probabilities, dtype=pl.Float64).reshape(shape))
-        .alias("probabilities"),
-    )
-    given = {
-        name: pl.Series([row.get(name) for row in extra], dtype=pl.String)
-        for name in dict.fromkeys(name for row in extra for name in row)
-    }
-    return Batch(frame, pl.DataFrame(given) if given else None)
+    table = pl.Series(probabilities, dtype=pl.Float64).reshape(shape)
+    answered = pl.when(pl.col("label").is_not_null())
+    frame = _framed(rows, CAPTURES).with_columns(probabilities=answered.then(table))
+    names = dict.fromkeys(name for row in extra for name in row)
+    given = pl.DataFrame(extra, dict.fromkeys(names, pl.String))
+    return Batch(frame, given if names else None)
 
 
 def _texts(row: dict[Any, Any]) -> Texts:
@@ -348,18 +338,18 @@ def _preprocessed(
     preprocess: Callable[[Any], Any], line: bytes, problems: Problems, place: Place
 ) -> Texts | list[Texts] | None:
     """Return what a script gives for a record, as text; None where it fails."""
+    failed = "preprocessor failed"
     try:
         given = preprocess(msgspec.json.decode(line))
         if isinstance(given, dict):
             return _texts(given)
         if isinstance(given, list) and all(isinstance(row, dict) for row in given):
             return [_texts(row) for row in given]
+        problems.add(place, "preprocessor gave no dict", type(given).__name__)
     except (Exception, SystemExit) as error:
-        if "preprocessor failed" not in problems.counts:
+        if failed not in problems.counts:
             log.exception("the preprocessor failed at %s:%d", *place)
-        problems.add(place, "preprocessor failed", type(error).__name__)
-        return None
-    problems.add(place, "preprocessor gave no dict", type(given).__name__)
+        problems.add(place, failed, type(error).__name__)
     return None
 
 
@@ -379,19 +369,16 @@ def _read(
     """Return text, price and label of each row, and the probabilities of row after row."""
     try:
         asked, answers = _sides(event.capture_data)
-        labels, probabilities = [], []
-        for row in answers:
-            label, numbers = _answer(row, classes)
-            labels.append(label)
-            probabilities += numbers
+        answered = [_answer(row, classes) for row in answers]
     except RecordError as error:
         if not given:
             raise
         problems.add(place, SCRIPT_ONLY, error.args[0])
         count = len(given) if isinstance(given, list) else 1
         return [(None, None, None)] * count, [0.0] * (count * len(classes))
-    rows = zip(asked, labels, strict=True)
-    return [(*_asked(row, problems, place), label) for row, label in rows], probabilities
+    rows = zip(asked, answered, strict=True)
+    probabilities = [number for _, numbers in answered for number in numbers]
+    return [(*_asked(row, problems, place), label) for row, (label, _) in rows], probabilities
 
 
 def _sides(sides: Sides) -> tuple[list[Any], list[Any]]:
@@ -404,9 +391,8 @@ def _sides(sides: Sides) -> tuple[list[Any], list[Any]]:
     if kind == CSV:
         if asked and asked[0] == FIELDS:
             del asked[0]
-        for row in asked:
-            if len(row) != len(FIELDS):
-                raise RecordError("unreadable input", "a row is not text,price")
+        if any(len(row) != len(FIELDS) for row in asked):
+            raise RecordError("unreadable input", "a row is not text,price")
     if (kind == CSV) != (kind_of_answer == CSV):
         raise RecordError("input and output of different encodings", f"{kind}, {kind_of_answer}")
     if not len(asked) == len(answers) > 0:
@@ -515,15 +501,15 @@ def truths(
         name, row = (found[1], int(found[2])) if found else (name, 0)
         rows.append((name, row, label, _hour(place[0])))
         if len(rows) >= size:
-            yield _truths(rows)
+            yield _framed(rows, TRUTHS)
             rows = []
     if rows:
-        yield _truths(rows)
+        yield _framed(rows, TRUTHS)
 
 
-def _truths(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    frame = pl.DataFrame(rows, TRUTHS, orient="row")
-    return frame.with_columns(pl.col("time").dt.replace_time_zone("UTC"))
+def _framed(rows: list[tuple[Any, ...]], columns: dict[str, Any]) -> pl.DataFrame:
+    cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    return pl.DataFrame(cells, columns).with_columns(pl.col("time").dt.replace_time_zone("UTC"))
 
 
 def _label(side: Side | None) -> str:
@@ -561,13 +547,8 @@ def record(
         data = {"mode": mode, "data": body.decode(), "encoding": ENCODINGS[kind]}
         return {"observedContentType": kind} | data
 
+    sides = {"endpointInput": side("INPUT", request), "endpointOutput": side("OUTPUT", answer)}
     metadata = {"eventId": event_id, "inferenceTime": f"{_utc(time):%Y-%m-%dT%H:%M:%SZ}"}
-    line = {
-        "captureData": {
-            "endpointInput": side("INPUT", request),
-            "endpointOutput": side("OUTPUT", answer),
-        },
-        "eventMetadata": metadata | ({"inferenceId": inference_id} if inference_id else {}),
-        "eventVersion": "0",
-    }
+    metadata |= {"inferenceId": inference_id} if inference_id else {}
+    line = {"captureData": sides, "eventMetadata": metadata, "eventVersion": "0"}
     return msgspec.json.encode(line) + b"\n"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from categoriser.errors import UserError
-from categoriser.monitor.formats import distances
+from categoriser.monitor.formats import distances, statistics
 from categoriser.monitor.formats.statistics import Feature, Statistics
 
 NUMERIC = ("Integral", "Fractional")
@@ -36,13 +36,8 @@ def _spelled(*names: str) -> BeforeValidator:
 
 Switch = Annotated[Literal["Enabled", "Disabled"], _spelled("Enabled", "Disabled")]
 Method = Annotated[Literal["Simple", "Robust"], _spelled("Simple", "Robust")]
-CategoricalMethod = Annotated[
-    Literal["LInfinity", "ChiSquared"], _spelled("LInfinity", "ChiSquared")
-]
-DataType = Annotated[
-    Literal["Integral", "Fractional", "String", "Unknown"],
-    _spelled("Integral", "Fractional", "String", "Unknown"),
-]
+DriftMethod = Annotated[Literal["LInfinity", "ChiSquared"], _spelled("LInfinity", "ChiSquared")]
+DataType = Annotated[statistics.DataType, _spelled(*get_args(statistics.DataType))]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -57,7 +52,7 @@ class DistributionConstraints(Part):
     comparison_threshold: float = 0.1
     comparison_method: Method = "Robust"
     categorical_comparison_threshold: float = 0.1
-    categorical_drift_method: CategoricalMethod = "LInfinity"
+    categorical_drift_method: DriftMethod = "LInfinity"
 
 
 class MonitoringConfig(Part):
@@ -99,10 +94,9 @@ class Constraints(Part):
         if own is None:
             return self.monitoring_config
         whole, changes = self.monitoring_config.model_dump(), own.model_dump(exclude_unset=True)
-        inner = whole["distribution_constraints"] | changes.get("distribution_constraints", {})
-        return MonitoringConfig.model_validate(
-            whole | changes | {"distribution_constraints": inner}
-        )
+        key = "distribution_constraints"
+        changes[key] = whole[key] | changes.get(key, {})
+        return MonitoringConfig.model_validate(whole | changes)
 
 
 class QualityConstraint(Part):
@@ -146,6 +140,8 @@ class Violation:
 
 
 File = TypeVar("File", bound=BaseModel)
+Drifts = Mapping[str, Drift]
+Metrics = Mapping[str, Mapping[str, float]]
 
 
 def load(document: object) -> Constraints:
@@ -164,9 +160,8 @@ def _read(kind: type[File], document: object) -> File:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UserError(
-            f"constraints.json: {key}: {first['msg']} (there is {first['input']!r:.80})"
-        ) from None
+        fault = f"{first['msg']} (there is {first['input']!r:.80})"
+        raise UserError(f"constraints.json: {key}: {fault}") from None
 
 
 def dump(constraints: Constraints | QualityConstraints) -> dict[str, Any]:
@@ -181,23 +176,20 @@ def suggest(statistics: Statistics, domains: Mapping[str, Sequence[str]] = {}) -
     """
     features = []
     for name, feature in statistics.features.items():
-        suggested = {
-            "name": name,
-            "inferred_type": feature.inferred_type,
-            "completeness": feature.completeness,
-        }
+        kind = feature.inferred_type
+        suggested = {"name": name, "inferred_type": kind, "completeness": feature.completeness}
         seen = sorted(feature.categories or {})
         domain = domains.get(name, seen if len(seen) <= MOST_DOMAIN_VALUES else [])
-        if feature.inferred_type in NUMERIC and feature.min is not None:
+        if kind in NUMERIC and feature.min is not None:
             suggested["num_constraints"] = {"is_non_negative": feature.min >= 0}
-        elif feature.inferred_type == "String" and domain:
+        elif kind == "String" and domain:
             suggested["string_constraints"] = {"domains": list(domain)}
         features.append(suggested)
     config = MonitoringConfig().model_dump()
     return load({"version": 0.0, "features": features, "monitoring_config": config})
 
 
-def suggest_quality(metrics: Mapping[str, Mapping[str, float]]) -> QualityConstraints:
+def suggest_quality(metrics: Metrics) -> QualityConstraints:
     """Return constraints on `{metric: {value, standard_deviation}}`: none may fall."""
     thresholds = {
         name: {"threshold": metric["value"], "comparison_operator": "LessThanThreshold"}
@@ -258,9 +250,7 @@ def _simple(feature: Feature, before: Feature) -> float:
     return distances.linf_categories(feature.categories or {}, before.categories or {})
 
 
-def check(
-    current: Statistics, constraints: Constraints, drifts: Mapping[str, Drift]
-) -> list[Violation]:
+def check(current: Statistics, constraints: Constraints, drifts: Drifts) -> list[Violation]:
     """Return what in a window is against the constraints; a window without rows breaks none."""
     if not current.item_count or constraints.monitoring_config.evaluate_constraints == "Disabled":
         return []
@@ -271,21 +261,15 @@ def check(
     )
     violations = []
     for name in expected | current.features:
-        if constraints.config(name).evaluate_constraints == "Disabled":
+        config = constraints.config(name)
+        if config.evaluate_constraints == "Disabled":
             continue
         if name not in current.features:
-            faults = [("missing_column_check", f"There are missing {counts}")]
+            faults = iter([("missing_column_check", f"There are missing {counts}")])
         elif name not in expected:
-            faults = [("extra_column_check", f"There are extra {counts}")]
+            faults = iter([("extra_column_check", f"There are extra {counts}")])
         else:
-            faults = list(
-                _faults(
-                    current.features[name],
-                    expected[name],
-                    constraints.config(name),
-                    drifts.get(name),
-                )
-            )
+            faults = _faults(current.features[name], expected[name], config, drifts.get(name))
         violations += [Violation(name, *fault) for fault in faults]
     return violations
 
@@ -318,11 +302,8 @@ def _faults(
             "in the domain.",
         )
     if drift and drift.exceeded:
-        yield (
-            "baseline_drift_check",
-            f"Baseline drift distance: {drift.distance:.6g} "
-            f"exceeds threshold: {drift.threshold:.6g}",
-        )
+        far = f"Baseline drift distance: {drift.distance:.6g}"
+        yield "baseline_drift_check", f"{far} exceeds threshold: {drift.threshold:.6g}"
 
 
 def in_domain(feature: Feature, expected: FeatureConstraints | None) -> float | None:
@@ -342,20 +323,15 @@ def _match(feature: Feature, expected: str) -> float:
     A whole number is a Fractional too. In a column of Strings a value that spells a number is a
     String; a column without any other is none. Statistics from a file tell only what was inferred.
     """
-    if (
-        not feature.present
-        or expected == "Unknown"
-        or expected == feature.inferred_type == "String"
-    ):
+    text = expected == feature.inferred_type == "String"
+    if not feature.present or expected == "Unknown" or text:
         return 1.0
     types = feature.types or {feature.inferred_type: feature.present}
     accepted = NUMERIC if expected == "Fractional" else (expected,)
     return sum(types.get(name, 0) for name in accepted) / sum(types.values())
 
 
-def check_quality(
-    metrics: Mapping[str, Mapping[str, float]], constraints: QualityConstraints
-) -> list[Violation]:
+def check_quality(metrics: Metrics, constraints: QualityConstraints) -> list[Violation]:
     """Return the metrics that are beyond their thresholds."""
     violations = []
     for name, constraint in constraints.multiclass_classification_constraints.items():
@@ -370,15 +346,8 @@ def check_quality(
 
 def dump_violations(violations: Sequence[Violation]) -> dict[str, Any]:
     """Return the content of `constraint_violations.json`; a metric's says `metric_name`."""
-    return {
-        "violations": [
-            {
-                "metric_name" if kind.endswith("Threshold") else "feature_name": name,
-                "constraint_check_type": kind,
-                "description": text,
-            }
-            for name, kind, text in (
-                (v.feature_name, v.constraint_check_type, v.description) for v in violations
-            )
-        ]
-    }
+    lines = [asdict(violation) for violation in violations]
+    for line in lines:
+        if line["constraint_check_type"].endswith("Threshold"):
+            line["metric_name"] = line.pop("feature_name")
+    return {"violations": lines}

@@ -61,10 +61,8 @@ def linf_categories(current: Mapping[str, int], baseline: Mapping[str, int]) -> 
     n, m = sum(current.values()), sum(baseline.values())
     if not n or not m:
         return math.nan
-    return max(
-        abs(current.get(name, 0) / n - baseline.get(name, 0) / m)
-        for name in current.keys() | baseline.keys()
-    )
+    names = current.keys() | baseline.keys()
+    return max(abs(current.get(name, 0) / n - baseline.get(name, 0) / m) for name in names)
 
 
 def chi_squared(current: Mapping[str, int], baseline: Mapping[str, int]) -> ChiSquared:
@@ -112,7 +110,7 @@ def _cumulated(sample: Weighted, at: Floats) -> Floats:
 
 
 def _too_small(groups: Sequence[tuple[float, int]]) -> bool:
-    fewest, most = (
-        (FEWEST_OF_TWO, 0) if len(groups) == 2 else (FEWEST, int(SHARE_OF_SMALL * len(groups)))
-    )
+    fewest, most = FEWEST, int(SHARE_OF_SMALL * len(groups))
+    if len(groups) == 2:
+        fewest, most = FEWEST_OF_TWO, 0
     return sum(expected < fewest for expected, _ in groups) > most

@@ -1,28 +1,61 @@
-"""statistics.json: what Model Monitor's container writes of a dataset, and how to read anyone's."""
+"""statistics.json: what Model Monitor's container writes of a dataset, and how to read anyone's.
+
+It holds KLL quantile sketches in Deequ's form: a list of compactors, in which an item of compactor
+*i* stands for 2^i values.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    ValidationError,
-)
+import numpy.typing as npt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from categoriser.errors import UserError
-from categoriser.monitor.formats.sketch import Sketch, decode
-from categoriser.monitor.summary import FRACTIONAL, INTEGRAL, STRING, Column, Summary, distinct
+from categoriser.monitor.summary import FRACTIONAL, INTEGRAL, STRING, Column, K, Summary, distinct
+from categoriser.params import faults
 
 FILE = "statistics.json"
 VERSION = 0.0
 BUCKETS = 10
 UNKNOWN = "Unknown"
+MOMENTS = ("mean", "sum", "std_dev", "min", "max")
+SHRINK = 0.64  # Deequ's `c`: how much smaller each lower compactor is
+
+# Apache DataSketches' serial forms: those of an empty sketch and of one item are shorter.
+EMPTY, SINGLE = 0x01, 0x04
+FLAGS = 3
+SINGLE_ITEM = 8
+HEADER = struct.Struct("<8xQHBx")  # n, least k, number of levels
+
+Floats = npt.NDArray[np.float64]
+DataType = Literal["Integral", "Fractional", "String", "Unknown"]
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """Compactors, lowest first, and the parameters that they were made with."""
+
+    parameters: Mapping[str, float]
+    data: list[list[float]]
+
+    @property
+    def size(self) -> float:
+        """How many values the sketch stands for."""
+        return math.fsum(math.ldexp(len(items), level) for level, items in enumerate(self.data))
+
+    def weighted(self) -> tuple[Floats, Floats]:
+        """Return the items in ascending order and the weight of each."""
+        items = np.array([item for compactor in self.data for item in compactor], dtype=np.float64)
+        lengths = [len(compactor) for compactor in self.data]
+        weights = np.repeat(np.ldexp(1.0, np.arange(len(lengths))), lengths)
+        order = np.argsort(items, kind="stable")
+        return items[order], weights[order]
 
 
 @dataclass(frozen=True)
@@ -60,34 +93,26 @@ def of_summary(summary: Summary) -> Statistics:
     The type is inferred as Deequ does: one text makes a String, else one fraction a Fractional;
     nothing present is Unknown. Moments that overflow a double are None.
     """
-    return Statistics(
-        summary.rows,
-        {name: _feature(name, column, summary.rows) for name, column in summary.columns.items()},
-    )
+    rows, columns = summary.rows, summary.columns
+    return Statistics(rows, {name: _feature(name, columns[name], rows) for name in columns})
 
 
 def _feature(name: str, column: Column, rows: int) -> Feature:
     present = column.present
     kinds = [kind for kind in (STRING, FRACTIONAL, INTEGRAL) if column.types[kind]]
     kind = kinds[0] if kinds else UNKNOWN
-    common: dict[str, Any] = {
-        "name": name,
-        "inferred_type": kind,
-        "present": present,
-        "missing": rows - present,
-        "completeness": _completeness(present, rows),
-        "types": dict(column.types),
-    }
+    share, types = _completeness(present, rows), dict(column.types)
+    known = Feature(name, kind, present, rows - present, share, types=types)
     if kind == UNKNOWN:
-        return Feature(**common, distinct=0.0)
+        return replace(known, distinct=0.0)
     if kind == STRING:
         # Values that were stored as numbers are in no category.
         whole = column.categories and sum(column.categories.values()) == present
         categories = column.categories if whole else None
         count = float(len(categories)) if categories else float(round(distinct(column.registers)))
-        return Feature(**common, distinct=count, categories=categories)
-    return Feature(
-        **common,
+        return replace(known, distinct=count, categories=categories)
+    return replace(
+        known,
         mean=_finite(column.mean),
         sum=_finite(column.mean * present),
         std_dev=_finite(math.sqrt(column.squares / present)),
@@ -106,6 +131,27 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def decode(serialized: bytes) -> Sketch:
+    """Read `kll_doubles_sketch.serialize()`, serial versions 1 and 2 of Apache DataSketches.
+
+    Little-endian: an 8-byte preamble with flags, n, the least k, the number of levels, each level's
+    offset in the buffer as u32, the smallest and the largest value, then the levels' items, lowest
+    first. The buffer is filled from its end: the first offset is what is still free.
+    """
+    flags = serialized[FLAGS]
+    if flags & EMPTY:
+        levels: list[list[float]] = []
+    elif flags & SINGLE:
+        levels = [np.frombuffer(serialized, "<f8", offset=SINGLE_ITEM).tolist()]
+    else:
+        _, _, count = HEADER.unpack_from(serialized)
+        offsets = np.frombuffer(serialized, "<u4", count, HEADER.size).astype(np.int64)
+        start = HEADER.size + 4 * count
+        items = np.frombuffer(serialized, "<f8", offset=start)[2:]
+        levels = [level.tolist() for level in np.split(items, offsets[1:] - offsets[0])]
+    return Sketch({"c": SHRINK, "k": float(K)}, levels)
+
+
 def dump(statistics: Statistics) -> dict[str, Any]:
     """Return the document of statistics.json. What is None is left out."""
     return {
@@ -120,14 +166,12 @@ def _dump_feature(feature: Feature) -> dict[str, Any]:
     document: dict[str, Any] = {"common": common, "completeness": feature.completeness}
     if feature.inferred_type in (INTEGRAL, FRACTIONAL):
         section = "numerical_statistics"
-        named = ("mean", "sum", "std_dev", "min", "max")
-        document |= {name: getattr(feature, name) for name in named}
+        document |= {name: getattr(feature, name) for name in MOMENTS}
         if feature.distinct is not None:
             document["approximate_num_distinct_values"] = round(feature.distinct)
         if feature.sketch is not None:
-            document["distribution"] = {
-                "kll": _dump_sketch(feature.sketch, feature.min, feature.max)
-            }
+            sketch = _dump_sketch(feature.sketch, feature.min, feature.max)
+            document["distribution"] = {"kll": sketch}
     else:
         section = "string_statistics"
         document["distinct_count"] = feature.distinct
@@ -141,9 +185,8 @@ def _dump_feature(feature: Feature) -> dict[str, Any]:
 
 def _dump_sketch(sketch: Sketch, low: float | None, high: float | None) -> dict[str, Any]:
     """Return a sketch and, where the extremes are known, its counts in buckets of equal width."""
-    document: dict[str, Any] = {
-        "sketch": {"parameters": dict(sketch.parameters), "data": sketch.data}
-    }
+    own = {"parameters": dict(sketch.parameters), "data": sketch.data}
+    document: dict[str, Any] = {"sketch": own}
     if low is not None and high is not None:
         items, weights = sketch.weighted()
         # Halved, since the difference of the extremes can overflow.
@@ -209,7 +252,7 @@ class _Section(BaseModel):
 
 class _Feature(BaseModel):
     name: str
-    inferred_type: Literal["Integral", "Fractional", "String", "Unknown"] = "Unknown"
+    inferred_type: DataType = "Unknown"
     numerical_statistics: _Section | None = None
     string_statistics: _Section | None = None
 
@@ -233,14 +276,9 @@ def load(document: Any) -> Statistics:
     try:
         read = _Document.model_validate(document)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        )
-        raise UserError(f"{FILE}: {faults}") from None
+        raise UserError(f"{FILE}: {faults(error)}") from None
     rows = read.dataset.item_count
-    return Statistics(
-        rows, {feature.name: _load_feature(feature, rows) for feature in read.features}
-    )
+    return Statistics(rows, {one.name: _load_feature(one, rows) for one in read.features})
 
 
 def _load_feature(feature: _Feature, rows: int) -> Feature:
@@ -257,11 +295,7 @@ def _load_feature(feature: _Feature, rows: int) -> Feature:
         present=present,
         missing=missing,
         completeness=_completeness(present, present + missing),
-        mean=section.mean,
-        sum=section.sum,
-        std_dev=section.std_dev,
-        min=section.min,
-        max=section.max,
+        **{name: getattr(section, name) for name in MOMENTS},
         distinct=section.distinct_count if distinct_count is None else distinct_count,
         sketch=Sketch(sketch.parameters, sketch.data) if sketch else None,
         categories=None if counts is None else {item.value: item.count for item in counts},

@@ -1,0 +1,73 @@
+"""The manifest of a data release: what is trained on, to the byte.
+
+It is `data.json` in a zip, since CodePipeline takes a zip as its source:
+
+    {"version": 1, "made_by": "data-release", "dvc": {"data/own.csv": "<md5>"},
+     "files": [{"uri": "s3://bucket/key", "version_id": "…", "sha256": "…", "rows": 123}],
+     "labelled_through": "2026-11-01T00:00:00Z"}
+
+The Lambda functions hold this module too: it needs msgspec, and nothing larger.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Annotated, Literal
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from msgspec import Meta, Struct, json
+
+from categoriser.errors import UserError
+
+NAME = "data.json"
+TIME = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?$"
+
+
+class File(Struct, frozen=True, forbid_unknown_fields=True):
+    """A version of a CSV file in S3, with its SHA-256 and its rows without the header."""
+
+    uri: Annotated[str, Meta(pattern="^s3://[^/]+/.")]
+    version_id: Annotated[str, Meta(min_length=1)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    rows: Annotated[int, Meta(ge=1)]
+
+
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The files whose rows together are trained on.
+
+    `made_by` says what wrote it: a person's `make data-release`, or the labelling job. `dvc` are
+    DVC's hashes by path. `labelled_through` is the hour of the newest label in the files, in UTC,
+    or empty: such texts are in the order of their times.
+    """
+
+    made_by: Literal["data-release", "labels"]
+    files: Annotated[tuple[File, ...], Meta(min_length=1)]
+    dvc: dict[str, str]
+    labelled_through: Annotated[str, Meta(pattern=TIME)] = ""
+    version: Literal[1] = 1
+
+    def json(self) -> bytes:
+        """Return `data.json`: equal manifests give equal bytes."""
+        return json.format(json.encode(self, order="deterministic"))
+
+    def zip(self) -> bytes:
+        """Return the zip: equal manifests give equal bytes."""
+        with ZipFile(stream := io.BytesIO(), "w") as archive:
+            archive.writestr(ZipInfo(NAME), self.json())
+        return stream.getvalue()
+
+
+def parse(text: str | bytes, source: str) -> Manifest:
+    """Read `data.json`. Raises `UserError` that names the source and what is wrong with it."""
+    try:
+        return json.decode(text, type=Manifest)
+    except ValueError as error:
+        raise UserError(f"{source}: {error}; `make data-release` makes a manifest") from None
+
+
+def unzip(data: bytes, source: str) -> Manifest:
+    """Read the zip. Raises as `parse`."""
+    try:
+        return parse(ZipFile(io.BytesIO(data)).read(NAME), source)
+    except (BadZipFile, KeyError) as error:
+        raise UserError(f"{source} is no zip with {NAME} in it: {error}") from None

@@ -1,0 +1,70 @@
+"""`process label`: what people said of predictions becomes data that the next model is trained on.
+
+A scheduled job joins ground truth to captures and adds the rows to `train.csv` and `holdout.csv` in
+S3, as `make feedback` does on a laptop. Then it writes a candidate for the next training: a
+manifest of the released files and of `train.csv`. Nothing starts by that; a retraining takes it.
+The hold-out is in no manifest, so that no model has seen it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from categoriser.files import digest, read_json
+from categoriser.manifest import File, Manifest, unzip
+from categoriser.monitor import quality
+from categoriser.monitor.check import local, needed
+from categoriser.monitor.formats import capture
+from categoriser.monitor.job import from_environment
+from categoriser.monitor.settings import read_settings
+from categoriser.monitor.watching import FACTS, MADE_BY, Watching
+
+PLACES = ("labels", "data_manifest", "labelled_manifest")
+NEWEST = 'SELECT max(labelled.time) FROM labelled SEMI JOIN answered USING (id, "row")'
+
+
+def process() -> str:
+    """Run the job that the environment describes, and return the exit message.
+
+    The environment is the check's, and names the prefix `labels` of the two files, the
+    `data_manifest` of what is released, and the `labelled_manifest` to write. The captures are
+    those of the window and of the time in which labels are awaited: each run sees most of them
+    again, and adds what is new. Raises `UserError` for labels of which too many are bad, and for
+    what cannot be read or written.
+    """
+    given, settings, problems = dict(os.environ), read_settings(), capture.Problems()
+    with TemporaryDirectory(prefix="categoriser-") as name:
+        labels, archive = Path(name) / "labels", Path(name) / "data.zip"
+        job = from_environment({**given, "output_path": name}, settings, *PLACES)
+        prefix, released, candidate = (given[place].rstrip("/") for place in PLACES)
+        start = job.start and job.start - job.label_lag
+        captures = capture.find(job.history, start, job.end)
+        # A label is never older than its prediction.
+        truths = capture.truths(capture.find(job.truth or "", start), problems)
+        for file in capture.find(prefix):
+            capture.fetch(file, labels / Path(file).name)
+        with local(job.baseline) as folder:
+            watching = Watching(needed(folder), start, job.end, job.preprocessor)
+            frames = quality.with_country(watching, captures, problems)
+            classes = read_json(needed(folder) / FACTS, MADE_BY)["classes"]
+            with quality.join(frames, truths, classes, settings.quality) as labelled:
+                if not labelled.counts["joined"]:
+                    return "Completed: no data"
+                try:
+                    counts = quality.export(labelled, settings.quality, labels)
+                except quality.TooFewRowsError as error:
+                    return f"Completed: {error}"
+                [[newest]] = labelled.connection.execute(NEWEST).fetchall()
+        # train.csv comes last: the version is its own.
+        for part in reversed(quality.PARTS):
+            version = capture.put(labels / f"{part}.csv", f"{prefix}/{part}.csv")
+        train = File(f"{prefix}/train.csv", version, digest(labels / "train.csv"), counts["train"])
+        capture.fetch(released, archive)
+        base = unzip(archive.read_bytes(), released)
+        files = (*(file for file in base.files if file.uri != train.uri), train)
+        through = f"{newest or job.end:%Y-%m-%dT%H:%M:%SZ}"
+        archive.write_bytes(Manifest("labels", files, base.dvc, through).zip())
+        capture.put(archive, candidate)
+    return f"Completed: {train.rows:,} rows through {through}, {counts['holdout']:,} kept apart"

@@ -1,0 +1,486 @@
+"""The model as everything else sees it: its folder, its training, its answers and their reasons."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import settings as checks
+from hypothesis import strategies as st
+
+from categoriser.errors import UserError
+from categoriser.features import VERSION, features
+from categoriser.files import digest
+from categoriser.model import explain as explain_command
+from categoriser.model import predict as predict_command
+from categoriser.model import train as train_stage
+from categoriser.model.explain import class_tokens, explain
+from categoriser.model.package import Categoriser, calibrate
+from categoriser.model.predict import predict_file, read_rows
+from categoriser.model.train import fit_temperature, train
+from categoriser.params import Train, set_params
+from categoriser.serving.protocol import CSV, RequestError, parse
+
+# categoriser.model.package
+
+
+TEXTS = ["aldi no 7 sydney", "overdrawn fee", "something else"]
+PRICES = [12.5, 3.0, -80.0]
+
+
+def spoil(folder: Path, **facts: Any) -> None:
+    path = folder / "metadata.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+
+@pytest.fixture
+def copy(categoriser: Categoriser, tmp_path: Path) -> Path:
+    categoriser.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_saving_and_loading_changes_nothing(
+    categoriser: Categoriser, model: Path, copy: Path
+) -> None:
+    assert digest(copy) == digest(model)
+    loaded = Categoriser.load(copy)
+    assert loaded.metadata == categoriser.metadata
+    before, after = (one.predict_proba(TEXTS, PRICES) for one in (categoriser, loaded))
+    assert np.array_equal(before, after)
+
+
+def test_text_and_price_are_answered_as_their_features(categoriser: Categoriser) -> None:
+    direct = categoriser.predict_proba(TEXTS, PRICES)
+    assert np.array_equal(direct, categoriser.predict_features(features(TEXTS, PRICES)))
+    raw = categoriser.classifier.predict_proba(features(TEXTS, PRICES))
+    assert np.array_equal(direct, calibrate(raw, categoriser.temperature))
+    assert not np.array_equal(direct, raw)
+
+
+def test_predict_says_what_the_probabilities_say(categoriser: Categoriser) -> None:
+    rows = categoriser.predict_proba(TEXTS, PRICES)
+    for row, answer in zip(rows, categoriser.predict(TEXTS, PRICES), strict=True):
+        assert answer.probabilities == dict(zip(categoriser.classes, row, strict=True))
+        assert answer.category == categoriser.classes[row.argmax()]
+        assert answer.probability == row.max()
+
+
+def test_review_is_under_the_threshold_and_not_at_it(categoriser: Categoriser) -> None:
+    sure = categoriser.predict(TEXTS[:1], PRICES[:1])[0].probability
+    for threshold, expected in ((sure, False), (np.nextafter(sure, 1), True)):
+        strict = Categoriser(
+            categoriser.classifier, categoriser.metadata | {"review_threshold": threshold}
+        )
+        assert strict.predict(TEXTS[:1], PRICES[:1])[0].review is expected
+
+
+def test_no_rows_have_no_answers(categoriser: Categoriser) -> None:
+    assert categoriser.predict_proba([], []).shape == (0, len(categoriser.classes))
+    assert categoriser.predict([], []) == []
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda row: sum(row) > 0.1),
+    st.floats(0.05, 20),
+)
+@checks(deadline=None)
+def test_calibration_is_the_softmax_of_the_logarithms_over_t(row: list[float], t: float) -> None:
+    probabilities = np.array([row]) / sum(row)
+    with np.errstate(divide="ignore"):
+        scores = np.log(probabilities) / t
+    expected = np.exp(scores - np.logaddexp.reduce(scores, axis=1))
+    np.testing.assert_allclose(calibrate(probabilities, t), expected, atol=1e-12)
+
+
+def test_a_missing_folder_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none/metadata.json is missing; `dvc repro`"):
+        Categoriser.load(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"temperature": None}, "not a model's metadata"),
+        ({"features_version": -1}, "features of version -1"),
+        ({"classifier_digest": "0"}, "digest"),
+    ],
+)
+def test_spoilt_metadata_is_refused(copy: Path, facts: dict[str, Any], message: str) -> None:
+    spoil(copy, **facts)
+    with pytest.raises(UserError, match=message):
+        Categoriser.load(copy)
+
+
+def test_metadata_of_another_kind_is_refused(copy: Path) -> None:
+    (copy / "metadata.json").write_text("[]")
+    with pytest.raises(UserError, match="not a model's metadata"):
+        Categoriser.load(copy)
+
+
+def test_a_file_cut_off_is_an_error_and_no_crash(copy: Path) -> None:
+    for file in (copy / "classifier").iterdir():
+        file.write_bytes(file.read_bytes()[:60])
+    # In a process of its own: fastText would divide by zero, or never return.
+    program = (
+        "import pathlib, sys; from categoriser.errors import run;"
+        "from categoriser.model.package import Categoriser;"
+        "run(lambda: Categoriser.load(pathlib.Path(sys.argv[1])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(copy)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "classifier is incomplete or changed" in done.stderr
+
+
+def test_a_missing_classifier_is_refused(copy: Path) -> None:
+    (copy / "classifier").rename(copy / "elsewhere")
+    with pytest.raises(UserError, match="classifier is incomplete"):
+        Categoriser.load(copy)
+
+
+# categoriser.model.train
+
+
+def loss(probabilities: np.ndarray, truth: np.ndarray, temperature: float) -> float:
+    calibrated = calibrate(probabilities, temperature)
+    return float(-np.log(calibrated[np.arange(len(truth)), truth]).mean())
+
+
+@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_that_made_the_labels_is_found(true_temperature: float) -> None:
+    random = np.random.default_rng(0)
+    said = random.dirichlet([0.4] * 4, size=20_000)
+    honest = calibrate(said, true_temperature)
+    truth = (honest.cumsum(axis=1) < random.random((len(said), 1))).sum(axis=1).clip(0, 3)
+    found = fit_temperature(said, truth)
+    assert found == pytest.approx(true_temperature, rel=0.05)
+    for other in (found * 0.97, found * 1.03):
+        assert loss(said, truth, found) < loss(said, truth, other)
+
+
+def test_an_answer_of_probability_nought_that_is_true_is_borne() -> None:
+    certain = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    assert fit_temperature(certain, np.array([0, 1, 1])) == train_stage.HOTTEST
+    assert fit_temperature(certain, np.array([0, 1, 0])) == train_stage.COLDEST
+
+
+def test_the_metadata_says_what_was_done(model: Path, prepared: Path, settings: Train) -> None:
+    metadata = json.loads((model / "metadata.json").read_text())
+    assert metadata["classes"] == ["fees & interest", "groceries", "transport"]
+    assert metadata["features_version"] == VERSION
+    assert metadata["train_rows"] == 900
+    assert metadata["validation_rows"] == 300
+    assert metadata["train_digest"] == digest(prepared / "train.parquet")
+    assert metadata["classifier"] == settings.classifier
+    assert set(metadata["libraries"]) >= {"numpy"}
+
+
+def test_the_validation_figures_are_the_saved_models(model: Path, prepared: Path) -> None:
+    categoriser = Categoriser.load(model)
+    rows = pl.read_parquet(prepared / "validation.parquet")
+    truth = np.array([categoriser.classes.index(label) for label in rows["category"]])
+    said = categoriser.predict_features(rows["features"].to_list())
+    metadata = categoriser.metadata
+    assert metadata["validation_accuracy"] == pytest.approx((said.argmax(1) == truth).mean())
+    assert metadata["validation_accuracy"] > 0.75  # one label in five is drawn at random
+    assert metadata["validation_log_loss"] == pytest.approx(loss(said, truth, 1), abs=1e-5)
+
+
+def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parents[2] / "params.yaml", tmp_path)
+    set_params(tmp_path / "params.yaml", {"train.classifier.bucket": 1000})
+    shutil.copytree(prepared, tmp_path / "data" / "prepared")
+    done = subprocess.run(
+        [sys.executable, "-m", "categoriser.model.train"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    metadata = json.loads((tmp_path / "model" / "metadata.json").read_text())
+    names = ["train_rows", "temperature", "validation_rows"]
+    names += ["validation_accuracy", "validation_log_loss"]
+    assert done.stdout.splitlines() == [f"{name}={metadata[name]}" for name in names]
+    assert done.stderr == ""
+
+
+def test_twice_the_same_rows_are_the_same_folder(
+    prepared: Path, model: Path, tmp_path: Path, settings: Train
+) -> None:
+    train(prepared, tmp_path / "model", settings)
+    assert digest(tmp_path / "model") == digest(model)
+
+
+@pytest.mark.parametrize("validation", [[], ["unheard of"]])
+def test_without_validation_rows_of_trained_classes_the_temperature_is_1(
+    prepared: Path, tmp_path: Path, settings: Train, validation: list[str]
+) -> None:
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    pl.DataFrame(
+        {"features": ["aldi"] * len(validation), "category": validation},
+        schema={"features": pl.String, "category": pl.String},
+    ).write_parquet(tmp_path / "validation.parquet")
+    metadata = train(tmp_path, tmp_path / "model", settings).metadata
+    assert (metadata["temperature"], metadata["validation_rows"]) == (1.0, 0)
+    assert "validation_accuracy" not in metadata
+
+
+def test_a_fault_leaves_the_model_of_before(
+    prepared: Path, tmp_path: Path, settings: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(prepared, tmp_path / "model", settings)
+    before = digest(tmp_path)
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("categoriser.model.package.write_json", fail)
+    with pytest.raises(KeyboardInterrupt):
+        train(prepared, tmp_path / "model", settings)
+    assert digest(tmp_path) == before
+
+
+def test_missing_and_damaged_rows_are_named(tmp_path: Path, settings: Train) -> None:
+    with pytest.raises(UserError, match=r"train.parquet is missing; `dvc repro prepare`"):
+        train(tmp_path, tmp_path / "model", settings)
+    (tmp_path / "train.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(UserError, match=r"train.parquet is damaged"):
+        train(tmp_path, tmp_path / "model", settings)
+
+
+# categoriser.model.explain
+
+
+def test_each_change_is_the_answer_without_the_token(categoriser: Categoriser) -> None:
+    explanation = explain(categoriser, "ALDI no. 7 sydney", 12.5)
+    [line] = features(["ALDI no. 7 sydney"], [12.5])
+    price = line.removeprefix("aldi no 7 sydney ")
+    shorter = [
+        f"no 7 sydney {price}",
+        f"aldi 7 sydney {price}",
+        f"aldi no sydney {price}",
+        f"aldi no 7 {price}",
+        "aldi no 7 sydney",
+    ]
+    column = categoriser.classes.index("groceries")
+    assert explanation.category == "groceries"
+    assert explanation.probability == categoriser.predict_features([line])[0, column]
+    assert [token for token, _ in explanation.changes] == ["aldi", "no", "7", "sydney", price]
+    expected = categoriser.predict_features(shorter)[:, column] - explanation.probability
+    assert [change for _, change in explanation.changes] == pytest.approx(expected.tolist())
+    assert min(explanation.changes, key=lambda item: item[1])[0] == "aldi"
+
+
+def test_without_a_price_there_is_no_price_token(categoriser: Categoriser) -> None:
+    assert [token for token, _ in explain(categoriser, "Aldi", None).changes] == ["aldi"]
+
+
+def test_a_text_of_nothing_needs_a_price(categoriser: Categoriser) -> None:
+    assert len(explain(categoriser, "***", 3.0).changes) == 1
+    with pytest.raises(UserError, match="no word is left"):
+        explain(categoriser, "***", None)
+
+
+def test_the_words_of_a_class_weigh_most(categoriser: Categoriser, prepared: Path) -> None:
+    lines = pl.read_parquet(prepared / "train.parquet")["features"].to_list()
+    heaviest = class_tokens(categoriser, lines, top=4)
+    assert {name: {token for token, _ in tokens} for name, tokens in heaviest.items()} == {
+        "fees & interest": {"bank", "fee", "overdrawn", "interest"},
+        "groceries": {"aldi", "coles", "market", "butcher"},
+        "transport": {"shell", "metro", "parking", "tolls"},
+    }
+    for tokens in heaviest.values():
+        weights = [weight for _, weight in tokens]
+        assert weights == sorted(weights, reverse=True)
+        assert weights[-1] > 0
+    assert class_tokens(categoriser, lines, top=4) == heaviest
+
+
+def test_a_weight_is_the_mean_loss_over_the_classs_lines(categoriser: Categoriser) -> None:
+    lines = features(["aldi", "aldi coles", "shell"], [5.0, 5.0, 5.0])
+    changes = [
+        change
+        for text in ("aldi", "aldi coles")
+        for token, change in explain_line(categoriser, text)
+        if token == "aldi"
+    ]
+    weights = dict(class_tokens(categoriser, lines)["groceries"])
+    assert weights["aldi"] == pytest.approx(-sum(changes) / 2)
+
+
+def explain_line(categoriser: Categoriser, text: str) -> list[tuple[str, float]]:
+    return explain(categoriser, text, 5.0).changes
+
+
+def test_only_evenly_spaced_lines_of_a_large_class_are_looked_at(
+    categoriser: Categoriser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explain_command, "LINES_OF_A_CLASS", 2)
+    lines = features(["aldi", "coles", "market", "butcher"], [5.0] * 4)
+    tokens = {token for token, _ in class_tokens(categoriser, lines)["groceries"]}
+    assert tokens & {"aldi", "coles", "market", "butcher"} == {"aldi", "market"}
+
+
+def test_a_class_that_is_never_predicted_has_no_tokens(categoriser: Categoriser) -> None:
+    tokens = class_tokens(categoriser, features(["aldi"], [5.0]))
+    assert tokens["transport"] == []
+    assert class_tokens(categoriser, []) == {name: [] for name in categoriser.classes}
+
+
+def test_the_command_prints_each_token(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(explain_command, "MODEL", model)
+    monkeypatch.setattr(sys, "argv", ["explain", "--price", "-3", "--", "aldi sydney"])
+    explain_command.main()
+    printed = capsys.readouterr().out
+    for part in ("groceries", "aldi", "sydney", "REFUND"):
+        assert part in printed
+
+
+# categoriser.model.predict
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "in.csv"
+    rows = ['"aldi, sydney",12.50,x', "shell,-3,y", '"bank ""fee""",1e2,z'] * 3
+    path.write_text("text,price,other\n" + "\n".join(rows) + "\n", encoding="utf-8-sig")
+    return path
+
+
+def test_a_file_is_answered_row_by_row_in_chunks(
+    categoriser: Categoriser, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict_command, "CHUNK", 2)
+    assert predict_file(categoriser, source, tmp_path / "out.csv") == 9
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    texts, prices = ["aldi, sydney", "shell", 'bank "fee"'] * 3, [12.5, -3.0, 100.0] * 3
+    answers = categoriser.predict(texts, prices)
+    assert rows == [
+        {
+            "text": text,
+            "price": str(price),
+            "category": answer.category,
+            "probability": f"{answer.probability:.6f}",
+            "review": "true" if answer.review else "false",
+        }
+        for text, price, answer in zip(texts, prices, answers, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"header has no column text"),
+        (b"text,amount\na,1\n", r"header has no column price"),
+        (b"text,price\na,1\nb,dear\n", r"row 2: price 'dear' is not a number"),
+        (b"text,price\na,nan\n", r"row 1: price 'nan' is not a number"),
+        (b"text,price\na,\n", r"row 1: price '' is not a number"),
+        (b"text,price\na,1\nb\n", r"row 2 has more or fewer fields"),
+        (b"text,price\na,b,1\n", r"row 1 has more or fewer fields"),
+        (b"text,price\na,\xd9\xa1\n", r"row 1: price '١' is not a number"),
+        (b"text,price\na,1_0\n", r"row 1: price '1_0' is not a number"),
+        (b"text,price\na,1e999\n", r"row 1: price '1e999' must be a finite number"),
+        (b"text,price\na,1\n ,1\n", r"row 2: text ' ' is empty"),
+        (b"text,price\na\0,1\n", r"row 1"),
+        (b"text\xff,price\n", r"the header is not CSV in UTF-8"),
+        (b"text,price\n\xff,1\n", r"row 1 is not CSV in UTF-8"),
+        (b"text,price\na,1\nb,1\n\xff,1\n", r"row 3 is not CSV in UTF-8"),
+        (b'text,price\na,1\n"a"b,1\n', r"row 2 is not CSV in UTF-8"),
+    ],
+)
+def test_a_bad_file_is_refused_and_nothing_is_written(
+    categoriser: Categoriser, tmp_path: Path, content: bytes, message: str
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(content)
+    with pytest.raises(UserError, match=rf"in.csv.*{message}"):
+        predict_file(categoriser, source, tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_gzipped_file_is_answered_alike(
+    categoriser: Categoriser, source: Path, tmp_path: Path
+) -> None:
+    zipped = tmp_path / "in.csv.gz"
+    zipped.write_bytes(gzip.compress(source.read_bytes()))
+    plain, same = tmp_path / "plain.csv", tmp_path / "same.csv"
+    assert predict_file(categoriser, source, plain) == predict_file(categoriser, zipped, same)
+    assert plain.read_bytes() == same.read_bytes()
+
+
+# What the server refuses or takes, `predict` does too.
+@pytest.mark.parametrize("text", ["a", " ", "é", "\u2028", "\x1c"])
+@pytest.mark.parametrize("price", ["1", " -.5e1 ", "1_0", "", "nan", "1e999", "٣", "0x1", "+2."])
+def test_a_file_is_judged_as_the_server_judges_it(tmp_path: Path, text: str, price: str) -> None:
+    source = tmp_path / "in.csv"
+    body = f"text,price\n{text},{price}\n".encode()
+    source.write_bytes(body)
+    try:
+        rows = parse(body, CSV)
+    except RequestError:
+        with pytest.raises(UserError, match=r"row 1: (text|price)"):
+            list(read_rows(source))
+    else:
+        assert list(read_rows(source)) == list(zip(rows.texts, rows.prices, strict=True))
+
+
+def test_a_folder_cannot_be_read(categoriser: Categoriser, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be read: .*directory"):
+        predict_file(categoriser, tmp_path, tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_is_named(categoriser: Categoriser, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none.csv is missing"):
+        predict_file(categoriser, tmp_path / "none.csv", tmp_path / "out.csv")
+
+
+def test_the_command_answers_one_text_or_a_file(
+    model: Path,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["predict", *arguments])
+        predict_command.main()
+        return capsys.readouterr().out
+
+    monkeypatch.setattr(predict_command, "MODEL", model)
+    monkeypatch.setenv("COLUMNS", "200")
+    one = run("--price", "-12.5", "--", "aldi sydney")
+    assert "groceries: accept" in one
+    assert "transport" in one
+    assert "9 rows" in run(str(source), "--output", str(tmp_path / "out.csv"))
+    assert (tmp_path / "out.csv").exists()
+    with pytest.raises(UserError, match="the text is empty"):
+        run("--price", "1", " ")
+    with pytest.raises(SystemExit):
+        run("--price", "inf", "x")
+    assert "invalid price value: 'inf'" in capsys.readouterr().err
+
+
+def test_a_missing_model_names_the_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "categoriser.model.predict", "--price", "1", "x"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error: model/metadata.json is missing; `dvc repro` makes it\n"
