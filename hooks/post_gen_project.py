@@ -54,8 +54,9 @@ def next_steps(answers):
   make run          set up, run the pipeline, track it in MLflow
   make serve        answer requests on port 8080
   make help         every verb
+  make preflight    what AWS still wants before `make deploy`
 
-To publish it: git remote add origin git@github.com:{answers["repository"]}.git
+To publish it: git remote add origin {answers["__origin"]}
                git push --set-upstream origin {answers["branch"]}
 """
 

@@ -34,7 +34,16 @@ PATTERNS = {
         r"[a-z]{2,3}(-[a-z]+){1,3}-[1-9]",
         "write a region's code, such as 'ap-southeast-2'",
     ),
+    "prod_account_id": (
+        r"(\d{12})?",
+        "write the account's twelve digits, or nothing for the same account",
+    ),
     # No lists of choices: cookiecutter refuses another answer alone, before all the rest is seen.
+    "git_host": (
+        r"GitHub|GitLab|Bitbucket|CodeCommit",
+        "write GitHub, GitLab, Bitbucket or CodeCommit",
+    ),
+    "model_monitor": (r"own|existing-customer", "write own or existing-customer"),
     "python_version": (r"3\.1[123]", "write 3.11, 3.12 or 3.13"),
     "licence": (
         r"Proprietary|Apache-2\.0|BSD-3-Clause|MIT",

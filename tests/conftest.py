@@ -28,9 +28,12 @@ ONE_AT_A_TIME = {
     "repository": {"repository": "Some-Bank/ml.categoriser_2"},
     "branch": {"branch": "release/2026.11"},
     "aws_region": {"aws_region": "us-gov-west-1"},
+    "prod_account_id": {"prod_account_id": "012345678901"},
+    "model_monitor": {"model_monitor": "existing-customer"},
 } | {
     f"{field}-{value}": {field: value}
     for field, values in {
+        "git_host": ("GitLab", "Bitbucket", "CodeCommit"),
         "python_version": ("3.11", "3.12"),
         "licence": ("Apache-2.0", "BSD-3-Clause", "MIT"),
     }.items()

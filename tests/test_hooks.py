@@ -33,7 +33,7 @@ def test_next_steps_are_printed(tmp_path):
     done = bake(tmp_path)
     assert done.returncode == 0
     assert "cd bank-categoriser\n  make run" in done.stdout
-    assert "git@github.com:example/bank-categoriser.git" in done.stdout
+    assert "origin https://github.com/example/bank-categoriser.git\n" in done.stdout
     assert done.stderr == ""
 
 

@@ -1,0 +1,169 @@
+"""The checks around a release's traffic: golden cases, and CodeDeploy's two hooks.
+
+`golden` is a custom resource that the alias waits for, so it runs in every deployment, the first
+included. `before` and `after` are the hooks of the shift. A hook reports once, whatever happens,
+and before its own time is over: without a report CodeDeploy waits for an hour.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Tracer
+from crhelper import CfnResource
+from jobs import read, sagemaker
+
+logger, tracer, s3 = Logger(), Tracer(), boto3.resource("s3")
+services = ("sagemaker-runtime", "lambda", "cloudwatch", "codedeploy", "cloudformation")
+runtime, functions, cloudwatch, codedeploy, cloudformation = map(boto3.client, services)
+golden = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
+
+
+def hook(check: Callable[[], None]) -> Callable[[dict[str, Any], Any], None]:
+    """Make a handler that tells CodeDeploy of a check: Failed where it raises, or hangs."""
+
+    @tracer.capture_lambda_handler
+    def handler(event: dict[str, Any], context: Any) -> None:
+        # 20 seconds are left for the report.
+        seconds = context.get_remaining_time_in_millis() / 1000 - 20
+        try:
+            ThreadPoolExecutor(1).submit(check).result(seconds)
+            status = "Succeeded"
+        except Exception:
+            logger.exception("the check failed")
+            status = "Failed"
+        ids = {"deploymentId": event["DeploymentId"]}
+        ids["lifecycleEventHookExecutionId"] = event["LifecycleEventHookExecutionId"]
+        codedeploy.put_lifecycle_event_hook_execution_status(**ids, status=status)
+
+    return handler
+
+
+@hook
+def before() -> None:
+    """Raise unless the endpoint is what it should be, captures, and answers the golden cases."""
+    endpoint = sagemaker.describe_endpoint(EndpointName=os.environ["ENDPOINT_NAME"])
+    endpoint |= endpoint.get("DataCaptureConfig", {})
+    expected = {
+        "EndpointStatus": "InService",
+        "EndpointConfigName": os.environ["ENDPOINT_CONFIG"],
+        "CaptureStatus": "Started",
+        "CurrentSamplingPercentage": int(os.environ["CAPTURE_PERCENT"]),
+        "DestinationS3Uri": f"s3://{os.environ['LIVE_BUCKET']}/captures",
+    }
+    if wrong := {key: endpoint.get(key) for key in expected if endpoint.get(key) != expected[key]}:
+        raise RuntimeError(f"the endpoint has {wrong}, not {expected}")
+    known = read(os.environ["GOLDEN"])
+    prove(known, os.environ["CANDIDATE"], probes(known))
+
+
+@hook
+def after() -> None:
+    """Watch the candidate for BAKE_MINUTES; raise for the first alarm.
+
+    Raise also where by then the captures lack the probes of `before`: all of them where every call
+    is captured, else one.
+    """
+    sent, found = {*probes(read(os.environ["GOLDEN"]))}, set[str]()
+    # The canary's five minutes, and the one in which it began.
+    since = datetime.now(UTC) - timedelta(minutes=6)
+    for _ in range(3 * int(os.environ["BAKE_MINUTES"])):
+        time.sleep(20)
+        if red := alarms(since):
+            raise RuntimeError(f"over the threshold since the shift: {red}")
+        found |= (sent - found) and (sent & captures())
+    if len(found) < (len(sent) if os.environ["CAPTURE_PERCENT"] == "100" else 1):
+        raise RuntimeError(f"{len(found)} of {len(sent)} probes were captured")
+
+
+@golden.create
+@golden.update
+def judge(event: dict[str, Any], context: Any) -> str:
+    """Ask the golden cases of `Function`, a version's ARN, or `Endpoint`; return the physical id.
+
+    Not in a stack's rollback: that returns to a release which was proven when it came, and whose
+    faults of today must not hold it up.
+    """
+    properties = event["ResourceProperties"]
+    prefix = f"probe-{properties['Release']}-golden-"
+    [stack] = cloudformation.describe_stacks(StackName=event["StackId"])["Stacks"]
+    if "ROLLBACK" not in stack["StackStatus"]:
+        known = read(properties["Golden"])
+        target = properties.get("Function") or properties["Endpoint"]
+        prove(known, target, [f"{prefix}{number}" for number in range(len(known["cases"]))])
+    return prefix
+
+
+def probes(known: dict[str, Any]) -> list[str]:
+    """Return the ids of the calls of `before`: so many that one in a thousand samples has none."""
+    count = max(len(known["cases"]), 700 // int(os.environ["CAPTURE_PERCENT"]))
+    return [f"probe-{os.environ['RELEASE_ID']}-{number}" for number in range(count)]
+
+
+def prove(known: dict[str, Any], target: str, ids: list[str]) -> None:
+    """Ask case after case. Raises for an answer that is late, or not golden.json's."""
+    for number, probe in enumerate(ids):
+        case, start = known["cases"][number % len(known["cases"])], time.monotonic()
+        answer = ask(target, json.dumps({"text": case["text"], "price": case["price"]}), probe)
+        if (seconds := time.monotonic() - start) > 5:
+            raise RuntimeError(f"{probe}: an answer after {seconds:.1f} s")
+        if answer["category"] != case["category"] or [*answer["probabilities"]] != known["classes"]:
+            raise RuntimeError(f"{probe}: another category, or classes in another order")
+        for name, value in case["probabilities"].items():
+            # Two machines differ by less.
+            if abs(answer["probabilities"][name] - value) > 1e-3:
+                raise RuntimeError(f"{probe}: another probability of {name}")
+
+
+def ask(target: str, content: str, probe: str) -> Any:
+    """Ask a function's version, an ARN, as API Gateway does, or an endpoint by its name."""
+    if not target.startswith("arn:"):
+        reply = runtime.invoke_endpoint(
+            EndpointName=target, Body=content, ContentType="application/json", InferenceId=probe
+        )
+        return json.load(reply["Body"])
+    event = {"resource": "/predict", "headers": None, "body": content, "probe": probe}
+    answer = json.load(functions.invoke(FunctionName=target, Payload=json.dumps(event))["Payload"])
+    if answer.get("statusCode") != 200:
+        raise RuntimeError(f"{probe}: {answer.get('statusCode', 'the function failed')}")
+    return json.loads(answer["body"])
+
+
+def captures() -> set[str]:
+    """Return the probes' ids in the captures of this hour and the last."""
+    found, now = set[str](), datetime.now(UTC)
+    for hour in (now - timedelta(hours=1), now):
+        place = f"captures/{os.environ['ENDPOINT_NAME']}/main/{hour:%Y/%m/%d/%H}/"
+        for item in s3.Bucket(os.environ["LIVE_BUCKET"]).objects.filter(Prefix=place):
+            # In captured data quotes are escaped: what is found is metadata.
+            lines = item.get()["Body"].read().decode()
+            found |= {*re.findall(r'"inferenceId": ?"(probe-[^"]+)"', lines)}
+    return found
+
+
+def alarms(since: datetime) -> list[str]:
+    """Return the alarms that are red, or whose metric since then reaches their threshold."""
+    names, red = os.environ["ALARMS"].split(","), []
+    found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+    for alarm in found:
+        metric = {key: alarm[key] for key in ("Namespace", "MetricName", "Dimensions")}
+        statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
+        query = {"Id": "m", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": statistic}}
+        times = {"StartTime": since, "EndTime": datetime.now(UTC)}
+        [result] = cloudwatch.get_metric_data(MetricDataQueries=[query], **times)[
+            "MetricDataResults"
+        ]
+        if (
+            alarm["StateValue"] == "ALARM"
+            or max(result["Values"], default=-1) >= alarm["Threshold"]
+        ):
+            red.append(alarm["AlarmName"])
+    return red if len(found) == len(names) else [*names, "of which one is missing"]

@@ -1,0 +1,178 @@
+"""The verbs of a release that lives: status, data-release, rollback, why; and the test of dev."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
+from os import environ
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import ClientError
+
+from categoriser.errors import UserError
+from categoriser.files import digest
+from categoriser.inputs import read_lines
+from categoriser.manifest import File, Manifest
+from categoriser.paths import HOLDOUT
+from release.build import DATA, check
+from release.settings import Settings, command, consent, console, each, show
+
+STAGE = "DeployProd"
+ALARMS = ("release", "api-5xx", "drift", "quality", "schedules")
+CANDIDATE = ("errors", "5xx", "latency", "failures")
+REVERT = "revert the commit in Git and push, which makes a release of it"
+
+
+def status(settings: Settings, opened: boto3.Session) -> None:
+    """Print what is live, the stages, the last decisions on retraining, and the alarms."""
+    name, live = settings.project, settings.session(settings.live)
+    rows: list[tuple[str, str]] = []
+    alarms = [f"{name}-{alarm}" for alarm in ALARMS]
+    for release, endpoint, share in serving(live, name):
+        alarms += [f"{name}-{alarm}-{release}" for alarm in CANDIDATE]
+        state = live.client("sagemaker").describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+        rows.append((f"release {release}", f"{share:.0%} of traffic; endpoint {endpoint} {state}"))
+    for stage in opened.client("codepipeline").get_pipeline_state(name=name)["stageStates"]:
+        state = stage.get("latestExecution", {}).get("status", "never ran")
+        waits = stage["stageName"] == "Approval" and state == "InProgress"
+        rows.append((f"stage {stage['stageName']}", "waits for approval" if waits else state))
+    s3, store = opened.client("s3"), settings.bucket("data", opened)
+    made = each(s3, "list_objects_v2", "Contents", Bucket=store, Prefix="retraining/")
+    for key in sorted(item["Key"] for item in made)[-3:]:
+        decision = json.load(s3.get_object(Bucket=store, Key=key)["Body"])
+        words = "; ".join(decision["against"]) or f"started {decision['started']}"
+        rows.append((f"retraining {decision['time']}", f"{decision['cause']}: {words}"))
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    found = live.client("cloudwatch").describe_alarms(AlarmNames=alarms, AlarmTypes=kinds)
+    both = found["MetricAlarms"] + found["CompositeAlarms"]
+    rows += [(f"alarm {alarm['AlarmName']}", alarm["StateValue"]) for alarm in both]
+    show(name, ("what", "how it stands"), rows)
+
+
+def serving(live: boto3.Session, project: str) -> list[tuple[str, str, float]]:
+    """Return release, endpoint and share of the traffic of each version that the alias names."""
+    functions, api = live.client("lambda"), {"FunctionName": f"{project}-api"}
+    try:
+        alias = functions.get_alias(**api, Name="live")
+    except functions.exceptions.ResourceNotFoundException:
+        return []
+    others = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    shares = {alias["FunctionVersion"]: 1 - sum(others.values())} | others
+    found = {
+        version["Version"]: version["Environment"]["Variables"]
+        for version in each(functions, "list_versions_by_function", "Versions", **api)
+    }
+    return [
+        (found[n]["RELEASE_ID"], found[n]["ENDPOINT_NAME"], share) for n, share in shares.items()
+    ]
+
+
+def data_release(settings: Settings, opened: boto3.Session, files: str = "") -> None:
+    """Upload files, named with spaces between, and the manifest: they are what is trained on.
+
+    Raises `UserError` for rows that are not valid or held out; then nothing is uploaded.
+    """
+    paths = [Path(name) for name in files.split()]
+    if HOLDOUT.resolve() in map(Path.resolve, paths):
+        raise UserError(f"{HOLDOUT} is kept apart: its rows are never trained on")
+    check(paths)
+    put, store = opened.client("s3").put_object, settings.bucket("data", opened)
+    parts, hashes = [], {}
+    for path in paths:
+        key, body = f"raw/{path.name}", path.read_bytes()
+        version = put(Bucket=store, Key=key, Body=body)["VersionId"]
+        rows = sum(1 for line in read_lines(path) if line.strip()) - 1
+        parts.append(File(f"s3://{store}/{key}", version, digest(path), rows))
+        # As DVC makes it.
+        hashes[path.as_posix()] = md5(body, usedforsecurity=False).hexdigest()
+    put(Bucket=store, Key=DATA, Body=Manifest("data-release", tuple(parts), hashes).zip())
+    console.print(f"{sum(part.rows for part in parts):,} rows are what is trained on from now on")
+
+
+def rollback(settings: Settings, opened: boto3.Session, execution: str = "") -> None:
+    """Put back what an execution released: by default the one before that which is live.
+
+    Raises `UserError` for a target that CodePipeline would refuse, or whose artifacts are gone.
+    """
+    pipeline, name = opened.client("codepipeline"), settings.project
+    query = {"pipelineName": name, "filter": {"succeededInStage": {"stageName": STAGE}}}
+    runs = [*each(pipeline, "list_pipeline_executions", "pipelineExecutionSummaries", **query)]
+    able = [run["pipelineExecutionId"] for run in runs if run["executionType"] == "STANDARD"]
+    kept = "rollbackTargetPipelineExecutionId"
+    past = [run.get("rollbackMetadata", {}).get(kept, run["pipelineExecutionId"]) for run in runs]
+    older = able[able.index(past[0]) + 1 :] if past else []
+    target = execution or "".join(older[:1])
+    if target not in able:
+        raise UserError(
+            f"{target or 'no earlier execution'} cannot be put back: it must have passed {STAGE}, "
+            f"and be no rollback itself. These can: {', '.join(able)}"
+        )
+    query["filter"] = {"pipelineExecutionId": target}
+    actions = [*each(pipeline, "list_action_executions", "actionExecutionDetails", **query)]
+    if actions[0]["pipelineVersion"] != pipeline.get_pipeline(name=name)["pipeline"]["version"]:
+        raise UserError(f"{target} is from before the pipeline was edited; {REVERT}")
+    used = [action["input"] for action in actions if action["stageName"] == STAGE]
+    artifacts = [artifact for given in used for artifact in given.get("inputArtifacts", [])]
+    for place in (artifact["s3location"] for artifact in artifacts):
+        try:
+            opened.client("s3").head_object(Bucket=place["bucket"], Key=place["key"])
+        except ClientError as error:
+            raise UserError(f"{target}: {place['key']} has expired ({error}); {REVERT}") from None
+    consent(f"Put back what {target} released?")
+    pipeline.rollback_stage(pipelineName=name, stageName=STAGE, targetPipelineExecutionId=target)
+    console.print("It is on its way: `make status` shows it")
+
+
+def why(settings: Settings, opened: boto3.Session, prediction: str = "", days: str = "7") -> None:
+    """Print where a prediction comes from: capture, release, commit, images, data, approver.
+
+    Raises `UserError` that says where it looked.
+    """
+    live = settings.session(settings.live)
+    s3, store = live.client("s3"), {"Bucket": settings.bucket("live", live)}
+    place = store | {"Prefix": "captures/", "Delimiter": "/"}
+    ends = [item["Prefix"] for item in each(s3, "list_objects_v2", "CommonPrefixes", **place)]
+    times = [datetime.now(UTC) - timedelta(days=day) for day in range(int(days))]
+    folders = [f"{end}main/{time:%Y/%m/%d}/" for time in times for end in ends]
+    lists = (each(s3, "list_objects_v2", "Contents", **store, Prefix=folder) for folder in folders)
+    keys = (item["Key"] for items in lists for item in items)
+    sign = f'"{prediction}"'.encode()
+    key = next((k for k in keys if sign in s3.get_object(**store, Key=k)["Body"].read()), "")
+    if not key:
+        raise UserError(
+            f"{prediction!r} is in no capture of the last {days} days of {ends}; captures come "
+            "minutes late, and hold prod.capture_percent of the calls (more days: DAYS=...)"
+        )
+    endpoint = key.split("/")[1]
+    facts = {"Capture": f"s3://{store['Bucket']}/{key}", "Endpoint": endpoint}
+    sagemaker, group = opened.client("sagemaker"), {"ModelPackageGroupName": settings.project}
+    for item in each(sagemaker, "list_model_packages", "ModelPackageSummaryList", **group):
+        model = sagemaker.describe_model_package(ModelPackageName=item["ModelPackageArn"])
+        lineage = model.get("CustomerMetadataProperties", {})
+        if endpoint == f"{settings.project}-{lineage.get('Release')}":
+            facts |= {"Approval": model.get("ApprovalDescription", "none")} | lineage
+    show(prediction, ("what", "value"), facts.items())
+
+
+def prove(settings: Settings, opened: boto3.Session) -> None:
+    """Ask dev's endpoint the golden cases, and see that it refuses a malformed request.
+
+    Raises what `traffic.prove` raises, and `UserError`.
+    """
+    import jobs  # The Lambdas' own checks, with their libraries.
+    import traffic
+
+    endpoint, known = environ["ENDPOINT"], jobs.read(environ["GOLDEN"])
+    traffic.prove(known, endpoint, [f"probe-test-{n}" for n in range(len(known["cases"]))])
+    try:
+        traffic.ask(endpoint, '{"text": ', "probe-test")
+    except ClientError as error:
+        if error.response.get("OriginalStatusCode") == 400:
+            return
+    raise UserError(f"{endpoint} answers a malformed request otherwise than with 400")
+
+
+if __name__ == "__main__":
+    command(status, data_release, rollback, why, prove)

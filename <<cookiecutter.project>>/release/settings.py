@@ -1,0 +1,216 @@
+"""`cloudformation/settings.yaml` as typed objects, and the stacks' parameters derived from it.
+
+A key becomes a parameter by its name: `prod.bake_minutes` is `ProdBakeMinutes`, in every template
+that declares it. Also what every command shares: sessions for the accounts, and AWS's refusals in
+words.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from os import environ
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import boto3
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from rich.console import Console
+from rich.table import Table
+
+from categoriser.errors import UserError, run
+from categoriser.monitor.settings import read_settings as read_monitoring
+from categoriser.params import Section, read_sections
+
+CLOUDFORMATION = Path("cloudformation")
+SETTINGS = CLOUDFORMATION / "settings.yaml"
+console = Console(soft_wrap=True)
+
+Positive = Field(ge=1)
+Word = Field(min_length=1)
+
+
+class Strict(Section):
+    """A part of the file: a quoted number is no number, and an account's id must be quoted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Source(Strict):
+    host: Literal["GitHub", "GitLab", "Bitbucket", "CodeCommit"]
+    repository: str = Word
+    branch: str = Word
+
+
+class Sized(Strict):
+    instance: str = Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
+
+
+class Train(Sized):
+    # CloudFormation waits an hour for a job: the rest is for its queue and start.
+    minutes: int = Field(ge=5, le=50)
+
+
+class Dev(Sized):
+    kind: Literal["instance", "serverless"]
+
+
+class Prod(Sized):
+    minimum: int = Positive
+    maximum: int = Positive
+    auth: Literal["iam", "api-key"]
+    rate: int = Positive
+    burst: int = Positive
+    daily_quota: int = Positive
+    # What watches is a Lambda function, which ends after 15 minutes.
+    bake_minutes: int = Field(ge=1, le=10)
+    # The hooks look for their own requests in the captures.
+    capture_percent: int = Field(ge=1, le=100)
+    latency_ms: int = Positive
+
+    @model_validator(mode="after")
+    def sizes_rise(self) -> Self:
+        if self.minimum > self.maximum:
+            raise ValueError("minimum must not be above maximum")
+        return self
+
+
+class Monitor(Sized):
+    model_monitor: Literal["own", "existing-customer"]
+
+
+class Retrain(Strict):
+    cool_down_hours: int = Field(ge=0)
+    monthly: bool
+
+
+class Settings(Strict):
+    # A stack's name starts with a letter; the longest name built on this one fits with 20.
+    project: str = Field(pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")
+    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
+    source: Source
+    base_image: str = Word
+    prod_account_id: str = Field(pattern=r"^([0-9]{12})?$")
+    prod_profile: str
+    permissions_boundary: str = Field(pattern=r"^(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?$")
+    network: Literal["none", "vpc"]
+    lambda_python: str = Field(pattern=r"^3\.1[1-4]$")
+    train: Train
+    dev: Dev
+    prod: Prod
+    # CodePipeline's bounds.
+    approval_minutes: int = Field(ge=5, le=86_400)
+    monitor: Monitor
+    retrain: Retrain
+    budget_usd: int = Positive
+    # Of the numbers that CloudWatch Logs offers, those that make sense here.
+    log_days: Literal[7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731]
+
+    @property
+    def live(self) -> str:
+        """Return the part that production's account holds: `prod`, or `all` where it is the one."""
+        return "prod" if self.prod_account_id else "all"
+
+    def session(self, part: str) -> boto3.Session:
+        """Return a session in the region: the environment's, or prod_profile's for `prod`.
+
+        Raises `UserError` where that leads into another account than `prod_account_id`.
+        """
+        profile = (self.prod_profile or None) if part == "prod" else None
+        opened = boto3.Session(region_name=self.region, profile_name=profile)
+        if part == "prod" and (found := account(opened)) != self.prod_account_id:
+            raise UserError(f"for prod it is the account {found}: see prod_profile in {SETTINGS}")
+        return opened
+
+    def bucket(self, kind: str, opened: boto3.Session) -> str:
+        """Return the name of an account's bucket: `artifacts`, `data`, or production's `live`."""
+        return f"{self.project}-{kind}-{account(opened)}-{self.region}"
+
+    def parameters(self, template: str, others: dict[str, str]) -> dict[str, str]:
+        """Return the parameters that a template declares and that are known here, with values.
+
+        `others` are those that are no setting, such as ReleaseId. What a template declares besides
+        has a default, or comes from the pipeline.
+        """
+        monitoring = read_monitoring()
+        known = flat(self) | flat(monitoring.schedule, "Schedule")
+        known |= flat(monitoring.alarms, "Alarms") | others
+        declared = yaml.load(read(template), Template)["Parameters"]  # noqa: S506 (a SafeLoader)
+        return {name: known[name] for name in declared if name in known}
+
+
+def read_settings(path: Path = SETTINGS) -> Settings:
+    """Read and check the file. Raises `UserError` that names each bad key."""
+    return read_sections(path, Settings)
+
+
+def flat(section: BaseModel, prefix: str = "") -> dict[str, str]:
+    """Return the values of all keys, as CloudFormation writes them, by their parameters' names."""
+    values: dict[str, str] = {}
+    for key, value in section:
+        name = prefix + key.title().replace("_", "")
+        nested = isinstance(value, BaseModel)
+        values |= flat(value, name) if nested else {name: str(value)}
+        if isinstance(value, bool):
+            values[name] = str(value).lower()
+    return values
+
+
+def read(template: str) -> str:
+    return (CLOUDFORMATION / f"{template}.yaml").read_text(encoding="utf-8")
+
+
+class Template(yaml.CSafeLoader):
+    """Reads a template; what its tags (`!Sub`) hold is left out."""
+
+
+Template.add_multi_constructor("!", lambda *_: None)
+
+
+def each(client: Any, operation: str, key: str, **query: Any) -> Iterator[Any]:
+    """Yield what an operation lists under a key, page after page."""
+    for page in client.get_paginator(operation).paginate(**query):
+        yield from page.get(key, [])
+
+
+def show(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print a table."""
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def account(opened: boto3.Session) -> str:
+    return str(opened.client("sts").get_caller_identity()["Account"])
+
+
+def consent(question: str) -> None:
+    """Ask, unless YES=1 says so already. Raises `UserError` where the answer is not y."""
+    said = environ.get("YES") or (sys.stdin.isatty() and console.input(f"{question} (y/n) "))
+    if said not in ("1", "y", "Y"):
+        raise UserError("not done: nobody consented (YES=1 does, where nobody can be asked)")
+
+
+def command(*verbs: Callable[..., None]) -> None:
+    """Run the verb that the command line names, else the first, with settings, session, arguments.
+
+    AWS's refusals, and the lack of credentials, become a `UserError`.
+    """
+    named = {verb.__name__.replace("_", "-"): verb for verb in verbs}
+
+    def main() -> None:
+        name, *arguments = sys.argv[1:] or [*named][:1]
+        if name not in named:
+            raise UserError(f"there is no {name}; there is {', '.join(named)}")
+        settings = read_settings()
+        try:
+            named[name](settings, settings.session("tools"), *arguments)
+        except (BotoCoreError, ClientError) as error:
+            mend = "sign in (`aws sso login`, AWS_PROFILE=...), or see what `make preflight` finds"
+            raise UserError(f"AWS: {error}; {mend}") from None
+
+    run(main)

@@ -1,0 +1,499 @@
+"""Mutants of the templates and the Lambdas, each judged by the tests: `make test-mutants`.
+
+Operators enumerate every place they know, mechanically. A mutant is put in place of what was read
+(aws.py) or into the imported module; then those tests run that can see it, in this process, until
+one fails. What no test sees goes to cfn-lint, as in `make test`. A survivor is printed with the
+reason why it is harmless (HARMLESS); one without a reason fails the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib
+import json
+import random
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from _pytest.runner import runtestprotocol
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+from rich.console import Console
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE)]
+
+import actors  # noqa: E402
+import aws  # noqa: E402
+
+TARGET = 0.95
+# Tests that are no judges: the linters (cfn-lint is asked last), this file's own, and the one that
+# holds a digest, which sees everything and says nothing.
+SLOW = "cfn_lint|checkov|mutants|the_api_deployed"
+JUDGES = ("test_templates.py", "test_contracts.py", "test_permissions.py")
+CODE = ("test_contracts.py", "test_lambdas.py")
+LAMBDAS = ("api", "traffic", "jobs", "pipeline")
+GONE = object()
+
+console = Console(soft_wrap=True)
+Path_ = tuple[Any, ...]
+
+
+class Mutant(NamedTuple):
+    """One change: of a template (its name) or a Lambda's module (`lambdas/x.py`)."""
+
+    where: str
+    operator: str
+    place: str
+    change: str
+    value: Any  # the whole template, or the module's tree
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.operator}: {self.place}: {self.change}"
+
+
+# Survivors that do no harm: a pattern of the mutant's line, and the reason.
+HARMLESS: list[tuple[str, str]] = [
+    (r"name: .*\.PolicyName: ", "a policy's name is known within its role only"),
+]
+
+# ---------------------------------------------------------------------- operators on templates
+
+
+def edited(node: Any, path: Path_, value: Any) -> Any:
+    """Copy a tree along a path only, with the value at its end changed, or gone."""
+    if not path:
+        return value
+    result = copy.copy(node)
+    changed = edited(node[path[0]], path[1:], value)
+    if changed is GONE:
+        del result[path[0]]
+    else:
+        result[path[0]] = changed
+    return result
+
+
+def following(values: list[str], value: str) -> str | None:
+    """Give the next of a list, in a circle; none where there is no other."""
+    others = sorted({*values} | {value})
+    found = others[(others.index(value) + 1) % len(others)]
+    return None if found == value else found
+
+
+def other(template: aws.Template, name: str) -> str | None:
+    """Give another name of the same sort: pseudo parameter, parameter, resource."""
+    if name.startswith("AWS::"):
+        return following([*aws.PSEUDO], name)
+    for part in ("Parameters", "Resources"):
+        if name in template.get(part, {}):
+            return following([*template[part]], name)
+    return None
+
+
+def references(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]]:
+    """Change each Ref, GetAtt and Sub variable to another name."""
+    for path, node in aws.walk(template):
+        if not isinstance(node, dict) or len(node) != 1:
+            continue
+        ((function, argument),) = node.items()
+        if function == "Ref" and (new := other(template, argument)):
+            yield "Ref", path, f"{argument} to {new}", {"Ref": new}
+        elif function == "Fn::GetAtt":
+            target, attribute = argument
+            if new := other(template, target):
+                yield "GetAtt", path, f"{target} to {new}", {function: [new, attribute]}
+            new = "Name" if attribute == "Arn" else "Arn"
+            yield "GetAtt", path, f".{attribute} to .{new}", {function: [target, new]}
+        elif function == "Fn::Sub":
+            text, own = (argument, {}) if isinstance(argument, str) else argument
+            for match in aws.VARIABLE.finditer(text):
+                target, dot, attribute = match[1].partition(".")
+                if match[1] not in own and (new := other(template, target)):
+                    value = f"{text[: match.start(1)]}{new}{dot}{attribute}{text[match.end(1) :]}"
+                    changed = value if isinstance(argument, str) else [value, own]
+                    yield "Sub", path, f"{match[1]} to {new} in {text}", {function: changed}
+
+
+def appended(value: Any) -> Any:
+    """Give a name with a letter more; None where it is no text."""
+    if isinstance(value, str):
+        return f"{value}x"
+    if isinstance(value, dict) and isinstance(value.get("Fn::Sub"), str):
+        return {"Fn::Sub": f"{value['Fn::Sub']}x"}
+    if isinstance(value, dict) and "Ref" in value:
+        return {"Fn::Sub": f"${{{value['Ref']}}}x"}
+    return None
+
+
+def names(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]]:
+    """Change each name: whatever a key that ends in Name, Namespace, Key, Prefix or Arn holds."""
+    for path, node in aws.walk(template):
+        key = str(path[-1]) if path else ""
+        if "Dimensions" in path or path[:1] in (("Parameters",), ("Conditions",)):
+            continue
+        known = re.search(r"(Name|^Namespace|Key|Prefix|Uri|Image|TemplatePath|BuildSpec)$", key)
+        if known and (new := appended(node)):
+            yield "name", path, f"{node} to {new}", new
+
+
+def dimensions(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]]:
+    """Drop each dimension of a metric, and change its name and its value."""
+    for path, node in aws.walk(template):
+        if len(path) > 1 and path[-2] == "Dimensions" and isinstance(node, dict):
+            yield "dimension", path, f"without {node['Name']}", GONE
+            for key in ("Name", "Value"):
+                new = appended(node[key]) or "x"
+                yield "dimension", (*path, key), f"{node[key]} to {new}", new
+
+
+def permissions(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]]:
+    """Drop and widen each action, drop each condition, widen each resource."""
+    for path, node in aws.walk(template):
+        if not (isinstance(node, dict) and "Effect" in node and "Action" in node):
+            continue
+        given = node["Action"]
+        for action in [given] if isinstance(given, str) else given:
+            rest = [each for each in given if each != action] if isinstance(given, list) else []
+            change = node | {"Action": rest} if rest else GONE
+            yield "action", path, f"without {action}", change
+            if ":" in action and not action.endswith(":*"):
+                wide = node | {"Action": [*rest, action.split(":")[0] + ":*"]}
+                yield "action", path, f"{action} widened", wide
+        for operator, tests in node.get("Condition", {}).items():
+            for key in tests:
+                left = {k: v for k, v in tests.items() if k != key}
+                conditions = node["Condition"] | {operator: left}
+                change = node | {"Condition": {k: v for k, v in conditions.items() if v}}
+                yield "condition", path, f"without {key}", change
+        if node.get("Resource", "*") != "*":
+            yield "resource", path, "widened to *", node | {"Resource": "*"}
+
+
+def choices(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]]:
+    """Swap each If, negate each condition, drop a resource's condition and each DependsOn."""
+    for path, node in aws.walk(template):
+        if isinstance(node, dict) and "Fn::If" in node:
+            condition, yes, no = node["Fn::If"]
+            yield "condition", path, f"{condition} swapped", {"Fn::If": [condition, no, yes]}
+    for key, value in template.get("Conditions", {}).items():
+        yield "condition", ("Conditions", key), f"not {key}", {"Fn::Not": [value]}
+    for key, item in template["Resources"].items():
+        if "Condition" in item:
+            path = ("Resources", key, "Condition")
+            yield "condition", path, f"without {item['Condition']}", GONE
+        explicit = item.get("DependsOn", [])
+        for name in [explicit] if isinstance(explicit, str) else explicit:
+            rest = [] if isinstance(explicit, str) else [each for each in explicit if each != name]
+            yield "DependsOn", ("Resources", key, "DependsOn"), f"without {name}", rest
+
+
+SWAPPED = {
+    "GreaterThanThreshold": "LessThanThreshold",
+    "GreaterThanOrEqualToThreshold": "LessThanOrEqualToThreshold",
+    "LessThanThreshold": "GreaterThanThreshold",
+    "LessThanOrEqualToThreshold": "GreaterThanOrEqualToThreshold",
+    "GREATER_THAN": "LESS_THAN",
+    "notBreaching": "breaching",
+}
+
+
+def comparisons(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]]:
+    """Turn each comparison of an alarm or a budget, and what missing data mean."""
+    for path, node in aws.walk(template):
+        if isinstance(node, str) and node in SWAPPED:
+            yield "comparison", path, f"{node} to {SWAPPED[node]}", SWAPPED[node]
+
+
+def environments(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]]:
+    """Rename each environment variable of a Lambda or a job; those of CodeBuild are names."""
+    for path, node in aws.walk(template):
+        if path[-2:] == ("Environment", "Variables") or path[-1:] == ("Environment",):
+            for key in node if "Variables" not in node and "Image" not in node else ():
+                renamed = {k + "X" if k == key else k: v for k, v in node.items()}
+                yield "environment", path, f"{key} to {key}X", renamed
+
+
+def handlers(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]]:
+    """Change each function's handler to another that exists."""
+    known = ["api.handler", "jobs.handler", "pipeline.approve", "traffic.golden"]
+    for path, node in aws.walk(template):
+        if path[-1:] == ("Handler",):
+            yield "handler", path, f"{node} to {following(known, node)}", following(known, node)
+
+
+TEMPLATES: tuple[Callable[[aws.Template], Iterator[tuple[str, Path_, str, Any]]], ...] = (
+    references,
+    names,
+    dimensions,
+    permissions,
+    choices,
+    comparisons,
+    environments,
+    handlers,
+)
+
+
+def of_templates() -> Iterator[Mutant]:
+    for name, template in aws.templates().items():
+        for operator in TEMPLATES:
+            for kind, path, change, value in operator(template):
+                place = ".".join(map(str, path))
+                yield Mutant(name, kind, place, change, edited(template, path, value))
+
+
+# ------------------------------------------------------------------------ operators on Lambdas
+
+TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+    ast.Gt: ast.LtE,
+    ast.GtE: ast.Lt,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+
+
+def fixed_words(tree: ast.Module) -> set[int]:
+    """Give the ids of the texts that are docstrings or types."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            found.add(id(node.value))
+        if isinstance(node, (ast.AnnAssign, ast.arg)) and node.annotation:
+            found |= {id(each) for each in ast.walk(node.annotation)}
+    return found
+
+
+Change = tuple[str, ast.AST, str, Callable[[], None]]
+
+
+def turned(node: ast.Compare) -> Iterator[Change]:
+    for index, operator in enumerate(node.ops):
+        new = TURNED[type(operator)]
+
+        def make(index: int = index, new: type[ast.cmpop] = new) -> None:
+            node.ops[index] = new()
+
+        yield "comparison", node, f"{type(operator).__name__} to {new.__name__}", make
+
+
+def lengthened(node: ast.Constant) -> Iterator[Change]:
+    # Sentences are for people.
+    if isinstance(node.value, str) and node.value and " " not in node.value:
+
+        def make() -> None:
+            node.value = f"{node.value}x"
+
+        kind = "environment" if node.value.isupper() else "name"
+        yield kind, node, f"{node.value!r} lengthened", make
+
+
+def renamed(node: ast.Call) -> Iterator[Change]:
+    function = node.func
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+
+        def make() -> None:
+            function.attr += "_x"
+
+        yield "action", node, f"{ast.unparse(function)} renamed", make
+
+
+def changes(tree: ast.Module) -> Iterator[Change]:
+    """Yield (operator, node, what changes, what changes it in the tree)."""
+    words = fixed_words(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            yield from turned(node)
+        elif isinstance(node, ast.Constant) and id(node) not in words:
+            yield from lengthened(node)
+        elif isinstance(node, ast.Call):
+            yield from renamed(node)
+
+
+def of_lambdas() -> Iterator[Mutant]:
+    for name in LAMBDAS:
+        path = f"lambdas/{name}.py"
+        text = aws.source(path)
+        count = sum(1 for _ in changes(ast.parse(text)))
+        for index in range(count):
+            tree = ast.parse(text)
+            kind, node, change, make = [*changes(tree)][index]
+            line = node.lineno  # type: ignore[attr-defined]
+            make()
+            yield Mutant(path, kind, f"line {line}", change, tree)
+
+
+# -------------------------------------------------------------------------------------- judging
+
+
+def forget() -> None:
+    """Clear what the helpers and the tests keep of what they have read."""
+    for module in [*sys.modules.values()]:
+        if str(getattr(module, "__file__", "")).startswith(str(HERE)):
+            for value in vars(module).values():
+                getattr(value, "cache_clear", lambda: None)()
+
+
+@contextmanager
+def applied(mutant: Mutant) -> Iterator[None]:
+    """Put the mutant in place of the original for the block."""
+    name = mutant.where
+    if isinstance(mutant.value, ast.Module):
+        module, original = importlib.import_module(Path(name).stem), aws.source(name)
+        aws._sources[name] = ast.unparse(mutant.value)
+        try:
+            exec(compile(mutant.value, name, "exec"), module.__dict__)
+            yield
+        finally:
+            aws._sources[name] = original
+            exec(compile(original, str(aws.ROOT / name), "exec"), module.__dict__)
+        return
+    kept = aws.templates()[name]
+    aws.templates()[name] = mutant.value
+    forget()
+    try:
+        yield
+    finally:
+        aws.templates()[name] = kept
+        forget()
+
+
+class Judge:
+    """A plugin that runs the collected tests once as they are, then against each mutant."""
+
+    def __init__(self, mutants: list[Mutant], files: Collection[str]) -> None:
+        self.mutants, self.files = mutants, files
+        self.caught: Counter[str] = Counter()
+        self.survivors: list[Mutant] = []
+        self.broken: list[str] = []
+        # Of each test: how long it takes, and which catch it was the last to make.
+        self.seconds: dict[pytest.Item, float] = {}
+        self.last: dict[pytest.Item, int] = {}
+
+    def fails(self, item: pytest.Item) -> bool:
+        # The session as the next item: what belongs to it stays, all else is torn down.
+        reports = runtestprotocol(item, log=False, nextitem=item.session)  # type: ignore[arg-type]
+        return any(report.failed for report in reports)
+
+    def first(self, item: pytest.Item) -> None:
+        """Run a test without any mutant, and note how long it takes."""
+        started = time.perf_counter()
+        if self.fails(item):
+            self.broken.append(item.nodeid)
+        self.seconds[item] = time.perf_counter() - started
+
+    def order(self, mutant: Mutant) -> list[pytest.Item]:
+        """Give the tests that can see a mutant: those that caught the last ones, then the quick."""
+        code = isinstance(mutant.value, ast.Module)
+        names = CODE if code else JUDGES
+        items = [item for item in self.seconds if item.path.name in names]
+        return sorted(items, key=lambda item: (-self.last.get(item, 0), self.seconds[item]))
+
+    def judged(self, mutant: Mutant) -> str:
+        """Give what catches the mutant; empty where nothing does."""
+        try:
+            with applied(mutant):
+                if mutant.where in ("identity", "deployers") and refused():
+                    return "recorded calls"
+                for item in self.order(mutant):
+                    if self.fails(item):
+                        self.last[item] = max(self.last.values(), default=0) + 1
+                        return item.name
+                return linted(mutant)
+        except Exception as error:  # noqa: BLE001  # the module does not load
+            return f"{type(error).__name__} on import"
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        console.print(f"{len(session.items)} tests, {len(self.mutants)} mutants")
+        for item in session.items:
+            if not re.search(SLOW, item.name) and item.path.name in self.files:
+                self.first(item)
+        if self.broken:
+            return True
+        recorded = actors.RECORDED.copy()
+        for number, mutant in enumerate(self.mutants):
+            # What a mutant calls explains no permission.
+            actors.RECORDED.clear()
+            actors.RECORDED.update(recorded)
+            judge = self.judged(mutant)
+            self.caught[judge] += bool(judge)
+            if number % 100 == 99:
+                console.print(f"{number + 1}: {self.caught.total()} caught")
+            if not judge:
+                self.survivors.append(mutant)
+        return True
+
+
+def linted(mutant: Mutant) -> str:
+    """Give what cfn-lint finds in a template, as it is and with its values worked out."""
+    if isinstance(mutant.value, ast.Module):
+        return ""
+    import test_templates
+
+    regions = [*test_templates.REGIONS]
+    forms = {json.dumps(mutant.value): regions}
+    if mutant.where != "network":
+        forms[json.dumps({"Resources": test_templates.plain(mutant.where)})] = regions
+    for text, where in forms.items():
+        for match in lint(text, config=ManualArgs(regions=where)):
+            return f"cfn-lint {match.rule.id}"
+    return ""
+
+
+def refused() -> bool:
+    """Tell whether a role no longer allows a call that the tests have recorded."""
+    roles = actors.roles()
+    return any(
+        actor not in roles
+        or not actors.allows(roles[actor], actors.Need(action, resource, dict(context)))
+        for actor, action, resource, context in actors.RECORDED
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sample", type=int, help="so many mutants only, chosen at random")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="a part of the mutants' lines")
+    given = parser.parse_args()
+    # A sample is of templates: the Lambdas' own tests take too long for it.
+    mutants = [*of_templates()] if given.sample else [*of_templates(), *of_lambdas()]
+    mutants = [mutant for mutant in mutants if given.only in str(mutant)]
+    if given.sample:
+        mutants = random.Random(given.seed).sample(mutants, given.sample)
+    files = JUDGES if given.sample else [path.name for path in HERE.glob("test_*.py")]
+    judge = Judge(mutants, files)
+    tests = [str(HERE / name) for name in files]
+    pytest.main([*tests, "-q", "-p", "no:cacheprovider", "--no-header"], plugins=[judge])
+    if judge.broken:
+        sys.exit("these fail without any mutant: " + ", ".join(judge.broken))
+    unexplained = 0
+    for mutant in judge.survivors:
+        reason = next((why for form, why in HARMLESS if re.search(form, str(mutant))), "")
+        unexplained += not reason
+        console.print(f"{mutant}\n    {reason or 'UNEXPLAINED'}", markup=False, highlight=False)
+    caught = sum(judge.caught.values())
+    by_lint = sum(count for name, count in judge.caught.items() if name.startswith("cfn-lint"))
+    console.print(
+        f"{caught} of {len(mutants)} mutants caught: {caught / len(mutants):.1%}, "
+        f"{by_lint} of them by cfn-lint alone"
+    )
+    if unexplained or caught < TARGET * len(mutants):
+        sys.exit(f"{unexplained} survivors have no reason in HARMLESS; at least 95 % are caught")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1886 @@
+"""What one file says of another: every name that is consumed is produced, and the reverse.
+
+The files are templates, parameter files, buildspecs, Lambdas, the verbs and the monitor's code. Of
+code the text is read, not run.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import actors
+import aws
+import pytest
+import yaml
+
+from categoriser.monitor import metrics as monitor_metrics
+from categoriser.monitor.settings import Settings as Monitoring
+from release import build, operate
+from release.settings import Settings, flat
+
+PROJECT, RELEASE = aws.GIVEN["Project"], aws.RELEASE
+REGION, ACCOUNT, OTHER = aws.PSEUDO["AWS::Region"], aws.PSEUDO["AWS::AccountId"], "444455556666"
+LAYERS = ("data", "identity", "deployers", "network", "images", "pipeline")
+RELEASED = build.STACKS
+LAMBDAS = ("api", "traffic", "jobs", "pipeline")
+# Parameters of the three accounts that a template can be in.
+ACCOUNTS: dict[str, aws.Parameters] = {
+    "all": {},
+    "tools": {"Part": "tools", "ProdAccountId": OTHER},
+    "prod": {
+        "Part": "prod",
+        "ProdAccountId": OTHER,
+        "AWS::AccountId": OTHER,
+        "LiveBucket": f"{PROJECT}-live-{OTHER}-{REGION}",
+    },
+}
+IN = {
+    "all": (*LAYERS, *RELEASED),
+    "tools": (*LAYERS, "train", "dev"),
+    "prod": ("data", "identity", "deployers", "network", "prod", "monitor"),
+}
+
+
+def made(name: str, part: str = "all", **given: Any) -> dict[str, dict[str, Any]]:
+    """Give the resources that a template makes in an account, resolved, by logical id."""
+    parameters = ACCOUNTS[part] | given
+    present = aws.present(name, parameters)
+    resolved: dict[str, dict[str, Any]] = aws.resolve(present, name, parameters)
+    return resolved
+
+
+def everything(kind: str = "", part: str = "all", **given: Any) -> dict[str, dict[str, Any]]:
+    """Give the properties of an account's resources of a type, by `template.logical id`."""
+    return {
+        f"{name}.{key}": item.get("Properties", {})
+        for name in IN[part]
+        for key, item in made(name, part, **given).items()
+        if kind in ("", item["Type"])
+    }
+
+
+def texts(value: Any) -> Iterator[str]:
+    return (node for _, node in aws.walk(value) if isinstance(node, str))
+
+
+def many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def key_arn() -> str:
+    return aws.arn("data", "Key")
+
+
+def topic_arn() -> str:
+    return aws.arn("data", "Topic")
+
+
+# -------------------------------------------------------------------------------- parameters
+
+OPEN, CLOSE = "<" * 2, ">" * 2
+
+
+def rendered(path: str) -> Any:
+    """Read a YAML file of a project, or of the template that a project is made from."""
+    answers = {
+        "email": aws.GIVEN["Email"],
+        "aws_region": REGION,
+        "git_host": aws.GIVEN["SourceHost"],
+        "repository": aws.GIVEN["SourceRepository"],
+        "branch": aws.GIVEN["SourceBranch"],
+        "prod_account_id": "",
+        "model_monitor": "own",
+        "project": PROJECT,
+    }
+
+    def answer(match: re.Match[str]) -> str:
+        name = match[1].split(".")[1].split()[0].strip(")") if "." in match[1] else ""
+        value = answers.get(name, "python:3.13-slim")
+        return json.dumps(value) if "tojson" in match[1] else value
+
+    text = re.sub(f"{OPEN}(.*?){CLOSE}", answer, aws.source(path))
+    return yaml.safe_load(text)
+
+
+def settings() -> Settings:
+    return Settings.model_validate(rendered("cloudformation/settings.yaml"))
+
+
+def monitoring() -> Monitoring:
+    return Monitoring.model_validate(rendered("monitoring/monitoring.yaml"))
+
+
+def known_parameters() -> dict[str, str]:
+    """Give what settings.yaml and monitoring.yaml say, by the parameters' names."""
+    found = flat(settings()) | flat(monitoring().schedule, "Schedule")
+    return found | flat(monitoring().alarms, "Alarms")
+
+
+# What the verbs add to the settings, and what Build does.
+BY_DEPLOY = {"Part", "ToolsAccountId", "LambdaKey"}
+BY_BUILD = {name.title().replace("_", "") for name in build.GIVEN}
+BY_BUILD |= {"Run", "LambdaKey", "ToolsAccountId"}
+
+
+def declared(name: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = aws.templates()[name]["Parameters"]
+    return found
+
+
+def overrides() -> dict[str, dict[str, str]]:
+    """Give the pipeline's ParameterOverrides by template."""
+    return {
+        stack(action): json.loads(action["Configuration"].get("ParameterOverrides", "{}"))
+        for action in actions()
+        if action["ActionTypeId"]["Provider"] == "CloudFormation"
+    }
+
+
+@pytest.mark.parametrize("name", [*LAYERS, *RELEASED])
+def test_every_parameter_has_a_value(name: str) -> None:
+    """A default does not count: it would hide a setting that never arrives."""
+    given = known_parameters().keys() | (BY_DEPLOY if name in LAYERS else BY_BUILD)
+    extra = overrides().get(name, {}).keys()
+    assert extra <= declared(name).keys(), "CloudFormation refuses a parameter that is not declared"
+    assert declared(name).keys() - given == extra
+
+
+def test_every_setting_and_every_value_of_build_is_some_templates_parameter() -> None:
+    wanted = {key for name in (*LAYERS, *RELEASED) for key in declared(name)}
+    assert wanted >= BY_DEPLOY | BY_BUILD
+    # What the verbs and Build's requests read themselves.
+    code = "".join(aws.source(f"release/{name}.py") for name in ("build", "requests", "stacks"))
+    code += aws.source("release/settings.py")
+    for name in flat(settings()).keys() - wanted:
+        word = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        short = word.split("_", 1)[-1]
+        assert re.search(rf"\.({word}|{short})\b", code), f"nobody reads the setting {word}"
+
+
+def test_a_parameter_is_the_same_in_every_template() -> None:
+    found: dict[str, tuple[str, Any]] = {}
+    for name in (*LAYERS, *RELEASED):
+        for key, parameter in declared(name).items():
+            said = {k: v for k, v in parameter.items() if k not in ("Description", "Default")}
+            first, other = found.setdefault(key, (name, said))
+            assert said == other, f"{key} in {name} is {said}, and in {first} {other}"
+
+
+def test_parameters_take_what_the_settings_say() -> None:
+    """And what the tests here say, which else would prove nothing."""
+    for name in (*LAYERS, *RELEASED):
+        for key, parameter in declared(name).items():
+            for value in {str(aws.GIVEN[key]), known_parameters().get(key, str(aws.GIVEN[key]))}:
+                allowed = [str(each) for each in parameter.get("AllowedValues", [value])]
+                assert value in allowed, f"{name}.{key}: {value}"
+                assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value), f"{name}.{key}"
+                if parameter["Type"] == "Number":
+                    low, high = (parameter.get(f"{end}Value") for end in ("Min", "Max"))
+                    assert (low or 0) <= float(value) <= (high or float(value)), f"{name}.{key}"
+
+
+# What the whole value of a property is, by a parameter. A property's name alone does not tell
+# ResourceId, say, from another.
+PLAIN = {
+    "AlarmsViolations": {"Threshold"},
+    "AlarmsWindows": {"EvaluationPeriods"},
+    "ApprovalMinutes": {"TimeoutInMinutes"},
+    "ArtifactBucket": {"S3Bucket"},
+    "BaseImage": {"Value"},
+    "BudgetUsd": {"Amount"},
+    "DevInstance": {"InstanceType"},
+    "Email": {"Address", "Endpoint"},
+    "JobImage": {"ImageUri"},
+    "LambdaKey": {"S3Key"},
+    "LiveBucket": {"LIVE_BUCKET"},
+    "LogDays": {"RetentionInDays"},
+    "ModelPackageArn": {"ModelPackageName"},
+    "MonitorInstance": {"InstanceType"},
+    "PermissionsBoundary": {"PermissionsBoundary"},
+    "ProdBakeMinutes": {"BAKE_MINUTES"},
+    "ProdBurst": {"BurstLimit", "ThrottlingBurstLimit"},
+    "ProdCapturePercent": {"CAPTURE_PERCENT", "InitialSamplingPercentage"},
+    "ProdDailyQuota": {"Limit"},
+    "ProdInstance": {"InstanceType"},
+    "ProdMaximum": {"MaxCapacity"},
+    "ProdMinimum": {"MinCapacity", "InitialInstanceCount"},
+    "ProdRate": {"RateLimit", "ThrottlingRateLimit"},
+    "RetrainCoolDownHours": {"COOL_DOWN_HOURS"},
+    "ServeImage": {"Image"},
+    "SourceHost": {"ProviderType"},
+}
+
+
+def test_a_parameter_is_where_its_name_says() -> None:
+    places: dict[str, set[str]] = {}
+    for name in (*LAYERS, *RELEASED):
+        for path, node in aws.walk(aws.templates()[name]["Resources"]):
+            if isinstance(node, dict) and node.get("Ref") in declared(name):
+                words = [each for each in path if isinstance(each, str) and each[:4] != "Fn::"]
+                places.setdefault(node["Ref"], set()).add(words[-1])
+    for parameter, expected in PLAIN.items():
+        assert places.get(parameter) == expected, parameter
+
+
+# -------------------------------------------------------------------------------- exports, roles
+
+
+def exports(part: str) -> dict[str, Any]:
+    found = {}
+    for name in IN[part]:
+        parameters = ACCOUNTS[part]
+        for output in aws.templates()[name].get("Outputs", {}).values():
+            here = "Condition" not in output or aws.holds(name, output["Condition"], parameters)
+            if "Export" in output and here:
+                export = aws.resolve(output["Export"]["Name"], name, parameters)
+                found[export] = aws.resolve(output["Value"], name, parameters)
+    return found
+
+
+def imports(part: str, **given: Any) -> set[str]:
+    found = set()
+    for name in IN[part]:
+        parameters = ACCOUNTS[part] | given
+        for _, node in aws.walk(aws.present(name, parameters)):
+            if isinstance(node, dict) and "Fn::If" in node:
+                continue
+            if isinstance(node, dict) and "Fn::ImportValue" in node:
+                found.add(aws.resolve(node["Fn::ImportValue"], name, parameters))
+    return found
+
+
+@pytest.mark.parametrize("part", ACCOUNTS)
+def test_what_a_template_imports_its_account_exports(part: str) -> None:
+    assert imports(part, Network="vpc") <= exports(part).keys()
+
+
+def test_what_is_exported_is_imported() -> None:
+    assert exports("all").keys() == imports("all", Network="vpc")
+
+
+def test_exports_are_what_they_are_called() -> None:
+    buckets = {f"{kind.title()}Bucket": kind for kind in ("log", "artifact", "data")}
+    names = {"log": "logs", "artifact": "artifacts"}
+    expected = {
+        f"{PROJECT}-{export}": f"{PROJECT}-{names.get(kind, kind)}-{ACCOUNT}-{REGION}"
+        for export, kind in buckets.items()
+    }
+    expected[f"{PROJECT}-KeyArn"] = key_arn()
+    expected[f"{PROJECT}-TopicArn"] = topic_arn()
+    found = exports("all")
+    assert expected.items() <= found.items()
+    first, second = (aws.physical("network", f"{which}Subnet") for which in ("First", "Second"))
+    assert found[f"{PROJECT}-Subnets"] == f"{first},{second}"
+    assert "SecurityGroup" in found[f"{PROJECT}-SecurityGroup"]
+    assert found[f"{PROJECT}-ReleaseRepository"].endswith("ReleaseRepository.RepositoryUri")
+    # Where there are two accounts, each has its own key, topic and logs.
+    both = exports("tools").keys() & exports("prod").keys()
+    assert f"{PROJECT}-DataBucket" not in exports("prod")
+    assert {f"{PROJECT}-{name}" for name in ("KeyArn", "TopicArn")} <= both
+
+
+@pytest.mark.parametrize("part", ACCOUNTS)
+def test_the_settings_buckets_are_the_templates(part: str) -> None:
+    """Build and the verbs give buckets by name, where a template's stack cannot import."""
+    account = OTHER if part == "prod" else ACCOUNT
+    made_here = {item["BucketName"] for item in everything("AWS::S3::Bucket", part).values()}
+    kinds = {"all": "logs artifacts data live", "tools": "logs artifacts data", "prod": "logs live"}
+    assert made_here == {f"{PROJECT}-{kind}-{account}-{REGION}" for kind in kinds[part].split()}
+    if part == "all":
+        assert made_here > {aws.GIVEN[f"{kind}Bucket"] for kind in ("Artifact", "Data", "Live")}
+
+
+# Which property of which type takes a role, and the service that works with it.
+ROLES = {
+    ("AWS::ApplicationAutoScaling::ScalableTarget", "RoleARN"): "application-autoscaling",
+    ("AWS::CodeBuild::Project", "ServiceRole"): "codebuild",
+    ("AWS::CodeDeploy::DeploymentGroup", "ServiceRoleArn"): "codedeploy",
+    ("AWS::CodePipeline::Pipeline", "RoleArn"): "codepipeline",
+    ("AWS::Events::Rule", "RoleArn"): "events",
+    ("AWS::Lambda::Function", "Role"): "lambda",
+    ("AWS::SageMaker::Model", "ExecutionRoleArn"): "sagemaker",
+    ("AWS::SageMaker::MonitoringSchedule", "RoleArn"): "sagemaker",
+    ("AWS::Scheduler::Schedule", "RoleArn"): "scheduler",
+}
+# Whose work it is, by the name that the resource has.
+ACTORS = {
+    "AWS::CodeBuild::Project": lambda item: item["Name"].removeprefix(f"{PROJECT}-"),
+    "AWS::CodeDeploy::DeploymentGroup": lambda item: "codedeploy",
+    "AWS::CodePipeline::Pipeline": lambda item: "pipeline",
+    "AWS::Events::Rule": lambda item: "forward" if "event-bus" in str(item) else "events",
+    "AWS::Lambda::Function": lambda item: {
+        "api.handler": "api",
+        "jobs.handler": "jobs",
+        "pipeline.approve": "approve",
+        "pipeline.retrain": "retrain",
+    }.get(item["Handler"], "hooks"),
+    "AWS::SageMaker::Model": lambda item: "endpoint",
+    "AWS::SageMaker::MonitoringSchedule": lambda item: "monitor",
+    "AWS::Scheduler::Schedule": lambda item: (
+        "monthly" if item["Name"].endswith("-monthly") else "schedule"
+    ),
+}
+
+
+def role_arns(part: str) -> dict[str, dict[str, Any]]:
+    account = ACCOUNTS[part].get("AWS::AccountId", ACCOUNT)
+    return {
+        f"arn:aws:iam::{account}:role/{item['RoleName']}": item
+        for item in everything("AWS::IAM::Role", part).values()
+    }
+
+
+@pytest.mark.parametrize("part", ACCOUNTS)
+def test_who_works_with_a_role_is_trusted_by_it(part: str) -> None:
+    """By its service, and as the source that the role's trust names."""
+    roles, monitors = role_arns(part), ("own", "existing-customer")
+    for name in IN[part]:
+        for monitor in monitors:
+            parameters = ACCOUNTS[part] | {"MonitorModelMonitor": monitor}
+            for key, item in made(name, part, MonitorModelMonitor=monitor).items():
+                for path, value in aws.walk(item.get("Properties", {})):
+                    service = ROLES.get((item["Type"], path[-1])) if path else None
+                    # An action's role is CloudFormation's, or in the other account.
+                    if service and "Stages" not in path:
+                        where = f"{name}.{key}"
+                        assert value in roles, f"{where}: {value}"
+                        trusted(where, roles[value], service, source(name, key, parameters))
+                        actor = ACTORS[item["Type"]](item["Properties"])
+                        assert actor in value, f"{where} works as {value}"
+
+
+def source(name: str, key: str, given: aws.Parameters) -> str:
+    """Give the ARN that a service says it works for."""
+    item = aws.resources(name)[key]
+    if item["Type"] == "AWS::CodeDeploy::DeploymentGroup":
+        properties = aws.resolve(item["Properties"], name, given)
+        place = f"{properties['ApplicationName']}/{properties['DeploymentGroupName']}"
+        account = given.get("AWS::AccountId", ACCOUNT)
+        return f"arn:aws:codedeploy:{REGION}:{account}:deploymentgroup:{place}"
+    if item["Type"] == "AWS::Scheduler::Schedule":
+        # Scheduler's page: the group's ARN, not the schedule's.
+        group = aws.resolve(item["Properties"], name, given).get("GroupName", "default")
+        account = given.get("AWS::AccountId", ACCOUNT)
+        return f"arn:aws:scheduler:{REGION}:{account}:schedule-group/{group}"
+    return aws.arn(name, key, given)
+
+
+def trusted(where: str, role: dict[str, Any], service: str, arn: str) -> None:
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"]["Service"] == f"{service}.amazonaws.com", where
+    condition = {k.removesuffix("IfExists"): v for k, v in trust["Condition"].items()}
+    assert condition["StringEquals"] == {"aws:SourceAccount": arn.split(":")[4]}, where
+    sources = many(condition["ArnLike"]["aws:SourceArn"])
+    assert any(actors.matches(each, arn) for each in sources), f"{where}: {arn} is not of {sources}"
+
+
+# ------------------------------------------------------------------------------- the pipeline
+
+
+def pipeline(**given: Any) -> dict[str, Any]:
+    properties: dict[str, Any] = made("pipeline", **given)["Pipeline"]["Properties"]
+    return properties
+
+
+def actions(**given: Any) -> list[dict[str, Any]]:
+    """Give all actions in the order in which they run."""
+    return [
+        action
+        for stage in pipeline(**given)["Stages"]
+        for action in sorted(stage["Actions"], key=lambda each: int(each.get("RunOrder", 1)))
+    ]
+
+
+def stack(action: dict[str, Any]) -> str:
+    return str(action["Configuration"]["StackName"]).removeprefix(f"{PROJECT}-")
+
+
+def buildspec(name: str) -> dict[str, Any]:
+    spec: dict[str, Any] = yaml.safe_load(aws.source(f"buildspecs/{name}.yaml"))
+    return spec
+
+
+def test_an_artifact_is_made_before_it_is_used_and_used_where_it_is_made() -> None:
+    ready: set[str] = set()
+    used: set[str] = set()
+    for action in actions():
+        wanted = {each["Name"] for each in action.get("InputArtifacts", [])}
+        assert wanted <= ready, action["Name"]
+        used |= wanted
+        new = {each["Name"] for each in action.get("OutputArtifacts", [])}
+        assert not new & ready, action["Name"]
+        ready |= new
+    # A source must make one; the base image's digest alone is wanted.
+    assert ready - used == {"Base"}
+    code = aws.source("release/build.py")
+    assert {*re.findall(r"CODEBUILD_SRC_DIR_(\w+)", code)} == {"Data"}
+    (build_action,) = [each for each in actions() if each["Name"] == "Build"]
+    assert build_action["Configuration"]["PrimarySource"] == "Source"
+    assert [each["Name"] for each in build_action["InputArtifacts"]] == ["Source", "Data"]
+
+
+def test_a_stack_is_made_of_its_own_template_and_parameters() -> None:
+    order = []
+    for action in actions():
+        if action["ActionTypeId"]["Provider"] == "CloudFormation":
+            configuration, name = action["Configuration"], stack(action)
+            order.append(name)
+            assert configuration["TemplatePath"] == f"Built::cloudformation/{name}.yaml"
+            assert configuration["TemplateConfiguration"] == f"Built::parameters/{name}.json"
+            assert name in aws.templates()
+    assert order == [*RELEASED]
+    files = buildspec("build")["artifacts"]["files"]
+    assert {"cloudformation/*", "parameters/*"} <= {*files}
+    assert 'Path(f"parameters/{stack}.json")' in aws.source("release/build.py")
+
+
+def test_a_stacks_role_is_of_its_account_and_cloudformations() -> None:
+    wanted = {"train": "stage", "dev": "stage", "prod": "release", "monitor": "release"}
+    for part, cross in (("all", ""), ("tools", OTHER)):
+        for action in actions(ProdAccountId=cross):
+            if action["ActionTypeId"]["Provider"] != "CloudFormation":
+                continue
+            name = stack(action)
+            here = OTHER if cross and name in ("prod", "monitor") else ACCOUNT
+            form = f"arn:aws:iam::{here}:role/{PROJECT}-{{}}-{REGION}"
+            role = action["Configuration"]["RoleArn"]
+            assert role == form.format(wanted[name])
+            roles = role_arns("prod" if here == OTHER else part)
+            (trust,) = roles[role]["AssumeRolePolicyDocument"]["Statement"]
+            assert trust["Principal"]["Service"] == "cloudformation.amazonaws.com"
+            (pattern,) = trust["Condition"]["ArnLikeIfExists"].values()
+            names = f"arn:aws:cloudformation:{REGION}:{here}:stack/{PROJECT}-{name}/0"
+            assert any(actors.matches(each, names) for each in many(pattern))
+            assert action.get("RoleArn") == (
+                form.format("pipeline-actions") if here == OTHER else None
+            )
+    (rule,) = condition_rules(OTHER)
+    assert rule["RoleArn"] == f"arn:aws:iam::{OTHER}:role/{PROJECT}-pipeline-actions-{REGION}"
+    assert "RoleArn" not in condition_rules("")[0]
+
+
+def condition_rules(cross: str) -> list[dict[str, Any]]:
+    stage = pipeline(ProdAccountId=cross)["Stages"][-1]
+    rules: list[dict[str, Any]] = stage["OnSuccess"]["Conditions"][0]["Rules"]
+    return rules
+
+
+# From the CodePipeline user guide, "Variables reference": what an action's provider makes.
+VARIABLES = {
+    "CodeStarSourceConnection": {"CommitId", "BranchName", "FullRepositoryName"},
+    "CodeCommit": {"CommitId", "BranchName", "RepositoryName"},
+    "ECR": {"ImageDigest", "ImageTag", "ImageURI", "RegistryId", "RepositoryName"},
+    "S3": {"VersionId", "ETag", "BucketName", "ObjectKey"},
+}
+
+
+def variables(action: dict[str, Any]) -> set[str]:
+    provider = action["ActionTypeId"]["Provider"]
+    if provider == "CodeBuild":
+        (spec,) = [
+            project["Source"]["BuildSpec"]
+            for project in everything("AWS::CodeBuild::Project").values()
+            if project["Name"] == action["Configuration"]["ProjectName"]
+        ]
+        found = yaml.safe_load(aws.source(spec))["env"].get("exported-variables", [])
+        return {*found}
+    if provider == "CloudFormation":
+        return {*aws.templates()[stack(action)].get("Outputs", {})}
+    return VARIABLES.get(provider, set())
+
+
+def test_a_variable_is_made_before_it_is_used_and_used_where_it_is_made() -> None:
+    known = {"codepipeline": {"PipelineExecutionId"}}
+    used: set[tuple[str, str]] = set()
+    for action in actions():
+        for text in texts(action):
+            for place, name in re.findall(r"#\{(\w+)\.(\w+)\}", text):
+                assert name in known.get(place, set()), f"{action['Name']}: {place}.{name}"
+                used.add((place, name))
+        if "Namespace" in action:
+            assert action["Namespace"] not in known
+            known[action["Namespace"]] = variables(action)
+    assert known.keys() == {place for place, _ in used}, "a namespace that nobody reads"
+    unread = {(place, name) for place in ("Build", "Train", "Dev") for name in known[place]} - used
+    # The console shows the images beside the action.
+    assert unread <= {("Build", "SERVE_IMAGE"), ("Build", "JOB_IMAGE")}
+
+
+def given_by(action: dict[str, Any]) -> dict[str, str]:
+    """Give an action's environment variables by name."""
+    listed = json.loads(action["Configuration"].get("EnvironmentVariables", "[]"))
+    return {each["name"]: each["value"] for each in listed}
+
+
+# What each build gets, and from where.
+ENVIRONMENTS: dict[str, dict[str, str]] = {
+    "base": {
+        "BASE_IMAGE": aws.GIVEN["BaseImage"],
+        "REPOSITORY": f"{PROJECT}-images-BaseRepository.RepositoryUri",
+    },
+    "build": {
+        "ARTIFACT_BUCKET": aws.GIVEN["ArtifactBucket"],
+        "DATA_BUCKET": aws.GIVEN["DataBucket"],
+        "LIVE_BUCKET": aws.GIVEN["LiveBucket"],
+        "REPOSITORY": f"{PROJECT}-images-ReleaseRepository.RepositoryUri",
+        "SUBNETS": "",
+        "SECURITY_GROUP": "",
+        "COMMIT": "#{Git.CommitId}",
+        "BASE_DIGEST": "#{Base.ImageDigest}",
+        "DATA_VERSION": "#{Data.VersionId}",
+        "EXECUTION": "#{codepipeline.PipelineExecutionId}",
+    },
+    "test": {
+        "ENDPOINT": "#{Dev.EndpointName}",
+        "GOLDEN": f"s3://{aws.GIVEN['DataBucket']}/runs/#{{Build.RELEASE_ID}}/evaluation/golden.json",
+    },
+}
+
+
+def environment(name: str, part: str = "all", **given: Any) -> dict[str, str]:
+    """Give the environment of a CodeBuild project, its pipeline action's included."""
+    found: dict[str, str] = {}
+    for project in everything("AWS::CodeBuild::Project", part, **given).values():
+        if project["Source"]["BuildSpec"] == f"buildspecs/{name}.yaml":
+            for each in project["Environment"].get("EnvironmentVariables", []):
+                found[each["Name"]] = each["Value"]
+            for action in actions(**given):
+                if action["Configuration"].get("ProjectName") == project["Name"]:
+                    found |= given_by(action)
+    return found
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_build_gets_what_it_reads_and_no_more(name: str) -> None:
+    assert environment(name) == ENVIRONMENTS[name]
+    spec = buildspec(name)
+    commands = "\n".join(
+        command for phase in spec["phases"].values() for command in phase["commands"]
+    )
+    read = {*re.findall(r"\$\{?([A-Z][A-Z_]+)", commands)}
+    own = {*re.findall(r"(?<![\w$-])([A-Z][A-Z_]+)=", commands)}
+    for module, verb in re.findall(r"-m release\.(\w+) ([\w-]+)", commands):
+        read |= environ_of(f"release/{module}.py", verb.replace("-", "_"))
+    lambdas = spec.get("env", {}).get("variables", {}).keys()
+    exported = {*spec.get("env", {}).get("exported-variables", [])}
+    given = environment(name).keys()
+    assert read - own - {"CODEBUILD_SRC_DIR_Data"} <= given | lambdas
+    assert given <= read | exported, "given and not read"
+    assert exported <= own | given, "exported and never set"
+
+
+def environ_of(path: str, verb: str) -> set[str]:
+    """Give the environment variables that a verb's function reads, with those that it calls."""
+    found, _ = reads(path, verb)
+    tree = ast.parse(aws.source(path))
+    text = ast.unparse(function(tree, verb))
+    for name in ("GIVEN", "NETWORK"):
+        if name in text:
+            found |= {*getattr(build, name)}
+    return found
+
+
+def test_build_in_a_network_and_across_accounts() -> None:
+    inside = environment("build", Network="vpc")
+    assert inside["SUBNETS"] == exports("all")[f"{PROJECT}-Subnets"]
+    assert inside["SECURITY_GROUP"] == exports("all")[f"{PROJECT}-SecurityGroup"]
+    apart = environment("build", "tools", ProdAccountId=OTHER)
+    assert apart["LIVE_BUCKET"] == f"{PROJECT}-live-{OTHER}-{REGION}"
+
+
+def test_each_buildspec_is_a_projects_and_each_verb_in_it_exists() -> None:
+    specs = [p["Source"]["BuildSpec"] for p in everything("AWS::CodeBuild::Project").values()]
+    assert sorted(specs) == [f"buildspecs/{name}.yaml" for name in ("base", "build", "test")]
+    names = {p["Name"] for p in everything("AWS::CodeBuild::Project").values()}
+    assert names == {f"{PROJECT}-{name}" for name in ("base", "build", "test")}
+    (base,) = [p for p in everything("AWS::CodeBuild::Project").values() if "base" in p["Name"]]
+    assert base["Source"]["Location"] == f"{aws.GIVEN['ArtifactBucket']}/{build.BASE}"
+    for name in ("build", "test"):
+        for module, verb in re.findall(
+            r"-m release\.(\w+) ([\w-]+)", aws.source(f"buildspecs/{name}.yaml")
+        ):
+            assert verb.replace("-", "_") in verbs(f"release/{module}.py"), f"{module} {verb}"
+    assert {*build.BASE_FILES} >= {"buildspecs/base.yaml"}
+
+
+def verbs(path: str) -> set[str]:
+    """Give the verbs that a module's `command(...)` offers."""
+    found = re.findall(r"\n    command\(([^)]*)\)", aws.source(path))
+    return {word.strip() for words in found for word in words.split(",")}
+
+
+def test_the_verbs_of_make_exist() -> None:
+    called = re.findall(r"release\.(\w+)(?: ([a-z][a-z-]*))?", aws.source("Makefile"))
+    assert called
+    for module, verb in called:
+        if verb:
+            assert verb.replace("-", "_") in verbs(f"release/{module}.py"), f"{module} {verb}"
+
+
+# ------------------------------------------------------------------------------------- Lambdas
+
+
+def function(tree: ast.Module, name: str) -> ast.FunctionDef:
+    return next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+
+
+def reads(path: str, name: str) -> tuple[set[str], set[str]]:
+    """Give what a function reads, with all of its module that it mentions: environment, names."""
+    tree = ast.parse(aws.source(path))
+    bodies: dict[str, ast.AST] = {
+        node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    }
+    # crhelper's resource is no function: those that it decorates are called.
+    registered = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(each).startswith(f"{name}.") for each in node.decorator_list)
+    ]
+    seen, found = set[str](), set[str]()
+    todo = [name] if name in bodies else registered
+    # What the module reads when it is loaded.
+    nodes: list[ast.AST] = [node for node in tree.body if node not in bodies.values()]
+    while todo:
+        if (current := todo.pop()) not in seen:
+            seen.add(current)
+            nodes.append(bodies[current])
+            words = {n.id for n in ast.walk(bodies[current]) if isinstance(n, ast.Name)}
+            todo += [word for word in words if word in bodies]
+    for node in (each for top in nodes for each in ast.walk(top)):
+        match node:
+            case ast.Subscript(slice=ast.Constant(value=str(key))):
+                found |= {key} if ast.unparse(node.value).endswith("environ") else set()
+    return found, seen
+
+
+def functions() -> dict[str, dict[str, Any]]:
+    """Give each Lambda function's properties by its name."""
+    return {item["FunctionName"]: item for item in everything("AWS::Lambda::Function").values()}
+
+
+HANDLERS = {
+    f"{PROJECT}-api": "api.handler",
+    f"{PROJECT}-approve": "pipeline.approve",
+    f"{PROJECT}-dev-golden": "traffic.golden",
+    f"{PROJECT}-golden": "traffic.golden",
+    f"{PROJECT}-jobs": "jobs.handler",
+    f"{PROJECT}-retrain": "pipeline.retrain",
+    f"CodeDeployHook_{PROJECT}-after": "traffic.after",
+    f"CodeDeployHook_{PROJECT}-before": "traffic.before",
+}
+
+
+def test_each_handler_is_a_function_of_event_and_context() -> None:
+    assert {name: item["Handler"] for name, item in functions().items()} == HANDLERS
+    for handler in HANDLERS.values():
+        module, name = handler.split(".")
+        tree = ast.parse(aws.source(f"lambdas/{module}.py"))
+        made_by = [
+            node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+        ]
+        if made_by:  # crhelper's resource is called with both
+            assert ast.unparse(made_by[0]).startswith("CfnResource("), handler
+            continue
+        found = function(tree, name)
+        given = [each.arg for each in found.args.args]
+        hooked = any(ast.unparse(each) == "hook" for each in found.decorator_list)
+        assert given == ([] if hooked else ["event", "context"]), handler
+
+
+def test_each_function_is_the_release_packages() -> None:
+    for name, item in functions().items():
+        assert item["Code"] == {
+            "S3Bucket": aws.GIVEN["ArtifactBucket"],
+            "S3Key": aws.GIVEN["LambdaKey"],
+        }, name
+        assert item["Runtime"] == "python3.13", name
+        assert item["Architectures"] == ["arm64"], name
+        assert item["TracingConfig"] == {"Mode": "Active"}, name
+        assert item["LoggingConfig"] == {"LogGroup": f"/aws/lambda/{name}"}, name
+
+
+def test_each_function_and_build_has_a_log_that_ends_and_is_encrypted() -> None:
+    groups = {item["LogGroupName"]: item for item in everything("AWS::Logs::LogGroup").values()}
+    builds = {p["Name"]: p for p in everything("AWS::CodeBuild::Project").values()}
+    assert groups.keys() == {f"/aws/lambda/{name}" for name in functions()} | {
+        f"/aws/codebuild/{name}" for name in builds
+    }
+    for name, item in groups.items():
+        assert item["RetentionInDays"] == aws.GIVEN["LogDays"], name
+        assert item["KmsKeyId"] == key_arn(), name
+    for name, item in builds.items():
+        assert item["LogsConfig"]["CloudWatchLogs"] == {
+            "Status": "ENABLED",
+            "GroupName": f"/aws/codebuild/{name}",
+        }
+
+
+def candidate() -> str:
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{PROJECT}-api:1"
+
+
+def live_endpoint() -> str:
+    return f"{PROJECT}-{RELEASE}"
+
+
+ALARMS = [f"{PROJECT}-{kind}-{RELEASE}" for kind in ("errors", "5xx", "latency", "failures")]
+# What each function finds in its environment.
+VALUES: dict[str, Callable[[], Any]] = {
+    "ALARMS": lambda: ",".join(ALARMS),
+    "BAKE_MINUTES": lambda: aws.GIVEN["ProdBakeMinutes"],
+    "CANDIDATE": candidate,
+    "CAPTURE_PERCENT": lambda: aws.GIVEN["ProdCapturePercent"],
+    "COOL_DOWN_HOURS": lambda: aws.GIVEN["RetrainCoolDownHours"],
+    "DATA_BUCKET": lambda: aws.GIVEN["DataBucket"],
+    "ENDPOINT_CONFIG": live_endpoint,
+    "ENDPOINT_NAME": live_endpoint,
+    "GOLDEN": lambda: f"{aws.GIVEN['Run']}/evaluation/golden.json",
+    "LIVE_BUCKET": lambda: aws.GIVEN["LiveBucket"],
+    "MODEL_PACKAGE_GROUP": lambda: aws.physical("data", "ModelPackageGroup"),
+    "PIPELINE": lambda: aws.physical("pipeline", "Pipeline"),
+    "POWERTOOLS_METRICS_NAMESPACE": lambda: f"{PROJECT}/Api",
+    "RELEASE_ID": lambda: RELEASE,
+    "TOPIC_ARN": topic_arn,
+}
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_a_function_gets_what_it_reads_and_no_more(name: str) -> None:
+    module, handler = HANDLERS[name].split(".")
+    variables = dict(functions()[name].get("Environment", {}).get("Variables", {}))
+    service = variables.pop("POWERTOOLS_SERVICE_NAME", "")
+    wanted, _ = reads(f"lambdas/{module}.py", handler)
+    if handler == "handler" and module == "api":
+        wanted |= {"POWERTOOLS_METRICS_NAMESPACE"}
+        assert service == "api", "the metrics' dimension"
+    assert variables.keys() == wanted
+    assert variables == {key: VALUES[key]() for key in wanted}
+
+
+def test_what_custom_resources_say_is_what_is_read() -> None:
+    """And each asks the function that its template makes for it."""
+    for name, module, token in (
+        ("train", "jobs", f"{PROJECT}-jobs"),
+        ("dev", "traffic", f"{PROJECT}-dev-golden"),
+        ("prod", "traffic", f"{PROJECT}-golden"),
+    ):
+        code = aws.source(f"lambdas/{module}.py")
+        read = {*re.findall(r"""properties(?:\.get\(|\[)['"](\w+)['"]""", code)}
+        for words in re.findall(
+            r'\["ResourceProperties"\]\[(?:key\] for key in \()?(.*?)[\])]', code
+        ):
+            read |= {*re.findall(r'"(\w+)"', words)}
+        if module == "jobs":  # what a requests.json is of, and a job's name says
+            read |= {"Release"}
+        for key, item in made(name).items():
+            if item["Type"].startswith("Custom::"):
+                given = {*item["Properties"]} - {"ServiceToken", "ServiceTimeout"}
+                assert given <= read, f"{name}.{key}"
+                assert read - given <= {"Function", "Endpoint"}, f"{name}.{key}"
+                arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{token}"
+                assert item["Properties"]["ServiceToken"] == arn
+                assert item["Properties"]["Release"] == RELEASE
+
+
+def test_the_steps_of_training_are_asked_for_in_their_order() -> None:
+    steps = made("train")
+    order = {"Training": "training", "Evaluation": "evaluation", "Registration": "model_package"}
+    for key, step in order.items():
+        assert steps[key]["Properties"]["Step"] == step
+        assert steps[key]["Properties"]["Requests"] == f"{aws.GIVEN['Run']}/requests.json"
+        assert f'"{step}"' in aws.source("release/requests.py")
+    assert steps["Evaluation"]["DependsOn"] == "Training"
+    assert steps["Registration"]["DependsOn"] == "Evaluation"
+    output = aws.templates()["train"]["Outputs"]["ModelPackageArn"]["Value"]
+    assert output in ({"Ref": "Registration"}, {"Fn::GetAtt": ["Registration", "ModelPackageArn"]})
+    # A GetAtt of a custom resource is what its function puts in Data.
+    for _, node in aws.walk(aws.templates()["train"]):
+        if isinstance(node, dict) and "Fn::GetAtt" in node:
+            target, attribute = node["Fn::GetAtt"]
+            if target in order:
+                assert re.search(
+                    rf"Data(\[|\.update\(|.*){attribute}", aws.source("lambdas/jobs.py")
+                )
+
+
+def test_golden_cases_are_asked_of_the_candidate() -> None:
+    dev, prod = made("dev")["Golden"]["Properties"], made("prod")["Golden"]["Properties"]
+    golden = f"{aws.GIVEN['Run']}/evaluation/golden.json"
+    assert dev["Golden"] == prod["Golden"] == golden
+    assert dev["Endpoint"] == f"{PROJECT}-dev-{RELEASE}"
+    assert "Function" not in dev
+    assert prod["Function"] == candidate()
+    assert "Endpoint" not in prod
+    assert '"golden.json"' in aws.source("src/categoriser/jobs.py")
+    outputs = aws.resolve(aws.templates()["dev"]["Outputs"], "dev")
+    assert outputs["EndpointName"]["Value"] == dev["Endpoint"]
+
+
+# ---------------------------------------------------------------------------- endpoints, the API
+
+
+@pytest.mark.parametrize("kind", ["instance", "serverless"])
+def test_dev_hosts_the_candidate(kind: str) -> None:
+    found = made("dev", DevKind=kind)
+    name = f"{PROJECT}-dev-{RELEASE}"
+    model, config = found["Model"]["Properties"], found["EndpointConfig"]["Properties"]
+    assert model["ModelName"] == name
+    trained = f"{aws.GIVEN['Run']}/training/{PROJECT}-{RELEASE}-training/output/model.tar.gz"
+    assert model["PrimaryContainer"] == {"Image": aws.GIVEN["ServeImage"], "ModelDataUrl": trained}
+    (variant,) = config["ProductionVariants"]
+    assert (variant["VariantName"], variant["ModelName"]) == ("main", name)
+    assert ("ServerlessConfig" in variant) == (kind == "serverless")
+    assert variant.get("InstanceType") == (None if kind == "serverless" else "ml.t2.medium")
+    # Serverless inference has no isolation, no volume key and no network of one's own.
+    assert model.get("EnableNetworkIsolation") == (None if kind == "serverless" else True)
+    assert config.get("KmsKeyId") == (None if kind == "serverless" else key_arn())
+    inside = made("dev", DevKind=kind, Network="vpc")["Model"]["Properties"].get("VpcConfig")
+    assert (inside is None) == (kind == "serverless")
+    assert found["Endpoint"]["Properties"] == {"EndpointName": name, "EndpointConfigName": name}
+    assert config["EndpointConfigName"] == name
+
+
+def test_prod_hosts_the_approved_package_and_captures_what_it_answers() -> None:
+    found = made("prod")
+    name = live_endpoint()
+    model, config = found["Model"]["Properties"], found["EndpointConfig"]["Properties"]
+    assert model["ModelName"] == config["EndpointConfigName"] == name
+    assert model["PrimaryContainer"] == {"ModelPackageName": aws.GIVEN["ModelPackageArn"]}
+    assert model["EnableNetworkIsolation"] is True
+    (variant,) = config["ProductionVariants"]
+    assert (variant["VariantName"], variant["ModelName"]) == ("main", name)
+    assert variant["InstanceType"] == aws.GIVEN["ProdInstance"]
+    assert variant["InitialInstanceCount"] == aws.GIVEN["ProdMinimum"]
+    assert found["Endpoint"]["Properties"] == {"EndpointName": name, "EndpointConfigName": name}
+    capture = config["DataCaptureConfig"]
+    assert capture["EnableCapture"] is True
+    assert capture["InitialSamplingPercentage"] == aws.GIVEN["ProdCapturePercent"]
+    assert capture["DestinationS3Uri"] == f"s3://{aws.GIVEN['LiveBucket']}/captures"
+    assert "captures" in aws.source("lambdas/traffic.py")
+    assert [each["CaptureMode"] for each in capture["CaptureOptions"]] == ["Input", "Output"]
+    kinds = {each for kind in capture["CaptureContentTypeHeader"].values() for each in kind}
+    assert kinds == {"text/csv", "application/json", "application/jsonlines"}
+    assert capture["KmsKeyId"] == config["KmsKeyId"] == key_arn()
+    target = found["ScalableTarget"]["Properties"]
+    assert target["ResourceId"] == f"endpoint/{name}/variant/main"
+    assert aws.templates()["prod"]["Resources"]["ScalingPolicy"]["Properties"][
+        "ScalingTargetId"
+    ] == {"Ref": "ScalableTarget"}
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_a_model_in_the_network_is_in_its_subnets(name: str) -> None:
+    inside = made(name, Network="vpc")["Model"]["Properties"]["VpcConfig"]
+    assert inside["Subnets"] == exports("all")[f"{PROJECT}-Subnets"].split(",")
+    assert inside["SecurityGroupIds"] == [exports("all")[f"{PROJECT}-SecurityGroup"]]
+    assert "VpcConfig" not in made(name)["Model"]["Properties"]
+
+
+def test_the_alias_points_at_the_candidate_and_codedeploy_shifts_it() -> None:
+    found = made("prod")
+    assert found["ApiVersion"]["Properties"]["FunctionName"] == f"{PROJECT}-api"
+    assert found["Live"]["Properties"] == {
+        "FunctionName": f"{PROJECT}-api",
+        "FunctionVersion": "1",
+        "Name": "live",
+    }
+    assert found["Live"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"] == {
+        "ApplicationName": PROJECT,
+        "DeploymentGroupName": PROJECT,
+        "BeforeAllowTrafficHook": f"CodeDeployHook_{PROJECT}-before",
+        "AfterAllowTrafficHook": f"CodeDeployHook_{PROJECT}-after",
+    }
+    group = found["DeploymentGroup"]["Properties"]
+    assert group["ApplicationName"] == found["Application"]["Properties"]["ApplicationName"]
+    assert (group["ApplicationName"], group["DeploymentGroupName"]) == (PROJECT, PROJECT)
+    assert [each["Name"] for each in group["AlarmConfiguration"]["Alarms"]] == ALARMS
+
+
+@pytest.mark.parametrize("auth", ["iam", "api-key"])
+def test_the_api_asks_the_alias(auth: str) -> None:
+    found, written = made("prod", ProdAuth=auth), aws.resources("prod")
+    alias = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{PROJECT}-api:live"
+    paths = set()
+    for word in ("Predict", "Feedback"):
+        resource = written[f"{word}Resource"]["Properties"]
+        assert resource["ParentId"] == {"Fn::GetAtt": ["RestApi", "RootResourceId"]}
+        paths.add(f"/{resource['PathPart']}")
+        method = found[f"{word}Method"]["Properties"]
+        assert method["HttpMethod"] == "POST"
+        assert written[f"{word}Method"]["Properties"]["ResourceId"] == {"Ref": f"{word}Resource"}
+        models = written[f"{word}Method"]["Properties"]["RequestModels"]
+        assert models == {"application/json": {"Ref": f"{word}Model"}}
+        assert method["Integration"]["Uri"] == (
+            f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{alias}/invocations"
+        )
+        assert method["AuthorizationType"] == ("AWS_IAM" if auth == "iam" else "NONE")
+        assert method["ApiKeyRequired"] is (auth == "api-key")
+        validator = {"Ref": "BodyValidator"}
+        assert written[f"{word}Method"]["Properties"]["RequestValidatorId"] == validator
+    assert {*re.findall(r'"(/[a-z]+)": ', aws.source("lambdas/api.py"))} == paths
+    for item in written.values():
+        if "RestApiId" in item.get("Properties", {}):
+            assert item["Properties"]["RestApiId"] == {"Ref": "RestApi"}
+    permission = found["ApiPermission"]["Properties"]
+    assert permission["FunctionName"] == alias
+    stage = found["Stage"]["Properties"]["StageName"]
+    api = aws.physical("prod", "RestApi")
+    assert permission["SourceArn"] == (
+        f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/{stage}/POST/*"
+    )
+    (deployment,) = [key for key, item in found.items() if item["Type"].endswith("::Deployment")]
+    assert found["Stage"]["Properties"]["DeploymentId"] == aws.physical("prod", deployment)
+    made_first = {*written[deployment]["DependsOn"]}
+    kinds = ("Method", "GatewayResponse")
+    assert made_first == {k for k, v in written.items() if v["Type"].endswith(kinds)}
+    assert ("UsagePlan" in found) == ("ApiKey" in found) == (auth == "api-key")
+
+
+def test_a_holder_of_a_key_has_a_plan() -> None:
+    written, found = aws.resources("prod"), made("prod", ProdAuth="api-key")
+    assert written["UsagePlanKey"]["Properties"] == {
+        "KeyId": {"Ref": "ApiKey"},
+        "KeyType": "API_KEY",
+        "UsagePlanId": {"Ref": "UsagePlan"},
+    }
+    stages = written["UsagePlan"]["Properties"]["ApiStages"]
+    assert stages == [{"ApiId": {"Ref": "RestApi"}, "Stage": {"Ref": "Stage"}}]
+    rates = {"RateLimit": aws.GIVEN["ProdRate"], "BurstLimit": aws.GIVEN["ProdBurst"]}
+    assert found["UsagePlan"]["Properties"]["Throttle"] == rates
+    (throttle,) = found["Stage"]["Properties"]["MethodSettings"]
+    assert throttle["ThrottlingRateLimit"] == aws.GIVEN["ProdRate"]
+    assert throttle["ThrottlingBurstLimit"] == aws.GIVEN["ProdBurst"]
+
+
+# ------------------------------------------------------------------------------ metrics, alarms
+
+# AWS's own metrics, by namespace: their names, and sets of dimensions under which they exist.
+AWS_METRICS: dict[str, tuple[set[str], set[frozenset[str]]]] = {
+    "AWS/ApiGateway": ({"5XXError"}, {frozenset({"ApiName", "Stage"})}),
+    "AWS/Lambda": ({"Errors"}, {frozenset({"FunctionName", "Resource", "ExecutedVersion"})}),
+    "AWS/SageMaker": (
+        {"Invocation5XXErrors", "ModelLatency", "OverheadLatency", "Invocations"},
+        {frozenset({"EndpointName", "VariantName"})},
+    ),
+    "AWS/Scheduler": ({"InvocationDroppedCount"}, {frozenset({"ScheduleGroup"})}),
+}
+
+
+def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
+    """Give what the API's handler and the monitor send, read off their code."""
+    api = aws.source("lambdas/api.py")
+    names = {*re.findall(r'add_metric\("(\w+)"', api)}
+    names |= {*re.findall(r'"(\w+)", "Count"', api)}
+    names |= {*re.findall(r'"(\w+)"', re.findall(r"METRICS = \{(.*)\}", api)[0])}
+    own = frozenset({"service", *re.findall(r"set_default_dimensions\((\w+)=", api)})
+    check = aws.source("src/categoriser/monitor/check.py")
+    (pairs,) = re.findall(r"for name, count in \((.*)\):", check)
+    judged = {*re.findall(r'"(\w+)"', pairs)}
+    ((first, second),) = re.findall(
+        r'named = \{"(\w+)": endpoint, "(\w+)": schedule\}',
+        aws.source("src/categoriser/monitor/metrics.py"),
+    )
+    monitor = (judged, {frozenset({first, second})})
+    return {
+        f"{PROJECT}/Api": (names, {own}),
+        rendered("monitoring/monitoring.yaml")["metrics"]["namespace"]: monitor,
+        monitor_metrics.NAMESPACES[0]: monitor,
+    }
+
+
+def alarms(**given: Any) -> dict[str, dict[str, Any]]:
+    """Give the metric alarms' properties by name."""
+    return {
+        item["AlarmName"]: item for item in everything("AWS::CloudWatch::Alarm", **given).values()
+    }
+
+
+def dimensions(item: dict[str, Any]) -> dict[str, str]:
+    return {each["Name"]: each["Value"] for each in item["Dimensions"]}
+
+
+@pytest.mark.parametrize("monitor", ["own", "existing-customer"])
+def test_an_alarm_watches_a_metric_that_somebody_sends(monitor: str) -> None:
+    sent = AWS_METRICS | own_metrics()
+    for name, alarm in alarms(MonitorModelMonitor=monitor).items():
+        names, sets = sent[alarm["Namespace"]]
+        assert alarm["MetricName"] in names, name
+        assert frozenset(dimensions(alarm)) in sets, name
+
+
+# Of each alarm: the metric, the values of its dimensions, and from which number on it is red.
+WATCHED: dict[str, tuple[str, dict[str, str], float, str]] = {
+    f"{PROJECT}-errors-{RELEASE}": (
+        "Errors",
+        {
+            "FunctionName": f"{PROJECT}-api",
+            "Resource": f"{PROJECT}-api:live",
+            "ExecutedVersion": "1",
+        },
+        1,
+        "Sum",
+    ),
+    f"{PROJECT}-5xx-{RELEASE}": (
+        "Invocation5XXErrors",
+        {"EndpointName": f"{PROJECT}-{RELEASE}", "VariantName": "main"},
+        1,
+        "Sum",
+    ),
+    f"{PROJECT}-latency-{RELEASE}": (
+        "ModelLatency",
+        {"EndpointName": f"{PROJECT}-{RELEASE}", "VariantName": "main"},
+        aws.GIVEN["ProdLatencyMs"] * 1000,  # microseconds
+        "p99",
+    ),
+    f"{PROJECT}-failures-{RELEASE}": (
+        "EndpointFailures",
+        {"service": "api", "release": RELEASE},
+        1,
+        "Sum",
+    ),
+    f"{PROJECT}-api-5xx": ("5XXError", {"ApiName": PROJECT, "Stage": "v1"}, 5, "Sum"),
+    f"{PROJECT}-drift": (
+        "violations",
+        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
+        aws.GIVEN["AlarmsViolations"],
+        "Maximum",
+    ),
+    f"{PROJECT}-quality": (
+        "quality_violations",
+        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
+        aws.GIVEN["AlarmsViolations"],
+        "Maximum",
+    ),
+    f"{PROJECT}-schedules": ("InvocationDroppedCount", {"ScheduleGroup": PROJECT}, 1, "Sum"),
+}
+
+
+def test_each_alarm_watches_what_it_is_called() -> None:
+    found = alarms()
+    assert found.keys() == WATCHED.keys()
+    for name, (metric, values, threshold, statistic) in WATCHED.items():
+        alarm = found[name]
+        assert (alarm["MetricName"], dimensions(alarm)) == (metric, values), name
+        assert float(alarm["Threshold"]) == threshold, name
+        assert alarm.get("Statistic", alarm.get("ExtendedStatistic")) == statistic, name
+        # CloudWatch looks back a week at most, and a day where the period is under an hour.
+        seconds = int(alarm["Period"]) * int(alarm["EvaluationPeriods"])
+        assert seconds <= (7 * 86_400 if int(alarm["Period"]) >= 3600 else 86_400), name
+
+
+def test_each_alarm_that_pages_pages_the_topic() -> None:
+    composite = everything("AWS::CloudWatch::CompositeAlarm")
+    for name, alarm in (alarms() | composite).items():
+        for key in ("AlarmActions", "OKActions"):
+            assert alarm.get(key, [topic_arn()]) == [topic_arn()], name
+        assert ("AlarmActions" in alarm) == (name not in ALARMS), name
+
+
+def test_the_release_alarm_is_of_all_that_roll_back_and_of_no_other() -> None:
+    (composite,) = everything("AWS::CloudWatch::CompositeAlarm").values()
+    assert composite["AlarmName"] == f"{PROJECT}-release"
+    assert composite["AlarmRule"] == " OR ".join(f'ALARM("{name}")' for name in ALARMS)
+    (rule,) = condition_rules("")
+    assert rule["Configuration"]["AlarmName"] == composite["AlarmName"]
+    # The pipeline's condition works in production's account, where the alarm is.
+    assert {f"{PROJECT}-{kind}" for kind in operate.ALARMS} == {
+        composite["AlarmName"],
+        *(name for name in WATCHED if RELEASE not in name),
+    }
+    assert {f"{PROJECT}-{kind}-{RELEASE}" for kind in operate.CANDIDATE} == {*ALARMS}
+
+
+@pytest.mark.parametrize("hours", ["1", "2", "3", "4", "6", "8", "12", "24"])
+def test_an_alarms_period_is_its_schedules(hours: str) -> None:
+    found = made("monitor", ScheduleEveryHours=hours)
+    other = made("monitor", ScheduleEveryHours=hours, MonitorModelMonitor="existing-customer")
+    for key in ("DriftAlarm", "QualityAlarm"):
+        assert int(found[key]["Properties"]["Period"]) == int(hours) * 3600
+    own = [
+        found[key]["Properties"]["ScheduleExpression"] for key in ("CheckSchedule", "LabelSchedule")
+    ]
+    config = other["ModelMonitorSchedule"]["Properties"]["MonitoringScheduleConfig"]
+    for expression in (*own, config["ScheduleConfig"]["ScheduleExpression"]):
+        (minute, hour, *_) = re.findall(r"cron\((.*)\)", expression)[0].split()
+        assert minute in ("0", "30")
+        first, _, step = hour.partition("/")
+        runs = {"*": 24}.get(hour) or (24 // int(step) if step else 1)
+        assert runs == 24 // int(hours)
+        assert first in ("*", "0") or hours == "24"
+
+
+# From the CloudWatch user guide, "Metric data format": a search's schema, in braces.
+SCHEMA = re.compile(r"\{([^}]+)\}")
+
+
+def test_the_dashboard_shows_metrics_that_somebody_sends() -> None:
+    ((_, _, item),) = aws.everywhere("AWS::CloudWatch::Dashboard")
+    body = json.loads(aws.resolve(item["Properties"]["DashboardBody"], "prod"))
+    sent = AWS_METRICS | own_metrics()
+    searched = ""
+    for widget in body["widgets"]:
+        for metric in widget["properties"].get("metrics", []):
+            if isinstance(metric[0], str):
+                names, sets = sent[metric[0]]
+                pairs = [each for each in metric[2:] if isinstance(each, str)]
+                given = dict(zip(pairs[::2], pairs[1::2], strict=True))
+                assert metric[1] in names
+                assert frozenset(given) in sets
+                expected = {"EndpointName": live_endpoint(), "VariantName": "main"}
+                expected |= {"ApiName": PROJECT, "Stage": "v1"}
+                assert given.items() <= expected.items()
+            else:
+                searched += metric[0]["expression"]
+    for namespace, *names in (schema.split(",") for schema in SCHEMA.findall(searched)):
+        assert frozenset(names) in sent[namespace][1], namespace
+    assert f"{{{PROJECT}/Api," in searched, "all that the handler counts is shown"
+    assert f'FunctionName="{PROJECT}-api"' in searched
+    assert f'MonitoringSchedule="{PROJECT}-check"' in searched
+    shown = {arn for w in body["widgets"] for arn in w["properties"].get("alarms", [])}
+    names = {*alarms(), f"{PROJECT}-release"}
+    form = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"
+    assert {arn.removeprefix(form) for arn in shown} == names
+
+
+# ------------------------------------------------------------------- what the roles speak of
+
+# What is in each bucket: an object of each kind.
+OBJECTS = {
+    "artifacts": (f"{PROJECT}/Built/x", build.BASE, aws.GIVEN["LambdaKey"]),
+    "data": (
+        "raw/own.csv",
+        build.DATA,
+        "releases/labelled.zip",
+        "retraining/x.json",
+        *(
+            f"runs/{RELEASE}/{name}"
+            for name in (
+                "data/transactions.csv",
+                "requests.json",
+                "evaluation/baseline/facts.json",
+                "evaluation/gate.json",
+                "evaluation/golden.json",
+                f"training/{PROJECT}-{RELEASE}-training/output/model.tar.gz",
+            )
+        ),
+    ),
+    "live": (
+        f"captures/{PROJECT}-{RELEASE}/main/2026/11/22/10/x.jsonl",
+        "ground-truth/2026/11/22/10/x.jsonl",
+        "labels/train.csv",
+        f"reports/{PROJECT}-{RELEASE}/x",
+    ),
+}
+
+
+def arns(part: str) -> set[str]:
+    """Give the ARN of all that there is in an account, or what stands for it."""
+    account = ACCOUNTS[part].get("AWS::AccountId", ACCOUNT)
+    place, known = f"{REGION}:{account}", set[str]()
+    for name in IN[part]:
+        for monitor in ("own", "existing-customer"):
+            given = ACCOUNTS[part] | {"MonitorModelMonitor": monitor, "ProdAuth": "api-key"}
+            for key, item in aws.present(name, given).items():
+                if aws.NAMES.get(item["Type"], ("", ""))[1]:
+                    known.add(aws.arn(name, key, given))
+    for item in everything("AWS::S3::Bucket", part).values():
+        kind = item["BucketName"].removeprefix(f"{PROJECT}-").split("-")[0]
+        known |= {f"arn:aws:s3:::{item['BucketName']}/{key}" for key in OBJECTS.get(kind, ())}
+    for group in [each for each in known if ":log-group:" in each]:
+        known |= {group.removesuffix(":*"), f"{group.removesuffix('*')}log-stream:x"}
+    for kind in ("TrainingJobs", "ProcessingJobs", f"Endpoints/{PROJECT}-{RELEASE}"):
+        known.add(f"arn:aws:logs:{place}:log-group:/aws/sagemaker/{kind}:log-stream:x")
+    known |= {f"arn:aws:cloudformation:{place}:stack/{PROJECT}-{name}/0" for name in IN[part]}
+    job = f"{PROJECT}-{RELEASE}"
+    sagemaker = [f"training-job/{job}-training", f"processing-job/{job}-evaluation"]
+    sagemaker += [f"processing-job/{PROJECT}-{kind}-x" for kind in ("check", "label")]
+    sagemaker += [f"model-package/{PROJECT}/7"]
+    known |= {f"arn:aws:sagemaker:{place}:{each}" for each in sagemaker}
+    # crhelper's rules, of the custom resources that it polls for.
+    polled = [key for key, item in aws.resources("train").items() if "Custom" in item["Type"]]
+    known |= {f"arn:aws:events:{place}:rule/{key}ab12CD34" for key in polled}
+    known |= {f"arn:aws:lambda:{place}:function:{PROJECT}-api:{each}" for each in ("7", "live")}
+    known |= {
+        f"arn:aws:codedeploy:{place}:deploymentgroup:{PROJECT}/{PROJECT}",
+        f"arn:aws:codedeploy:{place}:deploymentconfig:CodeDeployDefault.LambdaAllAtOnce",
+        f"arn:aws:codestar-connections:{place}:connection/x",
+        f"arn:aws:events:{place}:event-bus/default",
+        f"arn:aws:cloudwatch:{place}:alarm:TargetTracking-endpoint/{job}/variant/main-x",
+        f"arn:aws:application-autoscaling:{place}:scalable-target/x",
+        f"arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.x/x",
+    }
+    known |= {f"arn:aws:ec2:{place}:{each}/x" for each in ("subnet", "security-group")}
+    known |= {f"arn:aws:ec2:{place}:network-interface/x"}
+    for each in ("restapis", "apikeys", "usageplans", "tags"):
+        known |= {f"arn:aws:apigateway:{REGION}::/{each}{end}" for end in ("", "/x")}
+    return known
+
+
+def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for policy in role.get("Policies", []):
+        yield from many(policy["PolicyDocument"]["Statement"])
+
+
+def pair(part: str) -> set[str]:
+    """Give what there is in an account, and where there are two in the other as well."""
+    return arns(part) if part == "all" else arns("tools") | arns("prod")
+
+
+@pytest.mark.parametrize("part", ACCOUNTS)
+def test_a_role_speaks_of_what_there_is(part: str) -> None:
+    known = pair(part)
+    # These roles are the same whether there are two accounts or one.
+    here = ACCOUNTS[part].get("AWS::AccountId", ACCOUNT)
+    both = known | {re.sub(rf":({ACCOUNT}|{OTHER}):", f":{here}:", each) for each in known}
+    for arn, role in role_arns(part).items():
+        for statement in statements(role):
+            for resource in many(statement["Resource"]):
+                there = both if re.search(f"{PROJECT}-(hooks|pipeline)-{REGION}", arn) else known
+                found = resource == "*" or any(actors.matches(resource, each) for each in there)
+                assert found, f"{arn}: {resource}"
+
+
+# From SageMaker's guide: where it measures instances itself.
+SAGEMAKER = {f"/aws/sagemaker/{kind}" for kind in ("Endpoints", "ProcessingJobs", "TrainingJobs")}
+
+
+# Conditions of statements, and what their values may be: the project's own, or AWS's.
+def condition_values() -> dict[str, set[str]]:
+    services = ("cloudformation", "codedeploy", "events", "lambda", "sagemaker", "scheduler")
+    repository = {aws.GIVEN["SourceRepository"]}
+    return {
+        "application-autoscaling:service-namespace": {"sagemaker"},
+        "cloudwatch:namespace": {
+            f"{PROJECT}/Monitor",
+            *SAGEMAKER,
+            *monitor_metrics.NAMESPACES,
+        },
+        "codeconnections:FullRepositoryId": repository,
+        "codestar-connections:FullRepositoryId": repository,
+        "iam:AWSServiceName": {"sagemaker.application-autoscaling.amazonaws.com"},
+        "iam:PassedToService": {f"{service}.amazonaws.com" for service in services},
+        "kms:GrantIsForAWSResource": {"true"},
+        "kms:ViaService": {f"{service}.{REGION}.amazonaws.com" for service in ("s3", "sns")},
+    }
+
+
+@pytest.mark.parametrize("part", ACCOUNTS)
+def test_a_roles_conditions_can_be_met(part: str) -> None:
+    known = condition_values()
+    for arn, role in role_arns(part).items():
+        for statement in statements(role):
+            for tests in statement.get("Condition", {}).values():
+                for key, wanted in tests.items():
+                    for value in many(wanted):
+                        met = any(actors.matches(str(value), each) for each in known[key])
+                        assert met or value in known[key], f"{arn}: {key} is {value}"
+
+
+# What an action is granted only under: a prefix of actions, and the condition's key.
+UNDER = {
+    "application-autoscaling:Deregister": "application-autoscaling:service-namespace",
+    "application-autoscaling:Put": "application-autoscaling:service-namespace",
+    "application-autoscaling:Register": "application-autoscaling:service-namespace",
+    "application-autoscaling:Tag": "application-autoscaling:service-namespace",
+    "application-autoscaling:Untag": "application-autoscaling:service-namespace",
+    "cloudwatch:PutMetricData": "cloudwatch:namespace",
+    "codeconnections:": "codeconnections:FullRepositoryId",
+    "codestar-connections:": "codestar-connections:FullRepositoryId",
+    "iam:CreateServiceLinkedRole": "iam:AWSServiceName",
+    "iam:PassRole": "iam:PassedToService",
+    "kms:CreateGrant": "kms:GrantIsForAWSResource",
+    "kms:Decrypt": "kms:ViaService",
+    "kms:GenerateDataKey": "kms:ViaService",
+}
+
+
+@pytest.mark.parametrize("part", ACCOUNTS)
+def test_what_names_no_resource_is_under_a_condition(part: str) -> None:
+    for arn, role in role_arns(part).items():
+        for statement in statements(role):
+            keys = {key for tests in statement.get("Condition", {}).values() for key in tests}
+            for action in many(statement["Action"]):
+                wanted = {key for prefix, key in UNDER.items() if action.startswith(prefix)}
+                assert wanted <= keys, f"{arn}: {action}"
+
+
+VARIANTS = [{}, {"SourceHost": "CodeCommit"}, {"Network": "vpc"}, {"ProdAuth": "api-key"}]
+
+
+def test_only_actions_without_a_resource_are_on_all() -> None:
+    """In each form of the templates, as test_permissions.py says it of the usual one."""
+    free = {
+        action
+        for role in role_arns("all").values()
+        for statement in statements(role)
+        if statement["Resource"] == "*"
+        for action in many(statement["Action"])
+    }
+    # Network interfaces are made and described by whoever is in the network.
+    free |= {f"ec2:{verb}" for verb in EC2}
+    for given in VARIANTS:
+        for role in everything("AWS::IAM::Role", **given).values():
+            for statement in statements(role):
+                if statement["Resource"] == "*":
+                    assert {*many(statement["Action"])} <= free, role["RoleName"]
+
+
+EC2 = (
+    "DescribeDhcpOptions",
+    "DescribeNetworkInterfaces",
+    "DescribeSecurityGroups",
+    "DescribeSubnets",
+    "DescribeVpcEndpoints",
+    "DescribeVpcs",
+)
+
+
+def test_a_resources_policy_grants_no_whole_service() -> None:
+    """But to the account itself, and what is denied to all."""
+    for name, key, item in aws.everywhere():
+        for _, node in aws.walk(item.get("Properties", {})):
+            if isinstance(node, dict) and node.get("Effect") == "Allow":
+                for action in many(node["Action"]):
+                    whole = action.endswith(":*")
+                    assert not whole or (key, node.get("Sid")) == ("Key", "AccountsOwnPolicies"), (
+                        f"{name}.{key}: {action}"
+                    )
+
+
+# --------------------------------------------------------------------- what is told, and to whom
+
+
+def policy(name: str, key: str, part: str = "all") -> list[dict[str, Any]]:
+    """Give the statements of a resource's policy, resolved."""
+    properties = made(name, part)[key]["Properties"]
+    for word in ("KeyPolicy", "PolicyDocument", "RepositoryPolicyText", "ModelPackageGroupPolicy"):
+        if word in properties:
+            found: list[dict[str, Any]] = properties[word]["Statement"]
+            return found
+    return []
+
+
+# The resource policies of an account that admit the other: whose, and the ARN that they are on.
+ADMITTING = {
+    "tools": {
+        ("data", "Key"): lambda: aws.arn("data", "Key"),
+        ("data", "ArtifactBucketPolicy"): lambda: None,
+        ("data", "DataBucketPolicy"): lambda: None,
+        ("data", "ModelPackageGroup"): lambda: None,
+        ("images", "ReleaseRepository"): lambda: aws.arn("images", "ReleaseRepository"),
+        ("pipeline", "ProdEvents"): lambda: None,
+    },
+    "prod": {
+        ("data", "Key"): lambda: aws.arn("data", "Key", ACCOUNTS["prod"]),
+        ("data", "LiveBucketPolicy"): lambda: None,
+    },
+}
+
+
+def admitted(part: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (principal, action, resource) that an account's resource policies grant the other."""
+    other = ACCOUNT if part == "prod" else OTHER
+    for (name, key), of in ADMITTING[part].items():
+        found = policy(name, key, part)
+        if key == "ProdEvents":
+            found = [made(name, part)[key]["Properties"]["Statement"]]
+        for statement in found:
+            if statement["Principal"] != {"AWS": f"arn:aws:iam::{other}:root"}:
+                continue
+            assert statement["Effect"] == "Allow"
+            (principals,) = statement["Condition"]["ArnEquals"].values()
+            assert {*statement["Condition"]["ArnEquals"]} == {"aws:PrincipalArn"}
+            for principal in many(principals):
+                for action in many(statement["Action"]):
+                    for resource in many(statement.get("Resource", "*")):
+                        yield principal, action, (of() or resource)
+
+
+def overlap(one: str, other: str) -> bool:
+    return actors.matches(one, other) or actors.matches(other, one)
+
+
+@pytest.mark.parametrize("part", ["tools", "prod"])
+def test_across_accounts_what_is_asked_is_granted_and_the_reverse(part: str) -> None:
+    """Both must allow: the resource's policy in `part`, and the role's own in the other account."""
+    account = OTHER if part == "prod" else ACCOUNT
+    granted, wrong = [*admitted(part)], []
+    asked = [
+        (arn, action, resource)
+        for arn, role in role_arns("prod" if part == "tools" else "tools").items()
+        for statement in statements(role)
+        for resource in many(statement["Resource"])
+        # A role in the other account is assumed by its own trust.
+        if account in resource and ":role/" not in resource
+        for action in many(statement["Action"])
+    ]
+    for one, others, words in ((asked, granted, "is not granted"), (granted, asked, "nobody asks")):
+        wrong += [
+            f"{who.split('/')[-1]}: {action} on {resource}: {words}"
+            for who, action, resource in one
+            if not any((who, action) == each[:2] and overlap(resource, each[2]) for each in others)
+        ]
+    assert not wrong, "\n".join(sorted(wrong))
+
+
+# Services that resource policies admit: whose, which action, and what they must say.
+def test_a_service_is_admitted_for_this_account() -> None:
+    """EventBridge alone fills no condition, and a condition on it would drop its messages."""
+    for name, key in (("data", "Key"), ("data", "TopicPolicy"), ("data", "LogBucketPolicy")):
+        for statement in policy(name, key):
+            services = (
+                many(statement["Principal"].get("Service", []))
+                if isinstance(statement["Principal"], dict)
+                else []
+            )
+            condition = {
+                k: v for test in statement.get("Condition", {}).values() for k, v in test.items()
+            }
+            if services == ["events.amazonaws.com"]:
+                assert not condition
+            elif services == ["codestar-notifications.amazonaws.com"]:
+                assert condition == {"kms:ViaService": f"sns.{REGION}.amazonaws.com"}
+            elif services == [f"logs.{REGION}.amazonaws.com"]:
+                (pattern,) = condition.values()
+                for group in everything("AWS::Logs::LogGroup").values():
+                    arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group['LogGroupName']}"
+                    assert actors.matches(pattern, arn), arn
+                assert [*condition] == ["kms:EncryptionContext:aws:logs:arn"]
+            elif services:
+                assert condition["aws:SourceAccount"] == ACCOUNT, f"{key}: {services}"
+
+
+def test_policies_are_on_what_they_are_called() -> None:
+    for item in made("data").values():
+        properties = item["Properties"]
+        if item["Type"] == "AWS::S3::BucketPolicy":
+            arn = f"arn:aws:s3:::{properties['Bucket']}"
+            for statement in properties["PolicyDocument"]["Statement"]:
+                for resource in many(statement["Resource"]):
+                    assert resource == arn or resource.startswith(f"{arn}/"), properties["Bucket"]
+    topic = made("data")["TopicPolicy"]["Properties"]
+    assert topic["Topics"] == [topic_arn()]
+    assert {each["Resource"] for each in topic["PolicyDocument"]["Statement"]} == {topic_arn()}
+    subscription = made("data")["Subscription"]["Properties"]
+    assert subscription["TopicArn"] == topic_arn()
+    alias = aws.resources("data")["KeyAlias"]["Properties"]
+    assert alias["TargetKeyId"] == {"Ref": "Key"}
+    assert aws.physical("data", "KeyAlias") == f"alias/{PROJECT}"
+    assert ":alias/{" in aws.source("release/build.py"), "the requests' key"
+
+
+def test_the_account_itself_governs_its_key() -> None:
+    (root,) = [each for each in policy("data", "Key") if each["Action"] == "kms:*"]
+    assert root["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    assert "Condition" not in root
+
+
+def test_all_that_can_be_is_under_the_projects_key() -> None:
+    for part in ACCOUNTS:
+        key = aws.arn("data", "Key", ACCOUNTS[part])
+        for name in IN[part]:
+            for monitor in ("own", "existing-customer"):
+                resources = made(name, part, MonitorModelMonitor=monitor)
+                for path, value in aws.walk(resources):
+                    if path and path[-1] in KEYS and isinstance(value, str):
+                        assert value == key, f"{name}.{path}"
+                for item in resources.values():
+                    wanted = ENCRYPTED.get(item["Type"], set())
+                    here = {k for p, _ in aws.walk(item["Properties"]) for k in p}
+                    assert wanted <= here or "Serverless" in str(item), f"{name}: {item['Type']}"
+
+
+KEYS = {"KmsKeyId", "KMSMasterKeyID", "KmsMasterKeyId", "KmsKey", "VolumeKmsKeyId", "EncryptionKey"}
+ENCRYPTED = {
+    "AWS::CodeBuild::Project": {"EncryptionKey"},
+    "AWS::CodePipeline::Pipeline": {"EncryptionKey"},
+    "AWS::ECR::Repository": {"KmsKey"},
+    "AWS::Logs::LogGroup": {"KmsKeyId"},
+    "AWS::SNS::Topic": {"KmsMasterKeyId"},
+    "AWS::SageMaker::EndpointConfig": {"KmsKeyId"},
+}
+
+
+def test_the_pipelines_artifacts_are_under_the_projects_key() -> None:
+    store = pipeline()["ArtifactStore"]
+    assert store == {
+        "Type": "S3",
+        "Location": aws.GIVEN["ArtifactBucket"],
+        "EncryptionKey": {"Type": "KMS", "Id": key_arn()},
+    }
+
+
+# ------------------------------------------------------------------------------------- events
+
+
+def rules(part: str = "all", **given: Any) -> dict[str, dict[str, Any]]:
+    found = everything("AWS::Events::Rule", part, **given).values()
+    return {item["Name"].removeprefix(f"{PROJECT}-"): item for item in found}
+
+
+# From the EventBridge guide and the services' own pages on their events.
+SOURCES = {
+    "aws.s3": "Object Created",
+    "aws.ecr": "ECR Image Action",
+    "aws.codecommit": "CodeCommit Repository State Change",
+    "aws.cloudwatch": "CloudWatch Alarm State Change",
+    "aws.codedeploy": "CodeDeploy Deployment State-change Notification",
+    "aws.sagemaker": "SageMaker Processing Job State Change",
+}
+
+
+def test_each_rule_hears_an_event_that_is_sent_and_reaches_what_there_is() -> None:
+    for part, given in (("all", {"SourceHost": "CodeCommit"}), ("tools", {}), ("prod", {})):
+        known = pair(part)
+        for name, rule in rules(part, **given).items():
+            pattern = rule.get("EventPattern", {})
+            if pattern:
+                (sender,) = pattern["source"]
+                assert pattern["detail-type"] == [SOURCES[sender]], name
+            else:
+                assert rule["ScheduleExpression"].startswith("cron("), name
+            for target in rule["Targets"]:
+                assert target["Arn"] in known, f"{name}: {target['Arn']}"
+                transformer = target.get("InputTransformer", {"InputTemplate": ""})
+                used = {*re.findall(r"<([\w-]+)>", transformer["InputTemplate"])}
+                assert used == {*transformer.get("InputPathsMap", {})}, name
+                # Lambda and SNS admit by their own policies.
+                plain = ":lambda:" in target["Arn"] or ":sns:" in target["Arn"]
+                assert ("RoleArn" in target) != plain, name
+
+
+REVISIONS = {"ECR": "IMAGE_DIGEST", "S3": "S3_OBJECT_VERSION_ID", "CodeCommit": "COMMIT_ID"}
+
+
+def test_what_starts_the_pipeline_says_which_revision() -> None:
+    """Else new data would be there and the old be trained on."""
+    sources = {
+        action["Name"]: action["ActionTypeId"]["Provider"]
+        for action in actions(SourceHost="CodeCommit")
+        if action["ActionTypeId"]["Category"] == "Source"
+    }
+    arn, started = aws.arn("pipeline", "Pipeline"), set()
+    for name, rule in rules(SourceHost="CodeCommit").items():
+        for target in rule["Targets"]:
+            if target["Arn"] == arn:
+                transformer = target["InputTransformer"]
+                (revision,) = json.loads(transformer["InputTemplate"])["sourceRevisions"]
+                started.add(revision["actionName"])
+                assert revision["revisionType"] == REVISIONS[sources[revision["actionName"]]], name
+                (path,) = transformer["InputPathsMap"].values()
+                paths = {"image-digest", "object.version-id", "commitId"}
+                assert path.removeprefix("$.detail.") in paths
+    assert started == {"Base", "Data", "Git"}
+    assert '"actionName": "Data"' in aws.source("lambdas/pipeline.py")
+
+
+def source_action(name: str, **given: Any) -> dict[str, Any]:
+    (found,) = [each for each in actions(**given) if each["Name"] == name]
+    configuration: dict[str, Any] = found["Configuration"]
+    return configuration
+
+
+def test_the_pipeline_watches_what_nothing_in_it_writes() -> None:
+    """The base image's tag, and one object: who may write them is not in the pipeline."""
+    base, data = source_action("Base"), source_action("Data")
+    assert base == {"RepositoryName": f"{PROJECT}-base", "ImageTag": "current"}
+    assert data["S3Bucket"] == aws.GIVEN["DataBucket"]
+    assert data["S3ObjectKey"] == build.DATA
+    assert build.DATA == "releases/data.zip"
+    assert f'Key="{build.DATA}"' in aws.source("lambdas/pipeline.py")
+    repository = aws.arn("images", "BaseRepository")
+    item = f"arn:aws:s3:::{data['S3Bucket']}/{data['S3ObjectKey']}"
+    writers: dict[str, set[str]] = {"ecr:PutImage": set(), "s3:PutObject": set()}
+    for arn, role in role_arns("all").items():
+        for action, resource in (("ecr:PutImage", repository), ("s3:PutObject", item)):
+            if actors.allows(role, actors.Need(action, resource)):
+                writers[action].add(arn.split(f"{PROJECT}-")[1].removesuffix(f"-{REGION}"))
+    assert writers == {"ecr:PutImage": {"base"}, "s3:PutObject": {"retrain"}}
+    at_work = {action["Configuration"].get("ProjectName") for action in actions()}
+    assert f"{PROJECT}-base" not in at_work
+    images = aws.resources("images")["BaseRepository"]["Properties"]
+    assert images["ImageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    (free,) = images["ImageTagMutabilityExclusionFilters"]
+    assert free["ImageTagMutabilityExclusionFilterValue"] == base["ImageTag"]
+    assert made("images")["ReleaseRepository"]["Properties"]["RepositoryName"] == PROJECT
+    assert made("images")["ReleaseRepository"]["Properties"]["ImageTagMutability"] == "IMMUTABLE"
+
+
+def test_each_source_is_heard_of_once() -> None:
+    found = rules(SourceHost="CodeCommit")
+    base = found["base"]["EventPattern"]["detail"]
+    assert base == {
+        "action-type": ["PUSH"],
+        "result": ["SUCCESS"],
+        "repository-name": [source_action("Base")["RepositoryName"]],
+        "image-tag": [source_action("Base")["ImageTag"]],
+    }
+    data = found["data"]["EventPattern"]["detail"]
+    assert data == {
+        "bucket": {"name": [source_action("Data")["S3Bucket"]]},
+        "object": {"key": [source_action("Data")["S3ObjectKey"]]},
+        # The retraining's copy is none of these: it starts the pipeline itself.
+        "reason": ["PutObject", "CompleteMultipartUpload"],
+    }
+    assert source_action("Data")["PollForSourceChanges"] == "false"
+    assert "copy_object" in aws.source("lambdas/pipeline.py")
+    commit = found["commit"]["EventPattern"]
+    git = source_action("Git", SourceHost="CodeCommit")
+    assert git["PollForSourceChanges"] == "false"
+    arn = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{aws.GIVEN['SourceRepository']}"
+    assert commit["resources"] == [arn]
+    assert commit["detail"]["referenceName"] == [git["BranchName"]] == [aws.GIVEN["SourceBranch"]]
+    assert git["RepositoryName"] == aws.GIVEN["SourceRepository"]
+    source_rule = found["base-source"]["EventPattern"]["detail"]
+    assert source_rule["bucket"] == {"name": [aws.GIVEN["ArtifactBucket"]]}
+    assert source_rule["object"] == {"key": [build.BASE]}
+    for name in ("base-source", "base-weekly"):
+        assert [t["Arn"] for t in found[name]["Targets"]] == [aws.arn("images", "BaseProject")]
+
+
+def test_git_starts_the_pipeline_by_its_connection() -> None:
+    git = source_action("Git")
+    assert git["ConnectionArn"] == aws.arn("pipeline", "GitConnection")
+    assert git["FullRepositoryId"] == aws.GIVEN["SourceRepository"]
+    assert git["BranchName"] == aws.GIVEN["SourceBranch"]
+    (trigger,) = pipeline()["Triggers"]
+    assert trigger["GitConfiguration"]["SourceActionName"] == "Git"
+    (push,) = trigger["GitConfiguration"]["Push"]
+    assert push["Branches"] == {"Includes": [aws.GIVEN["SourceBranch"]]}
+    assert push["FilePaths"]["Excludes"]
+    assert "Triggers" not in pipeline(SourceHost="CodeCommit")
+    for host in ("GitHub", "CodeCommit"):
+        # DVC wants the repository itself.
+        assert (
+            source_action("Git", SourceHost=host)["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF"
+        )
+    assert "commit" not in rules()
+
+
+def test_an_alarm_of_the_monitor_asks_for_retraining() -> None:
+    heard = {f"{PROJECT}-drift", f"{PROJECT}-quality"}
+    for part, account in (("all", ACCOUNT), ("tools", OTHER)):
+        retrain = rules(part)["retrain"]
+        assert {*retrain["EventPattern"]["detail"]["alarmName"]} == heard <= alarms().keys()
+        assert retrain["EventPattern"]["detail"]["state"] == {"value": ["ALARM"]}
+        assert retrain["EventPattern"]["account"] == [account]
+        rolled = rules(part)["rolled-back"]["EventPattern"]
+        assert rolled["account"] == [account]
+        assert rolled["detail"]["application"] == [PROJECT]
+    # Of two accounts, production's sends both events to the other's bus, which admits it.
+    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+    sent = rules("prod")
+    assert {*sent["alarms"]["EventPattern"]["detail"]["alarmName"]} == heard
+    assert sent["shifts"]["EventPattern"]["detail"]["application"] == [PROJECT]
+    for name in ("alarms", "shifts"):
+        assert [target["Arn"] for target in sent[name]["Targets"]] == [bus]
+        assert name not in rules()
+    function = aws.arn("pipeline", "RetrainFunction")
+    assert [target["Arn"] for target in rules()["retrain"]["Targets"]] == [function]
+    permission = made("pipeline")["RetrainPermission"]["Properties"]
+    assert permission["FunctionName"] == f"{PROJECT}-retrain"
+    assert permission["SourceArn"] == aws.arn("pipeline", "RetrainRule")
+    assert made("pipeline")["MonthlySchedule"]["Properties"]["Target"]["Arn"] == function
+    for monthly, wanted in (("true", "ENABLED"), ("false", "DISABLED")):
+        schedule = made("pipeline", RetrainMonthly=monthly)["MonthlySchedule"]["Properties"]
+        assert schedule["State"] == wanted
+    failures = made("pipeline")["RetrainFailures"]["Properties"]
+    assert failures["FunctionName"] == f"{PROJECT}-retrain"
+    assert failures["DestinationConfig"]["OnFailure"] == {"Destination": topic_arn()}
+
+
+def test_people_are_told_by_name() -> None:
+    notification = made("pipeline")["Notification"]["Properties"]
+    assert notification["Resource"] == aws.arn("pipeline", "Pipeline")
+    assert notification["Targets"] == [{"TargetType": "SNS", "TargetAddress": topic_arn()}]
+    told = {each.removeprefix("codepipeline-pipeline-") for each in notification["EventTypeIds"]}
+    assert told == {"stage-execution-failed", "pipeline-execution-superseded"}
+    (approval,) = [each for each in actions() if each["Name"] == "Approve"]
+    assert approval["Configuration"]["NotificationArn"] == topic_arn()
+    for name in ("rolled-back", "failed-job"):
+        assert [target["Arn"] for target in rules()[name]["Targets"]] == [topic_arn()], name
+    detail = rules()["failed-job"]["EventPattern"]["detail"]
+    prefixes = [each["prefix"] for each in detail["ProcessingJobName"]]
+    for name, request in scheduled().items():
+        job = request["ProcessingJobName"]
+        assert sum(job.startswith(prefix) for prefix in prefixes) == 1, name
+    (package,) = [each for each in actions() if each["Name"] == "Package"]
+    assert package["Configuration"]["FunctionName"] == f"{PROJECT}-approve"
+    given = json.loads(package["Configuration"]["UserParameters"])
+    taken = function(ast.parse(aws.source("lambdas/pipeline.py")), "mark").args.args
+    assert [*given] == [each.arg for each in taken]
+    assert given == {
+        "package": "#{Train.ModelPackageArn}",
+        "execution": "#{codepipeline.PipelineExecutionId}",
+    }
+    assert overrides()["prod"] == {"ModelPackageArn": "#{Train.ModelPackageArn}"}
+
+
+# ------------------------------------------------------------------------------------ the monitor
+
+
+def scheduled(**given: Any) -> dict[str, dict[str, Any]]:
+    """Give the requests that the schedules send, by the schedule's end of name."""
+    return {
+        item["Name"].removeprefix(f"{PROJECT}-"): json.loads(item["Target"]["Input"])
+        for item in everything("AWS::Scheduler::Schedule", **given).values()
+        if item["Target"]["Arn"].endswith("createProcessingJob")
+    }
+
+
+def job_reads() -> dict[str, set[str]]:
+    """Give the environment variables that each step of the job reads."""
+    job = aws.source("src/categoriser/monitor/job.py")
+    read = {*re.findall(r'environment(?:\.get\(|\[)"(\w+)"', job)}
+    read |= {*re.findall(r'(?:time|path)\("(\w+)"', job)}
+    read |= {*re.findall(r'"(sagemaker_endpoint_datacapture_prefix|dataset_source)"', job)}
+    (places,) = re.findall(r"PLACES = \((.*)\)", aws.source("src/categoriser/monitor/labels.py"))
+    return {"monitor": read, "label": read | {*re.findall(r'"(\w+)"', places)}}
+
+
+def test_a_scheduled_job_is_told_what_it_reads() -> None:
+    live, data = aws.GIVEN["LiveBucket"], aws.GIVEN["DataBucket"]
+    common = {
+        "AWS_DEFAULT_REGION": REGION,
+        "scheduled_time": "<aws.scheduler.scheduled-time>",
+        "sagemaker_endpoint_datacapture_prefix": f"s3://{live}/captures",
+        "ground_truth_source": f"s3://{live}/ground-truth",
+    }
+    check = common | {
+        "sagemaker_monitoring_schedule_name": f"{PROJECT}-check",
+        "baseline": f"s3://{data}/runs/{{release}}/evaluation/baseline",
+        "output_path": "/opt/ml/processing/output",
+        "publish_cloudwatch_metrics": "Enabled",
+    }
+    label = common | {
+        "baseline": f"s3://{data}/runs/{RELEASE}/evaluation/baseline",
+        "labels": f"s3://{live}/labels",
+        "data_manifest": f"s3://{data}/{build.DATA}",
+        "labelled_manifest": f"s3://{data}/releases/labelled.zip",
+    }
+    found = scheduled()
+    assert found["check"]["Environment"] == check
+    assert found["labels"]["Environment"] == label
+    read = job_reads()
+    steps = aws.source("src/categoriser/process.py")
+    for name, step in (("check", "monitor"), ("labels", "label")):
+        request = found[name]
+        assert request["Environment"].keys() - {"AWS_DEFAULT_REGION"} <= read[step]
+        assert request["AppSpecification"] == {
+            "ImageUri": aws.GIVEN["JobImage"],
+            "ContainerEntrypoint": ["process", step],
+        }
+        assert f'"{step}":' in steps
+        assert request["RoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{PROJECT}-monitor-{REGION}"
+        cluster = request["ProcessingResources"]["ClusterConfig"]
+        assert cluster["InstanceType"] == aws.GIVEN["MonitorInstance"]
+        assert cluster["VolumeKmsKeyId"] == key_arn()
+        tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+        assert tags == {"Project": PROJECT, "Release": RELEASE}
+        assert "NetworkConfig" not in request
+        inside = scheduled(Network="vpc")[name]["NetworkConfig"]["VpcConfig"]
+        assert inside["Subnets"] == exports("all")[f"{PROJECT}-Subnets"].split(",")
+        assert inside["SecurityGroupIds"] == [exports("all")[f"{PROJECT}-SecurityGroup"]]
+    (output,) = found["check"]["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["S3Uri"] == f"s3://{live}/reports"
+    assert output["S3Output"]["LocalPath"] == check["output_path"]
+    assert found["check"]["ProcessingOutputConfig"]["KmsKeyId"] == key_arn()
+
+
+def test_the_schedules_are_in_the_group_that_is_watched() -> None:
+    group = aws.physical("monitor", "Group")
+    for item in everything("AWS::Scheduler::Schedule").values():
+        if item["Target"]["Arn"].endswith("createProcessingJob"):
+            assert item["GroupName"] == group
+            target = "arn:aws:scheduler:::aws-sdk:sagemaker:createProcessingJob"
+            assert item["Target"]["Arn"] == target
+
+
+def test_model_monitor_runs_the_same_image() -> None:
+    found = made("monitor", MonitorModelMonitor="existing-customer", Network="vpc")
+    assert "CheckSchedule" not in found
+    assert "ModelMonitorSchedule" not in made("monitor")
+    schedule = found["ModelMonitorSchedule"]["Properties"]
+    assert schedule["MonitoringScheduleName"] == f"{PROJECT}-check"
+    job = schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"]
+    assert job["MonitoringAppSpecification"] == {
+        "ImageUri": aws.GIVEN["JobImage"],
+        "ContainerEntrypoint": ["process", "monitor"],
+    }
+    (given,) = job["MonitoringInputs"]
+    assert given["EndpointInput"]["EndpointName"] == live_endpoint()
+    assert job["Environment"] == {
+        "AWS_DEFAULT_REGION": REGION,
+        "baseline": f"s3://{aws.GIVEN['DataBucket']}/runs/{RELEASE}/evaluation/baseline",
+        "ground_truth_source": f"s3://{aws.GIVEN['LiveBucket']}/ground-truth",
+        "publish_cloudwatch_metrics": "Enabled",
+    }
+    assert job["Environment"].keys() - {"AWS_DEFAULT_REGION"} <= job_reads()["monitor"]
+    (output,) = job["MonitoringOutputConfig"]["MonitoringOutputs"]
+    assert output["S3Output"]["S3Uri"] == f"s3://{aws.GIVEN['LiveBucket']}/reports"
+    assert job["MonitoringResources"]["ClusterConfig"]["InstanceType"] == "ml.t3.medium"
+    network = job["NetworkConfig"]["VpcConfig"]
+    assert network["Subnets"] == exports("all")[f"{PROJECT}-Subnets"].split(",")
+    assert network["SecurityGroupIds"] == [exports("all")[f"{PROJECT}-SecurityGroup"]]
+    own, theirs = f"{PROJECT}/Monitor", "aws/sagemaker/Endpoints/data-metrics"
+    for monitor, namespace in (("own", own), ("existing-customer", theirs)):
+        watched = alarms(MonitorModelMonitor=monitor)
+        for kind in ("drift", "quality"):
+            assert watched[f"{PROJECT}-{kind}"]["Namespace"] == namespace
+            assert watched[f"{PROJECT}-{kind}"]["EvaluationPeriods"] == aws.GIVEN["AlarmsWindows"]
+
+
+def test_the_hosts_of_the_console_are_the_partitions() -> None:
+    links = {
+        "aws": "console.aws.amazon.com",
+        "aws-us-gov": "console.amazonaws-us-gov.com",
+        "aws-cn": "console.amazonaws.cn",
+    }
+    for partition, host in links.items():
+        (approval,) = [
+            a for a in actions(**{"AWS::Partition": partition}) if a["Name"] == "Approve"
+        ]
+        assert f"{REGION}.{host}/s3/" in approval["Configuration"]["ExternalEntityLink"]
+
+
+def test_the_network_is_one() -> None:
+    written = aws.resources("network")
+    for key, item in written.items():
+        properties = item["Properties"]
+        assert properties.get("VpcId", {"Ref": "Vpc"}) == {"Ref": "Vpc"}, key
+        assert properties.get("RouteTableId", {"Ref": "RouteTable"}) == {"Ref": "RouteTable"}, key
+    for which in ("First", "Second"):
+        assert written[f"{which}Routes"]["Properties"]["SubnetId"] == {"Ref": f"{which}Subnet"}
+        name = made("network")[f"{which}Subnet"]["Properties"]["Tags"][0]["Value"]
+        assert name == f"{PROJECT}-{which.lower()}"
+    assert written["S3Endpoint"]["Properties"]["RouteTableIds"] == [{"Ref": "RouteTable"}]
+    metrics = written["MetricsEndpoint"]["Properties"]
+    subnets = [{"Ref": f"{which}Subnet"} for which in ("First", "Second")]
+    assert metrics["SubnetIds"] == subnets
+    assert metrics["SecurityGroupIds"] == [{"Ref": "EndpointSecurityGroup"}]
+    (ingress,) = written["EndpointSecurityGroup"]["Properties"]["SecurityGroupIngress"]
+    assert ingress["SourceSecurityGroupId"] == {"Ref": "SecurityGroup"}
+    services = {"s3": "com.amazonaws.{}.s3", "monitoring": "com.amazonaws.{}.monitoring"}
+    found = made("network")
+    assert found["S3Endpoint"]["Properties"]["ServiceName"] == services["s3"].format(REGION)
+    here = found["MetricsEndpoint"]["Properties"]["ServiceName"]
+    assert here == services["monitoring"].format(REGION)
+    china = made("network", **{"AWS::Region": "cn-north-1"})["MetricsEndpoint"]["Properties"]
+    assert china["ServiceName"] == "cn.com.amazonaws.cn-north-1.monitoring"
+    log = found["FlowLog"]["Properties"]
+    assert log["LogDestination"] == f"arn:aws:s3:::{PROJECT}-logs-{ACCOUNT}-{REGION}/flow/"
+    assert written["FlowLog"]["Properties"]["ResourceId"] == {"Ref": "Vpc"}
+    allowed = [
+        statement["Resource"]
+        for statement in policy("data", "LogBucketPolicy")
+        if statement["Principal"] == {"Service": "delivery.logs.amazonaws.com"}
+    ]
+    path = f"{log['LogDestination']}AWSLogs/{ACCOUNT}/x"
+    assert any(actors.matches(each, path) for each in allowed)

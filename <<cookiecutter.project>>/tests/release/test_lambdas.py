@@ -1,0 +1,1578 @@
+"""The Lambda functions, fault by fault: what the caller sees, which metric moves, what rolls back.
+
+S3, DynamoDB, SageMaker, CloudWatch, SNS and EventBridge are moto's. What moto lacks is answered at
+the level of HTTP, so that botocore's own checks, retries and parsing take part. The functions'
+environments and the alarms are those of the templates.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import io
+import itertools
+import json
+import sys
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import actors
+import aws
+import botocore.awsrequest
+import botocore.exceptions
+import crhelper.utils
+import moto.backends
+import moto.cloudwatch.models
+import moto.core.models
+import pytest
+from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
+
+from categoriser.manifest import File, Manifest
+from categoriser.monitor.formats import capture
+from release.requests import requests
+
+PROJECT, RELEASE, OLD = "bank-categoriser", aws.RELEASE, "20261101-080000-0ddba11"
+BUCKET = f"{PROJECT}-{{}}-111122223333-ap-southeast-2"
+DATA, LIVE = BUCKET.format("data"), BUCKET.format("live")
+ENDPOINT, VARIANT = f"{PROJECT}-{RELEASE}", "main"
+CANDIDATE = f"arn:aws:lambda:ap-southeast-2:111122223333:function:{PROJECT}-api:7"
+REQUESTS = f"s3://{DATA}/runs/{RELEASE}/requests.json"
+PACKAGE = f"arn:aws:sagemaker:ap-southeast-2:111122223333:model-package/{PROJECT}/7"
+GIVEN = {
+    "LiveBucket": LIVE,
+    "Run": REQUESTS.removesuffix("/requests.json"),
+    "ProdCapturePercent": "100",
+    "ProdBakeMinutes": "2",
+    "RetrainCoolDownHours": "72",
+}
+DEV = f"{PROJECT}-dev-{RELEASE}"
+PATHS = [f"/endpoints/{name}/invocations" for name in (ENDPOINT, DEV)]
+MODULES = ("api", "jobs", "traffic", "pipeline")
+
+
+def environment() -> dict[str, str]:
+    """Return what the templates give to the functions, and what Lambda does."""
+    found = {f"AWS_{name}": "none" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}
+    found |= {f"AWS_{name}": aws.PSEUDO["AWS::Region"] for name in ("REGION", "DEFAULT_REGION")}
+    for name, _, function in [*aws.everywhere("AWS::Lambda::Function")][::-1]:
+        own = function["Properties"].get("Environment", {}).get("Variables", {})
+        found |= aws.resolve(own, name, GIVEN)
+    return found | {"POWERTOOLS_SERVICE_NAME": "api"}
+
+
+ENVIRONMENT = environment()
+CANDIDATE, GOLDEN = ENVIRONMENT["CANDIDATE"], ENVIRONMENT["GOLDEN"]
+MOTO = partial(BotocoreStubber.__call__, moto.core.models.botocore_stubber)
+CLASSES = ["groceries", "fees & interest", "transport"]
+ROW = {"text": "coles 0423 sydney", "price": 31.5}
+Handler = Callable[[dict[str, Any], Any], Any]
+
+
+class Context:
+    """Lambda's context, with `seconds` left."""
+
+    function_name, memory_limit_in_mb, aws_request_id = f"{PROJECT}-jobs", 256, "request"
+    invoked_function_arn = CANDIDATE
+
+    def __init__(self, seconds: float = 840) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+def run(handler: Handler, event: dict[str, Any], seconds: float = 840) -> Any:
+    """Call a handler as Lambda does: events and answers are JSON."""
+    return json.loads(json.dumps(handler(json.loads(json.dumps(event)), Context(seconds))))
+
+
+Answer = Callable[[dict[str, Any]], tuple[int, Any]]
+
+
+class World:
+    """One test's cloud: moto's, and the functions' modules; `container` is the model's server."""
+
+    def __init__(self, modules: dict[str, ModuleType]) -> None:
+        self.api, self.jobs, self.traffic, self.pipeline = (modules[name] for name in MODULES)
+        self.replaced: list[tuple[Any, str, Any]] = []
+        self.s3 = self.api.s3
+        self.container: Callable[[Any], tuple[int, Any]] = lambda rows: (200, predicted(rows))
+        self.called: list[str] = []
+        for client in (self.api.runtime, self.traffic.runtime):
+            self.answer(client, "InvokeEndpoint", self.endpoint)
+
+    def answer(self, client: Any, operation: str, answer: Answer) -> list[dict[str, Any]]:
+        """Answer a client's HTTP requests with status and body; return the list of what is asked.
+
+        botocore's own checks, retries and parsing take part.
+        """
+        asked: list[dict[str, Any]] = []
+
+        def respond(request: Any, **_: Any) -> Any:
+            content = request.body or b"{}"
+            content = content if isinstance(content, (str, bytes)) else content.read()
+            known = json.loads(content) if content[:1] in (b"{", b"[", "{", "[") else {}
+            asked.append(known)
+            status, body = answer({"url": request.url, "headers": request.headers, "body": known})
+            raw = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
+            raw.stream = lambda *_, **__: iter([raw.read()])  # type: ignore[attr-defined]
+            kind = body.get("__type") if isinstance(body, dict) else None
+            headers = {"x-amzn-errortype": kind} if kind else {}
+            return botocore.awsrequest.AWSResponse(request.url, status, headers, raw)
+
+        service = client.meta.service_model.service_id.hyphenize()
+        event = f"before-send.{service}.{operation}"
+        self.forget(lambda known: known[:2] == (client, event))
+        client.meta.events.register_first(event, respond)
+        self.replaced.append((client, event, respond))
+        return asked
+
+    def forget(self, which: Callable[[Any], bool]) -> None:
+        for client, event, respond in filter(which, [*self.replaced]):
+            client.meta.events.unregister(event, respond)
+            self.replaced.remove((client, event, respond))
+
+    def aside(self, event_name: str, request: Any, **more: Any) -> Any:
+        """Keep moto out of what is answered here."""
+        ours = {event for _, event, _ in self.replaced}
+        return None if event_name in ours else MOTO(event_name, request, **more)
+
+    def endpoint(self, request: dict[str, Any]) -> tuple[int, Any]:
+        self.called.append(request["headers"]["X-Amzn-SageMaker-Inference-Id"].decode())
+        assert urllib.parse.urlsplit(request["url"]).path in PATHS
+        status, body = self.container(request["body"])
+        if status == 200 or "__type" in body:
+            return status, body
+        fault = {"OriginalStatusCode": status, "OriginalMessage": json.dumps(body)}
+        return 424, fault | {"Message": "...", "__type": "ModelError"}
+
+    def put(self, uri: str, content: Any) -> str:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        return str(self.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"])
+
+    def objects(self, bucket: str, prefix: str) -> dict[str, str]:
+        found = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        return {
+            item["Key"]: self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode()
+            for item in found
+        }
+
+
+@pytest.fixture(scope="module")
+def modules() -> Iterator[dict[str, ModuleType]]:
+    """Import the functions anew, in their environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        for name in MODULES:
+            sys.modules.pop(name, None)
+        yield {name: importlib.import_module(name) for name in MODULES}
+
+
+@pytest.fixture
+def world(modules: dict[str, ModuleType]) -> Iterator[World]:
+    """Give a cloud that holds nothing."""
+    made = World(modules)
+    yield made
+    made.forget(bool)
+
+
+@pytest.fixture
+def cloud(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Give one with the buckets, and moto for the rest."""
+    monkeypatch.setattr(BotocoreStubber, "__call__", lambda _, *a, **k: world.aside(*a, **k))
+    with mock_aws():
+        for bucket in (DATA, LIVE):
+            place = {"LocationConstraint": "ap-southeast-2"}
+            world.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+            versioning = {"Status": "Enabled"}
+            world.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+        yield world
+
+
+def prediction(row: dict[str, Any]) -> dict[str, Any]:
+    """Answer as a model does that looks at the first word only."""
+    values = {"coles": (0.8, 0.1, 0.1), "fee": (0.2, 0.7, 0.1)}.get(
+        row["text"].split()[0], (0.1, 0.2, 0.7)
+    )
+    best = max(values)
+    return {
+        "category": CLASSES[values.index(best)],
+        "probability": best,
+        "probabilities": dict(zip(CLASSES, values, strict=True)),
+        "review": best < 0.6,
+    }
+
+
+def predicted(rows: Any) -> Any:
+    return [prediction(row) for row in rows] if isinstance(rows, list) else prediction(rows)
+
+
+# The API.
+
+
+def proxy(body: Any = ROW, resource: str = "/predict", **more: Any) -> dict[str, Any]:
+    """Return API Gateway's event."""
+    content = body if isinstance(body, str) else json.dumps(body)
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    event = {"resource": resource, "httpMethod": "POST", "headers": headers, "body": content}
+    return event | {"isBase64Encoded": False} | more
+
+
+def moved(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """Return the metrics that the output moves; hold namespace and dimensions to the alarm's."""
+    found: dict[str, float] = {}
+    for line in capsys.readouterr().out.splitlines():
+        document = json.loads(line)
+        if "_aws" in document:
+            [directive] = document["_aws"]["CloudWatchMetrics"]
+            [dimensions] = directive["Dimensions"]
+            assert directive["Namespace"] == f"{PROJECT}/Api"
+            expected = {"service": "api", "release": RELEASE}
+            assert {name: document[name] for name in dimensions} == expected
+            found |= {m["Name"]: sum(document[m["Name"]]) for m in directive["Metrics"]}
+    return found
+
+
+def problem(reply: dict[str, Any]) -> dict[str, Any]:
+    """Return the problem of an answer, which must be RFC 9457's."""
+    assert reply["headers"]["content-type"] == "application/problem+json"
+    document: dict[str, Any] = json.loads(reply["body"])
+    assert document["status"] == reply["statusCode"]
+    assert {"type", "title", "detail"} <= {*document}
+    return document
+
+
+@pytest.mark.actor("api")
+def test_a_row_is_answered_with_an_id_that_the_capture_has(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reply = run(world.api.handler, proxy())
+    answer = json.loads(reply["body"])
+    assert (reply["statusCode"], answer["category"]) == (200, "groceries")
+    assert answer["release"] == RELEASE
+    assert world.called == [answer["prediction_id"]]
+    assert len(answer["prediction_id"]) == 32
+    assert [*answer["probabilities"]] == CLASSES
+    assert moved(capsys) == {"Predictions": 1}
+
+
+@pytest.mark.actor("api")
+def test_rows_are_answered_as_a_list(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [ROW, {"text": "fee monthly", "price": 5}]
+    answer = json.loads(run(world.api.handler, proxy(rows))["body"])
+    assert [row["category"] for row in answer["predictions"]] == ["groceries", "fees & interest"]
+    assert {*answer} == {"prediction_id", "release", "predictions"}
+    assert moved(capsys) == {"Predictions": 2}
+
+
+@pytest.mark.actor("api")
+@pytest.mark.parametrize(
+    ("status", "event"),
+    {
+        "bad type": (415, proxy(headers={"content-type": "text/csv"})),
+        "bad JSON": (400, proxy('{"text": "coles", ')),
+        "no body": (400, proxy(body="") | {"body": None}),
+        "base64 of no JSON": (400, proxy("AAAA", isBase64Encoded=True)),
+        "no base64": (400, proxy("A", isBase64Encoded=True)),
+        "5.5 MB": (413, proxy("[" + " " * 5_767_168 + "]")),
+        "nested too deeply": (400, proxy("[" * 100_000)),
+        "1,001 rows": (400, proxy([ROW] * 1001)),
+        "half a surrogate pair": (400, proxy('"\ud800"')),
+    }.values(),
+    ids=lambda value: None if isinstance(value, dict) else str(value),
+)
+def test_the_callers_fault_is_4xx_and_never_reaches_the_endpoint(
+    world: World, capsys: pytest.CaptureFixture[str], status: int, event: dict[str, Any]
+) -> None:
+    reply = run(world.api.handler, event)
+    assert reply["statusCode"] == status
+    assert problem(reply)["status"] == status
+    assert world.called == []
+    assert moved(capsys) == {"ClientErrors": 1}
+
+
+@pytest.mark.actor("api")
+@pytest.mark.parametrize(
+    "event",
+    [
+        proxy(headers=None),
+        proxy(headers={"content-type": None}),
+        proxy(base64.b64encode(json.dumps(ROW).encode()).decode(), isBase64Encoded=True),
+    ],
+    ids=["null headers", "null content type", "base64"],
+)
+def test_null_headers_and_base64_are_no_fault(world: World, event: dict[str, Any]) -> None:
+    assert run(world.api.handler, event)["statusCode"] == 200
+
+
+@pytest.mark.actor("api")
+@pytest.mark.parametrize("status", [400, 413, 415])
+def test_what_the_container_refuses_the_caller_hears(
+    world: World, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    detail = "row 1: price must be a finite number"
+    world.container = lambda _: (status, {"status": status, "detail": detail, "row": 1})
+    reply = run(world.api.handler, proxy({"text": "coles", "price": "x"}))
+    assert problem(reply) | {"detail": detail, "row": 1, "status": status} == problem(reply)
+    # Not the endpoint's failure: bad clients roll no release back.
+    assert moved(capsys) == {"ClientErrors": 1}
+
+
+@pytest.mark.actor("api")
+def test_a_refusal_without_a_problem_is_a_refusal(world: World) -> None:
+    world.container = lambda _: (400, "not a problem")
+    assert problem(run(world.api.handler, proxy()))["status"] == 400
+
+
+@pytest.mark.actor("api")
+@pytest.mark.parametrize(
+    "fault",
+    [(429, {"detail": "busy"}), (400, {"__type": "ThrottlingException", "Message": "slower"})],
+    ids=["by the container", "by SageMaker"],
+)
+def test_overload_is_429_with_retry_after_and_no_failure(
+    world: World, capsys: pytest.CaptureFixture[str], fault: tuple[int, Any]
+) -> None:
+    world.container = lambda _: fault
+    reply = run(world.api.handler, proxy())
+    assert problem(reply)["status"] == 429
+    assert int(reply["headers"]["retry-after"]) > 0
+    assert moved(capsys) == {"Overloads": 1}
+
+
+def other(**changes: Any) -> dict[str, Any]:
+    return prediction(ROW) | changes
+
+
+FAULTS: dict[str, tuple[int, Any]] = {
+    **{
+        f"ModelError {status}": (status, {"detail": "x"})
+        for status in (404, 405, 406, 500, 502, 503, 504)
+    },
+    "ModelError without a status": (424, {"__type": "ModelError", "Message": "x"}),
+    "ModelNotReady": (429, {"__type": "ModelNotReadyException", "Message": "x"}),
+    "ServiceUnavailable": (503, {"__type": "ServiceUnavailable", "Message": "x"}),
+    "InternalFailure": (500, {"__type": "InternalFailure", "Message": "x"}),
+    "no such endpoint": (400, {"__type": "ValidationError", "Message": "x"}),
+    "no JSON": (200, b"<html>"),
+    "nothing": (200, b""),
+    "null": (200, None),
+    "a list for a row": (200, [prediction(ROW)]),
+    "no probabilities": (200, {"category": "groceries"}),
+    "a class order that is wrong": (
+        200,
+        other(probabilities=dict(zip(CLASSES, (0.1, 0.8, 0.1), strict=True))),
+    ),
+    "a category that is not the most probable": (
+        200,
+        other(category="transport", probability=0.1),
+    ),
+    "a category that is no class": (200, other(category="x")),
+    "a probability that is another": (200, other(probability=0.1)),
+    "probabilities beyond 1": (200, other(probability=8.0, probabilities={"groceries": 8.0})),
+    "not a number": (200, b'{"category": "a", "probability": NaN, "probabilities": {"a": NaN}}'),
+    "probabilities that are text": (200, other(probabilities={"groceries": "0.8"})),
+    "a category that is a list": (200, other(category=[])),
+    "no review": (200, {k: v for k, v in prediction(ROW).items() if k != "review"}),
+}
+
+
+@pytest.mark.actor("api")
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_the_endpoints_fault_is_502_and_counts_towards_the_rollback(
+    world: World, capsys: pytest.CaptureFixture[str], fault: tuple[int, Any]
+) -> None:
+    world.container = lambda _: fault
+    reply = run(world.api.handler, proxy())
+    assert problem(reply)["status"] == 502
+    # One attempt: a second would take longer than API Gateway waits.
+    assert len(world.called) == 1
+    assert moved(capsys) == {"EndpointFailures": 1}
+
+
+@pytest.mark.actor("api")
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_another_number_of_rows_is_502(
+    world: World, capsys: pytest.CaptureFixture[str], count: int
+) -> None:
+    world.container = lambda _: (200, [prediction(ROW)] * count)
+    assert run(world.api.handler, proxy([ROW, ROW]))["statusCode"] == 502
+    assert moved(capsys) == {"EndpointFailures": 1}
+
+
+@pytest.mark.actor("api")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        botocore.exceptions.ReadTimeoutError(endpoint_url="x"),
+        botocore.exceptions.ConnectTimeoutError(endpoint_url="x"),
+        botocore.exceptions.EndpointConnectionError(endpoint_url="x"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_a_timeout_is_502_after_one_attempt(
+    world: World, capsys: pytest.CaptureFixture[str], fault: Exception
+) -> None:
+    attempts = []
+
+    def fail(_: Any) -> Any:
+        attempts.append(1)
+        raise fault
+
+    world.container = fail
+    assert problem(run(world.api.handler, proxy()))["status"] == 502
+    assert len(attempts) == 1
+    assert moved(capsys) == {"EndpointFailures": 1}
+
+
+def test_the_endpoints_timeout_ends_before_the_functions(world: World) -> None:
+    config = world.api.runtime.meta.config
+    assert config.connect_timeout + config.read_timeout < 20 < 29
+
+
+@pytest.mark.actor("api")
+@pytest.mark.filterwarnings("ignore:No application metrics")
+def test_an_unforeseen_fault_is_the_functions_own_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.api, "checked", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(world.api.handler, proxy())
+
+
+@pytest.mark.actor("api")
+def test_nothing_of_a_transaction_is_logged(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(world.api.logger.registered_handler, "stream", log)
+    said = {"text": "clinic-of-secrets", "price": 123.45}
+    run(world.api.handler, proxy(said))
+    world.container = lambda rows: (400, {"status": 400, "detail": f"no {rows['text']}"})
+    run(world.api.handler, proxy(said))
+    world.container = lambda rows: (500, {"detail": rows["text"]})
+    run(world.api.handler, proxy(said))
+    world.container = lambda rows: (200, rows)
+    run(world.api.handler, proxy(said))
+    output = "".join([*capsys.readouterr(), log.getvalue()])
+    assert "prediction_id" in output
+    assert "secret" not in output
+    assert "123.45" not in output
+
+
+@pytest.mark.actor("api")
+def test_a_probe_has_the_id_it_asks_for(world: World) -> None:
+    answer = json.loads(run(world.api.handler, proxy(probe="probe-x-1"))["body"])
+    assert world.called == [answer["prediction_id"]] == ["probe-x-1"]
+
+
+# Feedback.
+
+
+SAID = {"prediction_id": "0" * 32, "category": "transport"}
+
+
+@pytest.mark.actor("api")
+def test_feedback_is_ground_truth_of_its_hour(
+    cloud: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for said in (SAID, SAID | {"row": 4, "category": 'food, "drinks"'}):
+        assert run(cloud.api.handler, proxy(said, "/feedback"))["statusCode"] == 202
+    [single, row] = sorted(cloud.objects(LIVE, "ground-truth/").items(), key=lambda f: len(f[0]))
+    assert datetime.strptime(single[0], f"ground-truth/%Y/%m/%d/%H/{'0' * 32}.jsonl")
+    assert json.loads(single[1]) == {
+        "groundTruthData": {"data": "transport", "encoding": "CSV"},
+        "eventMetadata": {"eventId": "0" * 32},
+        "eventVersion": "0",
+    }
+    assert json.loads(row[1])["eventMetadata"] == {"eventId": f"{'0' * 32}#4"}
+    assert moved(capsys) == {"Feedback": 1}
+    assert cloud.called == []
+
+
+def test_the_monitor_reads_what_feedback_writes(cloud: World) -> None:
+    for said in (SAID, SAID | {"row": 4, "category": 'food, "drinks"'}):
+        run(cloud.api.handler, proxy(said, "/feedback"))
+    problems = capture.Problems()
+    [frame] = capture.truths(capture.find(f"s3://{LIVE}/ground-truth"), problems)
+    assert sorted(frame.select("id", "row", "label").rows()) == [
+        ("0" * 32, 0, "transport"),
+        ("0" * 32, 4, 'food, "drinks"'),
+    ]
+    assert (problems.counts, frame["time"].null_count()) == ({}, 0)
+
+
+@pytest.mark.actor("api")
+def test_repeated_feedback_writes_nothing_new_and_a_correction_stands(cloud: World) -> None:
+    for category in ("transport", "transport", "groceries"):
+        said = proxy(SAID | {"category": category}, "/feedback")
+        assert run(cloud.api.handler, said)["statusCode"] == 202
+        [content] = cloud.objects(LIVE, "ground-truth/").values()
+        assert json.loads(content)["groundTruthData"]["data"] == category
+    run(cloud.api.handler, proxy(SAID | {"row": 0}, "/feedback"))
+    assert len(cloud.objects(LIVE, "ground-truth/")) == 2
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+def test_feedback_that_cannot_be_kept_is_the_functions_own_error(world: World) -> None:
+    with mock_aws(), pytest.raises(botocore.exceptions.ClientError):
+        run(world.api.handler, proxy(SAID, "/feedback"))
+
+
+@pytest.mark.actor("api")
+@pytest.mark.parametrize(
+    "said",
+    [
+        [SAID],
+        {},
+        SAID | {"category": ""},
+        SAID | {"category": "two\nlines"},
+        SAID | {"category": 3},
+        SAID | {"prediction_id": "probe-x-1"},
+        SAID | {"prediction_id": None},
+        SAID | {"row": -1},
+        SAID | {"row": True},
+        SAID | {"row": 1000},
+        SAID | {"row": 1.5},
+        SAID | {"text": "more"},
+    ],
+    ids=str,
+)
+def test_feedback_that_cannot_be_joined_is_400(
+    world: World, capsys: pytest.CaptureFixture[str], said: Any
+) -> None:
+    assert problem(run(world.api.handler, proxy(said, "/feedback")))["status"] == 400
+    assert moved(capsys) == {"ClientErrors": 1}
+
+
+# Golden cases and hooks.
+
+
+def golden(**changes: Any) -> dict[str, Any]:
+    rows = [ROW, {"text": "fee monthly", "price": 5.0}, {"text": "taxi", "price": 9.0}]
+    cases = [row | prediction(row) for row in rows]
+    return {"classes": CLASSES, "cases": cases} | changes
+
+
+def alarms() -> list[dict[str, Any]]:
+    """Return the alarms of the deployment group, which roll a release back."""
+    [group] = aws.resources("prod", "AWS::CodeDeploy::DeploymentGroup").values()
+    watched = aws.resolve(group["Properties"]["AlarmConfiguration"]["Alarms"], "prod")
+    found = aws.resources("prod", "AWS::CloudWatch::Alarm").values()
+    every = [aws.resolve(alarm["Properties"], "prod") for alarm in found]
+    return [
+        alarm | {"Threshold": float(alarm["Threshold"])}
+        for alarm in every
+        if {"Name": alarm["AlarmName"]} in watched
+    ]
+
+
+@pytest.fixture
+def prod(cloud: World) -> World:
+    """Give a release in service: its endpoint, golden cases, alarms, and the API's new version."""
+    for alarm in alarms():
+        cloud.traffic.cloudwatch.put_metric_alarm(
+            **{name: value for name, value in alarm.items() if name != "Tags"}
+        )
+    cloud.put(GOLDEN, golden())
+    serve(cloud)
+
+    def version(request: dict[str, Any]) -> tuple[int, Any]:
+        assert urllib.parse.unquote(request["url"]).endswith(f"{CANDIDATE}/invocations")
+        with actors.acting("api"):
+            return 200, run(cloud.api.handler, request["body"])
+
+    cloud.answer(cloud.traffic.functions, "Invoke", version)
+    return cloud
+
+
+def serve(world: World, **changes: Any) -> None:
+    """Let SageMaker describe the endpoint as it is, but for the changes; moto lacks the capture."""
+    capture = {
+        "EnableCapture": True,
+        "CaptureStatus": "Started",
+        "CurrentSamplingPercentage": 100,
+        "DestinationS3Uri": f"s3://{LIVE}/captures",
+        "KmsKeyId": "key",
+    }
+    described = {
+        "EndpointName": ENDPOINT,
+        "EndpointConfigName": ENVIRONMENT["ENDPOINT_CONFIG"],
+        "EndpointStatus": "InService",
+        "DataCaptureConfig": capture | {k: v for k, v in changes.items() if k in capture},
+    } | {name: value for name, value in changes.items() if name not in capture}
+    world.answer(world.traffic.sagemaker, "DescribeEndpoint", lambda _: (200, described))
+
+
+def captured(world: World, *ids: str, hours: int = 0) -> None:
+    """Put a capture as SageMaker writes it, of an hour so long ago."""
+    time = datetime.now(UTC) - timedelta(hours=hours)
+    lines = [
+        capture.record(
+            json.dumps({"text": '"inferenceId":"probe-forged-1"', "price": 1}).encode(),
+            b"{}",
+            "application/json",
+            event_id="e",
+            inference_id=name,
+            time=time,
+        )
+        for name in ids
+    ]
+    place = f"captures/{ENDPOINT}/{VARIANT}/{time:%Y/%m/%d/%H}/{len(ids)}.jsonl"
+    world.put(f"s3://{LIVE}/{place}", b"".join(lines))
+
+
+def probes(world: World) -> list[str]:
+    return list(world.traffic.probes(golden()))
+
+
+def hook(world: World, name: str, seconds: float = 840) -> list[str]:
+    """Run a hook as CodeDeploy does; return the statuses that it reports."""
+    told = world.answer(
+        world.traffic.codedeploy, "PutLifecycleEventHookExecutionStatus", lambda _: (200, {})
+    )
+    run(
+        getattr(world.traffic, name),
+        {"DeploymentId": "d-ABCDEFGHI", "LifecycleEventHookExecutionId": "x" * 20},
+        seconds,
+    )
+    assert all(report["deploymentId"] == "d-ABCDEFGHI" for report in told)
+    return [report["status"] for report in told]
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch, world: World) -> list[float]:
+    """Let no time pass; return the seconds that were asked for."""
+    seconds: list[float] = []
+    clock = SimpleNamespace(sleep=seconds.append, monotonic=time.monotonic)
+    monkeypatch.setattr(world.traffic, "time", clock)
+    return seconds
+
+
+@pytest.mark.actor("hooks")
+def test_before_lets_a_release_pass_whose_golden_cases_are_right(prod: World) -> None:
+    assert hook(prod, "before") == ["Succeeded"]
+    # So many that the captures of a sample show some; their ids are what `after` waits for.
+    assert prod.called == probes(prod) == [f"probe-{RELEASE}-{n}" for n in range(7)]
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.parametrize("percent", [1, 10, 50, 100])
+def test_a_sample_of_the_probes_is_captured_in_999_releases_of_1000(
+    world: World, monkeypatch: pytest.MonkeyPatch, percent: int
+) -> None:
+    monkeypatch.setenv("CAPTURE_PERCENT", str(percent))
+    assert (1 - percent / 100) ** len(probes(world)) < 0.001
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"EndpointStatus": "Updating"},
+        {"EndpointConfigName": "another"},
+        {"CaptureStatus": "Stopped"},
+        {"CurrentSamplingPercentage": 10},
+        {"DestinationS3Uri": "s3://elsewhere/captures"},
+        {"DataCaptureConfig": {}},
+    ],
+    ids=str,
+)
+def test_before_fails_on_an_endpoint_that_is_not_what_was_deployed(
+    prod: World, changes: dict[str, Any]
+) -> None:
+    serve(prod, **changes)
+    assert hook(prod, "before") == ["Failed"]
+    assert prod.called == []
+
+
+@pytest.mark.actor("hooks")
+def test_before_fails_without_an_endpoint(prod: World) -> None:
+    fault = {"__type": "ValidationException", "message": "Could not find endpoint"}
+    prod.answer(prod.traffic.sagemaker, "DescribeEndpoint", lambda _: (400, fault))
+    assert hook(prod, "before") == ["Failed"]
+
+
+WRONG: dict[str, Callable[[Any], tuple[int, Any]]] = {
+    "another category": lambda _: (200, prediction({"text": "taxi"})),
+    "classes in another order": lambda row: (
+        200,
+        prediction(row)
+        | {"probabilities": dict(reversed(prediction(row)["probabilities"].items()))},
+    ),
+    "a probability apart by 0.002": lambda row: (
+        200,
+        prediction(row)
+        | {
+            "probability": prediction(row)["probability"] + 0.002,
+            "probabilities": {
+                name: value + 0.002 * (value > 0.5)
+                for name, value in prediction(row)["probabilities"].items()
+            },
+        },
+    ),
+    "garbage": lambda _: (200, b"<html>"),
+    "an error of the model": lambda _: (500, {"detail": "x"}),
+    "a refusal": lambda _: (400, {"detail": "x"}),
+}
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.parametrize("answer", WRONG.values(), ids=WRONG.keys())
+def test_before_fails_on_a_golden_case_that_is_wrong(
+    prod: World, answer: Callable[[Any], tuple[int, Any]]
+) -> None:
+    prod.container = answer
+    assert hook(prod, "before") == ["Failed"]
+
+
+@pytest.mark.actor("hooks")
+def test_another_machines_rounding_is_no_other_answer(prod: World) -> None:
+    known = golden()
+    known["cases"][0]["probabilities"]["transport"] += 0.0009
+    prod.put(GOLDEN, known)
+    assert hook(prod, "before") == ["Succeeded"]
+
+
+@pytest.mark.actor("hooks")
+def test_before_fails_on_an_answer_that_is_late(
+    prod: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count(step=6)
+    monkeypatch.setattr(prod.traffic, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    assert hook(prod, "before") == ["Failed"]
+
+
+@pytest.mark.actor("hooks")
+def test_before_fails_where_the_new_version_cannot_start(prod: World) -> None:
+    error = {"errorMessage": "No module named 'api'", "errorType": "Runtime.ImportModuleError"}
+    prod.answer(prod.traffic.functions, "Invoke", lambda _: (200, error))
+    assert hook(prod, "before") == ["Failed"]
+
+
+@pytest.mark.parametrize("name", ["before", "after"])
+def test_a_hook_fails_without_golden_cases(prod: World, name: str) -> None:
+    prod.s3.delete_object(Bucket=DATA, Key=GOLDEN.split("/", 3)[3])
+    assert hook(prod, name) == ["Failed"]
+
+
+@pytest.mark.parametrize("name", ["before", "after"])
+def test_a_hook_that_hangs_reports_failure_before_its_time_is_over(
+    prod: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(prod.traffic, "read", lambda _: over.wait())
+    try:
+        assert hook(prod, name, seconds=20.1) == ["Failed"]
+    finally:
+        over.set()
+
+
+def test_a_hook_waits_no_longer_than_leaves_time_for_its_report(
+    prod: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def result(seconds: float) -> None:
+        waited.append(seconds)
+        raise TimeoutError
+
+    check = SimpleNamespace(submit=lambda _: SimpleNamespace(result=result))
+    monkeypatch.setattr(prod.traffic, "ThreadPoolExecutor", lambda _: check)
+    assert hook(prod, "after", seconds=900) == ["Failed"]
+    assert waited == [880]
+
+
+@pytest.mark.actor("hooks")
+def test_after_watches_for_the_bake_once_the_probes_are_captured(
+    prod: World, slept: list[float]
+) -> None:
+    captured(prod, "a-customers", *probes(prod)[:4])
+    captured(prod, *probes(prod)[4:], hours=1)
+    assert hook(prod, "after") == ["Succeeded"]
+    assert sum(slept) == 120
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.parametrize(
+    "ids",
+    [(), ("a-customers",), (f"probe-{OLD}-0",), tuple(f"probe-{RELEASE}-{n}" for n in range(6))],
+    ids=["no captures", "others' only", "another release's", "one too few"],
+)
+def test_after_fails_without_this_releases_probes_in_the_captures(
+    prod: World, slept: list[float], ids: tuple[str, ...]
+) -> None:
+    if ids:
+        captured(prod, *ids)
+    assert hook(prod, "after") == ["Failed"]
+
+
+@pytest.mark.actor("hooks")
+def test_after_is_content_with_one_probe_where_a_sample_is_captured(
+    prod: World, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAPTURE_PERCENT", "20")
+    assert hook(prod, "after") == ["Failed"]
+    captured(prod, probes(prod)[3])
+    assert hook(prod, "after") == ["Succeeded"]
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.parametrize("number", range(4))
+def test_an_alarm_during_the_bake_ends_it_at_once(
+    prod: World, slept: list[float], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    captured(prod, *probes(prod))
+
+    def go_off(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            name = alarms()[number]["AlarmName"]
+            prod.traffic.cloudwatch.set_alarm_state(
+                AlarmName=name, StateValue="ALARM", StateReason="x"
+            )
+
+    monkeypatch.setattr(prod.traffic.time, "sleep", go_off)
+    assert hook(prod, "after") == ["Failed"]
+    assert len(slept) == 3
+
+
+@pytest.mark.actor("hooks")
+def test_after_fails_where_an_alarm_is_missing(prod: World, slept: list[float]) -> None:
+    captured(prod, *probes(prod))
+    prod.traffic.cloudwatch.delete_alarms(AlarmNames=[alarms()[0]["AlarmName"]])
+    assert hook(prod, "after") == ["Failed"]
+
+
+def measure(world: World, alarm: dict[str, Any], value: float, minutes: float) -> None:
+    """Put a value of what an alarm watches, so long ago."""
+    metric = {name: alarm[name] for name in ("MetricName", "Dimensions")}
+    time = datetime.now(UTC) - timedelta(minutes=minutes)
+    world.traffic.cloudwatch.put_metric_data(
+        Namespace=alarm["Namespace"], MetricData=[metric | {"Value": value, "Timestamp": time}]
+    )
+
+
+@pytest.fixture
+def percentiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Teach moto the percentiles: the highest value stands for any."""
+    known = moto.cloudwatch.models.Statistics.get_statistics_for_type
+
+    def statistic(self: Any, name: str) -> Any:
+        return max(self.metric_single_values_list) if name.startswith("p") else known(self, name)
+
+    monkeypatch.setattr(moto.cloudwatch.models.Statistics, "get_statistics_for_type", statistic)
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.usefixtures("percentiles")
+@pytest.mark.parametrize("number", range(4))
+def test_what_is_over_an_alarms_threshold_since_the_shift_fails_the_release(
+    prod: World, slept: list[float], number: int
+) -> None:
+    captured(prod, *probes(prod))
+    alarm = alarms()[number]
+    # Before the shift, or beneath the threshold: none of this release's business.
+    measure(prod, alarm, alarm["Threshold"] * 2, minutes=8)
+    measure(prod, alarm, alarm["Threshold"] * 0.4, minutes=2)
+    assert hook(prod, "after") == ["Succeeded"]
+    measure(prod, alarm, alarm["Threshold"], minutes=4)
+    assert hook(prod, "after") == ["Failed"]
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.usefixtures("percentiles")
+def test_the_fix_passes_while_the_old_release_is_red(prod: World, slept: list[float]) -> None:
+    captured(prod, *probes(prod))
+    for alarm in alarms():
+        old = [
+            d
+            | {"Value": "0" if d["Name"] == "ExecutedVersion" else d["Value"].replace(RELEASE, OLD)}
+            for d in alarm["Dimensions"]
+        ]
+        # A dimension tells the releases apart, in every alarm.
+        assert old != alarm["Dimensions"]
+        measure(prod, alarm | {"Dimensions": old}, alarm["Threshold"] * 9, minutes=2)
+    assert hook(prod, "after") == ["Succeeded"]
+
+
+def test_what_the_handler_counts_is_what_an_alarm_watches(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.container = lambda _: FAULTS["ModelError 500"]
+    run(world.api.handler, proxy())
+    [name] = moved(capsys)
+    [alarm] = [alarm for alarm in alarms() if alarm["MetricName"] == name]
+    assert alarm["Namespace"] == f"{PROJECT}/Api"
+    expected = {"service": "api", "release": RELEASE}
+    assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == expected
+
+
+def test_the_hook_compares_as_the_alarms_do() -> None:
+    compared = {alarm["ComparisonOperator"] for alarm in alarms()}
+    assert compared == {"GreaterThanOrEqualToThreshold"}
+    assert len(alarms()) == 4
+
+
+def stack(world: World, status: str) -> None:
+    """Let the stack of a custom resource be in a state."""
+    content = f"""<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
+        <DescribeStacksResult><Stacks><member><StackName>x</StackName>
+        <CreationTime>2026-11-22T10:15:00Z</CreationTime><StackStatus>{status}</StackStatus>
+        </member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
+    world.answer(world.traffic.cloudformation, "DescribeStacks", lambda _: (200, content.encode()))
+
+
+LOGICAL = {"training": "Training", "evaluation": "Evaluation", "model_package": "Registration"}
+STACK = f"arn:aws:cloudformation:ap-southeast-2:111122223333:stack/{PROJECT}-{{}}/1"
+
+
+class CloudFormation:
+    """What CloudFormation asks a custom resource and is told, and the rules that crhelper makes."""
+
+    def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
+        self.world, self.told = world, list[dict[str, Any]]()
+        self.rules: dict[str, dict[str, Any]] = {}
+        patch.setattr(crhelper.utils, "HTTPSConnection", lambda *_, **__: self)
+        for helper in (world.jobs.handler, world.traffic.golden):
+            for operation in ("AddPermission", "RemovePermission"):
+                world.answer(helper._lambda_client, operation, lambda _: (200, {}))
+            answers: dict[str, Callable[[dict[str, Any]], Any]] = {
+                "PutRule": lambda asked: self.rules.update({asked["Name"]: {}}),
+                "PutTargets": lambda asked: self.rules.update({asked["Rule"]: asked["Targets"][0]}),
+                "RemoveTargets": lambda _: None,
+                "DeleteRule": lambda asked: self.rules.pop(asked["Name"]),
+            }
+            for operation, effect in answers.items():
+                world.answer(helper._events_client, operation, self.answering(effect))
+
+    def answering(self, effect: Callable[[dict[str, Any]], Any]) -> Answer:
+        def answer(request: dict[str, Any]) -> tuple[int, Any]:
+            effect(request["body"])
+            name = request["body"].get("Name", "")
+            rule = f"arn:aws:events:ap-southeast-2:111122223333:rule/{name}"
+            return 200, {"RuleArn": rule, "FailedEntryCount": 0, "FailedEntries": []}
+
+        return answer
+
+    def request(self, *, body: str, **_: Any) -> None:
+        assert len(body) <= 4096
+        self.told.append(json.loads(body))
+
+    def getresponse(self) -> Any:
+        return SimpleNamespace(reason="OK")
+
+    def ask(
+        self,
+        handler: Handler,
+        kind: str,
+        properties: dict[str, Any],
+        physical: str = "",
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Ask, and let the rules poll three times; return what is told last, {} for nothing."""
+        before = len(self.told)
+        event = {
+            "RequestType": kind,
+            "ResponseURL": "https://cloudformation.example/answer",
+            "StackId": STACK.format("train"),
+            "RequestId": "r",
+            "LogicalResourceId": LOGICAL.get(properties.get("Step", ""), "Golden"),
+            "ResourceProperties": properties,
+        } | more
+        run(handler, event | ({"PhysicalResourceId": physical} if physical else {}))
+        for _ in range(3):
+            for rule in [*self.rules.values()]:
+                run(handler, json.loads(rule["Input"]))
+        return self.told[-1] if len(self.told) > before else {}
+
+
+@pytest.fixture
+def formation(prod: World, monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
+    return CloudFormation(prod, monkeypatch)
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+@pytest.mark.parametrize("target", [{"Function": CANDIDATE}, {"Endpoint": DEV}], ids=str)
+def test_the_first_release_too_is_proven_by_its_golden_cases(
+    prod: World, formation: CloudFormation, kind: str, target: dict[str, str]
+) -> None:
+    stack(prod, f"{kind.upper()}_IN_PROGRESS")
+    asked = {"Golden": GOLDEN, "Release": RELEASE} | target
+    more = {"StackId": STACK.format("dev" if "Endpoint" in target else "prod")}
+    told = formation.ask(prod.traffic.golden, kind, asked, "old" * (kind == "Update"), **more)
+    assert told["Status"] == "SUCCESS"
+    # Other ids than the hook's, which must be captured after the hook has asked.
+    assert prod.called == [f"probe-{RELEASE}-golden-{n}" for n in range(3)]
+    assert not {*prod.called} & {*probes(prod)}
+    assert all(len(name) <= 64 for name in prod.called)
+
+
+@pytest.mark.actor("hooks")
+def test_a_wrong_golden_case_fails_the_stack(prod: World, formation: CloudFormation) -> None:
+    stack(prod, "CREATE_IN_PROGRESS")
+    prod.container = WRONG["classes in another order"]
+    asked = {"Golden": GOLDEN, "Release": RELEASE, "Endpoint": DEV}
+    told = formation.ask(prod.traffic.golden, "Create", asked, StackId=STACK.format("dev"))
+    assert told["Status"] == "FAILED"
+    assert "classes in another order" in told["Reason"]
+    # CloudFormation takes back what was not made.
+    told = formation.ask(prod.traffic.golden, "Delete", asked, told["PhysicalResourceId"])
+    assert told["Status"] == "SUCCESS"
+
+
+@pytest.mark.actor("hooks")
+def test_a_red_old_release_can_be_rolled_back_to(prod: World, formation: CloudFormation) -> None:
+    stack(prod, "UPDATE_ROLLBACK_IN_PROGRESS")
+    prod.container = lambda _: (500, {"detail": "x"})
+    asked = {"Golden": GOLDEN, "Release": OLD, "Function": CANDIDATE}
+    more = {"StackId": STACK.format("prod")}
+    told = formation.ask(prod.traffic.golden, "Update", asked, "new", **more)
+    assert told["Status"] == "SUCCESS"
+    assert prod.called == []
+
+
+# The jobs of training.
+
+JOB = f"{PROJECT}-{RELEASE}-training"
+IMAGES = f"111122223333.dkr.ecr.ap-southeast-2.amazonaws.com/{PROJECT}"
+STEPS = {"training": "Training", "evaluation": "Processing"}
+
+
+class Jobs:
+    """SageMaker's jobs: moto's end at once, and can be made twice."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.made = world, dict[str, dict[str, Any]]()
+        self.created: list[str] = []
+        self.stopped: list[str] = []
+        for kind in STEPS.values():
+            for verb in ("Create", "Describe", "Stop"):
+                act = partial(getattr(self, verb.lower()), kind)
+                world.answer(world.jobs.sagemaker, f"{verb}{kind}Job", act)
+
+    def create(self, kind: str, request: dict[str, Any]) -> tuple[int, Any]:
+        name = request["body"][f"{kind}JobName"]
+        if name in self.made:
+            return 400, {"__type": "ResourceInUse", "message": "the name is taken"}
+        self.created.append(name)
+        self.made[name] = {f"{kind}JobStatus": "InProgress", "CreationTime": time.time()}
+        return 200, {f"{kind}JobArn": "arn:aws:sagemaker:ap-southeast-2:111122223333:x/y"}
+
+    def describe(self, kind: str, request: dict[str, Any]) -> tuple[int, Any]:
+        name = request["body"][f"{kind}JobName"]
+        if name not in self.made:
+            return 400, {"__type": "ValidationException", "message": "not found"}
+        return 200, self.made[name] | {f"{kind}JobName": name}
+
+    def stop(self, kind: str, request: dict[str, Any]) -> tuple[int, Any]:
+        self.stopped.append(request["body"][f"{kind}JobName"])
+        return 200, {}
+
+    def end(self, name: str, status: str, reason: str = "") -> None:
+        kind = "Training" if name.endswith("training") else "Processing"
+        self.made[name][f"{kind}JobStatus"] = status
+        self.made[name] |= {"FailureReason": reason} if reason else {}
+
+
+def properties(step: str, release: str = RELEASE) -> dict[str, Any]:
+    """Return a custom resource's properties, as text, as CloudFormation hands them over."""
+    requests = REQUESTS.replace(RELEASE, release)
+    return {"ServiceToken": "arn", "Step": step, "Release": release, "Requests": requests}
+
+
+@pytest.fixture
+def jobs(cloud: World) -> Jobs:
+    train = SimpleNamespace(instance="ml.m5.large", minutes=30)
+    settings = SimpleNamespace(project=PROJECT, train=train)
+    for release in (RELEASE, OLD):
+        folder = f"s3://{DATA}/runs/{release}"
+        given = {
+            "ReleaseId": release,
+            "ServeImage": f"{IMAGES}@sha256:{'1' * 64}",
+            "JobImage": f"{IMAGES}@sha256:{'2' * 64}",
+            "Run": folder,
+            "Role": f"arn:aws:iam::111122223333:role/{PROJECT}-train-ap-southeast-2",
+            "Key": "arn:aws:kms:ap-southeast-2:111122223333:key/k",
+            "Champion": "",
+            "Subnets": "",
+            "SecurityGroup": "",
+        }
+        made = requests(settings, given, {"Release": release}, {})  # type: ignore[arg-type]
+        cloud.put(f"{folder}/requests.json", made)
+    return Jobs(cloud)
+
+
+@pytest.fixture
+def trained(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
+    return CloudFormation(jobs.world, monkeypatch)
+
+
+@pytest.mark.actor("jobs")
+@pytest.mark.parametrize("step", STEPS)
+def test_a_job_is_made_and_awaited(jobs: Jobs, trained: CloudFormation, step: str) -> None:
+    name = f"{PROJECT}-{RELEASE}-{step}"
+    handler = jobs.world.jobs.handler
+    assert trained.ask(handler, "Create", properties(step)) == {}
+    [rule] = trained.rules.values()
+    jobs.end(name, "Completed")
+    run(handler, json.loads(rule["Input"]))
+    [told] = trained.told
+    assert (told["Status"], told["PhysicalResourceId"]) == ("SUCCESS", name)
+    assert (jobs.created, trained.rules) == ([name], {})
+
+
+@pytest.mark.actor("jobs")
+def test_cloudformation_calls_twice_and_one_job_runs(jobs: Jobs, trained: CloudFormation) -> None:
+    for _ in range(2):
+        trained.ask(jobs.world.jobs.handler, "Create", properties("training"))
+    assert (jobs.created, trained.told, len(trained.rules)) == ([JOB], [], 2)
+
+
+@pytest.mark.actor("jobs")
+def test_a_retried_release_finds_its_completed_job(jobs: Jobs, trained: CloudFormation) -> None:
+    jobs.create("Training", {"body": {"TrainingJobName": JOB}})
+    jobs.end(JOB, "Completed")
+    told = trained.ask(jobs.world.jobs.handler, "Create", properties("training"))
+    assert (told["Status"], told["PhysicalResourceId"]) == ("SUCCESS", JOB)
+    assert jobs.created == [JOB]
+
+
+@pytest.mark.actor("jobs")
+def test_a_rollback_to_the_old_release_does_not_train_it_again(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
+    old = JOB.replace(RELEASE, OLD)
+    jobs.create("Training", {"body": {"TrainingJobName": old}})
+    jobs.end(old, "Completed")
+    handler = jobs.world.jobs.handler
+    trained.ask(handler, "Update", properties("training"), old)
+    jobs.end(JOB, "Failed", "AlgorithmError")
+    told = trained.ask(handler, "Update", properties("training", OLD), JOB)
+    assert (told["Status"], told["PhysicalResourceId"]) == ("SUCCESS", old)
+    assert jobs.created == [old, JOB]
+    # The clean-up: what is done is not stopped.
+    told = trained.ask(handler, "Delete", properties("training"), JOB)
+    assert told["Status"] == "SUCCESS"
+    assert jobs.stopped == []
+
+
+@pytest.mark.actor("jobs")
+def test_a_new_release_has_a_new_physical_id(jobs: Jobs, trained: CloudFormation) -> None:
+    old = JOB.replace(RELEASE, OLD)
+    trained.ask(jobs.world.jobs.handler, "Update", properties("training"), old)
+    jobs.end(JOB, "Completed")
+    [rule] = trained.rules.values()
+    run(jobs.world.jobs.handler, json.loads(rule["Input"]))
+    assert trained.told[0]["PhysicalResourceId"] == JOB
+
+
+@pytest.mark.actor("jobs")
+@pytest.mark.parametrize("step", STEPS)
+def test_a_failed_job_fails_the_stack_with_its_reason(
+    jobs: Jobs, trained: CloudFormation, step: str
+) -> None:
+    name, handler = f"{PROJECT}-{RELEASE}-{step}", jobs.world.jobs.handler
+    trained.ask(handler, "Create", properties(step))
+    jobs.end(name, "Failed", "AlgorithmError: no rows of the class 'fees', exit code: 1. " * 20)
+    [rule] = trained.rules.values()
+    run(handler, json.loads(rule["Input"]))
+    [told] = trained.told
+    assert (told["Status"], told["PhysicalResourceId"]) == ("FAILED", name)
+    for part in (name, f"/aws/sagemaker/{STEPS[step]}Jobs", "no rows of the class 'fees'"):
+        assert part in told["Reason"]
+    assert trained.rules == {}
+
+
+@pytest.mark.actor("jobs")
+def test_a_job_that_was_stopped_fails_the_stack(jobs: Jobs, trained: CloudFormation) -> None:
+    trained.ask(jobs.world.jobs.handler, "Create", properties("training"))
+    jobs.end(JOB, "Stopped")
+    [rule] = trained.rules.values()
+    run(jobs.world.jobs.handler, json.loads(rule["Input"]))
+    assert trained.told[0]["Status"] == "FAILED"
+    assert "Stopped" in trained.told[0]["Reason"]
+
+
+@pytest.mark.actor("jobs")
+def test_a_job_without_an_end_fails_before_cloudformations_hour_is_over(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
+    handler = jobs.world.jobs.handler
+    trained.ask(handler, "Create", properties("training"))
+    jobs.made[JOB]["CreationTime"] -= 56 * 60
+    [rule] = trained.rules.values()
+    run(handler, json.loads(rule["Input"]))
+    assert trained.told[0]["Status"] == "FAILED"
+    # And CloudFormation's answer to that ends it.
+    trained.ask(handler, "Delete", properties("training"), trained.told[0]["PhysicalResourceId"])
+    assert jobs.stopped == [JOB]
+
+
+@pytest.mark.actor("jobs")
+@pytest.mark.parametrize("step", [*STEPS, "model_package"])
+def test_what_was_never_created_is_deleted(jobs: Jobs, trained: CloudFormation, step: str) -> None:
+    for physical in (f"{PROJECT}-{RELEASE}-{step}", f"{PROJECT}-train_Training_AB12CD34"):
+        told = trained.ask(jobs.world.jobs.handler, "Delete", properties(step), physical)
+        assert (told["Status"], told["PhysicalResourceId"]) == ("SUCCESS", physical)
+    assert jobs.stopped == []
+
+
+@pytest.mark.actor("jobs")
+@pytest.mark.parametrize("step", STEPS)
+def test_a_running_job_of_a_deleted_stack_is_stopped(
+    jobs: Jobs, trained: CloudFormation, step: str
+) -> None:
+    trained.ask(jobs.world.jobs.handler, "Create", properties(step))
+    name = f"{PROJECT}-{RELEASE}-{step}"
+    trained.ask(jobs.world.jobs.handler, "Delete", properties(step), name)
+    assert jobs.stopped == [name]
+
+
+@pytest.mark.actor("jobs")
+def test_a_deletion_that_sagemaker_refuses_is_said(jobs: Jobs, trained: CloudFormation) -> None:
+    denied = {"__type": "AccessDeniedException", "message": "no"}
+    world = jobs.world
+    world.answer(world.jobs.sagemaker, "DescribeTrainingJob", lambda _: (400, denied))
+    told = trained.ask(world.jobs.handler, "Delete", properties("training"), JOB)
+    assert told["Status"] == "FAILED"
+
+
+def registry(world: World) -> list[dict[str, Any]]:
+    group = {"ModelPackageGroupName": PROJECT}
+    with suppress(botocore.exceptions.ClientError):
+        world.jobs.sagemaker.create_model_package_group(**group)
+    found = world.jobs.sagemaker.list_model_packages(**group)["ModelPackageSummaryList"]
+    return [package for package in found if package["ModelPackageGroupName"] == PROJECT]
+
+
+def gate(world: World, *faults: str) -> None:
+    verdict = {"gate": "champion", "part": "time", "figure": "lead in accuracy", "value": 0.0123}
+    document = {"passed": not faults, "faults": faults, "verdicts": [verdict]}
+    world.put(f"s3://{DATA}/runs/{RELEASE}/evaluation/gate.json", document)
+
+
+@pytest.mark.actor("jobs")
+def test_a_model_is_registered_once_and_awaits_approval(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
+    registry(jobs.world)
+    gate(jobs.world)
+    for _ in range(2):
+        told = trained.ask(
+            jobs.world.jobs.handler,
+            "Create",
+            properties("model_package"),
+        )
+        [package] = registry(jobs.world)
+        assert package["ModelApprovalStatus"] == "PendingManualApproval"
+        assert told["Status"] == "SUCCESS"
+        arn = package["ModelPackageArn"]
+        assert told["PhysicalResourceId"] == told["Data"]["ModelPackageArn"] == arn
+        assert told["Data"]["Summary"] == "lead in accuracy (time) +0.0123"
+
+
+@pytest.mark.actor("jobs")
+def test_a_refused_model_is_not_registered_and_the_gates_words_are_heard(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
+    registry(jobs.world)
+    words = "champion (time): lead in accuracy is -0.0300, 0.0200 under the bound of -0.0100"
+    gate(jobs.world, words, *["another fault, at length"] * 200)
+    handler = jobs.world.jobs.handler
+    told = trained.ask(handler, "Create", properties("model_package"))
+    assert told["Status"] == "FAILED"
+    assert words in told["Reason"]
+    assert registry(jobs.world) == []
+
+
+# The pipeline: approval and retraining.
+
+# moto's account.
+TOPIC = f"arn:aws:sns:ap-southeast-2:123456789012:{PROJECT}"
+JOB_ID = "11111111-2222-3333-4444-555555555555"
+PERSON = "arn:aws:sts::111122223333:assumed-role/releases/ada"
+
+
+def action(category: str, status: str, execution: str, who: str = PERSON) -> dict[str, Any]:
+    kind = {"category": category, "owner": "AWS", "provider": "Manual", "version": "1"}
+    return {
+        "pipelineExecutionId": execution,
+        "actionName": category,
+        "status": status,
+        "updatedBy": who,
+        "input": {"actionTypeId": kind},
+    }
+
+
+def approve(world: World, package: str, *actions: dict[str, Any], execution: str = "e1") -> Any:
+    """Run the action as CodePipeline does; return what it is told."""
+    told = {
+        result: world.answer(world.pipeline.pipeline, f"PutJob{result}Result", lambda _: (200, {}))
+        for result in ("Success", "Failure")
+    }
+    world.answer(
+        world.pipeline.pipeline,
+        "ListActionExecutions",
+        lambda asked: (
+            200,
+            {
+                "actionExecutionDetails": [
+                    known
+                    for known in actions
+                    if known["pipelineExecutionId"]
+                    == asked["body"]["filter"]["pipelineExecutionId"]
+                ]
+            },
+        ),
+    )
+    given = json.dumps({"package": package, "execution": execution})
+    configuration = {"FunctionName": f"{PROJECT}-approve", "UserParameters": given}
+    data = {"actionConfiguration": {"configuration": configuration}}
+    run(world.pipeline.approve, {"CodePipeline.job": {"id": JOB_ID, "data": data}})
+    [(result, [body])] = [(result, bodies) for result, bodies in told.items() if bodies]
+    assert body["jobId"] == JOB_ID
+    return result, body
+
+
+def package(world: World, status: str = "PendingManualApproval", **metadata: str) -> str:
+    registry(world)
+    made = world.jobs.sagemaker.create_model_package(
+        ModelPackageGroupName=PROJECT,
+        ModelApprovalStatus=status,
+        CustomerMetadataProperties=metadata,
+    )
+    return str(made["ModelPackageArn"])
+
+
+@pytest.mark.actor("approve")
+def test_a_package_is_approved_in_the_name_of_who_approved_the_execution(cloud: World) -> None:
+    arn = package(cloud)
+    actions = [
+        action("Build", "Succeeded", "e1", "a build"),
+        action("Approval", "Succeeded", "e0", "another"),
+        action("Approval", "Succeeded", "e1"),
+    ]
+    assert approve(cloud, arn, *actions)[0] == "Success"
+    known = cloud.jobs.sagemaker.describe_model_package(ModelPackageName=arn)
+    assert known["ModelApprovalStatus"] == "Approved"
+    assert {"e1,", PERSON} <= {*known["ApprovalDescription"].split()}
+
+
+@pytest.mark.actor("approve")
+@pytest.mark.parametrize(
+    "actions",
+    [[], [action("Approval", "Failed", "e1")], [action("Approval", "Succeeded", "e0")]],
+    ids=["no approval", "rejected", "another execution's"],
+)
+def test_nobodys_approval_is_none(cloud: World, actions: list[dict[str, Any]]) -> None:
+    arn = package(cloud)
+    result, told = approve(cloud, arn, *actions)
+    assert (result, told["failureDetails"]["type"]) == ("Failure", "JobFailed")
+    assert "nobody approved" in told["failureDetails"]["message"]
+    known = cloud.jobs.sagemaker.describe_model_package(ModelPackageName=arn)
+    assert known["ModelApprovalStatus"] == "PendingManualApproval"
+
+
+@pytest.mark.actor("approve")
+def test_a_rollback_deploys_an_approved_package_that_nobody_approves_again(cloud: World) -> None:
+    assert approve(cloud, package(cloud, "Approved"), execution="rollback")[0] == "Success"
+
+
+@pytest.mark.actor("approve")
+def test_a_package_that_is_missing_fails_the_action(cloud: World) -> None:
+    assert approve(cloud, PACKAGE)[0] == "Failure"
+
+
+LABELS = "2026-11-20T00:00:00Z"
+
+
+def manifest(made_by: Any = "labels", through: str = LABELS, dvc: str = "1" * 32) -> bytes:
+    file = File(f"s3://{DATA}/raw/own.csv", "v1", "0" * 64, 10)
+    return Manifest(made_by, (file,), {"data/own.csv": dvc}, through).zip()
+
+
+def execution(status: str, hours: float, name: str = "e1") -> dict[str, Any]:
+    begun = time.time() - 3600 * hours
+    return {"pipelineExecutionId": name, "status": status, "startTime": begun}
+
+
+class Pipeline:
+    """The pipeline and its data, ready for a retraining."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.executions = world, [execution("Succeeded", 100), execution("Failed", 200)]
+        self.started: list[dict[str, Any]] = []
+        client = world.pipeline.pipeline
+        summaries = "pipelineExecutionSummaries"
+        world.answer(
+            client, "ListPipelineExecutions", lambda _: (200, {summaries: self.executions})
+        )
+        world.answer(client, "StartPipelineExecution", self.start)
+        world.pipeline.sns.create_topic(Name=PROJECT)
+        world.put(f"s3://{DATA}/releases/data.zip", manifest("data-release", ""))
+        self.version = world.put(f"s3://{DATA}/releases/labelled.zip", manifest())
+        registry(world)
+
+    def start(self, request: dict[str, Any]) -> tuple[int, Any]:
+        self.started.append(request["body"])
+        # As the service does: one token, one execution.
+        tokens = [run["clientRequestToken"] for run in self.started]
+        return 200, {"pipelineExecutionId": f"run-{tokens.index(tokens[-1])}"}
+
+    def decide(self, cause: str = "drift") -> dict[str, Any]:
+        """Let an alarm ask; return the decision, which must be recorded and announced."""
+        detail = {"alarmName": f"{PROJECT}-{cause}", "state": {"value": "ALARM"}}
+        event = {"source": "aws.cloudwatch", "detail": detail} if cause else {"source": "scheduler"}
+        before = self.world.objects(DATA, "retraining/")
+        run(self.world.pipeline.retrain, event)
+        now = self.world.objects(DATA, "retraining/")
+        [key] = {*now} - {*before} or {*now}
+        backend = moto.backends.get_backend("sns")["123456789012"]["ap-southeast-2"]
+        [topic] = backend.topics.values()
+        assert topic.sent_notifications[-1][1] == now[key]
+        decision: dict[str, Any] = json.loads(now[key])
+        assert decision["cause"] == (detail["alarmName"] if cause else "schedule")
+        return decision
+
+
+@pytest.fixture
+def pipeline(cloud: World, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    monkeypatch.setenv("TOPIC_ARN", TOPIC)
+    return Pipeline(cloud)
+
+
+@pytest.mark.actor("retrain")
+@pytest.mark.parametrize("cause", ["drift", "quality", ""])
+def test_new_labels_start_the_pipeline_with_exactly_them(pipeline: Pipeline, cause: str) -> None:
+    decision = pipeline.decide(cause)
+    assert (decision["against"], decision["started"]) == ([], "run-0")
+    [asked] = pipeline.started
+    head = pipeline.world.s3.head_object(Bucket=DATA, Key="releases/data.zip")
+    [source] = [
+        action["ActionTypeId"]
+        | {"Name": action["Name"], "Key": action["Configuration"]["S3ObjectKey"]}
+        for stage in aws.resources("pipeline")["Pipeline"]["Properties"]["Stages"]
+        for action in stage["Actions"]
+        if "S3ObjectKey" in action.get("Configuration", {})
+    ]
+    assert source["Key"] == "releases/data.zip"
+    assert asked["sourceRevisions"] == [
+        {
+            "actionName": source["Name"],
+            "revisionType": "S3_OBJECT_VERSION_ID",
+            "revisionValue": head["VersionId"],
+        }
+    ]
+    copied = pipeline.world.s3.get_object(Bucket=DATA, Key="releases/data.zip")["Body"].read()
+    assert copied == manifest()
+
+
+AGAINST: dict[str, tuple[Callable[[Pipeline], Any], str]] = {
+    "no labelled data": (
+        lambda p: p.world.s3.delete_object(Bucket=DATA, Key="releases/labelled.zip"),
+        "no labelled data",
+    ),
+    # Whatever became of that run: a model that the gate refused is not trained again and again.
+    "a run was given these labels": (
+        lambda p: p.world.put(f"s3://{DATA}/releases/data.zip", manifest()),
+        f"labels through {LABELS}",
+    ),
+    "labels of an earlier data release": (
+        lambda p: p.world.put(
+            f"s3://{DATA}/releases/data.zip", manifest("data-release", "", "2" * 32)
+        ),
+        "earlier data release",
+    ),
+    "a run under way, such as one that awaits approval": (
+        lambda p: p.executions.insert(0, execution("InProgress", 90, "e9")),
+        "e9 is under way",
+    ),
+    "a run that is stopping": (
+        lambda p: p.executions.insert(0, execution("Stopping", 90, "e9")),
+        "e9 is under way",
+    ),
+    "the cool-down": (lambda p: p.executions.insert(0, execution("Failed", 71)), "cool-down"),
+}
+
+
+@pytest.mark.actor("retrain")
+@pytest.mark.parametrize(("arrange", "words"), AGAINST.values(), ids=AGAINST.keys())
+def test_no_retraining_and_the_reason_in_words(
+    pipeline: Pipeline, arrange: Callable[[Pipeline], Any], words: str
+) -> None:
+    arrange(pipeline)
+    decision = pipeline.decide()
+    [reason] = decision["against"]
+    assert words in reason
+    assert decision["started"] is None
+    assert pipeline.started == []
+
+
+@pytest.mark.actor("retrain")
+def test_a_pipeline_that_never_ran_is_started(pipeline: Pipeline) -> None:
+    pipeline.executions.clear()
+    pipeline.world.s3.delete_object(Bucket=DATA, Key="releases/data.zip")
+    decision = pipeline.decide()
+    assert (decision["given_through"], decision["last_run"]) == ("", "")
+    assert decision["started"] == "run-0"
+
+
+ARRIVED = {
+    "source": "aws.s3",
+    "detail-type": "Object Created",
+    "detail": {"bucket": {"name": DATA}, "object": {"key": "releases/labelled.zip"}},
+}
+
+
+@pytest.mark.actor("retrain")
+def test_new_labels_alone_ask_for_nothing(pipeline: Pipeline) -> None:
+    pipeline.decide("")
+    pipeline.started.clear()
+    pipeline.world.put(f"s3://{DATA}/releases/data.zip", manifest("data-release", ""))
+    before = pipeline.world.objects(DATA, "retraining/")
+    run(pipeline.world.pipeline.retrain, ARRIVED)
+    assert pipeline.started == []
+    assert pipeline.world.objects(DATA, "retraining/") == before
+
+
+@pytest.mark.actor("retrain")
+def test_an_alarm_that_came_before_the_labels_is_heard_when_they_come(pipeline: Pipeline) -> None:
+    pipeline.world.put(
+        f"s3://{DATA}/releases/labelled.zip", manifest("labels", "2026-09-01T00:00:00Z")
+    )
+    pipeline.world.put(f"s3://{DATA}/releases/data.zip", manifest("labels", "2026-10-01T00:00:00Z"))
+    assert pipeline.decide()["started"] is None
+    pipeline.world.put(f"s3://{DATA}/releases/labelled.zip", manifest())
+    run(pipeline.world.pipeline.retrain, ARRIVED)
+    assert len(pipeline.started) == 1
+    [_, decision] = sorted(pipeline.world.objects(DATA, "retraining/"))
+    assert decision.endswith("-labels.json")
+    # That run has begun since: the alarm has had its answer.
+    pipeline.executions.insert(0, execution("Succeeded", -1))
+    run(pipeline.world.pipeline.retrain, ARRIVED)
+    assert len(pipeline.started) == 1
+    assert len(pipeline.world.objects(DATA, "retraining/")) == 2
+
+
+@pytest.mark.actor("retrain")
+def test_two_alarms_at_once_start_one_run(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = pipeline.world.pipeline.gather()
+    monkeypatch.setattr(pipeline.world.pipeline, "gather", lambda: facts)
+    # Neither sees the other's run yet.
+    decisions = [pipeline.decide(cause) for cause in ("drift", "quality")]
+    assert [decision["started"] for decision in decisions] == ["run-0", "run-0"]
+    assert len({run["clientRequestToken"] for run in pipeline.started}) == 1

@@ -1,0 +1,786 @@
+"""The templates by themselves: linters, what the linters do not see, AWS's limits, the decisions.
+
+What one file says of another is in test_contracts.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aws
+import botocore.session
+import pytest
+import yaml
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
+
+from categoriser.errors import UserError
+from release import graph
+
+REGIONS = ("ap-southeast-2", "us-gov-west-1", "cn-north-1")  # one of each partition
+LONGEST = {"Project": "a-name-of-20-letters"}
+RELEASES = ("train", "dev", "prod", "monitor")
+CHECKOV = Path(os.environ.get("CHECKOV", aws.ROOT / ".tools/checkov/bin/checkov"))
+
+# ------------------------------------------------------------------------------------ linters
+
+
+@pytest.fixture(scope="module")
+def checkov() -> Iterator[subprocess.Popen[str]]:
+    """Run checkov while cfn-lint runs: each takes ten seconds."""
+    assert CHECKOV.exists(), "checkov is missing: make .tools/checkov"
+    command = [CHECKOV, "--framework", "cloudformation", "--compact", "--quiet", "--skip-download"]
+    command += ["--directory", aws.ROOT / "cloudformation", "--output", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+
+
+def plain(name: str) -> dict[str, Any]:
+    """Give what a template makes in each of the partitions, with its values worked out."""
+    everywhere = [aws.present(name, LONGEST | {"AWS::Region": region}) for region in REGIONS]
+    kept = {key: item for key, item in everywhere[0].items() if all(key in e for e in everywhere)}
+    found: dict[str, Any] = aws.resolve(kept, name, LONGEST)
+    return {key: {k: v for k, v in i.items() if k != "Condition"} for key, i in found.items()}
+
+
+def test_cfn_lint_finds_nothing(checkov: subprocess.Popen[str], tmp_path: Path) -> None:
+    """All in one call, for one region of each partition; and each with its values worked out.
+
+    The second form shows cfn-lint the names, the ARNs and the numbers that functions hide from it.
+    """
+    paths = [aws.ROOT / f"cloudformation/{name}.yaml" for name in aws.templates()]
+    for name in aws.templates().keys() - {"network"}:  # whose ids only AWS knows
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps({"Resources": plain(name)}))
+    command = [Path(sys.executable).with_name("cfn-lint"), *paths, "--regions", *REGIONS]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+# Checks of checkov's that are not met: of which resources, and why.
+SKIPPED = {
+    "CKV_AWS_18": ("LogBucket", "it holds the access logs; its own would fill it"),
+    "CKV_AWS_51": ("BaseRepository", "the tag `current` moves, all others are immutable"),
+    "CKV_AWS_76": (
+        "Stage",
+        "its role is the account's, no stack's; each request is logged and traced",
+    ),
+    "CKV_AWS_115": (".*", "a new account has ten in all, and any reservation is refused there"),
+    "CKV_AWS_116": (".*", "who invokes it waits for it; RetrainFunction tells its failures"),
+    "CKV_AWS_117": (".*", "it calls AWS's own APIs only"),
+    "CKV_AWS_120": ("Stage", "no two transactions are alike"),
+    "CKV_AWS_173": (".*", "names, nothing secret; Lambda encrypts them with its own key"),
+    "CKV_AWS_370": ("Model", "dev's is isolated unless serverless, which cannot be; If hides it"),
+}
+
+
+def test_checkov_finds_only_what_is_chosen(checkov: subprocess.Popen[str]) -> None:
+    found, _ = checkov.communicate()
+    failed = json.loads(found)["results"]["failed_checks"]
+    unexpected = [
+        f"{check['check_id']} {check['resource']} in {check['file_path']}: {check['check_name']}"
+        for check in failed
+        if not re.fullmatch(
+            SKIPPED.get(check["check_id"], ("",))[0], check["resource"].rsplit(".", 1)[-1]
+        )
+    ]
+    assert not unexpected, "\n".join(unexpected)
+    assert not SKIPPED.keys() - {check["check_id"] for check in failed}, "a skip skips nothing"
+
+
+# ---------------------------------------------------------------- what cfn-lint does not see
+
+# Of an action: category and provider, and its Configuration's keys, those first that it must have.
+# From the CodePipeline user guide, "Action structure reference".
+ACTIONS: dict[tuple[str, str], tuple[set[str], set[str]]] = {
+    ("Source", "CodeStarSourceConnection"): (
+        {"ConnectionArn", "FullRepositoryId", "BranchName"},
+        {"OutputArtifactFormat", "DetectChanges"},
+    ),
+    ("Source", "CodeCommit"): (
+        {"RepositoryName", "BranchName"},
+        {"OutputArtifactFormat", "PollForSourceChanges"},
+    ),
+    ("Source", "ECR"): ({"RepositoryName"}, {"ImageTag"}),
+    ("Source", "S3"): (
+        {"S3Bucket", "S3ObjectKey"},
+        {"PollForSourceChanges", "AllowOverrideForS3ObjectKey"},
+    ),
+    ("Build", "CodeBuild"): ({"ProjectName"}, {"PrimarySource", "EnvironmentVariables"}),
+    ("Test", "CodeBuild"): ({"ProjectName"}, {"PrimarySource", "EnvironmentVariables"}),
+    ("Deploy", "CloudFormation"): (
+        {"ActionMode", "StackName", "TemplatePath", "RoleArn"},
+        {"TemplateConfiguration", "ParameterOverrides", "Capabilities", "OutputFileName"},
+    ),
+    ("Approval", "Manual"): (set(), {"NotificationArn", "CustomData", "ExternalEntityLink"}),
+    ("Invoke", "Lambda"): ({"FunctionName"}, {"UserParameters"}),
+}
+
+
+def pipeline() -> dict[str, Any]:
+    """Give the pipeline's properties, unresolved."""
+    ((_, _, found),) = aws.everywhere("AWS::CodePipeline::Pipeline")
+    properties: dict[str, Any] = found["Properties"]
+    return properties
+
+
+def stages() -> dict[str, list[dict[str, Any]]]:
+    """Give each stage's actions, resolved, in the order in which they run."""
+    return {
+        stage["Name"]: sorted(stage["Actions"], key=lambda action: int(action.get("RunOrder", 1)))
+        for stage in aws.resolve(pipeline()["Stages"], "pipeline")
+    }
+
+
+def actions() -> Iterator[dict[str, Any]]:
+    for found in stages().values():
+        yield from found
+
+
+def test_each_action_has_a_provider_and_keys_that_exist() -> None:
+    for action in actions():
+        kind = action["ActionTypeId"]
+        assert (kind["Owner"], kind["Version"]) == ("AWS", "1")
+        required, optional = ACTIONS[kind["Category"], kind["Provider"]]
+        given = action.get("Configuration", {}).keys()
+        assert required <= given <= required | optional, action["Name"]
+
+
+def test_each_action_reads_what_it_names() -> None:
+    """PrimarySource and the paths `Artifact::file` are of the action's own input artifacts."""
+    for action in actions():
+        inputs = {each["Name"] for each in action.get("InputArtifacts", [])}
+        configuration = action.get("Configuration", {})
+        named = {configuration["PrimarySource"]} if "PrimarySource" in configuration else set()
+        for key in ("TemplatePath", "TemplateConfiguration"):
+            named |= {configuration[key].split("::")[0]} if key in configuration else set()
+        assert named <= inputs, action["Name"]
+        assert len(inputs) < 2 or "PrimarySource" in configuration, action["Name"]
+
+
+# From the CodeBuild user guide, "Docker images provided by CodeBuild" and "Build environment
+# compute modes": x86, which the images are built for.
+CODEBUILD_IMAGES = {f"aws/codebuild/amazonlinux-x86_64-standard:{n}.0" for n in (5, 6)}
+CODEBUILD_IMAGES |= {f"aws/codebuild/standard:{n}.0" for n in (7, 8)}
+COMPUTE = {f"BUILD_GENERAL1_{size}" for size in ("SMALL", "MEDIUM", "LARGE", "XLARGE", "2XLARGE")}
+
+
+def projects() -> dict[str, dict[str, Any]]:
+    """Give each CodeBuild project's properties by its name, resolved."""
+    found = {}
+    for name, _, item in aws.everywhere("AWS::CodeBuild::Project"):
+        properties = aws.resolve(item["Properties"], name)
+        found[properties["Name"]] = properties
+    return found
+
+
+def test_each_codebuild_project_has_a_machine_that_exists() -> None:
+    for name, project in projects().items():
+        environment = project["Environment"]
+        assert environment["Type"] == "LINUX_CONTAINER", name
+        assert environment["ComputeType"] in COMPUTE, name
+        assert environment["Image"] in CODEBUILD_IMAGES, name
+        kinds = {project["Source"]["Type"], project["Artifacts"]["Type"]}
+        assert kinds in ({"CODEPIPELINE"}, {"S3", "NO_ARTIFACTS"}), name
+        docker = re.search(r"\bdocker\b", aws.source(project["Source"]["BuildSpec"]))
+        assert environment.get("PrivilegedMode", False) == bool(docker), name
+
+
+PHASES = ("install", "pre_build", "build", "post_build")
+
+
+@pytest.mark.parametrize("name", ["base", "build", "test"])
+def test_a_buildspec_is_one(name: str) -> None:
+    """Its keys are those of version 0.2, and its commands are shell."""
+    spec = yaml.safe_load(aws.source(f"buildspecs/{name}.yaml"))
+    assert spec.keys() <= {"version", "env", "phases", "artifacts", "cache", "reports"}
+    assert spec["version"] == 0.2
+    assert spec.get("env", {}).keys() <= {"shell", "variables", "exported-variables"}
+    assert spec["phases"].keys() <= {*PHASES}
+    for phase in spec["phases"].values():
+        assert phase.keys() <= {"runtime-versions", "on-failure", "commands", "finally"}
+        for command in phase["commands"]:
+            assert isinstance(command, str), command
+            done = subprocess.run(["bash", "-n", "-c", command], capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
+    assert spec.get("artifacts", {}).keys() <= {"files", "base-directory", "name"}
+
+
+def test_the_shift_is_a_canary_of_ten_per_cent_for_five_minutes() -> None:
+    ((_, _, group),) = aws.everywhere("AWS::CodeDeploy::DeploymentGroup")
+    # From the CodeDeploy user guide, "Deployment configurations on an AWS Lambda compute platform".
+    wanted = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+    assert group["Properties"]["DeploymentConfigName"] == wanted
+    style = {"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"}
+    assert group["Properties"]["DeploymentStyle"] == style
+    ((_, _, application),) = aws.everywhere("AWS::CodeDeploy::Application")
+    assert application["Properties"]["ComputePlatform"] == "Lambda"
+
+
+def widgets() -> list[dict[str, Any]]:
+    ((name, _, dashboard),) = aws.everywhere("AWS::CloudWatch::Dashboard")
+    body = json.loads(aws.resolve(dashboard["Properties"]["DashboardBody"], name))
+    found: list[dict[str, Any]] = body["widgets"]
+    return found
+
+
+def test_the_dashboard_is_one() -> None:
+    """CloudWatch's structure: a grid of 24 columns, metrics as lists with pairs of dimensions."""
+    assert widgets()
+    for widget in widgets():
+        assert widget["type"] in {"metric", "text", "alarm"}
+        assert 0 < widget.get("width", 6) <= 24 - widget.get("x", 0)
+        if widget["type"] == "metric":
+            assert widget["properties"]["region"] == aws.PSEUDO["AWS::Region"]
+            for metric in widget["properties"]["metrics"]:
+                assert sum(isinstance(each, str) for each in metric) % 2 == 0
+
+
+def test_capacity_does_not_fall() -> None:
+    for name, _, item in aws.everywhere("AWS::ApplicationAutoScaling::ScalableTarget"):
+        found = aws.resolve(item["Properties"], name, {"ProdMinimum": 2, "ProdMaximum": 4})
+        assert (int(found["MinCapacity"]), int(found["MaxCapacity"])) == (2, 4)
+
+
+# ------------------------------------------------------------------------------------- limits
+
+# The longest name of each, from botocore's service models and the services' quota pages.
+LENGTHS = {
+    "AWS::ApiGateway::ApiKey": 1024,
+    "AWS::ApiGateway::RestApi": 1024,
+    "AWS::ApiGateway::Stage": 128,
+    "AWS::ApiGateway::UsagePlan": 1024,
+    "AWS::Budgets::Budget": 100,
+    "AWS::CloudWatch::Alarm": 255,
+    "AWS::CloudWatch::CompositeAlarm": 255,
+    "AWS::CloudWatch::Dashboard": 255,
+    "AWS::CodeBuild::Project": 150,
+    "AWS::CodeConnections::Connection": 32,
+    "AWS::CodeDeploy::Application": 100,
+    "AWS::CodeDeploy::DeploymentGroup": 100,
+    "AWS::CodePipeline::Pipeline": 100,
+    "AWS::CodeStarNotifications::NotificationRule": 64,
+    "AWS::DynamoDB::Table": 255,
+    "AWS::ECR::Repository": 256,
+    "AWS::Events::Rule": 64,
+    "AWS::IAM::ManagedPolicy": 128,
+    "AWS::IAM::Role": 64,
+    "AWS::KMS::Alias": 256,
+    "AWS::Lambda::Function": 64,
+    "AWS::Logs::LogGroup": 512,
+    "AWS::S3::Bucket": 63,
+    "AWS::SNS::Topic": 256,
+    "AWS::SageMaker::Endpoint": 63,
+    "AWS::SageMaker::EndpointConfig": 63,
+    "AWS::SageMaker::Model": 63,
+    "AWS::SageMaker::ModelPackageGroup": 63,
+    "AWS::SageMaker::MonitoringSchedule": 63,
+    "AWS::Scheduler::Schedule": 64,
+    "AWS::Scheduler::ScheduleGroup": 64,
+}
+# A role's name ends in the region: the longest there is.
+LONG_REGION = LONGEST | {"AWS::Region": "ap-southeast-2"}
+
+
+def test_the_longest_project_name_stays_within_every_limit_of_a_name() -> None:
+    assert len(LONGEST["Project"]) == 20
+    for name, key, item in aws.everywhere():
+        if item["Type"] in aws.NAMES:
+            found = aws.physical(name, key, LONG_REGION)
+            generated = found == f"{LONGEST['Project']}-{name}-{key}"
+            # What CloudFormation generates, it cuts to fit.
+            limit = LENGTHS.get(item["Type"], 0)
+            assert generated or len(found) <= limit, f"{name}.{key}: {found}"
+
+
+def test_a_template_stays_within_cloudformations_limits() -> None:
+    for name, template in aws.templates().items():
+        assert len(aws.source(f"cloudformation/{name}.yaml").encode()) <= 51_200, name
+        assert len(template.get("Parameters", {})) <= 200, name
+        assert len(template["Resources"]) <= 500, name
+        assert len(template.get("Description", "")) <= 1024, name
+
+
+def test_a_functions_environment_stays_within_lambdas_limit() -> None:
+    for name, key, item in aws.everywhere("AWS::Lambda::Function"):
+        environment = aws.resolve(item["Properties"], name, LONG_REGION).get("Environment", {})
+        assert len(json.dumps(environment)) <= 4096, key
+
+
+def shape_faults(shape: Any, value: Any, place: str) -> Iterator[str]:
+    """Yield where a request's text is too long, or not of its pattern, by botocore's model."""
+    if shape.type_name == "structure":
+        yield from (f"{place}.{key} is unknown" for key in value.keys() - shape.members.keys())
+        yield from (f"{place}.{key} is missing" for key in {*shape.required_members} - {*value})
+        for key in value.keys() & shape.members.keys():
+            yield from shape_faults(shape.members[key], value[key], f"{place}.{key}")
+    elif shape.type_name in ("list", "map"):
+        pairs = value.items() if shape.type_name == "map" else enumerate(value)
+        for key, each in pairs:
+            member = shape.value if shape.type_name == "map" else shape.member
+            yield from shape_faults(member, each, f"{place}.{key}")
+    elif shape.type_name == "string":
+        yield from text_faults(shape, value, place)
+
+
+def text_faults(shape: Any, value: str, place: str) -> Iterator[str]:
+    if not shape.metadata.get("min", 0) <= len(value) <= shape.metadata.get("max", len(value)):
+        yield f"{place}: {value} has {len(value)} characters"
+    if shape.enum and value not in shape.enum:
+        yield f"{place}: {value} is not of {shape.enum}"
+    # Java's classes of characters, which Python lacks, are in patterns that allow nearly all.
+    pattern = shape.metadata.get("pattern", r"\p")
+    if r"\p" not in pattern and not re.fullmatch(pattern, value, re.DOTALL):
+        yield f"{place}: {value} does not match {pattern}"
+
+
+@cache
+def model(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
+
+
+# What EventBridge Scheduler puts in; the examples of its guide, "Adding context attributes".
+SCHEDULED = {
+    "aws.scheduler.scheduled-time": "2026-11-22T10:15:00Z",
+    "aws.scheduler.execution-id": "d32c5kddcf5bb8c3",
+}
+
+
+def scheduled(name: str, given: aws.Parameters) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (schedule's name, request) of each schedule, as Scheduler sends it."""
+    for key, item in aws.resources(name, "AWS::Scheduler::Schedule").items():
+        if key in aws.present(name, given):
+            properties = aws.resolve(item["Properties"], name, given)
+            text = properties["Target"].get("Input", "{}")
+            for word, value in SCHEDULED.items():
+                text = text.replace(f"<{word}>", value)
+            yield properties["Name"], json.loads(text)
+
+
+def test_what_the_schedules_ask_for_is_within_sagemakers_limits() -> None:
+    """Scheduler sends its input as it is: a fault would show when the first job is due."""
+    found = dict(scheduled("monitor", LONG_REGION))
+    assert found.keys() == {f"{LONGEST['Project']}-{kind}" for kind in ("check", "labels")}
+    shape = model("sagemaker").operation_model("CreateProcessingJob").input_shape
+    for name, request in found.items():
+        assert not [*shape_faults(shape, request, name)]
+        # The id's length is not documented: that of a UUID would fit too.
+        job = request["ProcessingJobName"].removesuffix(SCHEDULED["aws.scheduler.execution-id"])
+        assert job.endswith("-"), name
+        assert len(job) + 36 <= 63, name
+
+
+def test_a_probes_id_fits_in_an_inference_id() -> None:
+    shape = model("sagemaker-runtime").shape_for("InferenceId")
+    assert not [*shape_faults(shape, f"probe-{aws.RELEASE}-golden-999", "InferenceId")]
+    assert shape.metadata["max"] == 64
+
+
+# ------------------------------------------------------------------------- names and literals
+
+
+# Names within what bears the project's name.
+INNER = {f"AWS::ApiGateway::{kind}" for kind in ("RequestValidator", "Stage")}
+INNER |= {"AWS::CodeDeploy::DeploymentGroup", "AWS::Lambda::Alias"}
+
+
+def given_names(project: str) -> set[tuple[str, str]]:
+    """Give (type, physical name) of all that a project names, and its exports."""
+    found = set()
+    given = {"Project": project}
+    for name, key, item in aws.everywhere():
+        if item["Type"] in aws.NAMES.keys() - INNER:
+            physical = aws.physical(name, key, given)
+            if physical != f"{project}-{name}-{key}":
+                found.add((item["Type"], physical))
+    for name, template in aws.templates().items():
+        for output in template.get("Outputs", {}).values():
+            if "Export" in output:
+                found.add(("Export", aws.resolve(output["Export"]["Name"], name, given)))
+    return found
+
+
+def test_two_projects_share_no_physical_name() -> None:
+    one, two = given_names("one"), given_names("two")
+    assert len(one) == len(two) > 50
+    assert not one & two
+    assert all("one" in name for _, name in one)
+
+
+def test_every_name_is_known_here() -> None:
+    """A type whose name is given and that tests/release/aws.py does not know would hide above."""
+    for name, key, item in aws.everywhere():
+        kind = item["Type"].rsplit(":", 1)[-1]
+        given = {*item.get("Properties", {})} & {"Name", f"{kind}Name"}
+        assert not given or item["Type"] in {*aws.NAMES, *INNER}, f"{name}.{key}: {given}"
+
+
+LITERALS = {
+    "an account": r"\b\d{12}\b",
+    "a region": r"\b(af|ap|ca|cn|eu|il|me|mx|sa|us)(-gov|-iso\w?)?-(nor|sou|eas|wes|cen)[a-z]+-\d",
+    "a partition": r"\barn:aws",
+    "a domain of a partition": r"amazonaws\.com(?=/|$)",
+}
+# A principal of a service, and an endpoint service's name, are called so in every partition.
+EVERYWHERE = re.compile(r"(cn\.)?com\.amazonaws\..*|[a-z0-9.-]+\.amazonaws\.com")
+
+
+def test_no_account_region_or_partition_is_written_in() -> None:
+    for name, template in aws.templates().items():
+        for path, text in aws.walk(
+            {key: template[key] for key in ("Resources", "Outputs") if key in template}
+        ):
+            for what, pattern in LITERALS.items():
+                if isinstance(text, str) and not EVERYWHERE.fullmatch(text):
+                    assert not re.search(pattern, text), f"{name}.{path} holds {what}: {text}"
+
+
+# What holds data that nothing makes again.
+KEPT = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
+
+
+def test_what_holds_data_outlives_its_stack() -> None:
+    for name, key, item in aws.everywhere():
+        policies = {item.get("DeletionPolicy"), item.get("UpdateReplacePolicy")}
+        if item["Type"] in KEPT:
+            assert policies == {"Retain"}, f"{name}.{key}"
+        elif item["Type"] == "AWS::Logs::LogGroup":
+            # Chosen, since the default of a log group in a template is to go with its stack.
+            assert len(policies - {None}) == 1, f"{name}.{key}"
+        else:
+            assert "Retain" not in policies, f"{name}.{key} would be left behind"
+
+
+def test_what_holds_data_is_closed() -> None:
+    """Versions, encryption, no public access, TLS only, and events without CloudTrail."""
+    buckets = aws.resources("data", "AWS::S3::Bucket")
+    locked: dict[str, Any] = {}
+    for policy in aws.resources("data", "AWS::S3::BucketPolicy").values():
+        locked[policy["Properties"]["Bucket"]["Ref"]] = policy["Properties"]["PolicyDocument"]
+    assert locked.keys() == buckets.keys()
+    for key, item in buckets.items():
+        bucket = aws.resolve(item["Properties"], "data")
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        arn = aws.arn("data", key)
+        deny = aws.resolve(locked[key], "data")["Statement"][0]
+        assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "s3:*")
+        assert deny["Resource"] == [arn, f"{arn}/*"]
+        assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        default = rule["ServerSideEncryptionByDefault"]
+        if key == "LogBucket":  # S3 delivers logs to no bucket under a customer's key
+            assert default == {"SSEAlgorithm": "AES256"}
+            continue
+        assert default == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": aws.arn("data", "Key")}
+        events = bucket["NotificationConfiguration"]["EventBridgeConfiguration"]
+        assert events == {"EventBridgeEnabled": True}
+        assert bucket["LoggingConfiguration"]["DestinationBucketName"] == aws.physical(
+            "data", "LogBucket"
+        )
+
+
+# ------------------------------------------------------------------------ the order of a release
+
+
+def prod() -> dict[str, Any]:
+    return aws.templates()["prod"]["Resources"]  # type: ignore[no-any-return]
+
+
+ALIAS = "Live"
+
+
+def without(key: str) -> dict[str, Any]:
+    """Give prod's resources as if one were in another stack: known by its name only."""
+    text = json.dumps({name: item for name, item in prod().items() if name != key})
+    text = re.sub(rf'{{"(Ref|Fn::GetAtt)": (\\["{key}", "\\w+"\\]|"{key}")}}', '"its-name"', text)
+    resources: dict[str, Any] = json.loads(text.replace(f'"{key}", ', "").replace(f', "{key}"', ""))
+    return resources
+
+
+def test_no_live_endpoint_goes_before_its_traffic_has_moved() -> None:
+    graph.check(prod(), ALIAS)
+
+
+@pytest.mark.parametrize(
+    "key", ["Model", "EndpointConfig", "Endpoint", "ApiVersion", "ScalingPolicy", "Golden"]
+)
+def test_what_a_release_replaces_is_in_the_stack_of_the_alias(key: str) -> None:
+    with pytest.raises(UserError, match=f"put {prod()[key]['Type']} into its template"):
+        graph.check(without(key), ALIAS)
+
+
+@pytest.mark.parametrize("key", ["ScalingPolicy", "Golden"])
+def test_the_alias_waits_for_what_judges_the_release(key: str) -> None:
+    rest = [name for name in prod()[ALIAS]["DependsOn"] if name != key]
+    with pytest.raises(UserError, match=f"let it depend on {key}"):
+        graph.check(prod() | {ALIAS: prod()[ALIAS] | {"DependsOn": rest}}, ALIAS)
+
+
+@pytest.mark.parametrize("key", ["Before", "After"])
+def test_the_shift_has_both_hooks(key: str) -> None:
+    policy = dict(prod()[ALIAS]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"])
+    assert policy[f"{key}AllowTrafficHook"] == {"Ref": key}
+    del policy[f"{key}AllowTrafficHook"]
+    alias = prod()[ALIAS] | {"UpdatePolicy": {"CodeDeployLambdaAliasUpdate": policy}}
+    with pytest.raises(UserError, match=f"name its {key}AllowTrafficHook"):
+        graph.check(prod() | {ALIAS: alias}, ALIAS)
+
+
+def test_a_release_is_new_where_it_must_be_and_old_where_it_must_not() -> None:
+    """An endpoint or a version that were updated in place would change under live traffic.
+
+    A candidate's alarm that were updated would begin with the old release's state.
+    """
+    new = {prod()[key]["Type"] for key in graph.replaced(prod())}
+    assert new == {
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "AWS::CloudWatch::Alarm",
+        "AWS::Lambda::Version",
+        "AWS::SageMaker::Endpoint",
+        "AWS::SageMaker::EndpointConfig",
+        "AWS::SageMaker::Model",
+    }
+    assert {*rollback_alarms()} <= graph.replaced(prod())
+    stuck = json.loads(json.dumps(prod()["Endpoint"]).replace("ReleaseId", "Network"))
+    with pytest.raises(UserError, match="name Endpoint after ReleaseId"):
+        graph.check(prod() | {"Endpoint": stuck}, ALIAS)
+
+
+def test_the_plan_ends_with_the_old_endpoint() -> None:
+    steps = graph.plan(prod(), ALIAS)
+    order = [line for _, lines in steps for line in lines]
+    assert order.index("+ Endpoint") < order.index(f"~ {ALIAS}") < order.index("- Endpoint")
+    assert order.index("+ Model") < order.index("+ EndpointConfig") < order.index("+ Endpoint")
+    assert steps[-1][0] == "clean-up"
+    assert "<svg" in graph.picture(steps)
+
+
+def test_graph_draws_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "cloudformation").mkdir()
+    template = tmp_path / graph.TEMPLATE
+    template.write_text(aws.source(str(graph.TEMPLATE)))
+    monkeypatch.chdir(tmp_path)
+    graph.main()
+    assert "- Endpoint" in graph.PICTURE.read_text()
+    template.write_text(aws.source("cloudformation/dev.yaml"))
+    with pytest.raises(UserError, match="0 aliases"):
+        graph.main()
+
+
+def rollback_alarms() -> dict[str, dict[str, Any]]:
+    """Give the alarms of the deployment group by logical id."""
+    ((_, _, group),) = aws.everywhere("AWS::CodeDeploy::DeploymentGroup")
+    alarms = group["Properties"]["AlarmConfiguration"]["Alarms"]
+    return {alarm["Name"]["Ref"]: prod()[alarm["Name"]["Ref"]] for alarm in alarms}
+
+
+def test_rollback_is_by_the_candidates_own_metric_alarms() -> None:
+    ((_, _, group),) = aws.everywhere("AWS::CodeDeploy::DeploymentGroup")
+    assert group["Properties"]["AlarmConfiguration"]["Enabled"] is True
+    rollback = group["Properties"]["AutoRollbackConfiguration"]
+    assert rollback == {
+        "Enabled": True,
+        "Events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"],
+    }
+    assert len(rollback_alarms()) == 4
+    for key, alarm in rollback_alarms().items():
+        assert alarm["Type"] == "AWS::CloudWatch::Alarm", key
+        # The post hook reads the metric and the threshold, so there is no arithmetic.
+        assert "Metrics" not in alarm["Properties"], key
+        before, after = (
+            aws.resolve(alarm["Properties"], "prod", {"ReleaseId": f"20261122-101500-{commit}"})
+            for commit in ("aaaaaaa", "bbbbbbb")
+        )
+        assert before["AlarmName"] != after["AlarmName"], key
+        if key != "ErrorsAlarm":  # by the version's number, which only AWS knows
+            assert before["Dimensions"] != after["Dimensions"], key
+        assert "AlarmActions" not in before, f"{key} pages for a candidate that rolls back"
+
+
+def test_no_alarm_counts_the_callers_mistakes() -> None:
+    """InvokeEndpoint raises ModelError for a container's 4xx: its metric holds the callers' too."""
+    for name, key, item in aws.everywhere():
+        if "Alarm" in item["Type"]:
+            assert "InvocationModelErrors" not in json.dumps(item), f"{name}.{key}"
+
+
+def test_missing_data_is_no_alarm() -> None:
+    for name, key, item in aws.everywhere("AWS::CloudWatch::Alarm"):
+        assert item["Properties"]["TreatMissingData"] == "notBreaching", f"{name}.{key}"
+        assert item["Properties"]["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_a_version_is_new_with_each_release_and_goes_with_it() -> None:
+    version = prod()["ApiVersion"]
+    assert version["Properties"]["Description"] == {"Ref": "ReleaseId"}
+    variables = prod()["Api"]["Properties"]["Environment"]["Variables"]
+    assert variables["RELEASE_ID"] == {"Ref": "ReleaseId"}
+
+
+def test_times_end_from_the_inside_out() -> None:
+    """The endpoint's call, then the function, then the API; a hook before CodeDeploy's hour."""
+    call = [
+        int(found)
+        for found in re.findall(r"(?:read|connect)_timeout=(\d+)", aws.source("lambdas/api.py"))
+    ]
+    timeout = prod()["Api"]["Properties"]["Timeout"]
+    assert len(call) == 2
+    assert sum(call) < timeout < 29
+    for key in ("PredictMethod", "FeedbackMethod"):
+        assert prod()[key]["Properties"]["Integration"]["TimeoutInMillis"] == 29_000
+    longest = aws.templates()["prod"]["Parameters"]["ProdBakeMinutes"]["MaxValue"]
+    # The report to CodeDeploy, and the last look at the captures, take their time too.
+    assert longest * 60 + 120 <= prod()["After"]["Properties"]["Timeout"] <= 900
+    for name in ("prod", "dev"):
+        function = aws.resources(name)["GoldenFunction"]["Properties"]["Timeout"]
+        golden = aws.resources(name)["Golden"]["Properties"]["ServiceTimeout"]
+        assert function < golden <= 3600
+
+
+def test_a_jobs_time_ends_before_cloudformations() -> None:
+    for key, item in aws.resources("train").items():
+        if item["Type"].startswith("Custom::"):
+            assert item["Properties"]["ServiceTimeout"] <= 3600, key
+    assert aws.resources("train")["Training"]["Properties"]["ServiceTimeout"] == 3600
+    assert aws.resources("train")["Evaluation"]["Properties"]["ServiceTimeout"] == 3600
+
+
+# ---------------------------------------------------------------------------------- the pipeline
+
+
+def test_the_stages_are_those_of_the_talk() -> None:
+    assert {stage: [action["Name"] for action in found] for stage, found in stages().items()} == {
+        "Source": ["Git", "Base", "Data"],
+        "Build": ["Build"],
+        "Train": ["Train"],
+        "DeployDev": ["Deploy", "Test"],
+        "Approval": ["Approve"],
+        "DeployProd": ["Package", "Deploy", "Monitor"],
+    }
+
+
+def test_a_newer_run_supersedes_one_that_waits() -> None:
+    assert pipeline()["PipelineType"] == "V2"
+    assert pipeline()["ExecutionMode"] == "SUPERSEDED"
+    (approval,) = stages()["Approval"]
+    assert approval["TimeoutInMinutes"] == aws.GIVEN["ApprovalMinutes"]
+
+
+def test_a_stage_that_fails_goes_back_and_production_must_be_well() -> None:
+    found = {stage["Name"]: stage for stage in aws.resolve(pipeline()["Stages"], "pipeline")}
+    for name in ("DeployDev", "DeployProd"):
+        assert found[name]["OnFailure"] == {"Result": "ROLLBACK"}
+    (condition,) = found["DeployProd"]["OnSuccess"]["Conditions"]
+    assert condition["Result"] == "ROLLBACK"
+    (rule,) = condition["Rules"]
+    assert rule["RuleTypeId"]["Provider"] == "CloudWatchAlarm"
+    assert rule["Configuration"].keys() == {"AlarmName", "WaitTime"}
+    composite = aws.resources("prod", "AWS::CloudWatch::CompositeAlarm")
+    assert [rule["Configuration"]["AlarmName"]] == [aws.physical("prod", key) for key in composite]
+
+
+def test_a_failed_creation_is_replaced_but_never_in_production() -> None:
+    modes = {
+        action["Configuration"]["StackName"].removeprefix("bank-categoriser-"): action[
+            "Configuration"
+        ]["ActionMode"]
+        for action in actions()
+        if action["ActionTypeId"]["Provider"] == "CloudFormation"
+    }
+    assert modes == {
+        "train": "REPLACE_ON_FAILURE",
+        "dev": "REPLACE_ON_FAILURE",
+        "prod": "CREATE_UPDATE",
+        "monitor": "CREATE_UPDATE",
+    }
+
+
+def test_a_rolled_back_stage_deploys_what_it_deployed() -> None:
+    """A rollback is a new execution: its own id must not name what is deployed."""
+    for action in actions():
+        if action["ActionTypeId"]["Category"] == "Deploy":
+            assert "PipelineExecutionId" not in json.dumps(action), action["Name"]
+
+
+def test_the_approver_sees_what_is_asked_of_him() -> None:
+    (approval,) = stages()["Approval"]
+    text = approval["Configuration"]["CustomData"]
+    # From the CodePipeline quotas: the longest CustomData and link.
+    assert len(text) <= 1000
+    for variable in ("RELEASE_ID", "COMMIT", "DATA_VERSION"):
+        assert f"#{{Build.{variable}}}" in text
+    assert "#{Train." in text
+    link = approval["Configuration"]["ExternalEntityLink"]
+    assert "/runs/#{Build.RELEASE_ID}/evaluation/" in link.replace("?prefix=", "/")
+    assert link.startswith("https://ap-southeast-2.console.aws.amazon.com/s3/buckets/")
+    assert aws.GIVEN["DataBucket"] in link
+
+
+def test_the_topic_can_be_told() -> None:
+    """Under a customer key whose policy admits them: with `aws/sns` alarm messages vanish."""
+    topic = aws.resolve(aws.resources("data")["Topic"]["Properties"], "data")
+    assert topic["KmsMasterKeyId"] == aws.arn("data", "Key")
+    policies = {
+        "kms:GenerateDataKey*": aws.resources("data")["Key"]["Properties"]["KeyPolicy"],
+        "kms:Decrypt": aws.resources("data")["Key"]["Properties"]["KeyPolicy"],
+        "sns:Publish": aws.resources("data")["TopicPolicy"]["Properties"]["PolicyDocument"],
+    }
+    for action, policy in policies.items():
+        admitted: set[str] = set()
+        for statement in aws.resolve(policy, "data")["Statement"]:
+            services = statement["Principal"].get("Service", [])
+            if action in statement["Action"] and statement["Effect"] == "Allow":
+                admitted |= {services} if isinstance(services, str) else {*services}
+        for service in ("cloudwatch", "events", "codestar-notifications"):
+            assert f"{service}.amazonaws.com" in admitted, f"{action} by {service}"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("ap-southeast-2", "aws"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("cn-north-1", "aws-cn"),
+        ("cn-northwest-1", "aws-cn"),
+    ],
+)
+def test_what_a_region_has_is_made_and_what_it_lacks_is_left_out(
+    region: str, partition: str
+) -> None:
+    """By the resource types that AWS publishes for the region; cfn-lint has them."""
+    known = {*SCHEMAS.get_resource_types(region)}
+    for name in aws.templates():
+        given = {"AWS::Region": region, "AWS::Partition": partition}
+        made = aws.present(name, given)
+        for key, item in aws.present(name).items():
+            there = item["Type"] in known or item["Type"].startswith("Custom::")
+            assert (key in made) == there, f"{name}.{key} in {region}"
+
+
+def test_govclouds_other_region_has_no_budget_group_or_notification() -> None:
+    """It has no endpoints in CloudFormation either, so no release; the layers are still right."""
+    given = {"AWS::Region": "us-gov-east-1", "AWS::Partition": "aws-us-gov"}
+    assert not {"Budget", "ModelPackageGroup"} & aws.present("data", given).keys()
+    assert "Notification" not in aws.present("pipeline", given)
+    assert "GitConnection" in aws.present("pipeline", given)
+
+
+def test_the_api_deployed_is_the_api_written() -> None:
+    """A deployment is a picture that never changes: its logical id ends in the API's digest."""
+    kinds = ("RestApi", "RequestValidator", "Model", "Resource", "Method", "GatewayResponse")
+    api = {k: v for k, v in prod().items() if v["Type"] in {f"AWS::ApiGateway::{k}" for k in kinds}}
+    digest = hashlib.sha256(json.dumps(api, sort_keys=True).encode()).hexdigest()[:10]
+    deployments = {*aws.resources("prod", "AWS::ApiGateway::Deployment")}
+    assert deployments == {f"SignedDeployment{digest}", f"KeyDeployment{digest}"}

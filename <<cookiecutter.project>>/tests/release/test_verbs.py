@@ -1,0 +1,966 @@
+"""The verbs of a laptop: without credentials, in their order, never before consent, all named.
+
+AWS is a table of answers by operation. Requests and answers are checked against botocore's own
+models, so an answer has the shape that AWS's has.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from botocore.validate import validate_parameters
+from test_build import DATA, PROJECT, RELEASE, changed, models, root
+
+from categoriser.errors import UserError
+from release import operate, preflight, stacks
+from release import settings as shared
+from release.settings import Settings
+
+__all__ = ["models", "root"]
+
+TOOLS, PROD = "111122223333", "444455556666"
+ENDPOINT = f"{PROJECT}-{RELEASE}"
+Answer = Callable[[dict[str, Any]], Any]
+
+
+class Cloud:
+    """AWS, as far as answers were given; `calls` are the operations in their order."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {
+            "GetCallerIdentity": {"Account": TOOLS, "Arn": f"arn:aws:iam::{TOOLS}:user/someone"}
+        }
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.keys: list[str] = []
+
+    def call(self, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        model = client.meta.service_model.operation_model(operation)
+        if model.input_shape:
+            validate_parameters(parameters, model.input_shape)
+        self.calls.append((operation, parameters))
+        self.keys.append(client._request_signer._credentials.access_key)
+        answer = self.answers.get(operation, {})
+        answer = answer(parameters) if callable(answer) else answer
+        if isinstance(answer, ClientError):
+            # Each client has its own classes for the codes of its service.
+            raised = client.exceptions.from_code(answer.response["Error"]["Code"])
+            raise raised(answer.response, operation)
+        if model.output_shape and "Body" not in answer:
+            assert set(answer) <= set(model.output_shape.members), operation
+        return answer
+
+    def made(self, *operations: str) -> list[dict[str, Any]]:
+        return [parameters for name, parameters in self.calls if name in operations]
+
+
+def refused(code: str, message: str = "no") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
+    table = Cloud()
+    monkeypatch.setattr(
+        BaseClient, "_make_api_call", lambda client, *call: table.call(client, *call)
+    )
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tools")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    for name in ("YES", "DATA", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(shared.console, "width", 200)
+    return table
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, answer: str) -> list[str]:
+    """Answer every question; return the questions."""
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return answer
+
+    monkeypatch.setattr(shared.console, "input", ask)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    return asked
+
+
+def run(module: ModuleType, *verb: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a command line to its end; return what it ends with."""
+    monkeypatch.setattr(sys, "argv", ["program", *verb])
+    with pytest.raises(SystemExit) as ended:
+        exec(  # The module's last lines, as `python -m` runs them.
+            compile(
+                Path(str(module.__file__))
+                .read_text()
+                .rpartition('if __name__ == "__main__":\n')[2]
+                .strip(),
+                "main",
+                "exec",
+            ),
+            vars(module),
+        )
+    return str(ended.value)
+
+
+# Without credentials.
+
+VERBS = [
+    (stacks, "deploy"),
+    (stacks, "teardown"),
+    (preflight,),
+    (operate, "status"),
+    (operate, "rollback"),
+    (operate, "why", "0" * 32),
+]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: "-".join(map(str, verb[1:])))
+def test_without_credentials_a_verb_says_how_to_sign_in(
+    verb: tuple[Any, ...], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(root / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(root / "none"))
+
+    said = run(*verb, monkeypatch=monkeypatch)
+
+    assert said.startswith("error: AWS: Unable to locate credentials")
+    assert "aws sso login" in said
+
+
+def test_a_profile_that_is_not_there_is_named(
+    root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+
+    assert "nobodys" in run(operate, "status", monkeypatch=monkeypatch)
+
+
+def test_before_the_first_deployment_a_verb_points_to_preflight(
+    root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.answers |= {
+        "GetAlias": refused("ResourceNotFoundException"),
+        "GetPipelineState": refused("PipelineNotFoundException", "there is no such pipeline"),
+    }
+
+    said = run(operate, "status", monkeypatch=monkeypatch)
+
+    assert "no such pipeline" in said
+    assert "make preflight" in said
+
+
+# Deploy.
+
+
+class Stacks:
+    """CloudFormation: what stands, and what a change set makes of it."""
+
+    def __init__(self, cloud: Cloud, standing: dict[str, str] | None = None) -> None:
+        self.standing = {**(standing or {})}
+        self.given: dict[str, list[dict[str, str]]] = {}
+        self.fails: set[str] = set()
+        self.changes: list[dict[str, Any]] = [
+            {
+                "Type": "Resource",
+                "ResourceChange": {
+                    "Action": "Modify",
+                    "LogicalResourceId": "Key",
+                    "ResourceType": "AWS::KMS::Key",
+                    "Replacement": "True",
+                },
+            }
+        ]
+        cloud.answers |= {
+            "DescribeStacks": self.describe,
+            "CreateChangeSet": self.create,
+            "DescribeChangeSet": self.shown,
+            "ExecuteChangeSet": self.execute,
+            "DeleteStack": self.delete,
+        }
+
+    def describe(self, asked: dict[str, Any]) -> Any:
+        name = asked["StackName"]
+        if name not in self.standing:
+            return refused("ValidationError", f"Stack with id {name} does not exist")
+        return {
+            "Stacks": [
+                {
+                    "StackName": name,
+                    "CreationTime": datetime.now(UTC),
+                    "StackStatus": self.standing[name],
+                    "Parameters": self.given.get(name, []),
+                }
+            ]
+        }
+
+    def create(self, asked: dict[str, Any]) -> Any:
+        self.given[asked["StackName"]] = asked["Parameters"]
+        return {}
+
+    def shown(self, asked: dict[str, Any]) -> Any:
+        if self.changes:
+            return {"Status": "CREATE_COMPLETE", "Changes": self.changes}
+        reason = "The submitted information didn't contain changes."
+        return {"Status": "FAILED", "StatusReason": reason}
+
+    def execute(self, asked: dict[str, Any]) -> Any:
+        name = asked["StackName"]
+        kind = "UPDATE" if name in self.standing else "CREATE"
+        fails = name in self.fails
+        self.standing[name] = "ROLLBACK_COMPLETE" if fails else f"{kind}_COMPLETE"
+        return {}
+
+    def delete(self, asked: dict[str, Any]) -> Any:
+        name = asked["StackName"]
+        self.standing[name] = "DELETE_FAILED" if name in self.fails else "DELETE_COMPLETE"
+        return {}
+
+
+@pytest.fixture
+def layers(cloud: Cloud, root: Path, monkeypatch: pytest.MonkeyPatch) -> Stacks:
+    """Let nothing stand yet; the Lambdas' package and the first data are stand-ins."""
+    monkeypatch.setattr(stacks, "package", lambda _: (f"lambdas/{'0' * 64}.zip", b"zip"))
+    monkeypatch.setattr(stacks, "base_source", lambda: ("short", b"source"))
+    monkeypatch.setattr(
+        stacks,
+        "data_release",
+        lambda *given: cloud.calls.append(("data_release", {"given": given})),
+    )
+    monkeypatch.setattr("release.stacks.time.sleep", lambda _: None)
+    builds = iter(["IN_PROGRESS", "SUCCEEDED"])
+    cloud.answers |= {
+        "ListImages": {"imageIds": []},
+        "StartBuild": {"build": {"id": "build"}},
+        "BatchGetBuilds": lambda _: {"builds": [{"buildStatus": next(builds)}]},
+        "ListObjectsV2": {"KeyCount": 0},
+    }
+    return Stacks(cloud)
+
+
+def names(cloud: Cloud, operation: str) -> list[str]:
+    return [asked["StackName"].removeprefix(f"{PROJECT}-") for asked in cloud.made(operation)]
+
+
+ORDER = ["data", "identity", "deployers", "images", "pipeline"]
+
+
+def test_layers_are_deployed_in_order_and_the_seeds_lie_before_the_pipeline(
+    cloud: Cloud,
+    layers: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("YES", "1")
+
+    stacks.deploy(changed(), changed().session("tools"))
+
+    assert names(cloud, "ExecuteChangeSet") == ORDER
+    what = [
+        call.get("Key") or call.get("StackName") or name
+        for name, call in cloud.calls
+        if name in ("PutObject", "ExecuteChangeSet", "StartBuild", "data_release")
+    ]
+    assert what[3:] == [
+        f"{PROJECT}-images",
+        "base/source.zip",
+        "StartBuild",
+        "data_release",
+        f"lambdas/{'0' * 64}.zip",
+        f"{PROJECT}-pipeline",
+    ]
+    parts = {
+        item["ParameterValue"]
+        for given in layers.given.values()
+        for item in given
+        if item["ParameterKey"] == "Part"
+    }
+    assert parts == {"all"}
+    out = capsys.readouterr().out
+    assert "Modify" in out
+    assert "PENDING" in out
+    assert "team@example.com" in out
+
+
+def test_every_parameter_that_a_layer_lacks_a_default_for_is_given(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    stacks.deploy(changed(network="vpc"), changed().session("tools"))
+
+    for name in [*ORDER, "network"]:
+        text = (shared.CLOUDFORMATION / f"{name}.yaml").read_text()
+        declared = yaml.load(text, shared.Template)["Parameters"]
+        wanted = {key for key, value in declared.items() if "Default" not in value}
+        given = {item["ParameterKey"] for item in layers.given[f"{PROJECT}-{name}"]}
+        assert wanted <= given <= set(declared), name
+
+
+def test_nothing_is_executed_before_consent(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answered(monkeypatch, "n")
+
+    with pytest.raises(UserError, match="nobody consented"):
+        stacks.deploy(changed(), changed().session("tools"))
+
+    assert asked == [f"Change {PROJECT}-data? (y/n) "]
+    assert not cloud.made("ExecuteChangeSet", "PutObject", "StartBuild")
+
+
+def test_where_nobody_can_be_asked_nobody_consents(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    with pytest.raises(UserError, match="YES=1"):
+        stacks.deploy(changed(), changed().session("tools"))
+
+    assert not cloud.made("ExecuteChangeSet")
+
+
+def test_each_layer_is_asked_for(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answered(monkeypatch, "y")
+
+    stacks.deploy(changed(), changed().session("tools"))
+
+    assert len(asked) == len(ORDER)
+
+
+def test_no_changes_are_fine_and_nothing_is_seeded_twice(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers.standing = {f"{PROJECT}-{name}": "CREATE_COMPLETE" for name in ORDER}
+    layers.changes = []
+    cloud.answers |= {"ListImages": {"imageIds": [{"imageTag": "current"}]}}
+    cloud.answers |= {"ListObjectsV2": {"KeyCount": 1}}
+    asked = answered(monkeypatch, "n")
+
+    stacks.deploy(changed(), changed().session("tools"))
+
+    assert not asked
+    assert len(cloud.made("DeleteChangeSet")) == len(ORDER)
+    assert not cloud.made("ExecuteChangeSet", "StartBuild", "data_release")
+
+
+def test_a_failed_first_create_names_its_cause_and_then_what_to_do(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    layers.fails = {f"{PROJECT}-identity"}
+
+    def event(minutes: int, words: str) -> dict[str, Any]:
+        when = datetime.now(UTC) + timedelta(minutes=minutes)
+        return {"LogicalResourceId": "Role", "ResourceStatusReason": words, "Timestamp": when}
+
+    # The newest first.
+    events = [event(2, "cancelled"), event(1, "boundary refused"), event(-60, "of another day")]
+    cloud.answers["DescribeEvents"] = {"OperationEvents": events}
+
+    with pytest.raises(UserError, match=r"identity failed.*Role: boundary refused"):
+        stacks.deploy(changed(), changed().session("tools"))
+    assert names(cloud, "ExecuteChangeSet") == ["data", "identity"]
+
+    with pytest.raises(UserError, match="delete-stack --stack-name bank-categoriser-identity"):
+        stacks.deploy(changed(), changed().session("tools"))
+
+
+def test_what_stands_is_read_back(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    cloud.answers["CreateChangeSet"] = {}  # Another's parameters stand.
+
+    with pytest.raises(UserError, match="data stands, but with another Project"):
+        stacks.deploy(changed(), changed().session("tools"))
+
+
+def test_a_failed_build_of_the_base_image_ends_the_deployment(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    cloud.answers["BatchGetBuilds"] = {"builds": [{"buildStatus": "FAILED"}]}
+
+    with pytest.raises(UserError, match=f"{PROJECT}-base: its build has FAILED"):
+        stacks.deploy(changed(), changed().session("tools"))
+
+    assert "pipeline" not in names(cloud, "CreateChangeSet")
+
+
+@pytest.fixture
+def two(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Make the settings of two accounts, and prod's profile."""
+    (tmp_path / "credentials").write_text(
+        "[production]\naws_access_key_id = prod\naws_secret_access_key = secret\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+
+    def identity(_: dict[str, Any]) -> dict[str, Any]:
+        mine = {"tools": TOOLS, "prod": PROD}[cloud.keys[-1]]
+        return {"Account": mine, "Arn": f"arn:aws:iam::{mine}:user/someone"}
+
+    cloud.answers["GetCallerIdentity"] = identity
+    return changed(prod_account_id=PROD, prod_profile="production")
+
+
+def test_with_two_accounts_the_layers_are_in_both(
+    cloud: Cloud, two: Settings, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    stacks.deploy(two, two.session("tools"))
+
+    done = [
+        (key, asked["StackName"].removeprefix(f"{PROJECT}-"))
+        for (name, asked), key in zip(cloud.calls, cloud.keys, strict=False)
+        if name == "ExecuteChangeSet"
+    ]
+    assert [name for _, name in done] == [*ORDER[:3] * 2, *ORDER[3:]]
+    # What follows is the base image's and the pipeline's, in the tools' account again.
+    assert [key for key, _ in done[:6]] == ["tools"] * 3 + ["prod"] * 3
+
+
+def test_credentials_of_another_account_are_refused_for_prod(cloud: Cloud) -> None:
+    settings = changed(prod_account_id=PROD, prod_profile="")
+
+    with pytest.raises(UserError, match=f"account {TOOLS}.*prod_profile"):
+        settings.session("prod")
+
+
+# Teardown.
+
+HELD = {
+    "data": [("AWS::S3::Bucket", "the-data"), ("AWS::KMS::Key", "the-key")],
+    "prod": [("AWS::SageMaker::Endpoint", ENDPOINT), ("AWS::IAM::Role", "free")],
+    "images": [("AWS::ECR::Repository", PROJECT)],
+    "network": [("AWS::EC2::VPCEndpoint", "vpce")],
+}
+EVERY = ["pipeline", "monitor", "prod", "dev", "train", "images", "network"]
+KEPT = ["deployers", "identity", "data"]
+
+
+@pytest.fixture
+def standing(cloud: Cloud) -> Stacks:
+    """Let a whole release stand."""
+
+    def resources(asked: dict[str, Any]) -> dict[str, Any]:
+        held = HELD.get(asked["StackName"].removeprefix(f"{PROJECT}-"), [])
+        return {
+            "StackResourceSummaries": [
+                {
+                    "LogicalResourceId": "Some",
+                    "ResourceType": kind,
+                    "PhysicalResourceId": name,
+                    "LastUpdatedTimestamp": datetime.now(UTC),
+                    "ResourceStatus": "CREATE_COMPLETE",
+                }
+                for kind, name in held
+            ]
+        }
+
+    cloud.answers["ListStackResources"] = resources
+    return Stacks(cloud, {f"{PROJECT}-{name}": "CREATE_COMPLETE" for name in EVERY + KEPT})
+
+
+def test_teardown_lists_what_bills_and_deletes_nothing_before_consent(
+    cloud: Cloud,
+    standing: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answered(monkeypatch, "")
+
+    with pytest.raises(UserError, match="nobody consented"):
+        stacks.teardown(changed(network="vpc"), changed().session("tools"))
+
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("the-data", "the-key", ENDPOINT, "vpce"))
+    assert "free" not in out
+    assert not [name for name, _ in cloud.calls if name.startswith(("Delete", "Schedule"))]
+
+
+def test_teardown_keeps_data_and_roles_and_begins_with_the_pipeline(
+    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+
+    stacks.teardown(changed(network="vpc"), changed().session("tools"))
+
+    assert set(names(cloud, "DeleteStack")) == set(EVERY)
+    assert names(cloud, "DeleteStack")[:5] == EVERY[:5]
+    assert not cloud.made("DeleteBucket", "DeleteObjects", "ScheduleKeyDeletion")
+
+
+def test_with_data_1_the_data_go_too(
+    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    monkeypatch.setenv("DATA", "1")
+    version = {"Key": "raw/own.csv", "VersionId": "1"}
+    cloud.answers["ListObjectVersions"] = {"Versions": [version], "DeleteMarkers": []}
+
+    stacks.teardown(changed(network="vpc"), changed().session("tools"))
+
+    assert names(cloud, "DeleteStack") == [*EVERY, *KEPT]
+    (emptied,) = cloud.made("DeleteObjects")
+    assert emptied["Bucket"] == "the-data"
+    assert emptied["Delete"]["Objects"] == [version]
+    assert cloud.made("DeleteBucket") == [{"Bucket": "the-data"}]
+    (key,) = cloud.made("ScheduleKeyDeletion")
+    assert key["KeyId"] == "the-key"
+
+
+def test_what_cannot_be_deleted_is_named_and_the_rest_goes(
+    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    standing.fails = {f"{PROJECT}-prod"}
+
+    with pytest.raises(
+        UserError, match=f"may bill on:\n  {PROJECT}-prod: .*DELETE_FAILED|StackDel"
+    ):
+        stacks.teardown(changed(), changed().session("tools"))
+
+    assert "images" in names(cloud, "DeleteStack")
+
+
+def test_a_second_teardown_passes_over_what_the_first_deleted(
+    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    monkeypatch.setenv("DATA", "1")
+    cloud.answers |= {
+        "ListObjectVersions": refused("NoSuchBucket", "The specified bucket does not exist"),
+        "ScheduleKeyDeletion": refused("KMSInvalidStateException", "the-key is pending deletion."),
+    }
+
+    stacks.teardown(changed(), changed().session("tools"))
+
+    assert "data" in names(cloud, "DeleteStack")
+
+
+# Preflight.
+
+CONNECTION = f"arn:aws:codeconnections:ap-southeast-2:{TOOLS}:connection/1"
+
+
+@pytest.fixture
+def well(cloud: Cloud) -> Cloud:
+    """Let every check find what it wants."""
+    quotas = [
+        {"QuotaName": f"{instance} for {use} usage", "Value": 4.0}
+        for instance, use in (
+            ("ml.m5.large", "training job"),
+            ("ml.m5.large", "processing job"),
+            ("ml.m5.large", "endpoint"),
+            ("ml.t2.medium", "endpoint"),
+            ("ml.t3.medium", "processing job"),
+        )
+    ]
+    cloud.answers |= {
+        "ListServiceQuotas": {"Quotas": quotas},
+        "DescribeStackResource": {"StackResourceDetail": {"PhysicalResourceId": CONNECTION}},
+        "GetConnection": {"Connection": {"ConnectionStatus": "AVAILABLE"}},
+        "SimulatePrincipalPolicy": lambda asked: {
+            "EvaluationResults": [
+                {"EvalActionName": name, "EvalDecision": "allowed"} for name in asked["ActionNames"]
+            ],
+            "IsTruncated": False,
+        },
+    }
+    return cloud
+
+
+def looked() -> None:
+    preflight.preflight(changed(), changed().session("tools"))
+
+
+def test_preflight_passes_where_all_is_well(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked()
+
+    assert capsys.readouterr().out.count(" ok\n") == 5
+
+
+def test_a_quota_of_zero_is_a_fault_with_its_name(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well.answers["ListServiceQuotas"]["Quotas"][2]["Value"] = 0.0
+
+    with pytest.raises(UserError, match="1 faults"):
+        looked()
+
+    assert "ml.m5.large for endpoint usage is 0, and 4 are needed" in capsys.readouterr().out
+
+
+def test_a_pending_connection_is_a_fault_with_its_mend(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well.answers["GetConnection"]["Connection"]["ConnectionStatus"] = "PENDING"
+
+    with pytest.raises(UserError):
+        looked()
+
+    assert "Update pending connection" in capsys.readouterr().out
+
+
+def test_a_denied_action_is_named_and_a_role_is_looked_up(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    role = f"arn:aws:iam::{TOOLS}:role/sso/Deployer"
+    session = f"arn:aws:sts::{TOOLS}:assumed-role/Deployer/me"
+    well.answers |= {
+        "GetCallerIdentity": {"Account": TOOLS, "Arn": session},
+        "GetRole": {
+            "Role": {
+                "Arn": role,
+                "RoleName": "Deployer",
+                "Path": "/sso/",
+                "RoleId": "AROAEXAMPLEEXAMPLE",
+                "CreateDate": datetime.now(UTC),
+            }
+        },
+        "SimulatePrincipalPolicy": {
+            "EvaluationResults": [
+                {"EvalActionName": "iam:CreateRole", "EvalDecision": "implicitDeny"}
+            ],
+            "IsTruncated": False,
+        },
+    }
+
+    with pytest.raises(UserError):
+        looked()
+
+    assert well.made("SimulatePrincipalPolicy")[0]["PolicySourceArn"] == role
+    assert "may not iam:CreateRole" in capsys.readouterr().out
+
+
+def test_a_check_that_is_not_allowed_is_no_fault_and_says_so(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well.answers["SimulatePrincipalPolicy"] = refused("AccessDenied")
+
+    looked()
+
+    assert "permissions not checked" in capsys.readouterr().out
+
+
+def test_a_region_without_a_service_is_a_fault(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = changed(region="xx-nowhere-1")
+    opened = changed().session("tools")
+
+    found = preflight.services(nowhere.model_copy(update={"region": "us-nowhere-9"}), opened, "all")
+
+    assert any("sagemaker is not in us-nowhere-9" in words for words in found)
+
+
+# Status.
+
+
+def test_status_says_what_is_live_and_what_waits(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = "20261101-080000-0ddba11"
+
+    def version(number: str, release: str) -> dict[str, Any]:
+        env = {"RELEASE_ID": release, "ENDPOINT_NAME": f"{PROJECT}-{release}"}
+        return {"Version": number, "Environment": {"Variables": env}}
+
+    decision = {"time": "2026-11-02T00:00:00Z", "cause": "drift", "against": ["too soon"]}
+    cloud.answers |= {
+        "GetAlias": {
+            "FunctionVersion": "6",
+            "RoutingConfig": {"AdditionalVersionWeights": {"7": 0.1}},
+        },
+        "ListVersionsByFunction": {"Versions": [version("6", older), version("7", RELEASE)]},
+        "DescribeEndpoint": {"EndpointStatus": "InService"},
+        "GetPipelineState": {
+            "stageStates": [
+                {
+                    "stageName": "Build",
+                    "latestExecution": {"pipelineExecutionId": "1", "status": "Succeeded"},
+                },
+                {
+                    "stageName": "Approval",
+                    "latestExecution": {"pipelineExecutionId": "1", "status": "InProgress"},
+                },
+                {"stageName": "DeployProd"},
+            ]
+        },
+        "ListObjectsV2": {
+            "Contents": [{"Key": f"retraining/2026-11-0{day}"} for day in range(1, 6)]
+        },
+        "GetObject": lambda _: {
+            "Body": io.BytesIO(json.dumps(decision | {"started": None}).encode())
+        },
+        "DescribeAlarms": lambda asked: {
+            "MetricAlarms": [{"AlarmName": asked["AlarmNames"][2], "StateValue": "ALARM"}],
+            "CompositeAlarms": [],
+        },
+    }
+
+    operate.status(changed(), changed().session("tools"))
+
+    out = capsys.readouterr().out
+    lines = {line.split("│")[1].strip(): line for line in out.splitlines() if line.count("│") > 1}
+    assert "90% of traffic" in lines[f"release {older}"]
+    assert "10% of traffic" in lines[f"release {RELEASE}"]
+    assert "InService" in lines[f"release {RELEASE}"]
+    assert "waits for approval" in lines["stage Approval"]
+    assert "never ran" in lines["stage DeployProd"]
+    assert out.count("drift: too soon") == 3
+    assert "ALARM" in lines[f"alarm {PROJECT}-drift"]
+    asked = cloud.made("DescribeAlarms")[0]["AlarmNames"]
+    assert f"{PROJECT}-latency-{RELEASE}" in asked
+
+
+# Rollback.
+
+FIRST, SECOND, THIRD, AGAIN = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "1234")
+
+
+@pytest.fixture
+def history(cloud: Cloud) -> Cloud:
+    """Let three executions have gone live, the third last."""
+    place = {"bucket": "artifacts", "key": "Built/1"}
+    stage = {
+        "stageName": "DeployProd",
+        "pipelineVersion": 5,
+        "input": {"inputArtifacts": [{"name": "Built", "s3location": place}]},
+    }
+    cloud.answers |= {
+        "ListPipelineExecutions": {
+            "pipelineExecutionSummaries": [
+                {"pipelineExecutionId": name, "executionType": "STANDARD"}
+                for name in (THIRD, SECOND, FIRST)
+            ]
+        },
+        "ListActionExecutions": {"actionExecutionDetails": [stage]},
+        "GetPipeline": {
+            "pipeline": {"name": PROJECT, "roleArn": "arn", "stages": [], "version": 5}
+        },
+        "RollbackStage": {"pipelineExecutionId": AGAIN},
+    }
+    return cloud
+
+
+def rolled(execution: str = "") -> None:
+    operate.rollback(changed(), changed().session("tools"), execution)
+
+
+def test_rollback_puts_the_release_before_the_live_one_back(
+    history: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered(monkeypatch, "y")
+
+    rolled()
+
+    (asked,) = history.made("RollbackStage")
+    assert asked["targetPipelineExecutionId"] == SECOND
+    assert asked["stageName"] == "DeployProd"
+
+
+def test_a_rollback_after_a_rollback_goes_further_back(
+    history: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    history.answers["ListPipelineExecutions"]["pipelineExecutionSummaries"].insert(
+        0,
+        {
+            "pipelineExecutionId": AGAIN,
+            "executionType": "ROLLBACK",
+            "rollbackMetadata": {"rollbackTargetPipelineExecutionId": SECOND},
+        },
+    )
+
+    rolled()
+
+    assert history.made("RollbackStage")[0]["targetPipelineExecutionId"] == FIRST
+    with pytest.raises(UserError, match=f"{AGAIN} cannot be put back.*no rollback itself"):
+        rolled(AGAIN)
+
+
+def test_an_execution_that_never_went_live_is_no_target(history: Cloud) -> None:
+    with pytest.raises(UserError, match="must have passed DeployProd"):
+        rolled(AGAIN)
+
+
+def test_a_target_from_before_a_pipeline_edit_is_refused(history: Cloud) -> None:
+    history.answers["GetPipeline"]["pipeline"]["version"] = 6
+
+    with pytest.raises(UserError, match="before the pipeline was edited; revert"):
+        rolled(FIRST)
+
+
+def test_a_target_whose_artifacts_have_expired_is_refused(history: Cloud) -> None:
+    history.answers["HeadObject"] = refused("404", "Not Found")
+
+    with pytest.raises(UserError, match="Built/1 has expired"):
+        rolled(FIRST)
+
+
+def test_a_first_release_has_nothing_to_go_back_to(history: Cloud) -> None:
+    summaries = history.answers["ListPipelineExecutions"]["pipelineExecutionSummaries"]
+    del summaries[1:]
+
+    with pytest.raises(UserError, match="no earlier execution"):
+        rolled()
+    summaries.clear()
+    with pytest.raises(UserError, match="no earlier execution"):
+        rolled()
+
+
+def test_a_refused_rollback_rolls_nothing_back(
+    history: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered(monkeypatch, "n")
+    history.answers["GetPipeline"]["pipeline"]["version"] = 6
+    with suppress(UserError):
+        rolled()
+    history.answers["GetPipeline"]["pipeline"]["version"] = 5
+    with suppress(UserError):
+        rolled()
+
+    assert not history.made("RollbackStage")
+
+
+# Why.
+
+PREDICTION = "0123456789abcdef" * 2
+PACKAGE = f"arn:aws:sagemaker:ap-southeast-2:{TOOLS}:model-package/{PROJECT}/7"
+
+
+@pytest.fixture
+def captured(cloud: Cloud) -> Cloud:
+    """Let one call be captured, yesterday."""
+    yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y/%m/%d}"
+    key = f"captures/{ENDPOINT}/main/{yesterday}/10/1.jsonl"
+    line = json.dumps({"eventMetadata": {"eventId": "e", "inferenceId": PREDICTION}})
+
+    def listed(asked: dict[str, Any]) -> dict[str, Any]:
+        if asked.get("Delimiter"):
+            ends = ("another", ENDPOINT)
+            return {"CommonPrefixes": [{"Prefix": f"captures/{end}/"} for end in ends]}
+        return {"Contents": [{"Key": key}]} if key.startswith(asked["Prefix"]) else {}
+
+    facts = {"Release": RELEASE, "Commit": "abcdef1", "DataVersion": "v3"}
+    cloud.answers |= {
+        "ListObjectsV2": listed,
+        "GetObject": lambda _: {"Body": io.BytesIO(line.encode())},
+        "ListModelPackages": {
+            "ModelPackageSummaryList": [
+                {
+                    "ModelPackageArn": PACKAGE,
+                    "CreationTime": datetime.now(UTC),
+                    "ModelPackageStatus": "Completed",
+                }
+            ]
+        },
+        "DescribeModelPackage": {
+            "CustomerMetadataProperties": facts,
+            "ApprovalDescription": "execution 1, approved by Ann",
+        },
+    }
+    return cloud
+
+
+def test_why_leads_from_a_prediction_to_commit_data_and_approver(
+    captured: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operate.why(changed(), changed().session("tools"), PREDICTION)
+
+    out = capsys.readouterr().out
+    for word in ("/10/1.jsonl", ENDPOINT, "abcdef1", "v3", "approved by Ann"):
+        assert word in out
+
+
+@pytest.mark.parametrize(("prediction", "days"), [("f" * 32, "7"), (PREDICTION, "1")])
+def test_why_says_where_it_looked(captured: Cloud, prediction: str, days: str) -> None:
+    with pytest.raises(UserError, match=rf"{prediction}.*last {days} days.*{ENDPOINT}.*DAYS="):
+        operate.why(changed(), changed().session("tools"), prediction, days)
+
+
+# The test of dev's endpoint.
+
+CASE = {"text": "aldi", "price": 2.5, "category": "groceries", "probabilities": {"groceries": 0.9}}
+
+
+@pytest.fixture
+def dev(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """Let dev's endpoint answer rightly, and refuse what is malformed."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
+    monkeypatch.setenv("ENDPOINT", f"{PROJECT}-dev-{RELEASE}")
+    monkeypatch.setenv("GOLDEN", f"s3://{DATA}/runs/{RELEASE}/evaluation/golden.json")
+    known = {"classes": ["groceries"], "cases": [CASE]}
+
+    def invoke(asked: dict[str, Any]) -> Any:
+        try:
+            json.loads(asked["Body"])
+        except ValueError:
+            error = {"Error": {"Code": "ModelError", "Message": "400"}, "OriginalStatusCode": 400}
+            return ClientError(error, "InvokeEndpoint")
+        return {"Body": io.BytesIO(json.dumps(CASE).encode())}
+
+    cloud.answers |= {
+        "GetObject": lambda _: {"Body": io.BytesIO(json.dumps(known).encode())},
+        "InvokeEndpoint": invoke,
+    }
+    return cloud
+
+
+def proved() -> None:
+    operate.prove(changed(), changed().session("tools"))
+
+
+@pytest.mark.actor("test")
+def test_devs_endpoint_is_asked_the_golden_cases_and_one_malformed_request(dev: Cloud) -> None:
+    proved()
+
+    assert len(dev.made("InvokeEndpoint")) == 2
+
+
+@pytest.mark.actor("test")
+def test_a_wrong_answer_fails_the_test_of_dev(dev: Cloud) -> None:
+    wrong = json.dumps(CASE | {"category": "transport"}).encode()
+    dev.answers["InvokeEndpoint"] = lambda _: {"Body": io.BytesIO(wrong)}
+
+    with pytest.raises(RuntimeError, match="another category"):
+        proved()
+
+
+@pytest.mark.actor("test")
+@pytest.mark.parametrize("status", [500, None])
+def test_an_endpoint_that_breaks_on_a_malformed_request_fails_the_test_of_dev(
+    dev: Cloud, status: int | None
+) -> None:
+    right = dev.answers["InvokeEndpoint"]
+
+    def breaks(asked: dict[str, Any]) -> Any:
+        answer = right(asked)
+        if isinstance(answer, ClientError) and status:
+            answer.response["OriginalStatusCode"] = status
+            return answer
+        return {"Body": io.BytesIO(json.dumps(CASE).encode())}
+
+    dev.answers["InvokeEndpoint"] = breaks
+
+    with pytest.raises(UserError, match="otherwise than with 400"):
+        proved()
