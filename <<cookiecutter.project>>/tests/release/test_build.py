@@ -339,7 +339,7 @@ def test_equal_files_give_equal_zips() -> None:
     assert one == other
     (first, _) = zipfile.ZipFile(BytesIO(one)).infolist()
     # Lambda reads as another user.
-    assert first.external_attr >> 16 & 0o004
+    assert first.external_attr // 2**16 & 0o004
 
 
 @pytest.mark.actor("build")

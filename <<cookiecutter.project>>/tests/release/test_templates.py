@@ -23,7 +23,7 @@ import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 
 from categoriser.errors import UserError
-from release import graph
+import graph
 
 REGIONS = ("ap-southeast-2", "us-gov-west-1", "cn-north-1")  # one of each partition
 LONGEST = {"Project": "a-name-of-20-letters"}

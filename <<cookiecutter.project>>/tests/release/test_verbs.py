@@ -6,12 +6,16 @@ models, so an answer has the shape that AWS's has.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import re
 import sys
+import urllib.error
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -964,3 +968,102 @@ def test_an_endpoint_that_breaks_on_a_malformed_request_fails_the_test_of_dev(
 
     with pytest.raises(UserError, match="otherwise than with 400"):
         proved()
+
+
+# The proof on AWS: everything but AWS.
+
+DOCUMENT = Path(__file__).parents[2] / "docs/release.md"
+
+
+@pytest.fixture
+def prove(cloud: Cloud, root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Give the proof's module, in a folder with settings."""
+    place = Path(__file__).parents[1] / "aws" / "prove.py"
+    specification = importlib.util.spec_from_file_location("prove", place)
+    assert specification
+    assert specification.loader
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    monkeypatch.delenv("DRY", raising=False)
+    return module
+
+
+def evidence(module: ModuleType) -> list[tuple[str, str]]:
+    found = json.loads(module.EVIDENCE.read_text(encoding="utf-8"))
+    assert all(item["claim"] == module.STEPS[item["step"]][0] for item in found)
+    return [(item["step"], item["outcome"]) for item in found]
+
+
+def test_a_dry_run_says_every_step_and_calls_nothing(
+    prove: ModuleType, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRY", "1")
+    prove.main()
+    assert cloud.calls == []
+    assert evidence(prove) == [(name, "not run") for name in prove.STEPS]
+    assert [*prove.STEPS][-2:] == ["teardown", "cost"]
+
+
+def test_every_step_of_the_proof_is_a_line_of_the_document_and_the_reverse(
+    prove: ModuleType,
+) -> None:
+    table = DOCUMENT.read_text(encoding="utf-8").partition("| claim |")[2]
+    named = {name for line in table.splitlines() for name in re.findall(r"`([a-z-]+)`", line)}
+    assert named & {*prove.STEPS} == {*prove.STEPS}
+    last = {line.split("|")[3] for line in table.splitlines()[2:] if line.startswith("|")}
+    assert {name for cell in last for name in re.findall(r"`([a-z-]+)`", cell)} == {*prove.STEPS}
+
+
+def test_the_proof_wants_the_account_s_id_first(
+    prove: ModuleType, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prove.console, "input", lambda _: "1")
+    with pytest.raises(UserError, match="sandbox account"):
+        prove.main()
+    assert [name for name, _ in cloud.calls] == ["GetCallerIdentity"]
+
+
+def test_a_step_that_fails_is_evidence_and_all_is_torn_down(
+    prove: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Any) -> None:
+        raise AssertionError("no canary was seen")
+
+    ran: list[str] = []
+    steps = {
+        name: (claim, fails if name == "canary" else lambda _, name=name: ran.append(name))
+        for name, (claim, _) in prove.STEPS.items()
+    }
+    monkeypatch.setattr(prove, "STEPS", steps)
+    monkeypatch.setattr(prove.console, "input", lambda _: TOOLS)
+    with pytest.raises(UserError, match="did not hold"):
+        prove.main()
+    before = [*steps][: [*steps].index("canary")]
+    assert ran == [*before, "teardown", "cost"]
+    outcomes = dict(evidence(prove))
+    assert outcomes["canary"] == "did not hold"
+    assert {outcomes[name] for name in ran} == {"held"}
+    assert "no canary was seen" in prove.EVIDENCE.read_text(encoding="utf-8")
+
+
+def test_the_proof_s_requests_are_signed_for_the_api(
+    prove: ModuleType, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+
+    def urlopen(request: Any, timeout: float) -> Any:
+        sent.append(request)
+        body = io.BytesIO(b'{"detail": "no"}')
+        raise urllib.error.HTTPError(request.full_url, 400, "Bad Request", Message(), body)
+
+    outputs = [{"OutputKey": "ApiUrl", "OutputValue": "https://a.example/v1"}]
+    stack = {"StackName": "s", "CreationTime": datetime.now(UTC), "StackStatus": "CREATE_COMPLETE"}
+    cloud.answers["DescribeStacks"] = {"Stacks": [stack | {"Outputs": outputs}]}
+    monkeypatch.setattr(prove.urllib.request, "urlopen", urlopen)
+    settings = prove.read_settings()
+    status, answer = prove.Sandbox(settings).call(b"{}")
+    assert (status, answer) == (400, {"body": '{"detail": "no"}'})
+    [request] = sent
+    assert request.full_url == "https://a.example/v1/predict"
+    scope = f"{settings.region}/execute-api/aws4_request"
+    assert scope in request.get_header("Authorization")
