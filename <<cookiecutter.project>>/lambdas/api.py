@@ -32,11 +32,11 @@ METRICS = {429: "Overloads", 502: "EndpointFailures"}
 # What an answer raises that is no prediction.
 GARBAGE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
-logger, tracer, metrics = Logger(), Tracer(), Metrics()
+logger, tracer, metrics = Logger(release=os.environ["RELEASE_ID"]), Tracer(), Metrics()
 metrics.set_default_dimensions(release=os.environ["RELEASE_ID"])
 # One attempt, which ends before the function's time and API Gateway's 29 s do.
 one_attempt = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-runtime, s3 = boto3.client("sagemaker-runtime", config=one_attempt), boto3.client("s3")
+runtime, s3 = (boto3.client(name, config=one_attempt) for name in ("sagemaker-runtime", "s3"))
 
 
 class Problem(Exception):  # noqa: N818  # RFC 9457's word

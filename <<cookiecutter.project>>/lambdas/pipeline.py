@@ -41,14 +41,25 @@ def approve(event: dict[str, Any], context: Any) -> None:
 def mark(package: str, execution: str) -> None:
     """Set a package Approved in the name of who approved the execution.
 
-    One that is stays so: a rollback deploys it anew, and nobody approves that. Raises `LookupError`
-    where nobody approved.
+    One that is stays so: a rollback deploys it anew, and nobody approves that. Those approved after
+    it are Rejected then, for the newest that is approved is what the next model is compared with.
+    Raises `LookupError` where nobody approved.
     """
     known = sagemaker.describe_model_package(ModelPackageName=package)
     if known["ModelApprovalStatus"] != "Approved":
-        words = f"execution {execution}, approved by {approver(execution)}"
-        approval = {"ModelApprovalStatus": "Approved", "ApprovalDescription": words}
-        sagemaker.update_model_package(ModelPackageArn=package, **approval)
+        decide(package, "Approved", f"{execution}, approved by {approver(execution)}")
+        return
+    group, made = {"ModelPackageGroupName": known["ModelPackageGroupName"]}, known["CreationTime"]
+    newer = {"ModelApprovalStatus": "Approved", "CreationTimeAfter": made} | group
+    for page in sagemaker.get_paginator("list_model_packages").paginate(**newer):
+        for item in page["ModelPackageSummaryList"]:
+            if item["ModelPackageArn"] != package:
+                decide(item["ModelPackageArn"], "Rejected", f"{execution}, put back to {package}")
+
+
+def decide(package: str, status: str, words: str) -> None:
+    decision = {"ModelApprovalStatus": status, "ApprovalDescription": f"execution {words}"}
+    sagemaker.update_model_package(ModelPackageArn=package, **decision)
 
 
 def approver(execution: str) -> str:

@@ -113,7 +113,8 @@ def prove(known: dict[str, Any], target: str, ids: list[str]) -> None:
     for number, probe in enumerate(ids):
         case, start = known["cases"][number % len(known["cases"])], time.monotonic()
         answer = ask(target, json.dumps({"text": case["text"], "price": case["price"]}), probe)
-        if (seconds := time.monotonic() - start) > 5:
+        # What answers first may have to start first.
+        if (seconds := time.monotonic() - start) > 5 and number:
             raise RuntimeError(f"{probe}: an answer after {seconds:.1f} s")
         if answer["category"] != case["category"] or [*answer["probabilities"]] != known["classes"]:
             raise RuntimeError(f"{probe}: another category, or classes in another order")
@@ -150,20 +151,22 @@ def captures() -> set[str]:
 
 
 def alarms(since: datetime) -> list[str]:
-    """Return the alarms that are red, or whose metric since then reaches their threshold."""
+    """Return the alarms that are red, or whose metric has reached their threshold since then.
+
+    In as many minutes as the alarm asks for, whether on end or not.
+    """
     names, red = os.environ["ALARMS"].split(","), []
     found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
     for alarm in found:
         metric = {key: alarm[key] for key in ("Namespace", "MetricName", "Dimensions")}
         statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
-        query = {"Id": "m", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": statistic}}
+        read = {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}
+        query = {"Id": "m", "MetricStat": read}
         times = {"StartTime": since, "EndTime": datetime.now(UTC)}
         [result] = cloudwatch.get_metric_data(MetricDataQueries=[query], **times)[
             "MetricDataResults"
         ]
-        if (
-            alarm["StateValue"] == "ALARM"
-            or max(result["Values"], default=-1) >= alarm["Threshold"]
-        ):
+        over = sum(value >= alarm["Threshold"] for value in result["Values"])
+        if alarm["StateValue"] == "ALARM" or over >= alarm["EvaluationPeriods"]:
             red.append(alarm["AlarmName"])
     return red if len(found) == len(names) else [*names, "of which one is missing"]

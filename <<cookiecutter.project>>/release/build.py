@@ -5,8 +5,6 @@ and validate it. new-id: print a new release's id. release: put data, Lambdas an
 stages after it look for them, and write those stages' parameters.
 """
 
-from __future__ import annotations
-
 import io
 import itertools
 import json
@@ -73,8 +71,7 @@ def base(settings: Settings, opened: boto3.Session) -> None:
     ecr, repository = opened.client("ecr"), f"{settings.project}-base"
     (image,) = ecr.describe_images(repositoryName=repository, imageIds=ids)["imageDetails"]
     if not any(tag.startswith(short) for tag in image.get("imageTags", [])):
-        bucket = environ["ARTIFACT_BUCKET"]
-        opened.client("s3").put_object(Bucket=bucket, Key=BASE, Body=body)
+        opened.client("s3").put_object(Bucket=environ["ARTIFACT_BUCKET"], Key=BASE, Body=body)
         raise UserError("the base image is of other locks; a new one is built, and starts a run")
 
 

@@ -1,8 +1,7 @@
 """The verbs of a release that lives: status, data-release, rollback, why; and the test of dev."""
 
-from __future__ import annotations
-
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from os import environ
@@ -12,12 +11,11 @@ import boto3
 from botocore.exceptions import ClientError
 
 from categoriser.errors import UserError
-from categoriser.files import digest
-from categoriser.inputs import read_lines
+from categoriser.files import digest, read_lines
 from categoriser.manifest import File, Manifest
 from categoriser.paths import HOLDOUT
 from release.build import DATA, check
-from release.settings import Settings, command, consent, console, each, show
+from release.settings import Settings, command, consent, console, each, show, stack
 
 STAGE = "DeployProd"
 ALARMS = ("release", "api-5xx", "drift", "quality", "schedules")
@@ -28,7 +26,8 @@ REVERT = "revert the commit in Git and push, which makes a release of it"
 def status(settings: Settings, opened: boto3.Session) -> None:
     """Print what is live, the stages, the last decisions on retraining, and the alarms."""
     name, live = settings.project, settings.session(settings.live)
-    rows: list[tuple[str, str]] = []
+    stands = stack(live.client("cloudformation"), f"{name}-prod").get("Outputs", [])
+    rows = [(output["OutputKey"], output["OutputValue"]) for output in stands]
     alarms = [f"{name}-{alarm}" for alarm in ALARMS]
     for release, endpoint, share in serving(live, name):
         alarms += [f"{name}-{alarm}-{release}" for alarm in CANDIDATE]
@@ -60,13 +59,9 @@ def serving(live: boto3.Session, project: str) -> list[tuple[str, str, float]]:
         return []
     others = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
     shares = {alias["FunctionVersion"]: 1 - sum(others.values())} | others
-    found = {
-        version["Version"]: version["Environment"]["Variables"]
-        for version in each(functions, "list_versions_by_function", "Versions", **api)
-    }
-    return [
-        (found[n]["RELEASE_ID"], found[n]["ENDPOINT_NAME"], share) for n, share in shares.items()
-    ]
+    found = each(functions, "list_versions_by_function", "Versions", **api)
+    env = {version["Version"]: version["Environment"]["Variables"] for version in found}
+    return [(env[n]["RELEASE_ID"], env[n]["ENDPOINT_NAME"], share) for n, share in shares.items()]
 
 
 def data_release(settings: Settings, opened: boto3.Session, files: str = "") -> None:
@@ -105,10 +100,8 @@ def rollback(settings: Settings, opened: boto3.Session, execution: str = "") -> 
     older = able[able.index(past[0]) + 1 :] if past else []
     target = execution or "".join(older[:1])
     if target not in able:
-        raise UserError(
-            f"{target or 'no earlier execution'} cannot be put back: it must have passed {STAGE}, "
-            f"and be no rollback itself. These can: {', '.join(able)}"
-        )
+        fault = f"{target or 'no earlier execution'} cannot be put back: it must have passed"
+        raise UserError(f"{fault} {STAGE}, and be no rollback itself. These can: {', '.join(able)}")
     query["filter"] = {"pipelineExecutionId": target}
     actions = [*each(pipeline, "list_action_executions", "actionExecutionDetails", **query)]
     if actions[0]["pipelineVersion"] != pipeline.get_pipeline(name=name)["pipeline"]["version"]:
@@ -128,8 +121,10 @@ def rollback(settings: Settings, opened: boto3.Session, execution: str = "") -> 
 def why(settings: Settings, opened: boto3.Session, prediction: str = "", days: str = "7") -> None:
     """Print where a prediction comes from: capture, release, commit, images, data, approver.
 
-    Raises `UserError` that says where it looked.
+    Raises `UserError` that says where it looked, or what is no id or number of days.
     """
+    if not re.fullmatch(r"([0-9a-f]{32}|probe-[\w-]+) [1-9][0-9]{0,3}", f"{prediction} {days}"):
+        raise UserError(f"{prediction!r} must be an API's prediction_id, DAYS={days} 1 to 9999")
     live = settings.session(settings.live)
     s3, store = live.client("s3"), {"Bucket": settings.bucket("live", live)}
     place = store | {"Prefix": "captures/", "Delimiter": "/"}
@@ -138,8 +133,8 @@ def why(settings: Settings, opened: boto3.Session, prediction: str = "", days: s
     folders = [f"{end}main/{time:%Y/%m/%d}/" for time in times for end in ends]
     lists = (each(s3, "list_objects_v2", "Contents", **store, Prefix=folder) for folder in folders)
     keys = (item["Key"] for items in lists for item in items)
-    sign = f'"{prediction}"'.encode()
-    key = next((k for k in keys if sign in s3.get_object(**store, Key=k)["Body"].read()), "")
+    sign = re.compile(f'"inferenceId": ?"{prediction}"'.encode())
+    key = next((k for k in keys if sign.search(s3.get_object(**store, Key=k)["Body"].read())), "")
     if not key:
         raise UserError(
             f"{prediction!r} is in no capture of the last {days} days of {ends}; captures come "
@@ -153,7 +148,8 @@ def why(settings: Settings, opened: boto3.Session, prediction: str = "", days: s
         lineage = model.get("CustomerMetadataProperties", {})
         if endpoint == f"{settings.project}-{lineage.get('Release')}":
             facts |= {"Approval": model.get("ApprovalDescription", "none")} | lineage
-    show(prediction, ("what", "value"), facts.items())
+    for name, value in facts.items():
+        console.print(f"{name}: {value}")
 
 
 def prove(settings: Settings, opened: boto3.Session) -> None:

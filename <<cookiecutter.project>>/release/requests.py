@@ -3,14 +3,12 @@
 Build writes them to requests.json; whatever runs the training reads them there.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from release.settings import Settings
 
 PROCESSING = "/opt/ml/processing"
-VOLUME_GB = 30
+ONE = {"InstanceCount": 1, "VolumeSizeInGB": 30}
 # What the training job's log says as `name=value` (categoriser.model.train).
 FIGURES = ("temperature", "validation_accuracy", "validation_log_loss")
 METRICS = [{"Name": name, "Regex": f"{name}=([-+.e0-9]+)"} for name in FIGURES]
@@ -32,34 +30,26 @@ def requests(
     model = f"{folder}/training/{name}-training/output/model.tar.gz"
     vpc = {"Subnets": run["Subnets"].split(","), "SecurityGroupIds": [run["SecurityGroup"]]}
     network = {"VpcConfig": vpc} if run["Subnets"] else {}
-    size = {"InstanceCount": 1, "VolumeSizeInGB": VOLUME_GB}
-    cluster = {"InstanceType": settings.train.instance} | size
-    both = {
-        "RoleArn": run["Role"],
-        "Tags": [{"Key": tag, "Value": value} for tag, value in lineage.items()],
-        "StoppingCondition": {"MaxRuntimeInSeconds": settings.train.minutes * 60},
-    }
+    cluster = {"InstanceType": settings.train.instance} | ONE
+    tags = [{"Key": tag, "Value": value} for tag, value in lineage.items()]
+    limit = {"MaxRuntimeInSeconds": settings.train.minutes * 60}
+    both = {"RoleArn": run["Role"], "Tags": tags, "StoppingCondition": limit}
 
     def download(given: str, uri: str) -> dict[str, Any]:
         source = {"S3Uri": uri, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-        return {
-            "InputName": given,
-            "S3Input": source | {"LocalPath": f"{PROCESSING}/input/{given}"},
-        }
+        target = {"LocalPath": f"{PROCESSING}/input/{given}"}
+        return {"InputName": given, "S3Input": source | target}
 
     def figures(file: str) -> dict[str, str]:
         return {"ContentType": "application/json", "S3Uri": f"{folder}/evaluation/{file}.json"}
 
     data = {"S3DataType": "S3Prefix", "S3Uri": f"{folder}/data/"}
     results = {"S3Uri": f"{folder}/evaluation", "LocalPath": f"{PROCESSING}/output"}
+    image = {"TrainingImage": run["JobImage"], "ContainerEntrypoint": ["train"]}
     training = {
         "TrainingJobName": f"{name}-training",
-        "AlgorithmSpecification": {
-            "TrainingImage": run["JobImage"],
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["train"],
-            "MetricDefinitions": METRICS,
-        },
+        "AlgorithmSpecification": image
+        | {"TrainingInputMode": "File", "MetricDefinitions": METRICS},
         "InputDataConfig": [{"ChannelName": "data", "DataSource": {"S3DataSource": data}}],
         "OutputDataConfig": {"S3OutputPath": f"{folder}/training", "KmsKeyId": key},
         "ResourceConfig": cluster,
@@ -77,21 +67,16 @@ def requests(
         "NetworkConfig": {"EnableNetworkIsolation": True} | network,
     }
     quality = {"Statistics": figures("metrics")}
-    baseline = {
-        "Statistics": figures("baseline/statistics"),
-        "Constraints": figures("baseline/constraints"),
-    }
+    baseline = {name: figures(f"baseline/{name.lower()}") for name in ("Statistics", "Constraints")}
     known = lineage | metadata
+    served = {"Image": run["ServeImage"], "ModelDataUrl": model}
+    formats = {"SupportedContentTypes": FORMATS, "SupportedResponseMIMETypes": FORMATS}
     package = {
         "ModelPackageGroupName": settings.project,
         "ModelPackageDescription": f"Release {run['ReleaseId']}",
         "ClientToken": run["ReleaseId"],
         "ModelApprovalStatus": "PendingManualApproval",
-        "InferenceSpecification": {
-            "Containers": [{"Image": run["ServeImage"], "ModelDataUrl": model}],
-            "SupportedContentTypes": FORMATS,
-            "SupportedResponseMIMETypes": FORMATS,
-        },
+        "InferenceSpecification": {"Containers": [served]} | formats,
         "ModelMetrics": {"ModelQuality": quality, "ModelDataQuality": baseline},
         "DriftCheckBaselines": {"ModelDataQuality": baseline},
         "CustomerMetadataProperties": {k: v for k, v in known.items() if v},

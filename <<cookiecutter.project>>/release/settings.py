@@ -5,20 +5,22 @@ that declares it. Also what every command shares: sessions for the accounts, and
 words.
 """
 
-from __future__ import annotations
-
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from os import environ
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from botocore.loaders import create_loader
+from botocore.parsers import ResponseParserError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from categoriser.errors import UserError, run
 from categoriser.monitor.settings import read_settings as read_monitoring
@@ -26,7 +28,30 @@ from categoriser.params import Section, read_sections
 
 CLOUDFORMATION = Path("cloudformation")
 SETTINGS = CLOUDFORMATION / "settings.yaml"
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
+NOTHING = "nothing is deployed yet, or not here: `make deploy`"
+# What mends a refusal of AWS's, by how its code begins, or by its words.
+MENDS = {
+    r"\w*(Credential|Profile|Token|SSO|Key|Unrecogn)": "sign in: `aws sso login`, AWS_PROFILE=...",
+    r"\w*(NotFound|NoSuch)|Validation.*(not exist|not find|o export)": NOTHING,
+    r"\w*(Connect|Endpoint|SSL|Parser)": f"see `region` in {SETTINGS}, and the network (a proxy?)",
+    "": "see what `make preflight` finds",
+}
+BOUNDARY = "(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?"
+PARTITIONS = create_loader().load_data("endpoints")["partitions"]
+REGIONS = [region for partition in PARTITIONS for region in partition["regions"]]
+
+
+def form(pattern: str, words: str) -> BeforeValidator:
+    """Return the check of a string, whose fault says in words what it must be."""
+
+    def check(given: object) -> str:
+        if isinstance(given, str) and re.fullmatch(pattern, given):
+            return given
+        raise PydanticCustomError("form", words)
+
+    return BeforeValidator(check)
+
 
 Positive = Field(ge=1)
 Word = Field(min_length=1)
@@ -43,9 +68,16 @@ class Source(Strict):
     repository: str = Word
     branch: str = Word
 
+    @model_validator(mode="after")
+    def named(self) -> Self:
+        owners = "{0}" if self.host == "CodeCommit" else "+"
+        if not re.fullmatch(rf"([\w.-]+/){owners}[\w.-]+", self.repository):
+            raise PydanticCustomError("form", "repository: owner/name; in CodeCommit its name")
+        return self
+
 
 class Sized(Strict):
-    instance: str = Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")
+    instance: Annotated[str, form(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance, such as ml.m5.large")]
 
 
 class Train(Sized):
@@ -88,16 +120,16 @@ class Retrain(Strict):
 
 class Settings(Strict):
     # A stack's name starts with a letter; the longest name built on this one fits with 20.
-    project: str = Field(pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")
-    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
+    project: Annotated[str, form("[a-z]([a-z0-9-]{0,18}[a-z0-9])?", "1 to 20 of a-z, 0-9 and -")]
+    email: Annotated[str, form(r"[^@\s]+@[^@\s]+", "an e-mail address")]
+    region: Annotated[str, form("|".join(REGIONS), "a region of AWS, such as ap-southeast-2")]
     source: Source
     base_image: str = Word
-    prod_account_id: str = Field(pattern=r"^([0-9]{12})?$")
+    prod_account_id: Annotated[str, form("([0-9]{12})?", "12 digits in quotes, or ''")]
     prod_profile: str
-    permissions_boundary: str = Field(pattern=r"^(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?$")
+    permissions_boundary: Annotated[str, form(BOUNDARY, "the ARN of a managed policy, or ''")]
     network: Literal["none", "vpc"]
-    lambda_python: str = Field(pattern=r"^3\.1[1-4]$")
+    lambda_python: Annotated[str, form(r"3\.1[1-4]", "'3.11' to '3.14', in quotes")]
     train: Train
     dev: Dev
     prod: Prod
@@ -114,6 +146,11 @@ class Settings(Strict):
         """Return the part that production's account holds: `prod`, or `all` where it is the one."""
         return "prod" if self.prod_account_id else "all"
 
+    @property
+    def connected(self) -> bool:
+        """Whether Git is reached by a connection: China has none."""
+        return self.source.host != "CodeCommit" and not self.region.startswith("cn-")
+
     def session(self, part: str) -> boto3.Session:
         """Return a session in the region: the environment's, or prod_profile's for `prod`.
 
@@ -122,7 +159,7 @@ class Settings(Strict):
         profile = (self.prod_profile or None) if part == "prod" else None
         opened = boto3.Session(region_name=self.region, profile_name=profile)
         if part == "prod" and (found := account(opened)) != self.prod_account_id:
-            raise UserError(f"for prod it is the account {found}: see prod_profile in {SETTINGS}")
+            raise UserError(f"prod_account_id is {self.prod_account_id}, prod_profile's is {found}")
         return opened
 
     def bucket(self, kind: str, opened: boto3.Session) -> str:
@@ -152,10 +189,8 @@ def flat(section: BaseModel, prefix: str = "") -> dict[str, str]:
     values: dict[str, str] = {}
     for key, value in section:
         name = prefix + key.title().replace("_", "")
-        nested = isinstance(value, BaseModel)
-        values |= flat(value, name) if nested else {name: str(value)}
-        if isinstance(value, bool):
-            values[name] = str(value).lower()
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        values |= flat(value, name) if isinstance(value, BaseModel) else {name: text}
     return values
 
 
@@ -177,11 +212,21 @@ def each(client: Any, operation: str, key: str, **query: Any) -> Iterator[Any]:
 
 
 def show(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print a table."""
-    table = Table(*columns, title=title)
+    """Print a table; what is too long for its column goes on in the next line."""
+    table = Table(*(Column(name, overflow="fold") for name in columns), title=title)
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+def stack(cloud: Any, name: str) -> dict[str, Any]:
+    """Return what CloudFormation says of a stack, nothing where there is none."""
+    try:
+        return dict(cloud.describe_stacks(StackName=name)["Stacks"][0])
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        return {}
 
 
 def account(opened: boto3.Session) -> str:
@@ -209,8 +254,10 @@ def command(*verbs: Callable[..., None]) -> None:
         settings = read_settings()
         try:
             named[name](settings, settings.session("tools"), *arguments)
-        except (BotoCoreError, ClientError) as error:
-            mend = "sign in (`aws sso login`, AWS_PROFILE=...), or see what `make preflight` finds"
-            raise UserError(f"AWS: {error}; {mend}") from None
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            said = f"{type(error).__name__} {error}".removeprefix("ClientError An error occurred (")
+            mend = next(MENDS[form] for form in MENDS if re.match(form, said))
+            # A proxy's answer may be a whole page.
+            raise UserError(f"AWS: {str(error)[:500]}; {mend}") from None
 
     run(main)

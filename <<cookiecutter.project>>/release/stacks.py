@@ -4,10 +4,7 @@ Each layer is a change set that is shown and asked for (YES=1 answers yes). The 
 (train, dev, prod, monitor) are the pipeline's to deploy.
 """
 
-from __future__ import annotations
-
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from os import environ
 from typing import Any
@@ -19,7 +16,8 @@ from categoriser.errors import UserError
 from categoriser.params import read_params
 from release.build import BASE, DATA, base_source, package
 from release.operate import data_release
-from release.settings import Settings, account, command, consent, console, each, read, show
+from release.preflight import CLICK
+from release.settings import Settings, account, command, consent, console, each, read, show, stack
 
 # Kept by `make teardown`: the data, and the roles with which a stack is deleted.
 KEPT = ("data", "identity", "deployers")
@@ -31,10 +29,9 @@ UNCHANGED = ("didn't contain changes", "No updates are to be performed")
 # What an earlier teardown has deleted.
 GONE = ("does not exist", "pending deletion")
 NEXT = """The layers stand. Next:
-1. Confirm the e-mail that AWS has sent to {email}.
-2. A new connection is PENDING until someone clicks it, in the console: Developer Tools, Settings,
-   Connections, Update pending connection. `make preflight` shows whether it is.
-3. Push to {branch}: that starts the pipeline. `make status` shows it."""
+- Confirm the e-mail that AWS has sent to {settings.email}.{pending}
+- Push to {settings.source.branch}: that starts the pipeline. `make status` shows it."""
+PENDING = f"\n- A new connection is PENDING until someone clicks it, {CLICK}."
 
 
 def layers(settings: Settings) -> list[tuple[str, str]]:
@@ -49,7 +46,12 @@ def layers(settings: Settings) -> list[tuple[str, str]]:
 
 
 def deploy(settings: Settings, opened: boto3.Session) -> None:
-    """Create or change layer after layer; image and data are there before the pipeline is."""
+    """Create or change layer after layer; image and data are there before the pipeline is.
+
+    Raises `UserError` where there are no data yet, and as `apply` and `seed`.
+    """
+    if not (data := read_params().data.path).exists():
+        raise UserError(f"{data} is missing: run `make run` first, or see data.path in params.yaml")
     put = opened.resource("s3").Bucket(settings.bucket("artifacts", opened)).put_object
     order, here = layers(settings), account(opened)
     clouds = {part: settings.session(part).client("cloudformation") for part in dict(order)}
@@ -60,17 +62,7 @@ def deploy(settings: Settings, opened: boto3.Session) -> None:
             others["LambdaKey"], body = package(settings)
             put(Key=others["LambdaKey"], Body=body)
         apply(cloud, settings, name, others)
-    console.print(NEXT.format(email=settings.email, branch=settings.source.branch))
-
-
-def state(cloud: Any, stack: str) -> str:
-    """Return a stack's status, empty where there is none."""
-    try:
-        return str(cloud.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return ""
-        raise
+    console.print(NEXT.format(settings=settings, pending=PENDING if settings.connected else ""))
 
 
 def apply(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> None:
@@ -78,55 +70,63 @@ def apply(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> 
 
     Raises `UserError` where it is stuck, fails, is not consented to, or ends as something else.
     """
-    stack = f"{settings.project}-{name}"
-    before = state(cloud, stack)
+    title = f"{settings.project}-{name}"
+    before = stack(cloud, title).get("StackStatus", "")
     if before in STUCK:
-        mend = f"`aws cloudformation delete-stack --stack-name {stack}`, then deploy again"
-        raise UserError(f"{stack} is {before}: mend what its events name, {mend}")
+        mend = f"`aws cloudformation delete-stack --stack-name {title}`, then deploy again"
+        raise UserError(f"{title} is {before}: mend what its events name, {mend}")
     kind = "create" if before in ("", "REVIEW_IN_PROGRESS") else "update"
-    change = {"StackName": stack, "ChangeSetName": f"deploy-{time.time_ns()}"}
+    change = {"StackName": title, "ChangeSetName": f"deploy-{time.time_ns()}"}
     values = settings.parameters(name, others)
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
-    cloud.create_change_set(
-        **change,
-        ChangeSetType=kind.upper(),
-        TemplateBody=read(name),
-        Parameters=given,
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-        Tags=[{"Key": "Project", "Value": settings.project}],
-    )
+    form = {
+        "TemplateBody": read(name),
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "Parameters": given,
+    }
+    tags = [{"Key": "Project", "Value": settings.project}]
+    cloud.create_change_set(**change, **form, ChangeSetType=kind.upper(), Tags=tags)
+
+    def drop() -> None:
+        cloud.delete_change_set(**change)
+        if kind == "create":
+            # The stack is empty yet.
+            cloud.delete_stack(StackName=title)
+
     try:
         cloud.get_waiter("change_set_create_complete").wait(**change)
     except WaiterError as error:
         reason = error.last_response.get("StatusReason", str(error))
-        cloud.delete_change_set(**change)
+        drop()
         if not any(words in reason for words in UNCHANGED):
-            raise UserError(f"{stack}: {reason}") from None
-        console.print(f"{stack}: nothing to change")
+            raise UserError(f"{title}: {reason}") from None
+        console.print(f"{title}: nothing to change")
         return
-    changes = (
+    made = (
         row["ResourceChange"] for row in each(cloud, "describe_change_set", "Changes", **change)
     )
-    show(stack, SHOWN, ([row.get(column, "") for column in SHOWN] for row in changes))
-    consent(f"Change {stack}?")
+    show(title, SHOWN, ([row.get(column, "") for column in SHOWN] for row in made))
+    try:
+        consent(f"Change {title}?")
+    except BaseException:
+        drop()
+        raise
     begun = datetime.now(UTC)
     cloud.execute_change_set(**change, RetainExceptOnCreate=True)
     try:
-        cloud.get_waiter(f"stack_{kind}_complete").wait(StackName=stack)
+        cloud.get_waiter(f"stack_{kind}_complete").wait(StackName=title)
     except WaiterError:
-        query = {"StackName": stack, "Filters": {"FailedEvents": True}}
-        said = [
-            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
-            for event in each(cloud, "describe_events", "OperationEvents", **query)
-            if event["Timestamp"] > begun
-        ]
-        raise UserError(f"{stack} failed; mend {said[-1:]} and deploy again") from None
-    live = cloud.describe_stacks(StackName=stack)["Stacks"][0]["Parameters"]
+        query = {"StackName": title, "Filters": {"FailedEvents": True}}
+        events = each(cloud, "describe_events", "OperationEvents", **query)
+        new = [event for event in events if event["Timestamp"] > begun]
+        said = [f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason')}" for one in new]
+        raise UserError(f"{title} failed; mend {said[-1:]} and deploy again") from None
+    live = stack(cloud, title)["Parameters"]
     if other := [item["ParameterKey"] for item in given if item not in live]:
-        raise UserError(f"{stack} stands, but with another {', '.join(other)}: who changes it too?")
+        raise UserError(f"{title} stands, but with another {', '.join(other)}: who changes it too?")
 
 
-def seed(settings: Settings, opened: boto3.Session, put: Callable[..., Any]) -> None:
+def seed(settings: Settings, opened: boto3.Session, put: Any) -> None:
     """Build the base image and release the first data, unless they are there."""
     base, builds = f"{settings.project}-base", opened.client("codebuild")
     if not opened.client("ecr").list_images(repositoryName=base)["imageIds"]:
@@ -134,10 +134,9 @@ def seed(settings: Settings, opened: boto3.Session, put: Callable[..., Any]) -> 
         put(Key=BASE, Body=base_source()[1])
         ids = [builds.start_build(projectName=base)["build"]["id"]]
         console.print(f"{base} is being built")
-        status = "IN_PROGRESS"
-        while status == "IN_PROGRESS":
+        asked = builds.batch_get_builds
+        while (status := asked(ids=ids)["builds"][0]["buildStatus"]) == "IN_PROGRESS":
             time.sleep(10)
-            status = builds.batch_get_builds(ids=ids)["builds"][0]["buildStatus"]
         if status != "SUCCEEDED":
             raise UserError(f"{base}: its build has {status}; its log is in CodeBuild")
     data = {"Bucket": settings.bucket("data", opened), "Prefix": DATA}
@@ -153,31 +152,34 @@ def teardown(settings: Settings, opened: boto3.Session) -> None:
     tools, live = layers(settings)[-1][0], settings.live
     order = [(tools, "pipeline"), (live, "monitor"), (live, "prod"), (tools, "dev")]
     order += [(tools, "train"), *reversed(layers(settings)[:-1])]
+    kept = () if environ.get("DATA") else KEPT
     accounts = {part: settings.session(part) for part in (tools, live)}
     clouds = {part: reached.client("cloudformation") for part, reached in accounts.items()}
-    bills, gone, left = [], [], []
-    for part, name in order:
-        stack, kept = f"{settings.project}-{name}", name in KEPT and not environ.get("DATA")
-        if not state(clouds[part], stack):
-            continue
-        query = {"StackName": stack}
-        items = [*each(clouds[part], "list_stack_resources", "StackResourceSummaries", **query)]
+    stand = [(part, f"{settings.project}-{name}", name in kept) for part, name in order]
+    bills, left = [], []
+    held: dict[bool, list[Any]] = {True: [], False: []}
+    for part, title, stay in (row for row in stand if stack(clouds[row[0]], row[1])):
+        query = {"StackName": title}
+        items = each(clouds[part], "list_stack_resources", "StackResourceSummaries", **query)
         found = [(item["ResourceType"], item.get("PhysicalResourceId", "")) for item in items]
-        for kind, physical in found:
-            if kind.endswith((*BILLS.split(), "Schedule")):
-                bills.append((stack, physical, kind, "kept without DATA=1" if kept else "deleted"))
-        if not kept:
-            gone.append((part, stack, found))
+        fate, ends = "kept without DATA=1" if stay else "deleted", (*BILLS.split(), "Schedule")
+        bills += [(title, name, kind, fate) for kind, name in found if kind.endswith(ends)]
+        held[stay].append((part, title, found))
     show("What bills", ("stack", "resource", "type", "fate"), bills)
-    consent(f"Delete {', '.join(stack for _, stack, _ in gone) or 'nothing'}?")
-    for part, stack, found in gone:
+    if gone := held[False]:
+        consent(f"Delete {', '.join(title for _, title, _ in gone)}?")
+    else:
+        console.print("there is nothing to delete")
+    for part, title, found in gone:
         try:
             for kind, physical in found:
                 purge(accounts[part], kind, physical)
-            clouds[part].delete_stack(StackName=stack)
-            clouds[part].get_waiter("stack_delete_complete").wait(StackName=stack)
+            clouds[part].delete_stack(StackName=title)
+            clouds[part].get_waiter("stack_delete_complete").wait(StackName=title)
         except (BotoCoreError, ClientError) as error:
-            left.append(f"{stack}: {error}")
+            left.append(f"{title}: {error}")
+    if stays := held[True]:
+        console.print(f"kept, and deleted with DATA=1: {', '.join(title for _, title, _ in stays)}")
     if left:
         raise UserError("not deleted, and so may bill on:\n  " + "\n  ".join(left))
 

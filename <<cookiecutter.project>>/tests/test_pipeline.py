@@ -1,23 +1,40 @@
-"""Files, params.yaml, `dvc.yaml` against the code that it calls, and one small run of all of it."""
+"""Files, params.yaml, `dvc.yaml` against the code that it calls, one small run of all, the jobs.
+
+Of the jobs on SageMaker one training and one evaluation of few rows are made once; the other tests
+use what they left.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
+import polars as pl
 import pytest
 import yaml
+from measured import FEW, rows
+from moto import mock_aws
 
-from categoriser import paths
+from categoriser import jobs, manifest, paths, process
 from categoriser.errors import UserError, run
 from categoriser.files import ASIDE, digest, read_json, replacing, write_json
+from categoriser.manifest import File, Manifest
+from categoriser.model.package import Categoriser
+from categoriser.monitor import labels
+from categoriser.monitor.formats.capture import record
 from categoriser.monitor.settings import Settings
 from categoriser.params import Params, read_params, set_params
+from categoriser.serving.protocol import JSON, render
 
 # categoriser.files and errors
 
@@ -332,3 +349,630 @@ def test_the_same_rows_give_the_same_bytes(copy: Copy) -> None:
     lock = (copy.folder / paths.LOCK).read_bytes()
     assert copy.run("dvc", "repro", "--force").returncode == 0
     assert (copy.folder / paths.LOCK).read_bytes() == lock
+
+
+# categoriser.jobs, manifest, process and monitor.labels
+
+
+COLUMNS = ["date", "text", "price", "category", "country"]
+LIVE, DATA = (f"bank-categoriser-{part}-111122223333-ap-southeast-2" for part in ("live", "data"))
+RELEASES = ("20261101-120000-0aaaaaa", "20261115-120000-0bbbbbb")
+OLD, NEW = (f"bank-categoriser-{release}" for release in RELEASES)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+FILE: dict[str, Any] = {
+    "uri": "s3://b/raw/own.csv",
+    "version_id": "v1",
+    "sha256": "0" * 64,
+    "rows": 3000,
+}
+HASHES = [("data/b.csv", "2"), ("data/a.csv", "1")]
+
+
+def released(made_by: str = "data-release", through: str = "") -> Manifest:
+    return Manifest(made_by, (File(**FILE),), {"data/own.csv": "m"}, through)  # type: ignore[arg-type]
+
+
+def transactions(folder: Path, made: Manifest, count: int = 3000) -> None:
+    """Write a job's channel: two years of rows, and the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    days = [date(2024, 10, 1) + timedelta(days=n * 730 // count) for n in range(count)]
+    table = rows(count, seed=1).with_columns(date=pl.Series(days))
+    table.select(COLUMNS).write_csv(folder / "transactions.csv")
+    (folder / "data.json").write_bytes(made.json())
+
+
+@pytest.fixture(scope="module")
+def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the image's working directory, with settings for few rows and little time."""
+    folder = tmp_path_factory.mktemp("image")
+    shutil.copy(ROOT / paths.PARAMS, folder)
+    shutil.copytree(ROOT / "monitoring", folder / "monitoring")
+    (folder / paths.CHAMPION).mkdir()
+    (folder / paths.CHAMPION_PROFILE).write_text("null\n")
+    # Git's champion is another than the live model: the jobs must not want it.
+    (folder / paths.CHAMPION_FACTS).write_text('{"digest": "of Git", "metrics": {}}\n')
+    small = {f"train.classifier.{name}": value for name, value in FEW.items()}
+    loose = {"gate.max_loss_to_reference": 1.0, "gate.max_slice_gap": 1.0, "evaluate.min_rows": 50}
+    set_params(folder / paths.PARAMS, small | loose | {"evaluate.resamples": 100})
+    quick = {"thresholds.weeks": 200, "thresholds.window_rows": [200, 600]}
+    few = {"quality.min_rows": 40, "thresholds.min_rows": 40}
+    set_params(folder / paths.MONITORING, quick | few)
+    return folder
+
+
+def trained(ml: Path, image: Path, **hyperparameters: str) -> subprocess.CompletedProcess[str]:
+    """Run the entry point `train`, with another folder for /opt/ml."""
+    config = ml / "input/config"
+    config.mkdir(parents=True, exist_ok=True)
+    (ml / "model").mkdir()
+    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom categoriser import errors, jobs\n"
+        "errors.run(lambda: jobs.fit(Path(sys.argv[1])))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, str(ml)],
+        cwd=image,
+        env={"PATH": "/bin", "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def packed(model: Path, folder: Path) -> None:
+    """Pack a model as SageMaker does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
+        for file in model.iterdir():
+            archive.add(file, file.name)
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory, settings_folder: Path) -> tuple[Path, str]:
+    """Train once: the folder for /opt/ml, and what stood on stdout."""
+    ml = tmp_path_factory.mktemp("training")
+    transactions(ml / "input/data/data", released())
+    done = trained(ml, settings_folder, epoch="7", lr="0.5", quantise="false")
+    assert done.returncode == 0, done.stderr
+    return ml, done.stdout
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory, training: tuple[Path, str]) -> Path:
+    """Make the folder for /opt/ml with an evaluation's inputs."""
+    ml = tmp_path_factory.mktemp("evaluation")
+    shutil.copytree(training[0] / "input/data/data", ml / "processing/input/data")
+    (ml / "processing/output").mkdir()
+    packed(training[0] / "model", ml / "processing/input/model")
+    return ml
+
+
+@pytest.fixture(scope="module")
+def evaluated(given: Path, settings_folder: Path) -> tuple[Path, str]:
+    """Evaluate once: the folder with the results, and the exit message."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(settings_folder)
+        return given / "processing/output", jobs.process(given)
+
+
+# The manifest
+
+
+def test_a_manifest_is_read_as_it_was_written_to_the_same_bytes() -> None:
+    made = released("labels", "2026-11-01T00:00:00Z")
+    assert manifest.unzip(made.zip(), "data.zip") == made
+    files = made.files
+    one, same = (Manifest("labels", files, dict(order)) for order in (HASHES, HASHES[::-1]))
+    assert one.zip() == same.zip()
+    assert json.loads(made.json())["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"version": 2}, "version"),
+        ({"made_by": "somebody"}, "made_by"),
+        ({"files": []}, "files"),
+        ({"labelled_through": "yesterday"}, "labelled_through"),
+        ({"dvc": {"data/own.csv": 7}}, "dvc"),
+        ({"more": 1}, "more"),
+        (
+            {"files": [FILE | {"version_id": ""}]},
+            "version_id",
+        ),
+        ({"files": [FILE | {"uri": "/etc/k"}]}, "uri"),
+        ({"files": [FILE | {"sha256": "0"}]}, "sha256"),
+        ({"files": [FILE | {"rows": 0}]}, "rows"),
+    ],
+)
+def test_a_wrong_manifest_is_refused_by_name_and_field(change: dict[str, Any], told: str) -> None:
+    text = json.dumps(json.loads(released().json()) | change)
+    with pytest.raises(UserError, match=rf"^data\.zip: .*{told}.*make data-release"):
+        manifest.parse(text, "data.zip")
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", Manifest.__doc__ and b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_zip_with_a_manifest_is_refused(data: bytes) -> None:
+    with pytest.raises(UserError, match=r"releases/data\.zip is no zip with data\.json"):
+        manifest.unzip(data, "releases/data.zip")
+
+
+# Training
+
+
+def test_training_leaves_the_model_where_sagemaker_takes_it_from(
+    training: tuple[Path, str],
+) -> None:
+    ml, _ = training
+    model = Categoriser.load(ml / "model")
+    assert model.metadata["train_rows"] > 1000
+    assert not (ml / "output/failure").exists()
+
+
+def test_hyperparameters_are_texts_and_set_the_classifier_s_knobs(
+    training: tuple[Path, str],
+) -> None:
+    knobs = Categoriser.load(training[0] / "model").metadata["classifier"]
+    assert (knobs["epoch"], knobs["lr"], knobs["quantise"]) == (7, 0.5, False)
+    assert knobs["dim"] == FEW["dim"]
+
+
+def test_the_log_has_the_lines_that_the_metric_definitions_read(training: tuple[Path, str]) -> None:
+    for name in ("temperature", "validation_accuracy", "validation_log_loss"):
+        [value] = re.findall(rf"^{name}=([-+.e0-9]+)$", training[1], re.MULTILINE)
+        assert float(value) > 0
+
+
+def test_the_settings_of_the_image_stay_as_they_are(
+    training: tuple[Path, str], settings_folder: Path
+) -> None:
+    assert sorted(path.name for path in settings_folder.iterdir()) == [
+        "champion",
+        "monitoring",
+        "params.yaml",
+    ]
+    document = yaml.safe_load((settings_folder / paths.PARAMS).read_text())
+    assert document["train"]["classifier"]["epoch"] == FEW["epoch"]
+
+
+def test_a_training_that_fails_ends_in_one_line_and_a_status(
+    tmp_path: Path, settings_folder: Path
+) -> None:
+    (tmp_path / "input/data/data").mkdir(parents=True)
+    (tmp_path / "input/data/data/data.json").write_text("{}")
+    done = trained(tmp_path, settings_folder)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line == f"error: {(tmp_path / 'output/failure').read_text()}"
+    assert "data.json: Object missing required field" in line
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("no channel", "data.json"),
+        ("no rows", "transactions.csv"),
+        ("bad rows", "rows are bad"),
+        ("unknown knob", "train.classifier.epochs"),
+    ],
+)
+def test_a_training_that_fails_says_why_where_sagemaker_looks(
+    tmp_path: Path, settings_folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str, told: str
+) -> None:
+    data = tmp_path / "input/data/data"
+    transactions(data, released(), count=400)
+    if fault == "no channel":
+        shutil.rmtree(data)
+    elif fault == "no rows":
+        (data / "transactions.csv").unlink()
+    elif fault == "bad rows":
+        (data / "transactions.csv").write_text("date,text,price,category\n" + "x,y,z,\n" * 5000)
+    config = tmp_path / "input/config"
+    config.mkdir(parents=True)
+    knobs = {"epochs": "5"} if fault == "unknown knob" else {}
+    (config / "hyperparameters.json").write_text(json.dumps(knobs))
+    monkeypatch.chdir(settings_folder)
+    with pytest.raises((UserError, OSError), match=told):
+        jobs.fit(tmp_path)
+    said = (tmp_path / "output/failure").read_text()
+    assert told in said
+    assert len(said) <= 1024
+
+
+# Evaluation
+
+
+def test_the_evaluation_s_outputs_are_those_that_the_release_reads(
+    evaluated: tuple[Path, str],
+) -> None:
+    output, message = evaluated
+    assert message == "Completed: the model may go on"
+    assert {path.name for path in output.iterdir()} == {
+        "metrics.json",
+        "evaluation.json",
+        "gate.json",
+        "report.html",
+        "model_card.md",
+        "golden.json",
+        "baseline",
+    }
+    for name in ("facts.json", "thresholds.json", "statistics.json", "constraints.json"):
+        assert (output / "baseline" / name).exists()
+    gate = json.loads((output / "gate.json").read_text())
+    assert (gate["passed"], gate["faults"]) == (True, [])
+    assert json.loads((output / "evaluation.json").read_text())["champion"] is None
+
+
+def test_golden_cases_are_what_the_model_answers_surely_two_a_class(
+    evaluated: tuple[Path, str], training: tuple[Path, str]
+) -> None:
+    golden = json.loads((evaluated[0] / "golden.json").read_text())
+    model = Categoriser.load(training[0] / "model")
+    assert golden["classes"] == list(model.classes)
+    names = [case["category"] for case in golden["cases"]]
+    assert names == sorted(2 * model.classes)
+    for case in golden["cases"]:
+        [answer] = model.predict([case["text"]], [case["price"]])
+        assert answer.category == case["category"]
+        assert not answer.review
+        assert answer.probabilities == pytest.approx(case["probabilities"])
+    assert len({case["text"] for case in golden["cases"]}) == len(names)
+
+
+def test_a_model_that_the_gate_refuses_is_said_in_gate_json_and_fails_no_job(
+    given: Path, settings_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(settings_folder, tmp_path / "image")
+    shutil.copytree(given / "processing/input", tmp_path / "processing/input")
+    (tmp_path / "processing/output").mkdir()
+    monkeypatch.chdir(tmp_path / "image")
+    set_params(paths.PARAMS, {"gate.min_accuracy": 0.9999})
+    model = unpacked(given, tmp_path)
+    champion = digest(model)
+    packed(model, tmp_path / "processing/input/champion")
+    # And one that is never sure enough: there is no golden case then.
+    metadata = json.loads((model / "metadata.json").read_text()) | {"review_threshold": 1.0}
+    (model / "metadata.json").write_text(json.dumps(metadata))
+    packed(model, tmp_path / "processing/input/model")
+    message = jobs.process(tmp_path)
+    assert message.startswith("Refused: min_accuracy (")
+    output = tmp_path / "processing/output"
+    gate = json.loads((output / "gate.json").read_text())
+    assert not gate["passed"]
+    assert message == f"Refused: {'; '.join(gate['faults'])}"
+    # The champion is the one given, by its own digest, and is compared with.
+    document = json.loads((output / "evaluation.json").read_text())
+    assert document["champion"]["digest"] == champion != document["model"]["digest"]
+    assert "champion" in {verdict["gate"] for verdict in gate["verdicts"]}
+    assert json.loads((output / "golden.json").read_text())["cases"] == []
+
+
+def unpacked(given: Path, folder: Path) -> Path:
+    shutil.unpack_archive(given / "processing/input/model/model.tar.gz", folder / "model")
+    return folder / "model"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("other rows", "trained on other rows"),
+        ("no model", "model.tar.gz"),
+        ("a path outside", "outside"),
+    ],
+)
+def test_an_evaluation_of_what_does_not_belong_together_fails(
+    given: Path,
+    settings_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    told: str,
+) -> None:
+    inputs = tmp_path / "processing/input"
+    shutil.copytree(given / "processing/input", inputs)
+    model = inputs / "model/model.tar.gz"
+    if fault == "other rows":
+        transactions(inputs / "data", released("labels"))
+    else:
+        model.unlink()
+    if fault == "a path outside":
+        with tarfile.open(model, "w:gz") as archive:
+            archive.add(settings_folder / paths.PARAMS, "../../escaped.yaml")
+    monkeypatch.chdir(settings_folder)
+    monkeypatch.setattr(jobs, "process", lambda: REAL(tmp_path))
+    with pytest.raises(Exception, match=told):
+        process.process("evaluate", tmp_path / "message")
+    assert (tmp_path / "message").read_text().startswith("Failed: ")
+    assert not list(tmp_path.rglob("escaped.yaml"))
+
+
+REAL = jobs.process
+
+
+def test_with_labels_in_the_manifest_the_newest_months_are_trained_on(
+    tmp_path: Path, settings_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(settings_folder)
+    newest = {}
+    for made_by in ("data-release", "labels"):
+        transactions(tmp_path / made_by, released(made_by))
+        with jobs.prepared(tmp_path / made_by, {}):
+            parts = {p: pl.read_parquet(paths.PREPARED / f"{p}.parquet") for p in ("time", "train")}
+        newest[made_by] = parts["train"]["date"].max()
+        assert parts["time"].is_empty() == (made_by == "labels")
+    assert newest["data-release"] < date(2026, 8, 1)  # type: ignore[operator]
+    assert newest["labels"] > date(2026, 9, 20)  # type: ignore[operator]
+
+
+# Labels, and the check of every endpoint
+
+
+class Account:
+    """The two buckets, as a release leaves them."""
+
+    def __init__(self, baseline: Path, model: Path) -> None:
+        self.s3, self.model = boto3.client("s3"), Categoriser.load(model)
+        for bucket in (LIVE, DATA):
+            place = {"LocationConstraint": "ap-southeast-2"}
+            self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+            self.s3.put_bucket_versioning(
+                Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
+        for release in RELEASES:
+            for file in baseline.iterdir():
+                key = f"runs/{release}/evaluation/baseline/{file.name}"
+                self.s3.put_object(Bucket=DATA, Key=key, Body=file.read_bytes())
+        self.s3.put_object(Bucket=DATA, Key="releases/data.zip", Body=released().zip())
+
+    def capture(
+        self, endpoint: str, frame: pl.DataFrame, time: datetime, name: str = "call"
+    ) -> None:
+        """Answer rows by the model, one a call; ids are `<name>-<number>`."""
+        lines = []
+        for number, row in enumerate(frame.select("text", "price").iter_rows(named=True)):
+            [answer] = self.model.predict([row["text"]], [row["price"]])
+            said = render([answer], JSON, single=True)
+            ids = {"event_id": f"event-{number}", "inference_id": f"{name}-{number}"}
+            lines.append(record(json.dumps(row).encode(), said, JSON, time=time, **ids))
+        key = f"captures/{endpoint}/main/{time:%Y/%m/%d/%H}/{name}.jsonl"
+        self.s3.put_object(Bucket=LIVE, Key=key, Body=b"".join(lines))
+
+    def label(self, categories: Sequence[str], time: datetime, name: str = "call") -> None:
+        lines = [
+            json.dumps(
+                {
+                    "groundTruthData": {"data": category, "encoding": "CSV"},
+                    "eventMetadata": {"eventId": f"{name}-{number}"},
+                    "eventVersion": "0",
+                }
+            )
+            for number, category in enumerate(categories)
+        ]
+        key = f"ground-truth/{time:%Y/%m/%d/%H}/{name}.jsonl"
+        self.s3.put_object(Bucket=LIVE, Key=key, Body="\n".join(lines).encode())
+
+    def get(self, bucket: str, key: str, **version: str) -> bytes:
+        body: bytes = self.s3.get_object(Bucket=bucket, Key=key, **version)["Body"].read()
+        return body
+
+    def candidate(self) -> Manifest:
+        return manifest.unzip(self.get(DATA, "releases/labelled.zip"), "labelled.zip")
+
+
+@pytest.fixture
+def account(
+    evaluated: tuple[Path, str],
+    training: tuple[Path, str],
+    settings_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Account]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
+    monkeypatch.chdir(settings_folder)
+    environment = {
+        "scheduled_time": "2026-11-22T13:00:00Z",
+        "sagemaker_endpoint_datacapture_prefix": f"s3://{LIVE}/captures",
+        "ground_truth_source": f"s3://{LIVE}/ground-truth",
+        "labels": f"s3://{LIVE}/labels",
+        "data_manifest": f"s3://{DATA}/releases/data.zip",
+        "labelled_manifest": f"s3://{DATA}/releases/labelled.zip",
+        "baseline": f"s3://{DATA}/runs/{RELEASES[1]}/evaluation/baseline",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield Account(evaluated[0] / "baseline", training[0] / "model")
+
+
+LABELLED = rows(300, seed=8).with_columns(text=pl.format("{} shop {}", "text", "row"))
+
+
+@pytest.mark.actor("monitor")
+def test_labels_become_a_candidate_beside_what_is_released(account: Account) -> None:
+    account.capture(OLD, LABELLED, NOON - timedelta(days=10))
+    account.label(LABELLED["category"].to_list(), NOON - timedelta(days=3))
+    message = labels.process()
+    made = account.candidate()
+    base, train = made.files
+    assert (base, made.dvc, made.made_by) == (released().files[0], released().dvc, "labels")
+    assert made.labelled_through == "2026-11-19T12:00:00Z"
+    assert train.uri == f"s3://{LIVE}/labels/train.csv"
+    body = account.get(LIVE, "labels/train.csv", VersionId=train.version_id)
+    kept = pl.read_csv(account.get(LIVE, "labels/holdout.csv"))
+    found = pl.read_csv(body)
+    assert found.columns[:4] == ["date", "text", "price", "category"]
+    assert (train.rows, train.rows + kept.height) == (found.height, LABELLED.height)
+    # The hold-out is in nothing that is trained on.
+    assert not {*kept["text"]} & {*found["text"]}
+    assert message.startswith(f"Completed: {train.rows} rows through 2026-11-19T12:00:00Z, ")
+
+
+@pytest.mark.actor("monitor")
+def test_the_next_labels_add_to_the_last_and_replace_their_file(account: Account) -> None:
+    account.capture(OLD, LABELLED[:50], NOON - timedelta(days=10))
+    account.label(LABELLED["category"].to_list()[:50], NOON - timedelta(days=9))
+    labels.process()
+    first = account.candidate()
+    # A retraining has released it; the labels come of another endpoint, for a class of their own.
+    account.s3.put_object(Bucket=DATA, Key="releases/data.zip", Body=first.zip())
+    account.capture(NEW, LABELLED[50:], NOON - timedelta(days=1), name="later")
+    account.label(LABELLED["category"].to_list()[50:], NOON - timedelta(hours=3), name="later")
+    labels.process()
+    second = account.candidate()
+    assert [file.uri for file in second.files] == [file.uri for file in first.files]
+    assert second.files[1].rows > first.files[1].rows
+    assert second.files[1].version_id != first.files[1].version_id
+    assert second.labelled_through == "2026-11-22T09:00:00Z" > first.labelled_through
+
+
+@pytest.mark.actor("monitor")
+def test_the_same_labels_again_are_no_newer(account: Account) -> None:
+    account.capture(OLD, LABELLED, NOON - timedelta(days=10))
+    account.label(LABELLED["category"].to_list(), NOON - timedelta(days=3))
+    labels.process()
+    first = account.candidate()
+    labels.process()
+    again = account.candidate()
+    assert again.labelled_through == first.labelled_through
+    assert again.files[1].sha256 == first.files[1].sha256
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("no captures", "Completed: no data"),
+        ("no labels", "Completed: no data"),
+        ("probes", "Completed: no data"),
+        ("too few", "Completed: 20 labelled rows can be exported"),
+    ],
+)
+@pytest.mark.actor("monitor")
+def test_where_there_is_not_enough_the_job_completes_and_writes_nothing(
+    account: Account, fault: str, message: str
+) -> None:
+    name = "probe-1" if fault == "probes" else "call"
+    if fault != "no captures":
+        few = LABELLED[:20] if fault == "too few" else LABELLED
+        account.capture(NEW, few, NOON - timedelta(days=3), name)
+    if fault != "no labels":
+        account.label(LABELLED["category"].to_list(), NOON - timedelta(days=1), name)
+    assert labels.process().startswith(message)
+    assert not account.s3.list_objects_v2(Bucket=LIVE, Prefix="labels/")["KeyCount"]
+    assert account.s3.list_objects_v2(Bucket=DATA, Prefix="releases/")["KeyCount"] == 1
+
+
+@pytest.mark.actor("monitor")
+def test_bad_labels_fail_the_job_and_change_nothing(account: Account) -> None:
+    account.capture(NEW, LABELLED, NOON - timedelta(days=3))
+    wrong = ["no such class"] * 40 + LABELLED["category"].to_list()[40:]
+    account.label(wrong, NOON - timedelta(days=1))
+    with pytest.raises(UserError, match=r"40 of \d+ labelled predictions have labels that differ"):
+        labels.process()
+    assert not account.s3.list_objects_v2(Bucket=LIVE, Prefix="labels/")["KeyCount"]
+
+
+@pytest.mark.parametrize("name", ["labels", "data_manifest", "labelled_manifest"])
+def test_a_missing_variable_of_the_labelling_job_is_named(
+    account: Account, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv(name)
+    with pytest.raises(UserError, match=f"variable {name} is missing"):
+        labels.process()
+
+
+@pytest.fixture
+def watching(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Account:
+    """Set what the scheduled check is given: no endpoint, and a baseline of each release."""
+    monkeypatch.setenv("baseline", f"s3://{DATA}/runs/{{release}}/evaluation/baseline")
+    monkeypatch.setenv("output_path", str(tmp_path / "output"))
+    monkeypatch.setenv("publish_cloudwatch_metrics", "Enabled")
+    monkeypatch.setenv("sagemaker_monitoring_schedule_name", "bank-categoriser-check")
+    return account
+
+
+def reports(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the reports by endpoint."""
+    found = {file: json.loads(file.read_text()) for file in folder.rglob("report.json")}
+    return {str(file.relative_to(folder)).split("/")[0]: report for file, report in found.items()}
+
+
+def sent(metric: str) -> set[str]:
+    """Return the endpoints of which a metric was sent."""
+    found = boto3.client("cloudwatch").list_metrics(MetricName=metric)["Metrics"]
+    for one in found:
+        assert one["Namespace"] == "bank-categoriser/Monitor"
+        assert one["Dimensions"][1] == {
+            "Name": "MonitoringSchedule",
+            "Value": "bank-categoriser-check",
+        }
+    return {one["Dimensions"][0]["Value"] for one in found}
+
+
+@pytest.mark.actor("monitor")
+def test_after_a_release_the_old_endpoint_s_window_is_judged_too_and_by_itself(
+    watching: Account, tmp_path: Path
+) -> None:
+    watching.capture(OLD, rows(200, seed=3), NOON - timedelta(days=2))
+    drifted = rows(200, seed=4).with_columns(pl.col("price") * 30)
+    watching.capture(NEW, drifted, NOON - timedelta(days=1))
+    watching.capture("bank-categoriser-20250101-000000-0000000", rows(9, 1), datetime(2025, 2, 1))
+    process.process("monitor", tmp_path / "message")
+    found = reports(tmp_path / "output")
+    assert {*found} == {OLD, NEW}
+    assert [found[name]["window"]["rows"] for name in (OLD, NEW)] == [200, 200]
+    assert "price" in {one["feature_name"] for one in found[NEW]["violations"]}
+    assert "price" not in {one["feature_name"] for one in found[OLD]["violations"]}
+    message = (tmp_path / "message").read_text()
+    assert message.startswith("CompletedWithViolations: ")
+    assert NEW in message
+    assert sent("violations") == sent("quality_violations") == {OLD, NEW}
+
+
+@pytest.mark.actor("monitor")
+def test_an_endpoint_that_cannot_be_judged_hides_no_other_s_result(
+    watching: Account, tmp_path: Path
+) -> None:
+    unknown = "bank-categoriser-20261109-120000-0cccccc"  # no baseline
+    watching.capture(unknown, rows(60, seed=3), NOON - timedelta(days=1))
+    watching.capture(OLD, rows(200, seed=3), NOON - timedelta(days=2))
+    with pytest.raises(
+        UserError, match=rf"facts\.json is missing.*\({unknown}\); Completed.*{OLD}"
+    ):
+        process.process("monitor", tmp_path / "message")
+    assert {*reports(tmp_path / "output")} == {OLD}
+    assert sent("violations") == {OLD}
+
+
+@pytest.mark.actor("monitor")
+def test_labels_of_an_endpoint_that_is_gone_judge_its_own_answers(
+    watching: Account, tmp_path: Path
+) -> None:
+    frame = rows(300, seed=5)
+    watching.capture(OLD, frame, NOON - timedelta(days=9), name="old")
+    watching.label(["transport"] * 300, NOON - timedelta(days=2), name="old")
+    watching.capture(NEW, rows(200, seed=6), NOON - timedelta(days=1), name="new")
+    process.process("monitor", tmp_path / "message")
+    found = reports(tmp_path / "output")
+    assert found[OLD]["quality"]["joined"]["joined"] == 300
+    assert "accuracy" in {one["feature_name"] for one in found[OLD]["violations"]}
+    assert found[NEW]["quality"]["joined"]["joined"] == 0
+    assert not {"accuracy"} & {one["feature_name"] for one in found[NEW]["violations"]}
+    assert sent("quality_violations") == {OLD, NEW}
+
+
+@pytest.mark.actor("monitor")
+def test_without_captures_the_check_is_completed(watching: Account, tmp_path: Path) -> None:
+    process.process("monitor", tmp_path / "message")
+    assert (tmp_path / "message").read_text() == (
+        "Completed: no data from 2026-11-15T12:00Z to 2026-11-22T12:00Z"
+    )
+
+
+def test_one_endpoint_that_is_named_is_judged_alone(
+    watching: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("sagemaker_endpoint_name", OLD)
+    for endpoint in (OLD, NEW):
+        watching.capture(endpoint, rows(100, seed=3), NOON - timedelta(days=1))
+    process.process("monitor", tmp_path / "message")
+    assert {*reports(tmp_path / "output")} == {OLD}

@@ -1,7 +1,5 @@
 """The one exception for faults that the reader of the message can mend."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Callable

@@ -4,9 +4,9 @@ A line is the normalised text, then the price's tokens: a coarse band, a fine ba
 and, for a negative price, `REFUND`. The text holds only lower-case words and single spaces, so it
 cannot hold what fastText reads as a command (line breaks, `__label__`, `</s>`), nor a price token:
 those are in upper case.
-"""
 
-from __future__ import annotations
+The server, `make predict` and the monitor refuse the same texts and prices, by `text` and `price`.
+"""
 
 import math
 import re
@@ -14,6 +14,10 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from string import ascii_uppercase
+
+NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+# What no descriptor holds: NUL, and halves of surrogate pairs, which JSON's escapes can spell.
+BROKEN = re.compile("[\0\ud800-\udfff]")
 
 # A model refuses lines of another version: raise it with every change of what a line holds.
 VERSION = 1
@@ -41,6 +45,25 @@ CENTS = ["ZE" if cents % 5 else "ZD" for cents in range(101)]
 CENTS[0] = CENTS[100] = "ZA"
 CENTS[95] = CENTS[99] = "ZB"
 CENTS[50] = "ZC"
+
+
+def text(value: str) -> str:
+    """Return a descriptor as it is. Raises `ValueError` that says what is wrong with it."""
+    if not value.strip():
+        raise ValueError("is empty")
+    if BROKEN.search(value):
+        raise ValueError("holds a NUL or half a surrogate pair")
+    return value
+
+
+def price(value: str | float) -> float:
+    """Return a finite number, from how it is written if need be. Raises `ValueError` as `text`."""
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
+        raise ValueError("is not a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("must be a finite number")
+    return number
 
 
 def normalise(texts: Sequence[str]) -> list[str]:

@@ -1,15 +1,16 @@
-"""Writing files so that an interrupted step leaves nothing half-written, reading JSON, and DVC."""
+"""Writing files so that an interrupted step leaves nothing half-written, reading, and DVC."""
 
-from __future__ import annotations
-
+import gzip
 import hashlib
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from categoriser.errors import UserError
 
 Json = dict[str, Any]  # an object
 
-# Git and DVC ignore what begins so: a process that is killed leaves it behind.
+# Git ignores what begins so, and DVC what Git does: a process that is killed leaves it behind.
 ASIDE = ".aside-"
+LONGEST_LINE = 2**20
 
 
 @contextmanager
@@ -37,6 +39,23 @@ def replacing(path: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+@contextmanager
+def restored_on_failure(*paths: Path) -> Iterator[None]:
+    """Put files and folders back as they were when the block raises: away, if they were not."""
+    with tempfile.TemporaryDirectory(prefix=ASIDE, dir=".") as aside:
+        before = {path: Path(aside) / path.name for path in paths if path.exists()}
+        for path, copy in before.items():
+            (shutil.copytree if path.is_dir() else shutil.copyfile)(path, copy)
+        try:
+            yield
+        except BaseException:
+            for path in filter(Path.exists, paths):
+                path.rename(Path(aside) / f"failed-{path.name}")
+            for path, copy in before.items():
+                copy.rename(path)
+            raise
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with Unix line ends."""
     with replacing(path) as aside:
@@ -45,10 +64,8 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON in a canonical form: equal values give equal bytes, whoever writes them."""
-    write_text(
-        path,
-        json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n",
-    )
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(path, f"{text}\n")
 
 
 def read_json(path: Path, made_by: str) -> Any:
@@ -59,6 +76,24 @@ def read_json(path: Path, made_by: str) -> Any:
         raise UserError(f"{path} is missing; `{made_by}` makes it") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"{path} is not JSON ({error}); `{made_by}` makes it anew") from None
+
+
+def read_lines(source: Path) -> Iterator[bytes]:
+    """Yield the lines of a plain or gzipped file. Raises `UserError` where it cannot be read."""
+    try:
+        with source.open("rb") as stream:
+            is_gzip = stream.read(2) == b"\x1f\x8b"
+            stream.seek(0)
+            plain: BufferedIOBase = gzip.GzipFile(fileobj=stream) if is_gzip else stream
+            while line := plain.readline(LONGEST_LINE):
+                if len(line) == LONGEST_LINE:
+                    fault = f"has a line of over {LONGEST_LINE} bytes: it is no CSV"
+                    raise UserError(f"{source} {fault}")
+                yield line
+    except FileNotFoundError:
+        raise UserError(f"{source} is missing: there is no such file") from None
+    except (EOFError, zlib.error, OSError) as error:
+        raise UserError(f"{source} cannot be read: {error}") from None
 
 
 def digest(path: Path) -> str:

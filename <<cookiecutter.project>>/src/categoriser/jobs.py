@@ -7,8 +7,6 @@ SageMaker makes, which may be another user's.
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
 """
 
-from __future__ import annotations
-
 import shutil
 import tarfile
 import tempfile

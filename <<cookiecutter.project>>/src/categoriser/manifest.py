@@ -9,8 +9,6 @@ It is `data.json` in a zip, since CodePipeline takes a zip as its source:
 The Lambda functions hold this module too: it needs msgspec, and nothing larger.
 """
 
-from __future__ import annotations
-
 import io
 from typing import Annotated, Literal
 from zipfile import BadZipFile, ZipFile, ZipInfo

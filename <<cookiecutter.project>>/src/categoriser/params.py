@@ -1,7 +1,5 @@
 """`params.yaml`, read once at the edge of a command into typed objects."""
 
-from __future__ import annotations
-
 import datetime
 import io
 from collections.abc import Mapping
@@ -99,7 +97,7 @@ def read_params(path: Path = PARAMS) -> Params:
 
 
 def read_sections(path: Path, form: type[Sections]) -> Sections:
-    """Read a YAML file into typed sections. Raises `UserError` that names each bad key."""
+    """Read YAML, which JSON is too, into typed sections. Raises `UserError` naming each bad key."""
     try:
         return form.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:

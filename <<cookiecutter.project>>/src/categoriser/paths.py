@@ -1,7 +1,5 @@
 """Where the pipeline's files are, relative to the project's root: `dvc.yaml` names the same."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 PARAMS = Path("params.yaml")

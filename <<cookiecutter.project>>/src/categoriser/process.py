@@ -4,8 +4,6 @@ The last words of the job are in `/opt/ml/output/message`, whose first 1,024 byt
 as its ExitMessage; a status other than 0 is its failure.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from importlib import import_module

@@ -3,10 +3,11 @@
 Nothing else shows that CloudFormation, CodePipeline, CodeDeploy and IAM do what the templates ask.
 It deploys, releases four times, breaks two of the releases, rolls one back, runs the monitor and
 tears down. It takes some four hours, and what docs/release.md says a day costs. Somebody must click
-the new connection, and the branch must have been pushed.
+the new connection. Before it: `make run`, whose data are what is seeded, and a push of the branch.
 
-DRY=1 says what would be done, and calls nothing. `reports/aws-evidence.json` has each step with its
-claim, when it ran, what was seen, and whether the claim held; it is written after every step.
+DRY=1 says what would be done, and calls and writes nothing. `reports/aws-evidence.json` has each
+step with its claim, when it ran, what was seen, and whether the claim held; it is written after
+every step, and is worth a commit.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -29,12 +31,15 @@ from botocore.awsrequest import AWSRequest
 
 from categoriser.errors import UserError, run
 from categoriser.files import write_json
-from release.settings import Settings, console, read_settings
+from release.operate import CANDIDATE, serving
+from release.settings import SETTINGS, Settings, account, command, console, each, read_settings
 
 EVIDENCE = Path("reports/aws-evidence.json")
 SECONDS = 15
 HOURS = 3
 ROW = {"text": "spotify p0d3d89b19 sydney au", "price": 11.99}
+# Tagged, and left: they do not bill. A key waits for its deletion, a job's record stays for ever.
+FREE = (":kms:", ":training-job/", ":processing-job/")
 STEPS: dict[str, tuple[str, Callable[[Sandbox], Any]]] = {}
 
 
@@ -51,25 +56,33 @@ def step(claim: str) -> Callable[[Callable[[Sandbox], Any]], Callable[[Sandbox],
 class Sandbox:
     """The account's services, and what the steps tell one another."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.name, self.region = settings.project, settings.region
-        self.session = boto3.Session(region_name=settings.region)
-        self.seen: dict[str, Any] = {}
+    def __init__(self, settings: Settings, opened: boto3.Session) -> None:
+        self.settings, self.name, self.session = settings, settings.project, opened
+        self.prediction = ""
+        self.releases: list[str] = []  # That went live, by the pipeline alone.
 
     def __getattr__(self, service: str) -> Any:
-        return self.session.client(service.replace("_", "-"))
+        """Make a service's client, once. `lambda_` is Lambda's."""
+        client = self.session.client(service.rstrip("_"))
+        setattr(self, service, client)
+        return client
 
-    def output(self, stack: str, key: str) -> str:
-        [found] = self.cloudformation.describe_stacks(StackName=f"{self.name}-{stack}")["Stacks"]
-        return str(next(o["OutputValue"] for o in found["Outputs"] if o["OutputKey"] == key))
+    def live(self) -> tuple[str, dict[str, float]]:
+        """Return the version that the alias names, and what share another has beside it."""
+        found = self.lambda_.get_alias(FunctionName=f"{self.name}-api", Name="live")
+        weights = found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        return found["FunctionVersion"], weights
 
-    def live(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.lambda_.get_alias(FunctionName=f"{self.name}-api", Name="live")
-        return found
+    def release(self) -> str:
+        """Return the one release that has all the traffic."""
+        [(release, _, share)] = serving(self.session, self.name)
+        assert share == 1, share
+        return release
 
-    @property
-    def lambda_(self) -> Any:
-        return self.session.client("lambda")
+    def keys(self, kind: str, prefix: str) -> set[str]:
+        """Return the keys under a prefix of the project's bucket of a kind."""
+        place = {"Bucket": self.settings.bucket(kind, self.session), "Prefix": prefix}
+        return {item["Key"] for item in each(self.s3, "list_objects_v2", "Contents", **place)}
 
     def endpoints(self) -> dict[str, str]:
         """Return the production endpoints' status by name."""
@@ -78,9 +91,11 @@ class Sandbox:
 
     def call(self, body: bytes, path: str = "predict") -> tuple[int, dict[str, Any]]:
         """Send a signed request to the API; return the status and the answer."""
-        url = f"{self.output('prod', 'ApiUrl').rstrip('/')}/{path}"
+        [stack] = self.cloudformation.describe_stacks(StackName=f"{self.name}-prod")["Stacks"]
+        outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+        url, signed = f"{outputs['ApiUrl']}/{path}", self.session.get_credentials()
         request = AWSRequest("POST", url, {"content-type": "application/json"}, body)
-        SigV4Auth(self.session.get_credentials(), "execute-api", self.region).add_auth(request)
+        SigV4Auth(signed, "execute-api", self.session.region_name).add_auth(request)
         prepared = urllib.request.Request(url, body, dict(request.headers))
         try:
             with urllib.request.urlopen(prepared, timeout=40) as answer:
@@ -105,7 +120,8 @@ class Sandbox:
                 found = stage["actionStates"][0].get("latestExecution", {})
                 if found.get("token"):
                     return str(found["token"])
-            assert self.state(execution) in ("InProgress", "Superseded"), self.state(execution)
+            state = self.state(execution)
+            assert state == "InProgress", f"{execution} is {state} before its approval"
         raise AssertionError("no approval was asked for")
 
     def approve(self, token: str) -> None:
@@ -131,25 +147,42 @@ class Sandbox:
                 return state
         raise AssertionError("it did not end")
 
+    def executions(self) -> list[dict[str, Any]]:
+        """Return the newest executions, the newest first."""
+        found = self.codepipeline.list_pipeline_executions(pipelineName=self.name)
+        return list(found["pipelineExecutionSummaries"])
 
-def polls() -> Iterator[int]:
-    for number in range(HOURS * 3600 // SECONDS):
+    def until_back(self, known: list[dict[str, Any]]) -> str:
+        """Wait for the end of the stage's rollback, an execution that is none of those known."""
+        ids = {made["pipelineExecutionId"] for made in known}
+        for _ in polls():
+            for made in self.executions():
+                found = str(made["pipelineExecutionId"])
+                if made["executionType"] == "ROLLBACK" and found not in ids:
+                    state = self.until_done(found)
+                    assert state == "Succeeded", f"the rollback is {state}"
+                    return found
+        raise AssertionError("the stage did not go back")
+
+
+def polls(minutes: int = HOURS * 60) -> Iterator[int]:
+    for number in range(minutes * 60 // SECONDS):
         yield number
         time.sleep(SECONDS)
 
 
 def verb(*arguments: str, **environment: str) -> str:
-    """Run a verb as `make` does; return what it printed."""
+    """Run a verb as `make` does; return the end of what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
-        env=os.environ | {"YES": "1"} | environment,
+        env=os.environ | {"YES": "1", "COLUMNS": "200"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-2000:]
-    return done.stdout[-2000:]
+    assert done.returncode == 0, done.stdout[-5000:]
+    return done.stdout[-5000:]
 
 
 @step("The account has quotas, permissions and services for a release.")
@@ -164,12 +197,16 @@ def deploy(_: Sandbox) -> Any:
 
 @step("A connection that somebody has clicked becomes AVAILABLE.")
 def connection(sandbox: Sandbox) -> Any:
+    if sandbox.settings.source.host == "CodeCommit":
+        return "none: the repository is in CodeCommit"
+    stack = {"StackName": f"{sandbox.name}-pipeline", "LogicalResourceId": "GitConnection"}
+    made = sandbox.cloudformation.describe_stack_resource(**stack)["StackResourceDetail"]
     console.print("click the connection now: Developer Tools, Settings, Connections")
     for _ in polls():
-        found = sandbox.codeconnections.list_connections()["Connections"]
-        mine = [item for item in found if item["ConnectionName"] == sandbox.name]
-        if not mine or mine[0]["ConnectionStatus"] == "AVAILABLE":
-            return mine
+        named = {"ConnectionArn": made["PhysicalResourceId"]}
+        found = sandbox.codeconnections.get_connection(**named)["Connection"]
+        if found["ConnectionStatus"] == "AVAILABLE":
+            return found
     raise AssertionError("it stayed PENDING")
 
 
@@ -177,71 +214,89 @@ def connection(sandbox: Sandbox) -> Any:
 def first_release(sandbox: Sandbox) -> Any:
     execution = sandbox.start()
     sandbox.approve(sandbox.until_approval(execution))
-    assert sandbox.until_done(execution) == "Succeeded"
+    state = sandbox.until_done(execution)
+    assert state == "Succeeded", state
     shifts = sandbox.codedeploy.list_deployments(
         applicationName=sandbox.name, deploymentGroupName=sandbox.name
     )
     assert not shifts["deployments"], shifts
-    return {"execution": execution, "endpoints": sandbox.endpoints()}
+    stack = {"StackName": f"{sandbox.name}-prod", "LogicalResourceId": "Golden"}
+    golden = sandbox.cloudformation.describe_stack_resource(**stack)["StackResourceDetail"]
+    sandbox.releases.append(sandbox.release())
+    asked = f"probe-{sandbox.releases[-1]}-golden-"
+    assert golden["PhysicalResourceId"] == asked, golden["PhysicalResourceId"]
+    return {"execution": execution, "endpoints": sandbox.endpoints(), "golden": asked}
 
 
 @step("The API answers a signed request, and keeps a label once however often it is said.")
 def api(sandbox: Sandbox) -> Any:
     status, answer = sandbox.call(json.dumps(ROW).encode())
     assert status == 200, answer
-    sandbox.seen["prediction"] = answer["prediction_id"]
-    label = json.dumps({"prediction_id": answer["prediction_id"], "category": answer["category"]})
-    assert [sandbox.call(label.encode(), "feedback")[0] for _ in range(2)] == [202, 202]
-    return answer
+    name = sandbox.prediction = answer["prediction_id"]
+    label = json.dumps({"prediction_id": name, "category": answer["category"]}).encode()
+    said = [sandbox.call(label, "feedback")[0] for _ in range(2)]
+    assert said == [202, 202], said
+    kept = [key for key in sandbox.keys("live", "ground-truth/") if key.endswith(f"/{name}.jsonl")]
+    assert len(kept) == 1, kept
+    return answer | {"kept": kept}
 
 
 @step("A caller's fault is a 4xx, and the release's alarms stay as they were.")
 def bad_requests(sandbox: Sandbox) -> Any:
+    before = red(sandbox)
     sent = {"no JSON": b"{", "no row": b"[1]", "5.5 MB": b"[" + b" " * 5_500_000 + b"]"}
     seen = {name: sandbox.call(body)[0] for name, body in sent.items()}
     seen["11 MB"] = sandbox.call(b" " * 11_000_000)[0]
     assert all(400 <= status < 500 for status in seen.values()), seen
-    return seen | {"alarms": red(sandbox)}
+    # An alarm looks once a minute, at metrics that come late.
+    for _ in polls(minutes=5):
+        after = red(sandbox)
+        assert after == before, f"{before} were red, now {after}"
+    return seen | {"red": before}
 
 
 def red(sandbox: Sandbox) -> list[str]:
-    """Return the project's alarms that are red."""
+    """Return which of the live release's alarms are red. Fails where one is missing."""
+    release, name = sandbox.release(), sandbox.name
+    names = [f"{name}-{alarm}-{release}" for alarm in CANDIDATE]
+    names += [f"{name}-release", f"{name}-api-5xx"]
     found = sandbox.cloudwatch.describe_alarms(
-        AlarmNamePrefix=f"{sandbox.name}-",
-        StateValue="ALARM",
-        AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+        AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
-    return [
-        item["AlarmName"] for kind in ("MetricAlarms", "CompositeAlarms") for item in found[kind]
-    ]
+    states = {
+        item["AlarmName"]: item["StateValue"]
+        for item in found["MetricAlarms"] + found["CompositeAlarms"]
+    }
+    assert sorted(states) == sorted(names), states
+    return [name for name in names if states[name] == "ALARM"]
 
 
 @step(
     "A tenth of the traffic moves for five minutes, both endpoints live, and no caller sees a 5xx."
 )
 def canary(sandbox: Sandbox) -> Any:
-    execution, seen = sandbox.start(), []
+    seen: list[dict[str, Any]] = []
+    execution = sandbox.start()
     sandbox.approve(sandbox.until_approval(execution))
 
     def watch() -> None:
-        weights = sandbox.live().get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        (_, weights), endpoints = sandbox.live(), sandbox.endpoints()
         status, answer = sandbox.call(json.dumps(ROW).encode())
-        seen.append(
-            {
-                "at": now(),
-                "weights": weights,
-                "endpoints": sandbox.endpoints(),
-                "status": status,
-                "release": answer.get("release"),
-            }
-        )
+        said = {"at": now(), "status": status, "release": answer.get("release")}
+        seen.append(said | {"weights": weights, "endpoints": endpoints})
 
-    assert sandbox.until_done(execution, watch) == "Succeeded"
+    state = sandbox.until_done(execution, watch)
+    assert state == "Succeeded", (state, seen)
     shifting = [item for item in seen if item["weights"]]
     assert shifting, "no moment with two versions was seen"
-    assert all([*item["weights"].values()] == [0.1] for item in shifting)
-    assert all(list(item["endpoints"].values()) == ["InService"] * 2 for item in shifting)
-    assert all(item["status"] == 200 for item in seen)
+    assert all([*item["weights"].values()] == [0.1] for item in shifting), shifting
+    assert all([*item["endpoints"].values()] == ["InService"] * 2 for item in shifting), shifting
+    first, last = (datetime.fromisoformat(shifting[end]["at"]) for end in (0, -1))
+    # Looks lie a quarter of a minute apart, and what is looked at takes its time too.
+    assert timedelta(minutes=4) < last - first < timedelta(minutes=6), (first, last)
+    assert all(item["status"] == 200 for item in seen), seen
+    sandbox.releases.append(sandbox.release())
+    assert sandbox.releases[-1] not in sandbox.releases[:-1], sandbox.releases
     return seen
 
 
@@ -249,91 +304,137 @@ def canary(sandbox: Sandbox) -> Any:
     "A candidate whose endpoint fails is rolled back by its alarm; the old release keeps serving."
 )
 def broken_candidate(sandbox: Sandbox) -> Any:
-    before, execution = sandbox.live()["FunctionVersion"], sandbox.start()
-    old = set(sandbox.endpoints())
+    (before, _), known, old = sandbox.live(), sandbox.executions(), {*sandbox.endpoints()}
+    begun, execution = datetime.now(UTC), sandbox.start()
     sandbox.approve(sandbox.until_approval(execution))
     killed: list[str] = []
     statuses: list[int] = []
 
     def watch() -> None:
-        if sandbox.live().get("RoutingConfig", {}).get("AdditionalVersionWeights"):
-            for name in set(sandbox.endpoints()) - old - set(killed):
+        if sandbox.live()[1]:
+            for name in {*sandbox.endpoints()} - old - {*killed}:
                 sandbox.sagemaker.delete_endpoint(EndpointName=name)
                 killed.append(name)
             statuses.extend(sandbox.call(json.dumps(ROW).encode())[0] for _ in range(20))
 
-    assert sandbox.until_done(execution, watch) == "Failed"
+    state = sandbox.until_done(execution, watch)
+    assert state == "Failed", state
     assert killed, "the canary was not seen"
-    assert sandbox.live()["FunctionVersion"] == before
-    assert sandbox.call(json.dumps(ROW).encode())[0] == 200
-    return {"killed": killed, "502": statuses.count(502), "200": statuses.count(200)}
+    shifts = sandbox.codedeploy.list_deployments(
+        applicationName=sandbox.name,
+        deploymentGroupName=sandbox.name,
+        createTimeRange={"start": begun},
+    )["deployments"]
+    found = sandbox.codedeploy.batch_get_deployments(deploymentIds=shifts)["deploymentsInfo"]
+    ended = [shift.get("errorInformation", {}).get("code") for shift in found]
+    assert "ALARM_ACTIVE" in ended, ended
+    back = sandbox.until_back(known)
+    assert sandbox.live() == (before, {}), sandbox.live()
+    status, answer = sandbox.call(json.dumps(ROW).encode())
+    assert (status, answer.get("release")) == (200, sandbox.releases[-1]), answer
+    counts = {str(status): statuses.count(status) for status in sorted({*statuses})}
+    return {"killed": killed, "ended": ended, "rollback": back, "statuses": counts}
 
 
 @step("A candidate with wrong answers fails before any traffic, and with the reason in the events.")
 def wrong_answers(sandbox: Sandbox) -> Any:
-    before, execution = sandbox.live()["FunctionVersion"], sandbox.start()
+    (before, _), known, execution = sandbox.live(), sandbox.executions(), sandbox.start()
     token = sandbox.until_approval(execution)
-    data = sandbox.output("data", "DataBucket")
-    runs = sandbox.s3.list_objects_v2(Bucket=data, Prefix="runs/", Delimiter="/")["CommonPrefixes"]
-    key = f"{max(item['Prefix'] for item in runs)}evaluation/golden.json"
+    data = sandbox.settings.bucket("data", sandbox.session)
+    # Releases are named after their time.
+    key = max(k for k in sandbox.keys("data", "runs/") if k.endswith("/evaluation/golden.json"))
     golden = json.load(sandbox.s3.get_object(Bucket=data, Key=key)["Body"])
     for case in golden["cases"]:
         case["category"] = next(name for name in golden["classes"] if name != case["category"])
     sandbox.s3.put_object(Bucket=data, Key=key, Body=json.dumps(golden).encode())
     sandbox.approve(token)
-    assert sandbox.until_done(execution) == "Failed"
-    assert sandbox.live()["FunctionVersion"] == before
-    events = sandbox.cloudformation.describe_stack_events(StackName=f"{sandbox.name}-prod")
-    said = [event.get("ResourceStatusReason", "") for event in events["StackEvents"]]
-    assert any("another category" in words for words in said)
-    return key
+    seen: list[tuple[str, dict[str, float]]] = []
+    state = sandbox.until_done(execution, lambda: seen.append(sandbox.live()))
+    assert state == "Failed", state
+    assert all(alias == (before, {}) for alias in seen), seen
+    query = {"StackName": f"{sandbox.name}-prod"}
+    events = each(sandbox.cloudformation, "describe_stack_events", "StackEvents", **query)
+    said = [event.get("ResourceStatusReason", "") for event in events]
+    reason = next((words for words in said if "another category" in words), "")
+    assert reason, said[:20]
+    back = sandbox.until_back(known)
+    assert sandbox.live() == (before, {}), sandbox.live()
+    return {"golden": key, "reason": reason, "rollback": back}
 
 
 @step("A prediction leads to its release, commit, image digests, data version and approver.")
 def why(sandbox: Sandbox) -> Any:
-    return verb("release.operate", "why", sandbox.seen["prediction"])
+    said = verb("release.operate", "why", sandbox.prediction)
+    wanted = (sandbox.releases[0], "Commit", "ServeImage", "JobImage", "DataVersion", "approved by")
+    assert all(word in said for word in wanted), said
+    return said
 
 
 @step("The scheduled job runs as EventBridge Scheduler would start it, under its own role.")
 def monitor(sandbox: Sandbox) -> Any:
-    target = sandbox.scheduler.get_schedule(Name=f"{sandbox.name}-check")["Target"]
-    text = target["Input"].replace("<aws.scheduler.scheduled-time>", now())
+    named = {"GroupName": sandbox.name, "Name": f"{sandbox.name}-check"}
+    text = sandbox.scheduler.get_schedule(**named)["Target"]["Input"]
+    text = text.replace("<aws.scheduler.scheduled-time>", now())
     request = json.loads(text.replace("<aws.scheduler.execution-id>", f"proof-{int(time.time())}"))
     sandbox.sagemaker.create_processing_job(**request)
-    name = request["ProcessingJobName"]
-    sandbox.sagemaker.get_waiter("processing_job_completed_or_stopped").wait(ProcessingJobName=name)
-    return sandbox.sagemaker.describe_processing_job(ProcessingJobName=name)["ExitMessage"]
+    job = {"ProcessingJobName": request["ProcessingJobName"]}
+    for _ in polls():
+        found = sandbox.sagemaker.describe_processing_job(**job)
+        if found["ProcessingJobStatus"] not in ("InProgress", "Stopping"):
+            break
+    said = {key: found.get(key) for key in ("ProcessingJobStatus", "ExitMessage", "FailureReason")}
+    assert said["ProcessingJobStatus"] == "Completed", said
+    assert found["RoleArn"].endswith(f"/{sandbox.name}-monitor-{sandbox.settings.region}"), found
+    return said
 
 
 @step("An alarm without new labels starts nothing, and the decision is recorded.")
 def retrain(sandbox: Sandbox) -> Any:
     event = {"source": "aws.cloudwatch", "detail": {"alarmName": f"{sandbox.name}-drift"}}
-    before = sandbox.codepipeline.list_pipeline_executions(pipelineName=sandbox.name)
+    runs, kept = sandbox.executions(), sandbox.keys("data", "retraining/")
     answer = sandbox.lambda_.invoke(
         FunctionName=f"{sandbox.name}-retrain", Payload=json.dumps(event).encode()
     )
-    after = sandbox.codepipeline.list_pipeline_executions(pipelineName=sandbox.name)
-    newest = [found["pipelineExecutionSummaries"][0] for found in (before, after)]
-    assert newest[0]["pipelineExecutionId"] == newest[1]["pipelineExecutionId"]
-    listed = sandbox.s3.list_objects_v2(
-        Bucket=sandbox.output("data", "DataBucket"), Prefix="retraining/"
-    )
-    assert listed["KeyCount"]
-    return answer["Payload"].read().decode()
+    said = answer["Payload"].read().decode()
+    assert "FunctionError" not in answer, said
+    began = [run["pipelineExecutionId"] for run in sandbox.executions()]
+    assert began == [run["pipelineExecutionId"] for run in runs], began
+    made = sandbox.keys("data", "retraining/") - kept
+    assert len(made) == 1, made
+    place = {"Bucket": sandbox.settings.bucket("data", sandbox.session), "Key": made.pop()}
+    decision = json.load(sandbox.s3.get_object(**place)["Body"])
+    assert decision["started"] is None, decision
+    return decision
 
 
 @step("`make rollback` puts the release before the last one back.")
-def rollback(_: Sandbox) -> Any:
-    return verb("release.operate", "rollback")
+def rollback(sandbox: Sandbox) -> Any:
+    (version, _), known, last = sandbox.live(), sandbox.executions(), sandbox.release()
+    assert [last] == sandbox.releases[-1:], (last, sandbox.releases)
+    said = verb("release.operate", "rollback")
+    back, earlier = sandbox.until_back(known), sandbox.release()
+    assert [earlier] == sandbox.releases[-2:-1], (earlier, sandbox.releases)
+    assert sandbox.live()[0] != version, version
+    status, answer = sandbox.call(json.dumps(ROW).encode())
+    assert (status, answer.get("release")) == (200, earlier), answer
+    return {"before": last, "after": earlier, "execution": back, "said": said}
 
 
 @step("Nothing that bills is left.")
 def teardown(sandbox: Sandbox) -> Any:
     said = verb("release.stacks", "teardown", DATA="1")
-    tagged = sandbox.resourcegroupstaggingapi.get_resources(
-        TagFilters=[{"Key": "Project", "Values": [sandbox.name]}]
-    )["ResourceTagMappingList"]
-    left = [item["ResourceARN"] for item in tagged if ":kms:" not in item["ResourceARN"]]
+    tags, left = [{"Key": "Project", "Values": [sandbox.name]}], [""]
+    # It takes minutes until nothing is said of what is gone.
+    for _ in polls(minutes=30):
+        found = each(
+            sandbox.resourcegroupstaggingapi,
+            "get_resources",
+            "ResourceTagMappingList",
+            TagFilters=tags,
+        )
+        arns = [item["ResourceARN"] for item in found]
+        if not (left := [arn for arn in arns if not any(kind in arn for kind in FREE)]):
+            break
     assert not left, left
     return said
 
@@ -354,30 +455,50 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def main() -> None:
-    """Run every step, the teardown too where one before it fails. Raises `UserError` then."""
-    settings, dry = read_settings(), bool(os.environ.get("DRY"))
-    sandbox = Sandbox(settings)
+def proven(settings: Settings) -> None:
+    """Raise `UserError` where the settings are not those that the steps are about."""
+    forms = {
+        "prod_account_id": (settings.prod_account_id, ""),
+        "prod.auth": (settings.prod.auth, "iam"),
+        "monitor.model_monitor": (settings.monitor.model_monitor, "own"),
+    }
+    others = [f"{key}: {form!r}" for key, (found, form) in forms.items() if found != form]
+    if others:
+        raise UserError(
+            f"this proves the default form alone: set {', '.join(others)} in {SETTINGS}"
+        )
+
+
+def rehearse() -> None:
+    """Print the steps and their claims. Raises `UserError` as the proof would at its start."""
+    settings = read_settings()
+    proven(settings)
     console.print(f"{settings.project} in {settings.region}: {len(STEPS)} steps")
-    if not dry:
-        identity = sandbox.sts.get_caller_identity()["Account"]
-        if (
-            console.input(f"Everything in account {identity} may be billed. Its id again: ")
-            != identity
-        ):
-            raise UserError("not done: this needs a sandbox account, named by its id")
+    for name, (claim, _) in STEPS.items():
+        console.print(f"{name}: {claim}")
+
+
+def prove(settings: Settings, opened: boto3.Session) -> None:
+    """Run every step, the teardown too where one before it fails. Raises `UserError` then."""
+    proven(settings)
+    sandbox, identity = Sandbox(settings, opened), account(opened)
+    question = f"Everything in account {identity} may be billed. Its id again: "
+    if not sys.stdin.isatty() or console.input(question) != identity:
+        raise UserError("not done: someone at a terminal names a sandbox account by its id first")
     evidence: list[dict[str, Any]] = []
     broken = False
     for name, (claim, check) in STEPS.items():
         found: dict[str, Any] = {"step": name, "claim": claim, "outcome": "not run"}
         evidence.append(found)
         console.print(f"{name}: {claim}")
-        if not dry and (not broken or name in ("teardown", "cost")):
+        if not broken or name in ("teardown", "cost"):
             found["begun"] = now()
             try:
                 found["seen"], found["outcome"] = check(sandbox), "held"
             except Exception as error:  # noqa: BLE001  # all that happens is evidence
-                found["seen"], found["outcome"], broken = repr(error), "did not hold", True
+                lines = [frame.line for frame in traceback.extract_tb(error.__traceback__)]
+                found["seen"], found["at"] = repr(error), lines[1:]
+                found["outcome"], broken = "did not hold", True
             found["ended"] = now()
             console.print(f"  {found['outcome']}")
         write_json(EVIDENCE, json.loads(json.dumps(evidence, default=str)))
@@ -386,4 +507,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(rehearse) if os.environ.get("DRY") not in (None, "", "0") else command(prove)

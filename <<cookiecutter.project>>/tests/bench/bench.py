@@ -140,7 +140,7 @@ def copy_project(folder: Path, file: Path | None) -> None:
     # `model` is a package of the sources too.
     leave = shutil.ignore_patterns("*.egg-info", "__pycache__")
     shutil.copytree(ROOT / "src", folder / "src", ignore=leave)
-    for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore"):
+    for name in ("dvc.yaml", "params.yaml", ".gitignore"):
         shutil.copy(ROOT / name, folder)
     for facts in (paths.CHAMPION_FACTS, paths.CHAMPION_PROFILE):
         (folder / facts).write_text("null\n", encoding="utf-8")

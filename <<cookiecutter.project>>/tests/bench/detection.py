@@ -37,7 +37,7 @@ from categoriser.monitor.features import Seen, watch
 from categoriser.monitor.formats import constraints, statistics
 from categoriser.monitor.settings import read_settings
 from categoriser.monitor.summary import summarise
-from categoriser.params import read_params
+from categoriser.params import read_params, read_sections
 
 PAGE = Path("docs/monitoring.md")
 MARKS = "<!-- detection: make detection writes from here -->", "<!-- detection: to here -->"
@@ -235,7 +235,7 @@ def monitor() -> Monitor:
         Seen.load(folder),
         statistics.load(read_json(folder / "statistics.json", made_by)),
         constraints.load(read_json(folder / "constraints.json", made_by)),
-        Thresholds.load(paths.THRESHOLDS),
+        read_sections(paths.THRESHOLDS, Thresholds),
         read_json(folder / "facts.json", made_by)["labels"],
     )
 

@@ -40,7 +40,7 @@ from categoriser.monitor.formats.distances import linf_categories, linf_simple
 from categoriser.monitor.settings import Quality, Settings, read_settings
 from categoriser.monitor.summary import summarise
 from categoriser.monitor.watching import Watching
-from categoriser.params import Params, Train, read_params, set_params
+from categoriser.params import Params, Train, read_params, read_sections, set_params
 from categoriser.serving.protocol import CSV
 
 # categoriser.monitor.baseline, calibrate and features
@@ -277,7 +277,7 @@ def test_the_stage_writes_the_same_files_for_the_same_input(tmp_path: Path) -> N
     assert set(domains["country"] or []) == {"AU", "GB", "NZ", "US", "unknown"}
     assert {"visa", "pos", "eftpos", "card", "sq *", "other"} <= set(domains["prefix"] or [])
     # What it is made of is no drift, and breaks no constraint.
-    thresholds = Thresholds.load(tmp_path / "a.json").at(known.item_count)
+    thresholds = read_sections(tmp_path / "a.json", Thresholds).at(known.item_count)
     assert set(thresholds) == set(known.features)
     drifts = constraints.compare(known, known, bounds, thresholds)
     assert constraints.check(known, bounds, drifts) == []
@@ -288,7 +288,7 @@ def test_a_feature_that_is_left_out_is_not_in_the_baseline(tmp_path: Path) -> No
     how = told(leave_out=gone)
     baseline(*pipeline(), tmp_path / "a", tmp_path / "a.json", how, read_params(PARAMS))
     known = statistics.load(json.loads((tmp_path / "a/statistics.json").read_text()))
-    assert set(known.features) == set(Thresholds.load(tmp_path / "a.json").features)
+    assert set(known.features) == set(read_sections(tmp_path / "a.json", Thresholds).features)
     assert not set(gone) & set(known.features)
     assert "refund" in known.features
 
@@ -321,7 +321,7 @@ def test_the_command_reads_the_projects_settings(
     monkeypatch.setattr(stage, "PREPARED", prepared)
     monkeypatch.setattr(stage, "MODEL", model)
     stage.main()
-    assert Thresholds.load(project / "monitoring/thresholds.json").at(300)["price"] > 0.05
+    assert read_sections(project / "monitoring/thresholds.json", Thresholds).at(300)["price"] > 0.05
     assert (project / "baseline/facts.json").exists()
 
 
@@ -483,13 +483,13 @@ def test_no_growth_is_large_enough_for_a_class_that_is_all() -> None:
 def test_thresholds_are_read_as_written_and_faults_are_named(tmp_path: Path) -> None:
     path = tmp_path / "thresholds.json"
     thresholds = made()[1]
-    thresholds.save(path)
-    assert Thresholds.load(path) == thresholds
+    write_json(path, thresholds.model_dump())
+    assert read_sections(path, Thresholds) == thresholds
     path.write_text(path.read_text().replace('"noise": ', '"noise": -'))
     with pytest.raises(UserError, match=r"thresholds\.json: features\..*\.noise"):
-        Thresholds.load(path)
+        read_sections(path, Thresholds)
     with pytest.raises(UserError, match="is missing"):
-        Thresholds.load(tmp_path / "none.json")
+        read_sections(tmp_path / "none.json", Thresholds)
 
 
 def test_a_limit_is_the_larger_of_floor_and_formula() -> None:

@@ -767,6 +767,9 @@ def columns(count: int, scale: float = 1.0, bank: str = "b_1") -> dict[str, Any]
     }
 
 
+BARE, START = Job(source="", output=Path()), END - timedelta(days=7)
+
+
 def result(**changes: Any) -> Result:
     """Return a window of which the price drifted, a bank is new, and a column is missing."""
     # Fewer rows than a sketch keeps: beyond, it drops some at random.
@@ -776,8 +779,7 @@ def result(**changes: Any) -> Result:
     drifts = constraints.compare(now, before, limits, {"price": 0.05, "tokens": 0.05})
     violations = constraints.check(now, limits, drifts)
     given = Result(
-        endpoint="endpoint-1",
-        schedule="weekly",
+        job=replace(BARE, endpoint="endpoint-1", schedule="weekly", start=START, end=END),
         profile="calibrated",
         message=f"CompletedWithViolations: {len(violations)}",
         current=now,
@@ -785,8 +787,6 @@ def result(**changes: Any) -> Result:
         constraints=limits,
         drifts=drifts,
         violations=violations,
-        start=END - timedelta(days=7),
-        end=END,
         problems=Problems(
             Counter({"cut off": 2}), {"cut off": ["a<b.jsonl:3", "c.jsonl:9"]}, Counter(records=898)
         ),
@@ -911,13 +911,10 @@ def test_the_page_stands_without_baseline_window_quality_and_problems() -> None:
         constraints=Constraints(),
         drifts={},
         violations=[],
-        start=None,
-        end=None,
         problems=Problems(),
         power=[],
         quality=None,
-        endpoint="",
-        schedule="",
+        job=BARE,
         message="Completed: no violations",
     )
     shown = page(bare)
@@ -1041,7 +1038,7 @@ def test_names_are_whole_in_the_80_columns_of_a_jobs_log() -> None:
 
 
 def test_the_terminal_marks_violations_and_takes_names_as_they_are() -> None:
-    found = result(endpoint="[red]x[/nothing]")
+    found = result(job=replace(BARE, endpoint="[red]x[/nothing]"))
     coloured = terminal(found, force_terminal=True, color_system="standard")
     assert "\x1b[1;31mprice" in coloured
     assert "\x1b[1;31mtokens" not in coloured

@@ -61,7 +61,7 @@ PREFIXES = {"sagemaker-runtime": "sagemaker"}
 # From the service authorization reference.
 RESOURCES: dict[str, str] = {
     "cloudformation.DescribeStacks": "{StackName}",
-    "cloudwatch.DescribeAlarms": "alarm:{AlarmNames}",
+    "cloudwatch.DescribeAlarms": "*",
     "cloudwatch.GetMetricData": "*",
     "codedeploy.PutLifecycleEventHookExecutionStatus": "*",
     "codepipeline.GetPipelineState": "{name}",

@@ -9,6 +9,7 @@ stands before it if the alias depends on it. Both are read off the templates; no
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from itertools import chain
@@ -18,8 +19,10 @@ from typing import Any
 from cfnlint.decode.cfn_yaml import load
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 from rich.console import Console
+from yaml import YAMLError
 
 from categoriser.errors import UserError, run
+from categoriser.files import write_text
 
 TEMPLATE = Path("cloudformation/prod.yaml")
 PICTURE = Path("reports/release.svg")
@@ -28,9 +31,11 @@ CHANGED = {"ReleaseId", "ModelPackageArn", "ServeImage", "LambdaKey", "Run"}  # 
 HOSTING = {f"AWS::SageMaker::{kind}" for kind in ("Model", "EndpointConfig", "Endpoint")}
 LIVE = HOSTING | {"AWS::Lambda::Version"}
 READY = LIVE | {"AWS::ApplicationAutoScaling::ScalingPolicy", "Custom::Golden"}
-BOX = '<rect x="{}" y="{}" width="194" height="20" fill="{}"/><text x="{}" y="{}">{}</text>'
 HOOKED = "CodeDeployLambdaAliasUpdate"
 COLOURS = {"+": "#bfe5c8", "~": "#cfe0f5", "-": "#dddddd"}
+TITLE = "What CloudFormation does when a release follows another"
+LEGEND = ("+ made anew", "~ changed", "- deleted")
+WIDTH, HEIGHT, TOP = 196, 24, 130  # of a column, and of a line, in the picture; where they begin
 
 Resources = dict[str, dict[str, Any]]
 Step = tuple[str, list[str]]
@@ -84,8 +89,24 @@ def check(resources: Resources, alias: str) -> None:
         raise UserError(f"{alias} could shift traffic too soon: {'; '.join(faults)}: {TEMPLATE}.")
 
 
-def plan(resources: Resources, alias: str) -> list[Step]:
+def shift(template: dict[str, Any], alias: str) -> list[str]:
+    """Give what happens while CloudFormation updates the alias, in the words of the template."""
+    resources: Resources = template["Resources"]
+    policy = resources[alias]["UpdatePolicy"][HOOKED]
+    group = resources[policy["DeploymentGroupName"]["Ref"]]["Properties"]
+    how = str(group["DeploymentConfigName"])
+    if canary := re.search(r"Canary(\d+)Percent(\d+)Minutes$", how):
+        how = f"{canary[1]} % for {canary[2]} minutes, then all"
+    hooks = [policy[f"{time}AllowTrafficHook"]["Ref"] for time in ("Before", "After")]
+    before, after = (resources[hook]["Properties"] for hook in hooks)
+    watch = after["Environment"]["Variables"]["BAKE_MINUTES"]["Ref"]
+    minutes = template["Parameters"][watch]["Default"]
+    return [before["Handler"], how, f"{after['Handler']}: {minutes} minutes' watch"]
+
+
+def plan(template: dict[str, Any], alias: str) -> list[Step]:
     """Give the steps of an update from one release to the next: a title, and what changes then."""
+    resources: Resources = template["Resources"]
     new, title = replaced(resources), "before the shift"
     changed = {key for key, item in resources.items() if {*uses(item)} & (CHANGED | new)} | new
     steps: list[Step] = []
@@ -95,33 +116,58 @@ def plan(resources: Resources, alias: str) -> list[Step]:
         order.done(*keys)
         for name, some in ((title, {*keys} & changed - {alias}), ("the shift", {*keys} & {alias})):
             made = [f"{'+' if key in new else '~'} {key}" for key in sorted(some)]
+            made += shift(template, alias) if alias in some else []
             steps += [(name, made)] if made else []
         title = "after the shift" if alias in keys else title
     return [*steps, ("clean-up", [f"- {key}" for key in sorted(new)])]
 
 
 def picture(steps: list[Step]) -> str:
-    """Draw the steps as columns of an SVG: + made anew, ~ changed, - deleted."""
-    boxes = [
-        BOX.format(x * 200, y * 24, COLOURS.get(line[0], "#fff"), x * 200 + 6, y * 24 + 14, line)
-        for x, (title, lines) in enumerate(steps)
-        for y, line in enumerate([title, *lines])
-    ]
-    size = f"{len(steps) * 200} {max(len(lines) for _, lines in steps) * 24 + 24}"
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" font-size="12">'
-    return "\n".join([head, *boxes, "</svg>\n"])
+    """Draw the steps as columns of an SVG, and above them how long each endpoint is there."""
+    made = next(x for x, (_, lines) in enumerate(steps) if "+ Endpoint" in lines)
+    right, bottom = len(steps) * WIDTH, TOP + (max(len(made) for _, made in steps) + 1) * HEIGHT
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 0 {right + 20} {bottom + 10}"'
+    drawn = [f'{head} font-family="sans-serif" font-size="12">']
+    drawn += ['<rect x="-10" width="100%" height="100%" fill="#fff"/>']
+    drawn += [f'<text y="26" font-size="18">{TITLE}</text>']
+    drawn += [box(x * 110, 40, 104, line) for x, line in enumerate(LEGEND)]
+    drawn += [box(0, 72, right - 6, "- old endpoint", "old endpoint")]
+    drawn += [box(made * WIDTH, 98, right - made * WIDTH - 6, "+ new endpoint", "new endpoint")]
+    for x, (title, lines) in enumerate(steps):
+        for y, line in enumerate([f"{x + 1}. {title}", *lines]):
+            drawn.append(box(x * WIDTH, TOP + y * HEIGHT, WIDTH - 6, line))
+    return "\n".join([*drawn, "</svg>\n"])
+
+
+def box(x: int, y: int, width: int, line: str, text: str = "") -> str:
+    """Draw a line of text in the colour of its sign."""
+    place = f'x="{x}" y="{y}" width="{width}" height="20" fill="{COLOURS.get(line[0], "#fff")}"'
+    return f'<rect {place}/><text x="{x + 6}" y="{y + 14}">{text or line}</text>'
+
+
+def read() -> dict[str, Any]:
+    """Read prod.yaml. Raises `UserError` where it is missing, or no template."""
+    try:
+        template = load(str(TEMPLATE))
+    except (OSError, YAMLError) as error:
+        raise UserError(f"{TEMPLATE} cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(template, dict) or "Resources" not in template:
+        raise UserError(f"{TEMPLATE} has no Resources: it is no template")
+    return template
 
 
 def main() -> None:
     """Prove the order for prod.yaml, print it and draw it."""
-    resources = load(str(TEMPLATE))["Resources"]
+    template = read()
+    resources = template["Resources"]
     aliases = [key for key, item in resources.items() if "UpdatePolicy" in item]
     if len(aliases) != 1:
         raise UserError(f"{TEMPLATE} has {len(aliases)} aliases with an UpdatePolicy; keep one.")
     check(resources, *aliases)
-    steps = plan(resources, *aliases)
-    PICTURE.write_text(picture(steps))
-    lines = [f"{title:17}{', '.join(made)}" for title, made in steps]
+    steps = plan(template, *aliases)
+    write_text(PICTURE, picture(steps))
+    lines = [f"{TITLE} ({', '.join(LEGEND)}):"]
+    lines += [f"{n}. {title:17}{', '.join(made)}" for n, (title, made) in enumerate(steps, 1)]
     lines += [f"No live endpoint goes before its traffic has moved. {PICTURE} shows the order."]
     Console(soft_wrap=True).print("\n".join(lines), markup=False)
 

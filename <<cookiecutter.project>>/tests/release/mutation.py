@@ -18,7 +18,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -292,13 +292,14 @@ def turned(node: ast.Compare) -> Iterator[Change]:
 
 def lengthened(node: ast.Constant) -> Iterator[Change]:
     # Sentences are for people.
-    if isinstance(node.value, str) and node.value and " " not in node.value:
+    text = node.value
+    if isinstance(text, str) and text and " " not in text:
 
         def make() -> None:
-            node.value = f"{node.value}x"
+            node.value = f"{text}x"
 
-        kind = "environment" if node.value.isupper() else "name"
-        yield kind, node, f"{node.value!r} lengthened", make
+        kind = "environment" if text.isupper() else "name"
+        yield kind, node, f"{text!r} lengthened", make
 
 
 def renamed(node: ast.Call) -> Iterator[Change]:
@@ -371,70 +372,132 @@ def applied(mutant: Mutant) -> Iterator[None]:
         forget()
 
 
-class Judge:
-    """A plugin that runs the collected tests once as they are, then against each mutant."""
+def arguments(item: Any) -> dict[str, Any] | None:
+    """Give what a test is called with, where it needs no fixture; else None."""
+    given: dict[str, Any] = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    if "recorded" in item._fixtureinfo.argnames:
+        given["recorded"] = actors.RECORDED
+    return given if {*item._fixtureinfo.argnames} <= given.keys() else None
 
-    def __init__(self, mutants: list[Mutant], files: Collection[str]) -> None:
-        self.mutants, self.files = mutants, files
+
+def protocol(item: Any, following: Any) -> bool:
+    """Run a test as pytest does; tell whether it fails. What the following one shares, stays."""
+    reports = runtestprotocol(item, log=False, nextitem=following)
+    return any(report.failed for report in reports)
+
+
+def fails(item: Any) -> bool:
+    """Run a test: called as it is, or as pytest does where it has fixtures."""
+    given = arguments(item)
+    if given is None:
+        return protocol(item, item.session)
+    try:
+        item.obj(**given)
+    except Exception:  # noqa: BLE001  # a test may fail by any
+        return True
+    return False
+
+
+class Judge:
+    """Runs tests against mutant after mutant, and counts what catches them."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = [item for item in items if not re.search(SLOW, item.name)]
         self.caught: Counter[str] = Counter()
         self.survivors: list[Mutant] = []
-        self.broken: list[str] = []
         # Of each test: how long it takes, and which catch it was the last to make.
-        self.seconds: dict[pytest.Item, float] = {}
-        self.last: dict[pytest.Item, int] = {}
+        self.seconds: dict[Any, float] = {}
+        self.last: Counter[Any] = Counter()
+        self.recorded = actors.RECORDED.copy()
 
-    def fails(self, item: pytest.Item) -> bool:
-        # The session as the next item: what belongs to it stays, all else is torn down.
-        reports = runtestprotocol(item, log=False, nextitem=item.session)  # type: ignore[arg-type]
-        return any(report.failed for report in reports)
+    def broken(self) -> list[str]:
+        """Give the tests that fail without any mutant. What they call is recorded."""
+        found, after = [], [*self.items[1:], self.items[0].session]
+        for item, following in zip(self.items, after, strict=True):
+            started = time.perf_counter()
+            found += [item.nodeid] if protocol(item, following) else []
+            self.seconds[item] = time.perf_counter() - started
+        self.recorded = actors.RECORDED.copy()
+        return found
 
-    def first(self, item: pytest.Item) -> None:
-        """Run a test without any mutant, and note how long it takes."""
-        started = time.perf_counter()
-        if self.fails(item):
-            self.broken.append(item.nodeid)
-        self.seconds[item] = time.perf_counter() - started
+    def judge(self, mutants: list[Mutant]) -> None:
+        for number, mutant in enumerate(mutants, 1):
+            # What a mutant calls explains no permission.
+            actors.RECORDED.clear()
+            actors.RECORDED.update(self.recorded)
+            if judge := self.catches(mutant):
+                self.caught[judge] += 1
+            else:
+                self.survivors.append(mutant)
+            if number % 100 == 0:
+                console.print(f"{number}: {self.caught.total()} caught")
 
-    def order(self, mutant: Mutant) -> list[pytest.Item]:
-        """Give the tests that can see a mutant: those that caught the last ones, then the quick."""
-        code = isinstance(mutant.value, ast.Module)
-        names = CODE if code else JUDGES
-        items = [item for item in self.seconds if item.path.name in names]
-        return sorted(items, key=lambda item: (-self.last.get(item, 0), self.seconds[item]))
-
-    def judged(self, mutant: Mutant) -> str:
+    def catches(self, mutant: Mutant) -> str:
         """Give what catches the mutant; empty where nothing does."""
         try:
             with applied(mutant):
-                if mutant.where in ("identity", "deployers") and refused():
+                if mutant.where in actors.TEMPLATES and refused():
                     return "recorded calls"
                 for item in self.order(mutant):
-                    if self.fails(item):
-                        self.last[item] = max(self.last.values(), default=0) + 1
-                        return item.name
+                    if fails(item):
+                        self.last[item] = self.last.total() + 1
+                        return str(item.name)
                 return linted(mutant)
         except Exception as error:  # noqa: BLE001  # the module does not load
             return f"{type(error).__name__} on import"
 
+    def order(self, mutant: Mutant) -> list[Any]:
+        """Give the tests that can see a mutant: those that caught the last ones, then the quick."""
+        names = CODE if isinstance(mutant.value, ast.Module) else JUDGES
+        items = [item for item in self.items if item.path.name in names]
+        return sorted(items, key=lambda item: (-self.last[item], self.seconds.get(item, 0)))
+
+    def report(self) -> list[str]:
+        """Print the survivors with their reasons, and the rate; give those without a reason."""
+        unexplained = []
+        for mutant in self.survivors:
+            reason = next((why for form, why in HARMLESS if re.search(form, str(mutant))), "")
+            unexplained += [] if reason else [str(mutant)]
+            console.print(f"{mutant}\n    {reason or 'UNEXPLAINED'}", markup=False, highlight=False)
+        caught, count = self.caught.total(), self.caught.total() + len(self.survivors)
+        lint = sum(n for name, n in self.caught.items() if name.startswith("cfn-lint"))
+        console.print(
+            f"{caught} of {count} mutants caught: {caught / count:.1%}, {lint} by cfn-lint"
+        )
+        return unexplained
+
+
+class Whole:
+    """A pytest plugin that judges in place of running the collected tests."""
+
+    def __init__(self, only: str) -> None:
+        self.only, self.status = only, ""
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        console.print(f"{len(session.items)} tests, {len(self.mutants)} mutants")
-        for item in session.items:
-            if not re.search(SLOW, item.name) and item.path.name in self.files:
-                self.first(item)
-        if self.broken:
+        judge = Judge(session.items)
+        console.print(f"{len(judge.items)} tests")
+        if broken := judge.broken():
+            self.status = f"these fail without any mutant: {', '.join(broken)}"
             return True
-        recorded = actors.RECORDED.copy()
-        for number, mutant in enumerate(self.mutants):
-            # What a mutant calls explains no permission.
-            actors.RECORDED.clear()
-            actors.RECORDED.update(recorded)
-            judge = self.judged(mutant)
-            self.caught[judge] += bool(judge)
-            if number % 100 == 99:
-                console.print(f"{number + 1}: {self.caught.total()} caught")
-            if not judge:
-                self.survivors.append(mutant)
+        mutants = [*of_templates(), *of_lambdas()]
+        judge.judge([mutant for mutant in mutants if self.only in str(mutant)])
+        if unexplained := judge.report():
+            self.status = f"{len(unexplained)} survivors have no reason in HARMLESS"
+        elif judge.caught.total() < TARGET * (judge.caught.total() + len(judge.survivors)):
+            self.status = f"fewer than {TARGET:.0%} are caught"
         return True
+
+
+def sample(items: list[Any], size: int, seed: int) -> list[str]:
+    """Judge a random sample of the templates' mutants by tests without fixtures.
+
+    Gives the survivors without a reason. The Lambdas' tests take too long for it.
+    """
+    judge = Judge(
+        [item for item in items if item.path.name in JUDGES and arguments(item) is not None]
+    )
+    judge.judge(random.Random(seed).sample([*of_templates()], size))
+    return judge.report()
 
 
 def linted(mutant: Mutant) -> str:
@@ -454,45 +517,27 @@ def linted(mutant: Mutant) -> str:
 
 
 def refused() -> bool:
-    """Tell whether a role no longer allows a call that the tests have recorded."""
+    """Tell whether a role no longer names what the tests' calls have needed."""
     roles = actors.roles()
     return any(
-        actor not in roles
-        or not actors.allows(roles[actor], actors.Need(action, resource, dict(context)))
-        for actor, action, resource, context in actors.RECORDED
+        not any(
+            action in actors.many(statement["Action"])
+            and any(actors.matches(each, resource) for each in actors.many(statement["Resource"]))
+            for statement in actors.statements(roles.get(actor, {}))
+        )
+        for actor, action, resource in actors.RECORDED
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sample", type=int, help="so many mutants only, chosen at random")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="a part of the mutants' lines")
-    given = parser.parse_args()
-    # A sample is of templates: the Lambdas' own tests take too long for it.
-    mutants = [*of_templates()] if given.sample else [*of_templates(), *of_lambdas()]
-    mutants = [mutant for mutant in mutants if given.only in str(mutant)]
-    if given.sample:
-        mutants = random.Random(given.seed).sample(mutants, given.sample)
-    files = JUDGES if given.sample else [path.name for path in HERE.glob("test_*.py")]
-    judge = Judge(mutants, files)
-    tests = [str(HERE / name) for name in files]
-    pytest.main([*tests, "-q", "-p", "no:cacheprovider", "--no-header"], plugins=[judge])
-    if judge.broken:
-        sys.exit("these fail without any mutant: " + ", ".join(judge.broken))
-    unexplained = 0
-    for mutant in judge.survivors:
-        reason = next((why for form, why in HARMLESS if re.search(form, str(mutant))), "")
-        unexplained += not reason
-        console.print(f"{mutant}\n    {reason or 'UNEXPLAINED'}", markup=False, highlight=False)
-    caught = sum(judge.caught.values())
-    by_lint = sum(count for name, count in judge.caught.items() if name.startswith("cfn-lint"))
-    console.print(
-        f"{caught} of {len(mutants)} mutants caught: {caught / len(mutants):.1%}, "
-        f"{by_lint} of them by cfn-lint alone"
-    )
-    if unexplained or caught < TARGET * len(mutants):
-        sys.exit(f"{unexplained} survivors have no reason in HARMLESS; at least 95 % are caught")
+    whole = Whole(parser.parse_args().only)
+    tests = [*HERE.parent.rglob("test_*.py")]
+    # The actors' tests, of whatever folder, say what their roles need.
+    tests = [path for path in tests if path.parent == HERE or "mark.actor(" in path.read_text()]
+    pytest.main([*map(str, tests), "-q", "-p", "no:cacheprovider", "--no-header"], plugins=[whole])
+    sys.exit(whole.status)
 
 
 if __name__ == "__main__":

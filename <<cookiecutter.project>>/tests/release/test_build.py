@@ -207,6 +207,10 @@ def test_a_key_is_the_parameter_of_its_name_in_every_template_that_declares_it(
     [
         ("project", "1-starts-with-a-digit"),
         ("project", "longer-than-twenty-chars"),
+        ("region", "ap-southwest-2"),
+        ("lambda_python", 3.13),
+        ("source__repository", "bank"),
+        ("source__repository", "https://github.com/example/bank"),
         ("train__minutes", 51),
         ("train__minutes", "30"),
         ("prod__minimum", 5),
@@ -214,6 +218,7 @@ def test_a_key_is_the_parameter_of_its_name_in_every_template_that_declares_it(
         ("prod__capture_percent", 0),
         ("prod__instance", "m5.large"),
         ("prod_account_id", "12345"),
+        ("prod_account_id", 123456789012),
         ("log_days", 2),
         ("source__host", "elsewhere"),
     ],
@@ -226,6 +231,35 @@ def test_a_wrong_setting_is_named(root: Path, key: str, value: object) -> None:
 
     with pytest.raises(UserError, match=section or key):
         read_settings()
+
+
+def test_a_fault_is_in_words(root: Path) -> None:
+    given = GIVEN | {"prod_account_id": 123456789012, "region": "ap-southwest-2"}
+    (root / SETTINGS).write_text(yaml.safe_dump(given))
+
+    with pytest.raises(UserError) as refused:
+        read_settings()
+
+    said = str(refused.value)
+    assert "prod_account_id: 12 digits in quotes" in said
+    assert "region: a region of AWS" in said
+    assert "pattern" not in said
+
+
+def test_a_repository_has_its_owner_but_in_codecommit() -> None:
+    for host, name in (("GitLab", "group/team/bank"), ("CodeCommit", "bank")):
+        source = {"host": host, "repository": name, "branch": "main"}
+        assert changed(source=source).source.repository == name
+    with pytest.raises(ValueError, match="in CodeCommit its name"):
+        changed(source__host="CodeCommit")
+
+
+def test_no_profile_is_needed_to_read_the_settings(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+
+    assert read_settings().region == REGION
 
 
 def test_an_unknown_and_a_missing_setting_are_named(root: Path) -> None:

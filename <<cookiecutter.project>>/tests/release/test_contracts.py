@@ -307,8 +307,8 @@ ROLES = {
     ("AWS::Scheduler::Schedule", "RoleArn"): "scheduler",
 }
 # Whose work it is, by the name that the resource has.
-ACTORS = {
-    "AWS::CodeBuild::Project": lambda item: item["Name"].removeprefix(f"{PROJECT}-"),
+ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "AWS::CodeBuild::Project": lambda item: str(item["Name"].removeprefix(f"{PROJECT}-")),
     "AWS::CodeDeploy::DeploymentGroup": lambda item: "codedeploy",
     "AWS::CodePipeline::Pipeline": lambda item: "pipeline",
     "AWS::Events::Rule": lambda item: "forward" if "event-bus" in str(item) else "events",
@@ -337,11 +337,11 @@ def role_arns(part: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("part", ACCOUNTS)
 def test_who_works_with_a_role_is_trusted_by_it(part: str) -> None:
     """By its service, and as the source that the role's trust names."""
-    roles, monitors = role_arns(part), ("own", "existing-customer")
+    roles = role_arns(part)
     for name in IN[part]:
-        for monitor in monitors:
-            parameters = ACCOUNTS[part] | {"MonitorModelMonitor": monitor}
-            for key, item in made(name, part, MonitorModelMonitor=monitor).items():
+        for given in ({"MonitorModelMonitor": "existing-customer"}, {"SourceHost": "CodeCommit"}):
+            parameters = ACCOUNTS[part] | given
+            for key, item in made(name, part, **given).items():
                 for path, value in aws.walk(item.get("Properties", {})):
                     service = ROLES.get((item["Type"], path[-1])) if path else None
                     # An action's role is CloudFormation's, or in the other account.
@@ -1311,7 +1311,12 @@ def test_what_names_no_resource_is_under_a_condition(part: str) -> None:
                 assert wanted <= keys, f"{arn}: {action}"
 
 
-VARIANTS = [{}, {"SourceHost": "CodeCommit"}, {"Network": "vpc"}, {"ProdAuth": "api-key"}]
+VARIANTS: list[dict[str, Any]] = [
+    {},
+    {"SourceHost": "CodeCommit"},
+    {"Network": "vpc"},
+    {"ProdAuth": "api-key"},
+]
 
 
 def test_only_actions_without_a_resource_are_on_all() -> None:
@@ -1368,18 +1373,18 @@ def policy(name: str, key: str, part: str = "all") -> list[dict[str, Any]]:
 
 
 # The resource policies of an account that admit the other: whose, and the ARN that they are on.
-ADMITTING = {
+ADMITTING: dict[str, dict[tuple[str, str], Callable[[], str]]] = {
     "tools": {
         ("data", "Key"): lambda: aws.arn("data", "Key"),
-        ("data", "ArtifactBucketPolicy"): lambda: None,
-        ("data", "DataBucketPolicy"): lambda: None,
-        ("data", "ModelPackageGroup"): lambda: None,
+        ("data", "ArtifactBucketPolicy"): lambda: "",
+        ("data", "DataBucketPolicy"): lambda: "",
+        ("data", "ModelPackageGroup"): lambda: "",
         ("images", "ReleaseRepository"): lambda: aws.arn("images", "ReleaseRepository"),
-        ("pipeline", "ProdEvents"): lambda: None,
+        ("pipeline", "ProdEvents"): lambda: "",
     },
     "prod": {
         ("data", "Key"): lambda: aws.arn("data", "Key", ACCOUNTS["prod"]),
-        ("data", "LiveBucketPolicy"): lambda: None,
+        ("data", "LiveBucketPolicy"): lambda: "",
     },
 }
 
@@ -1858,8 +1863,8 @@ def test_the_network_is_one() -> None:
         assert properties.get("RouteTableId", {"Ref": "RouteTable"}) == {"Ref": "RouteTable"}, key
     for which in ("First", "Second"):
         assert written[f"{which}Routes"]["Properties"]["SubnetId"] == {"Ref": f"{which}Subnet"}
-        name = made("network")[f"{which}Subnet"]["Properties"]["Tags"][0]["Value"]
-        assert name == f"{PROJECT}-{which.lower()}"
+        tags = made("network")[f"{which}Subnet"]["Properties"]["Tags"]
+        assert tags == [{"Key": "Name", "Value": f"{PROJECT}-{which.lower()}"}]
     assert written["S3Endpoint"]["Properties"]["RouteTableIds"] == [{"Ref": "RouteTable"}]
     metrics = written["MetricsEndpoint"]["Properties"]
     subnets = [{"Ref": f"{which}Subnet"} for which in ("First", "Second")]
@@ -1884,3 +1889,98 @@ def test_the_network_is_one() -> None:
     ]
     path = f"{log['LogDestination']}AWSLogs/{ACCOUNT}/x"
     assert any(actors.matches(each, path) for each in allowed)
+    assert found["Vpc"]["Properties"]["Tags"] == [{"Key": "Name", "Value": PROJECT}]
+
+
+# ------------------------------------------------------------------------------------ variants
+
+# Under which forms of the project each conditional resource is made.
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "one account": ("all", {}),
+    "tools of two": ("tools", {}),
+    "prod of two": ("prod", {}),
+    "CodeCommit": ("all", {"SourceHost": "CodeCommit"}),
+    "API keys": ("all", {"ProdAuth": "api-key"}),
+    "Model Monitor": ("all", {"MonitorModelMonitor": "existing-customer"}),
+}
+ONE = {"one account", "CodeCommit", "API keys", "Model Monitor"}
+TOOLS, PROD = ONE | {"tools of two"}, ONE | {"prod of two"}
+
+
+def test_a_form_makes_what_it_needs() -> None:
+    made_in: dict[str, set[str]] = {}
+    for form, (part, given) in FORMS.items():
+        for name in IN[part]:
+            for key in made(name, part, **given):
+                if "Condition" in aws.resources(name)[key]:
+                    made_in.setdefault(f"{name}.{key}", set()).add(form)
+    expected = {
+        "data.ArtifactBucket": TOOLS,
+        "data.ArtifactBucketPolicy": TOOLS,
+        "data.Budget": TOOLS | PROD,
+        "data.DataBucket": TOOLS,
+        "data.DataBucketPolicy": TOOLS,
+        "data.LiveBucket": PROD,
+        "data.LiveBucketPolicy": PROD,
+        "data.ModelPackageGroup": TOOLS,
+        "monitor.AlarmRule": {"prod of two"},
+        "monitor.CheckSchedule": PROD - {"Model Monitor"},
+        "monitor.ModelMonitorSchedule": {"Model Monitor"},
+        "monitor.ShiftRule": {"prod of two"},
+        "pipeline.CommitRule": {"CodeCommit"},
+        "pipeline.GitConnection": TOOLS - {"CodeCommit"},
+        "pipeline.Notification": TOOLS,
+        "pipeline.ProdEvents": {"tools of two"},
+        "prod.ApiKey": {"API keys"},
+        "prod.UsagePlan": {"API keys"},
+        "prod.UsagePlanKey": {"API keys"},
+    }
+    roles = {k: v for k, v in made_in.items() if k.split(".")[0] in actors.TEMPLATES}
+    deployments = {k: v for k, v in made_in.items() if "Deployment" in k}
+    rest = made_in.keys() - roles.keys() - deployments.keys()
+    assert {key: made_in[key] for key in rest} == expected
+    for key, forms in deployments.items():
+        assert forms == ({"API keys"} if "Key" in key else PROD - {"API keys"}), key
+    actors_of = {
+        "tools": {"Approve", "Base", "Build", "Events", "Jobs", "Monthly", "Pipeline", "Retrain"}
+        | {"Stage", "Test", "Train"},
+        "prod": {"Api", "Codedeploy", "CodeDeploy", "Monitor", "Release", "Schedule"},
+        "apart": {"Forward", "PipelineActions"},
+    }
+    wanted = {"tools": TOOLS, "prod": PROD, "apart": {"prod of two"}}
+    for key, forms in roles.items():
+        (of,) = [kind for kind, names in actors_of.items() if key.split(".")[1] in names]
+        assert forms == wanted[of], key
+
+
+# ----------------------------------------------------------------------------------- buckets
+
+
+@pytest.mark.parametrize("part", ACCOUNTS)
+def test_what_ends_and_what_is_logged_is_what_is_there(part: str) -> None:
+    logs = aws.physical("data", "LogBucket", ACCOUNTS[part])
+    (admits,) = [each for each in policy("data", "LogBucketPolicy", part) if logged(each)]
+    for item in everything("AWS::S3::Bucket", part).values():
+        kind = item["BucketName"].removeprefix(f"{PROJECT}-").split("-")[0]
+        for rule in item["LifecycleConfiguration"]["Rules"]:
+            prefix = rule.get("Prefix", "")
+            if kind in OBJECTS:
+                assert any(key.startswith(prefix) for key in OBJECTS[kind]), rule["Id"]
+                # What a manifest names by version stays.
+                kept = [key for key in OBJECTS[kind] if re.match("raw|releases|labels", key)]
+                # The artifacts' versions are in no manifest.
+                of_versions = kind != "artifacts" and "NoncurrentVersionExpiration" in rule
+                ends = "ExpirationInDays" in rule or of_versions
+                assert not ends or not any(key.startswith(prefix) for key in kept), rule["Id"]
+        if "LoggingConfiguration" in item:
+            place = item["LoggingConfiguration"]
+            assert place["DestinationBucketName"] == logs
+            path = f"arn:aws:s3:::{logs}/{place['LogFilePrefix']}x"
+            assert actors.matches(admits["Resource"], path)
+            assert place["LogFilePrefix"] == f"s3/{kind}/"
+            (source_arn,) = admits["Condition"]["ArnLike"].values()
+            assert actors.matches(source_arn, f"arn:aws:s3:::{item['BucketName']}")
+
+
+def logged(statement: dict[str, Any]) -> bool:
+    return bool(statement["Principal"] == {"Service": "logging.s3.amazonaws.com"})

@@ -886,7 +886,11 @@ def test_what_is_over_an_alarms_threshold_since_the_shift_fails_the_release(
     measure(prod, alarm, alarm["Threshold"] * 2, minutes=8)
     measure(prod, alarm, alarm["Threshold"] * 0.4, minutes=2)
     assert hook(prod, "after") == ["Succeeded"]
-    measure(prod, alarm, alarm["Threshold"], minutes=4)
+    minutes = range(4, 4 - alarm["EvaluationPeriods"], -1)
+    for minute in minutes[1:]:
+        measure(prod, alarm, alarm["Threshold"], minutes=minute)
+    assert hook(prod, "after") == ["Succeeded"]
+    measure(prod, alarm, alarm["Threshold"], minutes=minutes[0])
     assert hook(prod, "after") == ["Failed"]
 
 
@@ -1387,7 +1391,17 @@ def test_nobodys_approval_is_none(cloud: World, actions: list[dict[str, Any]]) -
 
 @pytest.mark.actor("approve")
 def test_a_rollback_deploys_an_approved_package_that_nobody_approves_again(cloud: World) -> None:
-    assert approve(cloud, package(cloud, "Approved"), execution="rollback")[0] == "Success"
+    arn, refused, live = package(cloud, "Approved"), package(cloud), package(cloud, "Approved")
+    assert approve(cloud, arn, execution="rollback")[0] == "Success"
+
+    def known(name: str) -> Any:
+        return cloud.jobs.sagemaker.describe_model_package(ModelPackageName=name)
+
+    assert known(arn)["ModelApprovalStatus"] == "Approved"
+    # What was put back is what no next model is compared with.
+    assert known(live)["ModelApprovalStatus"] == "Rejected"
+    assert {"rollback,", arn} <= {*known(live)["ApprovalDescription"].split()}
+    assert known(refused)["ModelApprovalStatus"] == "PendingManualApproval"
 
 
 @pytest.mark.actor("approve")

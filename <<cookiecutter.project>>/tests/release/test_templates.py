@@ -15,15 +15,18 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import actors
 import aws
 import botocore.session
+import graph
+import mutation
 import pytest
 import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 
 from categoriser.errors import UserError
-import graph
 
 REGIONS = ("ap-southeast-2", "us-gov-west-1", "cn-north-1")  # one of each partition
 LONGEST = {"Project": "a-name-of-20-letters"}
@@ -37,8 +40,9 @@ CHECKOV = Path(os.environ.get("CHECKOV", aws.ROOT / ".tools/checkov/bin/checkov"
 def checkov() -> Iterator[subprocess.Popen[str]]:
     """Run checkov while cfn-lint runs: each takes ten seconds."""
     assert CHECKOV.exists(), "checkov is missing: make .tools/checkov"
-    command = [CHECKOV, "--framework", "cloudformation", "--compact", "--quiet", "--skip-download"]
-    command += ["--directory", aws.ROOT / "cloudformation", "--output", "json"]
+    command = [str(CHECKOV), "--framework", "cloudformation", "--compact", "--quiet"]
+    command += ["--skip-download", "--directory", str(aws.ROOT / "cloudformation")]
+    command += ["--output", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process
 
@@ -60,7 +64,8 @@ def test_cfn_lint_finds_nothing(checkov: subprocess.Popen[str], tmp_path: Path) 
     for name in aws.templates().keys() - {"network"}:  # whose ids only AWS knows
         paths.append(tmp_path / f"{name}.json")
         paths[-1].write_text(json.dumps({"Resources": plain(name)}))
-    command = [Path(sys.executable).with_name("cfn-lint"), *paths, "--regions", *REGIONS]
+    linter = Path(sys.executable).with_name("cfn-lint")
+    command = [str(linter), *map(str, paths), "--regions", *REGIONS]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
 
@@ -558,25 +563,86 @@ def test_a_release_is_new_where_it_must_be_and_old_where_it_must_not() -> None:
 
 
 def test_the_plan_ends_with_the_old_endpoint() -> None:
-    steps = graph.plan(prod(), ALIAS)
+    steps = graph.plan(aws.templates()["prod"], ALIAS)
     order = [line for _, lines in steps for line in lines]
     assert order.index("+ Endpoint") < order.index(f"~ {ALIAS}") < order.index("- Endpoint")
     assert order.index("+ Model") < order.index("+ EndpointConfig") < order.index("+ Endpoint")
     assert steps[-1][0] == "clean-up"
-    assert "<svg" in graph.picture(steps)
 
 
-def test_graph_draws_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "cloudformation").mkdir()
+def test_the_shift_is_told_in_the_template_s_words() -> None:
+    (told,) = [
+        lines for title, lines in graph.plan(aws.templates()["prod"], ALIAS) if title == "the shift"
+    ]
+    watch = "traffic.after: 10 minutes' watch"
+    assert told == ["~ Live", "traffic.before", "10 % for 5 minutes, then all", watch]
+    for old, new, words in (
+        ("Canary10Percent5Minutes", "Canary10Percent30Minutes", "10 % for 30 minutes, then all"),
+        ("LambdaCanary10Percent5Minutes", "LambdaAllAtOnce", "CodeDeployDefault.LambdaAllAtOnce"),
+        ('"MaxValue": 10, "Default": 10', '"Default": 7', "traffic.after: 7 minutes' watch"),
+        ("traffic.before", "traffic.other", "traffic.other"),
+    ):
+        text = json.dumps(aws.templates()["prod"])
+        assert old in text
+        assert words in graph.shift(json.loads(text.replace(old, new)), ALIAS)
+
+
+@pytest.fixture
+def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give prod.yaml in an otherwise empty folder, which is the working directory."""
     template = tmp_path / graph.TEMPLATE
+    template.parent.mkdir()
     template.write_text(aws.source(str(graph.TEMPLATE)))
     monkeypatch.chdir(tmp_path)
+    return template
+
+
+def test_graph_draws_it(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
     graph.main()
-    assert "- Endpoint" in graph.PICTURE.read_text()
-    template.write_text(aws.source("cloudformation/dev.yaml"))
-    with pytest.raises(UserError, match="0 aliases"):
+    text = graph.PICTURE.read_text(encoding="utf-8")
+    root = ElementTree.fromstring(text)
+    space = "{http://www.w3.org/2000/svg}"
+    words = [item.text for item in root.iter(f"{space}text")]
+    assert {graph.TITLE, *graph.LEGEND, "- Endpoint", "10 % for 5 minutes, then all"} <= {*words}
+    columns = [str(word) for word in words if re.match(r"\d+\. ", str(word))]
+    assert [int(title.split(".")[0]) for title in columns] == [*range(1, len(columns) + 1)]
+    assert columns[-1].endswith("clean-up")
+    # A bar begins in the column of its first step, and both end with the last.
+    places = {item.text: float(item.get("x", 0)) for item in root.iter(f"{space}text")}
+    assert places["old endpoint"] == places[columns[0]]
+    assert places["new endpoint"] == places["+ Endpoint"]
+    widths = {
+        float(item.get("x", 0)) + 6: float(item.get("x", 0)) + float(item.get("width", 0))
+        for item in root.iter(f"{space}rect")
+        if item.get("y") in ("72", "98")
+    }
+    assert {*widths.values()} == {places[columns[-1]] - 6 + graph.WIDTH - 6}
+    printed = capsys.readouterr().out.splitlines()
+    assert all(sign in printed[0] for sign in graph.LEGEND)
+    assert printed[1].startswith("1. before the shift")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read"),
+        ("Resources: [", "cannot be read"),
+        ("Resources: {}\nResources: {}", "cannot be read"),
+        ("", "no template"),
+        ("- a", "no template"),
+        ("Parameters: {}", "no template"),
+        (aws.source("cloudformation/dev.yaml"), "0 aliases"),
+    ],
+    ids=["missing", "broken", "twice", "empty", "list", "without", "another"],
+)
+def test_graph_says_what_is_wrong_with_the_template(
+    text: str | None, words: str, drawn: Path
+) -> None:
+    drawn.unlink() if text is None else drawn.write_text(text)
+    with pytest.raises(UserError, match=f"prod.yaml .*{words}") as error:
         graph.main()
+    assert "\n" not in str(error.value)
+    assert not graph.PICTURE.exists()
 
 
 def rollback_alarms() -> dict[str, dict[str, Any]]:
@@ -784,3 +850,13 @@ def test_the_api_deployed_is_the_api_written() -> None:
     digest = hashlib.sha256(json.dumps(api, sort_keys=True).encode()).hexdigest()[:10]
     deployments = {*aws.resources("prod", "AWS::ApiGateway::Deployment")}
     assert deployments == {f"SignedDeployment{digest}", f"KeyDeployment{digest}"}
+
+
+# ------------------------------------------------------------------------------------- mutants
+
+
+def test_a_sample_of_mutants_is_caught(request: pytest.FixtureRequest) -> None:
+    """`make test-mutants` judges them all, the Lambdas' too, and prints the survivors."""
+    if not actors.RECORDED:
+        pytest.skip("needs the calls of the Lambdas' tests: run the folder whole")
+    assert not mutation.sample(request.session.items, size=60, seed=0)

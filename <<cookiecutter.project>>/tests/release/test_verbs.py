@@ -12,20 +12,23 @@ import json
 import re
 import sys
 import urllib.error
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.message import Message
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import aws
 import pytest
 import yaml
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, TokenRetrievalError
+from botocore.parsers import ResponseParserError
 from botocore.validate import validate_parameters
-from test_build import DATA, PROJECT, RELEASE, changed, models, root
+from test_build import DATA, LIVE, PROJECT, RELEASE, changed, models, root
 
 from categoriser.errors import UserError
 from release import operate, preflight, stacks
@@ -139,6 +142,8 @@ def test_without_credentials_a_verb_says_how_to_sign_in(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(root / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(root / "none"))
+    (root / "data").mkdir(exist_ok=True)
+    (root / "data/generated.csv").touch()
 
     said = run(*verb, monkeypatch=monkeypatch)
 
@@ -154,10 +159,11 @@ def test_a_profile_that_is_not_there_is_named(
     assert "nobodys" in run(operate, "status", monkeypatch=monkeypatch)
 
 
-def test_before_the_first_deployment_a_verb_points_to_preflight(
+def test_before_the_first_deployment_a_verb_points_to_it(
     root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.answers |= {
+        "DescribeStacks": Stacks(cloud).describe,
         "GetAlias": refused("ResourceNotFoundException"),
         "GetPipelineState": refused("PipelineNotFoundException", "there is no such pipeline"),
     }
@@ -165,7 +171,58 @@ def test_before_the_first_deployment_a_verb_points_to_preflight(
     said = run(operate, "status", monkeypatch=monkeypatch)
 
     assert "no such pipeline" in said
-    assert "make preflight" in said
+    assert "nothing is deployed yet" in said
+    assert "make deploy" in said
+
+
+ADMIN = f"arn:aws:sts::{TOOLS}:assumed-role/AWSReservedSSO_Admin/token"
+
+
+@pytest.mark.parametrize(
+    ("error", "mend"),
+    [
+        (refused("ExpiredTokenException", "The security token is expired"), "aws sso login"),
+        (refused("InvalidClientTokenId"), "aws sso login"),
+        (TokenRetrievalError(provider="sso", error_msg="expired"), "aws sso login"),
+        (refused("NoSuchBucket", "The specified bucket is not there"), "nothing is deployed yet"),
+        (refused("ResourceNotFoundException"), "nothing is deployed yet"),
+        (refused("ValidationError", "No export named a-KeyArn found"), "nothing is deployed yet"),
+        (refused("ValidationError", "Stack a does not exist"), "nothing is deployed yet"),
+        (EndpointConnectionError(endpoint_url="https://sts"), "`region` in cloudformation"),
+        (refused("AccessDeniedException", f"{ADMIN} may not"), "make preflight"),
+        (refused("AccessDenied", f"{ADMIN} may not: it does not exist"), "make preflight"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else type(given).__name__,
+)
+def test_each_kind_of_refusal_has_its_mend(
+    root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, error: Exception, mend: str
+) -> None:
+    def refuses(_: object) -> Any:
+        if isinstance(error, ClientError):
+            return error
+        raise error
+
+    cloud.answers["GetCallerIdentity"] = refuses
+
+    said = run(operate, "why", PREDICTION, monkeypatch=monkeypatch)
+
+    assert said.startswith("error: AWS: ")
+    assert said.partition("; ")[2].count("`") > 1
+    assert mend in said.rpartition("; ")[2]
+
+
+def test_a_proxys_page_is_cut_short(
+    root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def page(_: object) -> Any:
+        raise ResponseParserError("Unable to parse response: <html>" + "<br>" * 5000)
+
+    cloud.answers["DescribeStacks"] = page
+
+    said = run(operate, "status", monkeypatch=monkeypatch)
+
+    assert len(said) < 1000
+    assert "a proxy?" in said
 
 
 # Deploy.
@@ -240,6 +297,8 @@ def layers(cloud: Cloud, root: Path, monkeypatch: pytest.MonkeyPatch) -> Stacks:
     """Let nothing stand yet; the Lambdas' package and the first data are stand-ins."""
     monkeypatch.setattr(stacks, "package", lambda _: (f"lambdas/{'0' * 64}.zip", b"zip"))
     monkeypatch.setattr(stacks, "base_source", lambda: ("short", b"source"))
+    (root / "data").mkdir(exist_ok=True)
+    (root / "data/generated.csv").touch()
     monkeypatch.setattr(
         stacks,
         "data_release",
@@ -298,6 +357,35 @@ def test_layers_are_deployed_in_order_and_the_seeds_lie_before_the_pipeline(
     assert "Modify" in out
     assert "PENDING" in out
     assert "team@example.com" in out
+    assert "Push to main" in out
+
+
+def test_without_a_connection_none_is_spoken_of(
+    cloud: Cloud,
+    layers: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    source = {"host": "CodeCommit", "repository": "bank", "branch": "main"}
+
+    stacks.deploy(changed(source=source), changed().session("tools"))
+
+    out = capsys.readouterr().out
+    assert "Push to main" in out
+    assert "connection" not in out
+
+
+def test_without_data_nothing_is_deployed(
+    cloud: Cloud, layers: Stacks, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    (root / "data/generated.csv").unlink()
+
+    with pytest.raises(UserError, match=r"data/generated.csv is missing.*make run"):
+        stacks.deploy(changed(), changed().session("tools"))
+
+    assert not cloud.calls
 
 
 def test_every_parameter_that_a_layer_lacks_a_default_for_is_given(
@@ -324,6 +412,23 @@ def test_nothing_is_executed_before_consent(
 
     assert asked == [f"Change {PROJECT}-data? (y/n) "]
     assert not cloud.made("ExecuteChangeSet", "PutObject", "StartBuild")
+    # Nothing is left of it: neither the change set, nor the stack that it was to make.
+    (made,), (dropped,) = cloud.made("CreateChangeSet"), cloud.made("DeleteChangeSet")
+    assert dropped["ChangeSetName"] == made["ChangeSetName"]
+    assert names(cloud, "DeleteStack") == ["data"]
+
+
+def test_a_refused_change_leaves_the_stack_that_stands(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers.standing = {f"{PROJECT}-data": "CREATE_COMPLETE"}
+    answered(monkeypatch, "n")
+
+    with pytest.raises(UserError, match="nobody consented"):
+        stacks.deploy(changed(), changed().session("tools"))
+
+    assert cloud.made("DeleteChangeSet")
+    assert not cloud.made("DeleteStack")
 
 
 def test_where_nobody_can_be_asked_nobody_consents(
@@ -442,7 +547,7 @@ def test_with_two_accounts_the_layers_are_in_both(
 def test_credentials_of_another_account_are_refused_for_prod(cloud: Cloud) -> None:
     settings = changed(prod_account_id=PROD, prod_profile="")
 
-    with pytest.raises(UserError, match=f"account {TOOLS}.*prod_profile"):
+    with pytest.raises(UserError, match=rf"{PROD}.*prod_profile.*{TOOLS}"):
         settings.session("prod")
 
 
@@ -499,7 +604,10 @@ def test_teardown_lists_what_bills_and_deletes_nothing_before_consent(
 
 
 def test_teardown_keeps_data_and_roles_and_begins_with_the_pipeline(
-    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud,
+    standing: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("YES", "1")
 
@@ -508,6 +616,25 @@ def test_teardown_keeps_data_and_roles_and_begins_with_the_pipeline(
     assert set(names(cloud, "DeleteStack")) == set(EVERY)
     assert names(cloud, "DeleteStack")[:5] == EVERY[:5]
     assert not cloud.made("DeleteBucket", "DeleteObjects", "ScheduleKeyDeletion")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "DATA=1" in last
+    assert all(f"{PROJECT}-{name}" in last for name in KEPT)
+    assert f"{PROJECT}-images" not in last
+
+
+def test_where_nothing_stands_teardown_asks_nothing(
+    cloud: Cloud,
+    standing: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    standing.standing.clear()
+    asked = answered(monkeypatch, "n")
+
+    stacks.teardown(changed(), changed().session("tools"))
+
+    assert not asked
+    assert "there is nothing to delete" in capsys.readouterr().out
 
 
 def test_with_data_1_the_data_go_too(
@@ -564,7 +691,7 @@ CONNECTION = f"arn:aws:codeconnections:ap-southeast-2:{TOOLS}:connection/1"
 
 
 @pytest.fixture
-def well(cloud: Cloud) -> Cloud:
+def well(cloud: Cloud, root: Path) -> Cloud:
     """Let every check find what it wants."""
     quotas = [
         {"QuotaName": f"{instance} for {use} usage", "Value": 4.0}
@@ -576,9 +703,20 @@ def well(cloud: Cloud) -> Cloud:
             ("ml.t3.medium", "processing job"),
         )
     ]
+    quotas[2]["Value"] = 8.0
+
+    def resource(asked: dict[str, Any]) -> dict[str, Any]:
+        template = yaml.load(shared.read("pipeline"), shared.Template)
+        assert template["Resources"][asked["LogicalResourceId"]]["Type"] == (
+            "AWS::CodeConnections::Connection"
+        )
+        return {"StackResourceDetail": {"PhysicalResourceId": CONNECTION}}
+
     cloud.answers |= {
         "ListServiceQuotas": {"Quotas": quotas},
-        "DescribeStackResource": {"StackResourceDetail": {"PhysicalResourceId": CONNECTION}},
+        "ListAWSDefaultServiceQuotas": {"Quotas": []},
+        "DescribeStacks": Stacks(cloud, {f"{PROJECT}-pipeline": "CREATE_COMPLETE"}).describe,
+        "DescribeStackResource": resource,
         "GetConnection": {"Connection": {"ConnectionStatus": "AVAILABLE"}},
         "SimulatePrincipalPolicy": lambda asked: {
             "EvaluationResults": [
@@ -590,8 +728,8 @@ def well(cloud: Cloud) -> Cloud:
     return cloud
 
 
-def looked() -> None:
-    preflight.preflight(changed(), changed().session("tools"))
+def looked(**changes: Any) -> None:
+    preflight.preflight(changed(**changes), changed().session("tools"))
 
 
 def test_preflight_passes_where_all_is_well(
@@ -610,18 +748,80 @@ def test_a_quota_of_zero_is_a_fault_with_its_name(
     with pytest.raises(UserError, match="1 faults"):
         looked()
 
-    assert "ml.m5.large for endpoint usage is 0, and 4 are needed" in capsys.readouterr().out
+    assert "ml.m5.large for endpoint usage is 0, and 8 are needed" in capsys.readouterr().out
 
 
-def test_a_pending_connection_is_a_fault_with_its_mend(
+def test_both_endpoints_of_a_release_may_be_at_their_largest(well: Cloud) -> None:
+    well.answers["ListServiceQuotas"]["Quotas"][2]["Value"] = 7.0
+
+    with pytest.raises(UserError, match="1 faults"):
+        looked()
+    looked(prod__maximum=3)
+
+
+def test_a_quota_that_was_never_changed_is_aws_default(well: Cloud) -> None:
+    quotas = well.answers["ListServiceQuotas"]["Quotas"]
+    well.answers["ListAWSDefaultServiceQuotas"]["Quotas"] = [quotas.pop()]
+
+    looked()
+
+
+def test_an_instance_without_a_quota_is_a_fault(
     well: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    well.answers["GetConnection"]["Connection"]["ConnectionStatus"] = "PENDING"
+    with pytest.raises(UserError, match="1 faults"):
+        looked(dev__instance="ml.t2.meduim")
+
+    assert "ml.t2.meduim for endpoint usage: no such quota" in capsys.readouterr().out
+    # What takes no instance needs no quota of one.
+    looked(dev__instance="ml.t2.meduim", dev__kind="serverless")
+
+
+@pytest.mark.parametrize("status", ["PENDING", "ERROR"])
+def test_a_connection_that_is_not_available_is_a_fault_with_its_mend(
+    well: Cloud, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    well.answers["GetConnection"]["Connection"]["ConnectionStatus"] = status
 
     with pytest.raises(UserError):
         looked()
 
-    assert "Update pending connection" in capsys.readouterr().out
+    assert f"{status}: in the console" in (out := capsys.readouterr().out)
+    assert "Update pending connection" in out
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": {"host": "CodeCommit", "repository": "bank", "branch": "main"}},
+        {"region": "cn-north-1"},
+    ],
+)
+def test_where_there_is_no_connection_none_is_looked_for(
+    well: Cloud, capsys: pytest.CaptureFixture[str], changes: dict[str, Any]
+) -> None:
+    with suppress(UserError):
+        looked(**changes)
+
+    assert "connection" not in capsys.readouterr().out
+    assert not well.made("GetConnection")
+
+
+def test_before_the_first_deployment_there_is_no_connection_yet(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well.answers["DescribeStacks"] = Stacks(Cloud()).describe
+
+    looked()
+
+    assert "connection not checked: no pipeline yet" in capsys.readouterr().out
+
+
+def test_preflight_reads_what_the_monitor_watches_too(well: Cloud, root: Path) -> None:
+    (root / "monitoring/monitoring.yaml").write_text("schedule: {every_hours: 5}\n")
+
+    with pytest.raises(UserError, match=r"monitoring\.yaml"):
+        looked()
 
 
 def test_a_denied_action_is_named_and_a_role_is_looked_up(
@@ -668,7 +868,7 @@ def test_a_check_that_is_not_allowed_is_no_fault_and_says_so(
 def test_a_region_without_a_service_is_a_fault(
     well: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nowhere = changed(region="xx-nowhere-1")
+    nowhere = changed()
     opened = changed().session("tools")
 
     found = preflight.services(nowhere.model_copy(update={"region": "us-nowhere-9"}), opened, "all")
@@ -721,10 +921,20 @@ def test_status_says_what_is_live_and_what_waits(
         },
     }
 
+    cloud.answers["DescribeStacks"] = lambda asked: {
+        "Stacks": [
+            {
+                "StackName": asked["StackName"],
+                "Outputs": [{"OutputKey": "ApiUrl", "OutputValue": "https://a.example/v1"}],
+            }
+        ]
+    }
+
     operate.status(changed(), changed().session("tools"))
 
     out = capsys.readouterr().out
     lines = {line.split("│")[1].strip(): line for line in out.splitlines() if line.count("│") > 1}
+    assert "https://a.example/v1" in lines["ApiUrl"]
     assert "90% of traffic" in lines[f"release {older}"]
     assert "10% of traffic" in lines[f"release {RELEASE}"]
     assert "InService" in lines[f"release {RELEASE}"]
@@ -896,6 +1106,62 @@ def test_why_leads_from_a_prediction_to_commit_data_and_approver(
         assert word in out
 
 
+def test_why_prints_whole_values(
+    captured: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.console, "width", 40)
+    lineage = captured.answers["DescribeModelPackage"]["CustomerMetadataProperties"]
+    lineage["ServeImage"] = f"sha256:{'a' * 64}"
+    lineage["DvcHash"] = "[red]kept[/red] :warning:"
+
+    operate.why(changed(), changed().session("tools"), PREDICTION)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert f"ServeImage: sha256:{'a' * 64}" in lines
+    assert "DvcHash: [red]kept[/red] :warning:" in lines
+
+
+def test_a_table_folds_what_is_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shared.console, "width", 40)
+
+    shared.show("title", ("what", "value"), [("[b]key[/b]", "0123456789" * 10)])
+
+    out = capsys.readouterr().out
+    assert "[b]key[/b]" in out
+    assert "…" not in out
+    assert sum(map(str.isdigit, out)) == 100
+
+
+@pytest.mark.parametrize(
+    ("prediction", "days"),
+    [("", "7"), ("e", "7"), ('.*"', "7"), (PREDICTION, "0"), (PREDICTION, "-1"), (PREDICTION, "x")],
+)
+def test_why_refuses_what_is_no_id_or_no_number_of_days(
+    captured: Cloud, prediction: str, days: str
+) -> None:
+    with pytest.raises(UserError, match="prediction_id, DAYS="):
+        operate.why(changed(), changed().session("tools"), prediction, days)
+
+    assert not captured.made("GetObject")
+
+
+@pytest.mark.parametrize("form", ['"inferenceId": "%s"', '"inferenceId":"%s"'])
+def test_why_finds_probes_and_only_what_is_an_id(
+    captured: Cloud, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    probe = f"probe-{RELEASE}-3"
+    captured.answers["GetObject"] = lambda _: {"Body": io.BytesIO((form % probe).encode())}
+    operate.why(changed(), changed().session("tools"), probe)
+    assert "abcdef1" in capsys.readouterr().out
+
+    elsewhere = form.replace("inferenceId", "text") % probe
+    captured.answers["GetObject"] = lambda _: {"Body": io.BytesIO(elsewhere.encode())}
+    with pytest.raises(UserError, match="in no capture"):
+        operate.why(changed(), changed().session("tools"), probe)
+
+
 @pytest.mark.parametrize(("prediction", "days"), [("f" * 32, "7"), (PREDICTION, "1")])
 def test_why_says_where_it_looked(captured: Cloud, prediction: str, days: str) -> None:
     with pytest.raises(UserError, match=rf"{prediction}.*last {days} days.*{ENDPOINT}.*DAYS="):
@@ -994,14 +1260,72 @@ def evidence(module: ModuleType) -> list[tuple[str, str]]:
     return [(item["step"], item["outcome"]) for item in found]
 
 
-def test_a_dry_run_says_every_step_and_calls_nothing(
+@pytest.mark.parametrize("said", ["1", "yes"])
+def test_a_dry_run_says_every_step_and_does_nothing(
+    said: str,
+    prove: ModuleType,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DRY", said)
+    monkeypatch.setattr("boto3.Session", None)
+    exec(last_line(prove), vars(prove))
+    assert cloud.calls == []
+    assert not prove.EVIDENCE.exists()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == [f"{name}: {claim}" for name, (claim, _) in prove.STEPS.items()]
+    assert [*prove.STEPS][-2:] == ["teardown", "cost"]
+
+
+@pytest.mark.parametrize("said", ["", "0", None])
+def test_what_is_not_dry_asks_for_the_account(
+    said: str | None, prove: ModuleType, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if said is not None:
+        monkeypatch.setenv("DRY", said)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    ended = run(prove, monkeypatch=monkeypatch)
+    assert "terminal" in ended
+    assert len(ended.splitlines()) == 1
+    assert [name for name, _ in cloud.calls] == ["GetCallerIdentity"]
+
+
+def test_the_proof_without_a_profile_says_how_to_sign_in(
     prove: ModuleType, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DRY", "1")
-    prove.main()
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+    assert "nobodys" in run(prove, monkeypatch=monkeypatch)
+
+
+@pytest.mark.parametrize("dry", ["1", "0"])
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"prod_account_id": PROD}, "prod_account_id"),
+        ({"prod__auth": "api-key"}, "prod.auth: 'iam'"),
+        ({"monitor__model_monitor": "existing-customer"}, "monitor.model_monitor: 'own'"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_the_proof_refuses_the_forms_that_it_does_not_prove(
+    change: dict[str, Any],
+    key: str,
+    dry: str,
+    prove: ModuleType,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = changed(**change).model_dump()
+    shared.SETTINGS.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    monkeypatch.setenv("DRY", dry)
+    assert key in run(prove, monkeypatch=monkeypatch)
     assert cloud.calls == []
-    assert evidence(prove) == [(name, "not run") for name in prove.STEPS]
-    assert [*prove.STEPS][-2:] == ["teardown", "cost"]
+
+
+def last_line(module: ModuleType) -> str:
+    text = Path(str(module.__file__)).read_text(encoding="utf-8")
+    return text.rpartition('if __name__ == "__main__":\n')[2].strip()
 
 
 def test_every_step_of_the_proof_is_a_line_of_the_document_and_the_reverse(
@@ -1017,33 +1341,36 @@ def test_every_step_of_the_proof_is_a_line_of_the_document_and_the_reverse(
 def test_the_proof_wants_the_account_s_id_first(
     prove: ModuleType, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prove.console, "input", lambda _: "1")
-    with pytest.raises(UserError, match="sandbox account"):
-        prove.main()
+    answered(monkeypatch, "1")
+    assert "sandbox account" in run(prove, monkeypatch=monkeypatch)
     assert [name for name, _ in cloud.calls] == ["GetCallerIdentity"]
 
 
 def test_a_step_that_fails_is_evidence_and_all_is_torn_down(
-    prove: ModuleType, monkeypatch: pytest.MonkeyPatch
+    prove: ModuleType, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_: Any) -> None:
         raise AssertionError("no canary was seen")
 
+    def notes(name: str, _: Any) -> None:
+        ran.append(name)
+
     ran: list[str] = []
     steps = {
-        name: (claim, fails if name == "canary" else lambda _, name=name: ran.append(name))
+        name: (claim, fails if name == "canary" else partial(notes, name))
         for name, (claim, _) in prove.STEPS.items()
     }
     monkeypatch.setattr(prove, "STEPS", steps)
-    monkeypatch.setattr(prove.console, "input", lambda _: TOOLS)
-    with pytest.raises(UserError, match="did not hold"):
-        prove.main()
+    answered(monkeypatch, TOOLS)
+    assert "did not hold" in run(prove, monkeypatch=monkeypatch)
     before = [*steps][: [*steps].index("canary")]
     assert ran == [*before, "teardown", "cost"]
     outcomes = dict(evidence(prove))
     assert outcomes["canary"] == "did not hold"
     assert {outcomes[name] for name in ran} == {"held"}
     assert "no canary was seen" in prove.EVIDENCE.read_text(encoding="utf-8")
+    ignored = (Path(__file__).parents[2] / ".gitignore").read_text(encoding="utf-8")
+    assert str(prove.EVIDENCE) not in ignored
 
 
 def test_the_proof_s_requests_are_signed_for_the_api(
@@ -1061,9 +1388,438 @@ def test_the_proof_s_requests_are_signed_for_the_api(
     cloud.answers["DescribeStacks"] = {"Stacks": [stack | {"Outputs": outputs}]}
     monkeypatch.setattr(prove.urllib.request, "urlopen", urlopen)
     settings = prove.read_settings()
-    status, answer = prove.Sandbox(settings).call(b"{}")
+    status, answer = prove.Sandbox(settings, settings.session("tools")).call(b"{}")
     assert (status, answer) == (400, {"body": '{"detail": "no"}'})
     [request] = sent
     assert request.full_url == "https://a.example/v1/predict"
     scope = f"{settings.region}/execute-api/aws4_request"
     assert scope in request.get_header("Authorization")
+
+
+@cache
+def session() -> Any:
+    """Give a session that makes each client once for all tests: AWS is the test's `Cloud`."""
+    opened = changed().session("tools")
+    return SimpleNamespace(client=cache(opened.client), region_name=opened.region_name)
+
+
+class World:
+    """An account where releases pass, or a fault is set; its names are the templates'.
+
+    What asks for another name fails. A quarter of a minute passes with each sleep.
+    """
+
+    def __init__(self, cloud: Cloud, prove: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.prove, self.clock = prove, datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+        self.runs: list[dict[str, Any]] = []
+        self.plays: list[Iterator[None]] = []
+        self.versions: list[tuple[str, str]] = []
+        self.weights: dict[str, float] = {}
+        self.ends = {f"{PROJECT}-dev-{RELEASE}": "InService"}
+        self.objects: dict[str, dict[str, bytes]] = {DATA: {}, LIVE: {}}
+        self.events: list[str] = []
+        self.red: list[str] = []
+        self.outcome, self.code, self.share, self.minutes = "Succeeded", "ALARM_ACTIVE", 0.1, 5.0
+        self.status, self.approval, self.back = 200, "InProgress", "Succeeded"
+        self.shifts = ["d-1"]
+        self.job, self.retraining, self.deleted = "Completed", {"started": None}, 2
+        self.golden, self.labels, self.said = "", 1, ""
+        self.verbs: list[tuple[str, ...]] = []
+        clock = SimpleNamespace(sleep=self.sleep, time=lambda: 1_000_000_000.0)
+        monkeypatch.setattr(prove, "time", clock)
+        monkeypatch.setattr(prove, "now", lambda: f"{self.clock:%Y-%m-%dT%H:%M:%SZ}")
+        monkeypatch.setattr(prove, "verb", self.verb)
+        monkeypatch.setattr(prove.Sandbox, "call", self.call)
+        cloud.answers |= {
+            name: getattr(self, re.sub("(?<!^)(?=[A-Z])", "_", name).lower()) for name in ANSWERED
+        }
+        self.sandbox = prove.Sandbox(prove.read_settings(), session())
+
+    def step(self, name: str) -> Any:
+        return self.prove.STEPS[name][1](self.sandbox)
+
+    def sleep(self, seconds: float) -> None:
+        self.clock += timedelta(seconds=seconds)
+        self.plays = [play for play in self.plays if next(play, 0) is None]
+
+    def live(self) -> str:
+        return str(len(self.versions))
+
+    def release(self, made: bool = True) -> str:
+        """Put another release live, at once."""
+        name = f"2026112{len(self.versions) + 2}-101500-abcdef1"
+        self.versions.append((name, f"{PROJECT}-{name}"))
+        self.ends[f"{PROJECT}-{name}"] = "InService"
+        self.golden = f"probe-{name}-golden-"
+        if made:
+            self.sandbox.releases.append(name)
+        return name
+
+    # The pipeline.
+
+    def pipeline(self, asked: dict[str, Any]) -> None:
+        name = asked.get("pipelineName") or asked["name"]
+        assert name == aws.physical("pipeline", "Pipeline")
+
+    def run(self, kind: str) -> dict[str, Any]:
+        found = {"pipelineExecutionId": f"e-{len(self.runs)}", "status": "InProgress"}
+        self.runs.insert(0, found | {"executionType": kind})
+        return self.runs[0]
+
+    def start_pipeline_execution(self, asked: dict[str, Any]) -> Any:
+        self.pipeline(asked)
+        if (made := self.run("STANDARD")) and self.approval != "InProgress":
+            made["status"] = self.approval
+        golden = {"classes": ["a", "b"], "cases": [{"category": "a"}]}
+        key = f"runs/2026112{len(self.versions) + 2}/evaluation/golden.json"
+        self.objects[DATA][key] = json.dumps(golden).encode()
+        return {"pipelineExecutionId": made["pipelineExecutionId"]}
+
+    def get_pipeline_state(self, asked: dict[str, Any]) -> Any:
+        self.pipeline(asked)
+        token = {"token": "token"} if self.approval == "InProgress" else {}
+        latest = {"pipelineExecutionId": self.runs[0]["pipelineExecutionId"], "status": "x"}
+        state = {"stageName": "Approval", "latestExecution": latest}
+        return {"stageStates": [state | {"actionStates": [{"latestExecution": token}]}]}
+
+    def put_approval_result(self, asked: dict[str, Any]) -> Any:
+        self.pipeline(asked)
+        stages = aws.resources("pipeline")["Pipeline"]["Properties"]["Stages"]
+        actions = {(s["Name"], a["Name"]) for s in stages for a in s["Actions"] if "Name" in a}
+        assert (asked["stageName"], asked["actionName"]) in actions
+        self.plays.append(self.deploys(self.runs[0]))
+        return {}
+
+    def deploys(self, run: dict[str, Any]) -> Iterator[None]:
+        yield
+        golden = [body for key, body in sorted(self.objects[DATA].items()) if "golden" in key]
+        wrong = golden and json.loads(golden[-1])["cases"][0]["category"] != "a"
+        before = self.live()
+        if self.versions and not wrong:
+            old = self.versions[-1][1]
+            new = f"{PROJECT}-{self.release(made=False)}"
+            latest = self.versions.pop()
+            self.weights = {"2": self.share} if self.minutes else {}
+            for _ in range(int(self.minutes * 4)):
+                yield
+                if new not in self.ends:
+                    self.outcome = "Failed"
+                    break
+            self.weights = {}
+            if self.outcome == "Succeeded":
+                self.versions.append(latest)
+                yield
+                del self.ends[old]
+            else:
+                self.ends.pop(new, None)
+        elif not wrong:
+            self.release(made=False)
+        else:
+            self.outcome = "Failed"
+            self.events.append("probe-1: another category, or classes in another order")
+        run["status"] = self.outcome
+        if self.outcome == "Failed" and before != "0":
+            yield from self.goes_back()
+
+    def goes_back(self, release: str = "") -> Iterator[None]:
+        yield
+        run = self.run("ROLLBACK") if self.back else {}
+        for _ in range(8):
+            yield
+        run["status"] = self.back
+        if release:
+            self.versions.append((release, f"{PROJECT}-{release}"))
+
+    def get_pipeline_execution(self, asked: dict[str, Any]) -> Any:
+        self.pipeline(asked)
+        [run] = [r for r in self.runs if r["pipelineExecutionId"] == asked["pipelineExecutionId"]]
+        return {"pipelineExecution": {"status": run["status"]}}
+
+    def list_pipeline_executions(self, asked: dict[str, Any]) -> Any:
+        self.pipeline(asked)
+        return {"pipelineExecutionSummaries": [{**run} for run in self.runs]}
+
+    # The API, its shift and its alarms.
+
+    def call(self, body: bytes, path: str = "predict") -> tuple[int, dict[str, Any]]:
+        if path == "feedback":
+            stem = "ground-truth/2026/11/22/10/" if self.labels else "ground-truth/other/"
+            for number in range(self.labels):
+                self.objects[LIVE][f"{stem[:-1]}{number}/{'0' * 32}.jsonl"] = b""
+            return 202, {}
+        if body != json.dumps(self.prove.ROW).encode():
+            return (400 if self.status == 200 else self.status), {}
+        answer = {"prediction_id": "0" * 32, "category": "a", "release": self.versions[-1][0]}
+        return self.status, answer
+
+    def get_alias(self, asked: dict[str, Any]) -> Any:
+        alias = aws.resources("prod")["Live"]["Properties"]["Name"]
+        assert asked == {"FunctionName": aws.physical("prod", "Api"), "Name": alias}
+        routing = {"AdditionalVersionWeights": self.weights} if self.weights else {}
+        return {"FunctionVersion": self.live(), "RoutingConfig": routing}
+
+    def list_versions_by_function(self, asked: dict[str, Any]) -> Any:
+        assert asked["FunctionName"] == aws.physical("prod", "Api")
+        return {
+            "Versions": [
+                {
+                    "Version": str(number),
+                    "Environment": {"Variables": {"RELEASE_ID": name, "ENDPOINT_NAME": end}},
+                }
+                for number, (name, end) in enumerate(self.versions, start=1)
+            ]
+        }
+
+    def list_endpoints(self, asked: dict[str, Any]) -> Any:
+        assert aws.physical("prod", "Endpoint").startswith(asked["NameContains"])
+        return {
+            "Endpoints": [
+                {"EndpointName": name, "EndpointStatus": status}
+                for name, status in self.ends.items()
+                if asked["NameContains"] in name
+            ]
+        }
+
+    def delete_endpoint(self, asked: dict[str, Any]) -> Any:
+        del self.ends[asked["EndpointName"]]
+        return {}
+
+    def describe_alarms(self, asked: dict[str, Any]) -> Any:
+        given = {"ReleaseId": self.versions[-1][0]}
+        found = {
+            kind: [
+                {"AlarmName": name, "StateValue": "ALARM" if name in self.red else "OK"}
+                for key in aws.resources("prod", f"AWS::CloudWatch::{kind}")
+                if (name := aws.physical("prod", key, given)) in asked["AlarmNames"]
+            ]
+            for kind in ("Alarm", "CompositeAlarm")
+        }
+        return {"MetricAlarms": found["Alarm"], "CompositeAlarms": found["CompositeAlarm"]}
+
+    def list_deployments(self, asked: dict[str, Any]) -> Any:
+        assert asked["applicationName"] == aws.physical("prod", "Application")
+        assert asked["deploymentGroupName"] == aws.physical("prod", "DeploymentGroup")
+        return {"deployments": self.shifts if len(self.runs) > 1 or self.code == "x" else []}
+
+    def batch_get_deployments(self, asked: dict[str, Any]) -> Any:
+        return {"deploymentsInfo": [{"errorInformation": {"code": self.code}}]}
+
+    # The rest.
+
+    def verb(self, *arguments: str, **_: str) -> str:
+        self.verbs.append(arguments)
+        if arguments[-1] == "rollback" and self.back:
+            self.plays.append(self.goes_back(self.versions[0][0]))
+        return self.said
+
+    def describe_stack_resource(self, asked: dict[str, Any]) -> Any:
+        template = asked["StackName"].removeprefix(f"{PROJECT}-")
+        assert asked["LogicalResourceId"] in aws.resources(template)
+        return {"StackResourceDetail": {"PhysicalResourceId": self.golden or "arn"}}
+
+    def get_connection(self, asked: dict[str, Any]) -> Any:
+        return {"Connection": {"ConnectionStatus": self.job if self.job else "PENDING"}}
+
+    def describe_stack_events(self, asked: dict[str, Any]) -> Any:
+        assert asked["StackName"] == f"{PROJECT}-prod"
+        return {"StackEvents": [{"ResourceStatusReason": words} for words in self.events]}
+
+    def list_objects_v2(self, asked: dict[str, Any]) -> Any:
+        keys = [key for key in self.objects[asked["Bucket"]] if key.startswith(asked["Prefix"])]
+        return {"Contents": [{"Key": key} for key in keys]}
+
+    def get_object(self, asked: dict[str, Any]) -> Any:
+        return {"Body": io.BytesIO(self.objects[asked["Bucket"]][asked["Key"]])}
+
+    def put_object(self, asked: dict[str, Any]) -> Any:
+        self.objects[asked["Bucket"]][asked["Key"]] = asked["Body"]
+        return {}
+
+    def get_schedule(self, asked: dict[str, Any]) -> Any:
+        [schedule] = [
+            found
+            for found in aws.resolve(aws.resources("monitor"), "monitor").values()
+            if found["Type"] == "AWS::Scheduler::Schedule"
+            and {key: found["Properties"][key] for key in asked} == asked
+            and {"GroupName", "Name"} == {*asked}
+        ]
+        return {"Target": schedule["Properties"]["Target"]}
+
+    def create_processing_job(self, asked: dict[str, Any]) -> Any:
+        assert not re.search("<aws", json.dumps(asked))
+        self.role = asked["RoleArn"]
+        return {}
+
+    def describe_processing_job(self, asked: dict[str, Any]) -> Any:
+        return {"ProcessingJobStatus": self.job, "RoleArn": self.role}
+
+    def invoke(self, asked: dict[str, Any]) -> Any:
+        assert asked["FunctionName"] == aws.physical("pipeline", "RetrainFunction")
+        alarm = json.loads(asked["Payload"])["detail"]["alarmName"]
+        assert alarm == aws.physical("monitor", "DriftAlarm")
+        for number in range(self.labels):
+            body = json.dumps(self.retraining).encode()
+            self.objects[DATA][f"retraining/{number}.json"] = body
+        if self.retraining["started"]:
+            self.run("STANDARD")
+        error = {"FunctionError": "Unhandled"} if self.status != 200 else {}
+        return {"Payload": io.BytesIO(b"null")} | error
+
+    def get_resources(self, asked: dict[str, Any]) -> Any:
+        self.deleted -= 1
+        kinds = ["kms:::key/1", "sagemaker:::training-job/1"]
+        kinds += ["sagemaker:::endpoint/1"] if self.deleted > 0 else []
+        return {"ResourceTagMappingList": [{"ResourceARN": f"arn:aws:{kind}"} for kind in kinds]}
+
+    def get_cost_and_usage(self, asked: dict[str, Any]) -> Any:
+        return {"ResultsByTime": []}
+
+
+ANSWERED = [
+    "StartPipelineExecution",
+    "GetPipelineState",
+    "PutApprovalResult",
+    "GetPipelineExecution",
+    "ListPipelineExecutions",
+    "GetAlias",
+    "ListVersionsByFunction",
+    "ListEndpoints",
+    "DeleteEndpoint",
+    "DescribeAlarms",
+    "ListDeployments",
+    "BatchGetDeployments",
+    "DescribeStackResource",
+    "GetConnection",
+    "DescribeStackEvents",
+    "ListObjectsV2",
+    "GetObject",
+    "PutObject",
+    "GetSchedule",
+    "CreateProcessingJob",
+    "DescribeProcessingJob",
+    "Invoke",
+    "GetResources",
+    "GetCostAndUsage",
+]
+SAID = "Release 20261122-101500-abcdef1 Commit ServeImage JobImage DataVersion approved by someone"
+# A step: how many releases are live before it, and what of the world it wants.
+HOLDS: dict[str, tuple[int, dict[str, Any]]] = {
+    "preflight": (0, {}),
+    "deploy": (0, {}),
+    "connection": (0, {"job": "AVAILABLE"}),
+    "first-release": (0, {}),
+    "api": (1, {}),
+    "bad-requests": (1, {}),
+    "canary": (1, {}),
+    "broken-candidate": (1, {}),
+    "wrong-answers": (1, {}),
+    "why": (1, {"said": SAID}),
+    "monitor": (1, {}),
+    "retrain": (1, {}),
+    "rollback": (2, {}),
+    "teardown": (0, {}),
+    "cost": (0, {}),
+}
+FAULTS: list[tuple[str, dict[str, Any], str]] = [
+    ("connection", {"job": ""}, "PENDING"),
+    ("first-release", {"outcome": "Failed"}, "Failed"),
+    ("first-release", {"approval": "Superseded"}, "Superseded before its approval"),
+    ("first-release", {"code": "x"}, "d-1"),
+    ("api", {"status": 502}, "prediction_id"),
+    ("api", {"labels": 0}, "[]"),
+    ("api", {"labels": 2}, "jsonl"),
+    ("bad-requests", {"status": 502}, "502"),
+    ("bad-requests", {"red": [f"{PROJECT}-release"]}, "now"),
+    ("canary", {"minutes": 0}, "no moment"),
+    ("canary", {"minutes": 2.0}, "datetime"),
+    ("canary", {"minutes": 8.0}, "datetime"),
+    ("canary", {"share": 0.5}, "0.5"),
+    ("canary", {"status": 502}, "502"),
+    ("canary", {"outcome": "Failed"}, "Failed"),
+    ("broken-candidate", {"minutes": 0}, "Succeeded"),
+    ("broken-candidate", {"code": "TIMEOUT"}, "TIMEOUT"),
+    ("broken-candidate", {"back": "Failed"}, "the rollback is Failed"),
+    ("broken-candidate", {"back": ""}, "did not go back"),
+    ("broken-candidate", {"status": 502}, "prediction_id"),
+    ("wrong-answers", {"back": ""}, "did not go back"),
+    ("wrong-answers", {"weights": {"2": 0.1}}, "0.1"),
+    ("why", {"said": SAID.replace("approved", "none")}, "none"),
+    ("why", {"said": SAID.replace("JobImage", "")}, "Commit"),
+    ("monitor", {"job": "Failed"}, "Failed"),
+    ("retrain", {"status": 500}, "null"),
+    ("retrain", {"labels": 0}, "set()"),
+    ("retrain", {"labels": 2}, "retraining/"),
+    ("retrain", {"retraining": {"started": "e-9"}}, "e-"),
+    ("rollback", {"back": "Failed"}, "the rollback is Failed"),
+    ("rollback", {"back": ""}, "did not go back"),
+    ("rollback", {"status": 502}, "prediction_id"),
+    ("teardown", {"deleted": 10_000}, "endpoint/1"),
+]
+
+
+@pytest.fixture
+def world(cloud: Cloud, prove: ModuleType, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(cloud, prove, monkeypatch)
+
+
+def begin(world: World, step: str, changes: dict[str, Any]) -> None:
+    releases, wanted = HOLDS[step]
+    for _ in range(releases):
+        world.release()
+    # Of the releases before the last one the endpoint is gone.
+    for _, end in world.versions[:-1]:
+        del world.ends[end]
+    vars(world).update(wanted | changes)
+    if step == "bad-requests" and world.red:
+        red, world.red = world.red, []
+
+        def later() -> Iterator[None]:
+            yield
+            world.red = red
+
+        world.plays.append(later())
+
+
+def test_every_step_is_tried(prove: ModuleType) -> None:
+    assert [*HOLDS] == [*prove.STEPS]
+    assert {*HOLDS} - {step for step, *_ in FAULTS} == {"preflight", "deploy", "cost"}
+
+
+@pytest.mark.parametrize("step", HOLDS)
+def test_a_claim_holds_where_the_account_does_as_claimed(step: str, world: World) -> None:
+    begin(world, step, {})
+    found = world.step(step)
+    assert json.loads(json.dumps(found, default=str)) == found
+
+
+@pytest.mark.parametrize(("step", "fault", "words"), FAULTS, ids=str)
+def test_a_claim_does_not_hold_where_the_account_does_otherwise(
+    step: str, fault: dict[str, Any], words: str, world: World
+) -> None:
+    begin(world, step, fault)
+    with pytest.raises(AssertionError, match=re.escape(words)):
+        world.step(step)
+
+
+def test_the_next_step_waits_until_the_stage_has_gone_back(world: World) -> None:
+    for step in ("broken-candidate", "wrong-answers"):
+        begin(world, "broken-candidate" if not world.versions else "cost", {})
+        world.outcome = "Succeeded"
+        found = world.step(step)
+        assert world.runs[0]["pipelineExecutionId"] == found["rollback"]
+        assert [run["status"] for run in world.runs[:2]] == ["Succeeded", "Failed"]
+
+
+def test_a_superseded_release_is_not_waited_for(world: World) -> None:
+    begin(world, "first-release", {"approval": "Superseded"})
+    begun = world.clock
+    with pytest.raises(AssertionError):
+        world.step("first-release")
+    assert world.clock == begun
+
+
+def test_a_rollback_to_another_release_is_none(world: World) -> None:
+    begin(world, "rollback", {})
+    world.sandbox.releases.insert(1, "another")
+    with pytest.raises(AssertionError, match="another"):
+        world.step("rollback")

@@ -7,8 +7,6 @@ country alone. One country's rows come in part through a processor that hides th
 model serves that country worse, and the fairness test must find it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -134,10 +132,8 @@ class World:
                 new=drift.new_merchants * pl.col("kept").any().over(group).cast(pl.Float64),
                 weight=pl.col("weight") / pl.col("weight").sum().over([*group, "kept"]),
             )
-            .with_columns(
-                share=pl.col("weight")
-                * pl.when("kept").then(pl.col("new")).otherwise(1 - pl.col("new"))
-            )
+            .with_columns(part=pl.when("kept").then("new").otherwise(1 - pl.col("new")))
+            .with_columns(share=pl.col("weight") * pl.col("part"))
         )
         self.merchant = merchants["share"].to_numpy()
         self.merchant_name = merchants["name"].to_numpy()
@@ -223,20 +219,18 @@ def _texts(rng: np.random.Generator, world: World, draws: Draws, drift: Drift) -
     words = [f" {word}" if word else "" for word in world.words[draws.word].tolist()]
     names = map(re.sub, pieces(NAMES), repeat(""), world.merchant_name[draws.merchant].tolist())
     marks, shops, hidden = pieces(PROCESSORS), pieces(SHOPS), draws.hidden.tolist()
+    shown = zip(hidden, marks, names, words, shops, digits, strict=True)
     fields = [
         HIDDEN if hides else (mark + name + word + shop.format(digits=number))[:FIELD]
-        for hides, mark, name, word, shop, number in zip(
-            hidden, marks, names, words, shops, digits, strict=True
-        )
+        for hides, mark, name, word, shop, number in shown
     ]
     cases, tails = pieces(CASES), map(add, pieces(REFERENCES), pieces(PLACES))
     cities = world.city_name[_draw(rng, world.city, draws.country)].tolist()
     lands = world.countries[draws.country].tolist()
+    whole = zip(cases, banks.tolist(), fields, tails, digits, hexes, cities, lands, strict=True)
     return [
         case(bank + text + tail.format(digits=number[::-1], hex=code, city=city, country=land))
-        for case, bank, text, tail, number, code, city, land in zip(
-            cases, banks.tolist(), fields, tails, digits, hexes, cities, lands, strict=True
-        )
+        for case, bank, text, tail, number, code, city, land in whole
     ]
 
 

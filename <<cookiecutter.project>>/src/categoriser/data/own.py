@@ -5,11 +5,8 @@ several files (FILE='my.csv feedback/train.csv') each must be valid; how the dat
 compared with the accepted ones for all of them together.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,8 +15,7 @@ from pathlib import Path
 
 from categoriser.data.validate import accepted_profile, read_header, split_line, validate
 from categoriser.errors import UserError, run
-from categoriser.files import Json, dvc, replacing
-from categoriser.inputs import read_lines
+from categoriser.files import Json, dvc, read_lines, replacing, restored_on_failure
 from categoriser.params import Validate, read_params, set_params
 from categoriser.paths import HOLDOUT, OWN, PARAMS
 
@@ -50,21 +46,11 @@ def take(sources: Sequence[Path], settings: Validate, accepted: Json | None) -> 
             raise UserError(str(error).replace(str(source), named)) from None
         if not found["bad_rows"]:
             ASIDE.unlink()
-        before = {path: folder / path.name for path in (OWN, TRACKED, PARAMS) if path.exists()}
-        for path, kept in before.items():
-            shutil.copyfile(path, kept)
-        try:
+        with restored_on_failure(OWN, TRACKED, PARAMS):
             with replacing(OWN) as copy, copy.open("wb") as stream:
                 stream.writelines(read_lines(source))
             dvc("add", "--quiet", OWN.as_posix())
             set_params(PARAMS, {"data.path": OWN.as_posix()})
-        except BaseException:
-            for path in (OWN, TRACKED, PARAMS):
-                if path in before:
-                    shutil.move(before[path], path)
-                else:
-                    path.unlink(missing_ok=True)
-            raise
     return found
 
 

@@ -12,12 +12,10 @@ well-known cities of `facts/places.csv` at its end. It looks at no other row, so
 smaller places stay in the key, and one merchant may then have several.
 """
 
-from __future__ import annotations
-
 import csv
-import hashlib
 from collections.abc import Iterable
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -111,12 +109,8 @@ def _part(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
 
 def uniform(purpose: str, texts: Iterable[str]) -> pl.Series:
     """Return a number in [0, 1) for each text, the same on every machine, in every version."""
-    hashed = hashlib.blake2b(digest_size=8, person=purpose.encode())
-    digests = []
-    for text in texts:
-        one = hashed.copy()
-        one.update(text.encode())
-        digests.append(one.digest())
+    person = purpose.encode()
+    digests = (blake2b(text.encode(), digest_size=8, person=person).digest() for text in texts)
     return pl.Series(np.frombuffer(b"".join(digests), dtype="<u8").astype(np.float64) / 2**64)
 
 

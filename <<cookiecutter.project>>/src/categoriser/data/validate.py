@@ -12,8 +12,6 @@ equal fares a day. A file that was joined to itself shows in the share of such r
 compared with the accepted one like the distribution of each column.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 import sys
@@ -28,11 +26,8 @@ import numpy as np
 import pandera.polars as pa
 import polars as pl
 
-from categoriser.data import schema
-from categoriser.data.schema import REQUIRED, UNKNOWN_LABEL
 from categoriser.errors import UserError, run
-from categoriser.files import read_json, replacing, write_json
-from categoriser.inputs import read_lines
+from categoriser.files import read_json, read_lines, replacing, write_json
 from categoriser.params import Validate, read_params
 from categoriser.paths import CHAMPION_PROFILE, PROFILE, SET_ASIDE, VALIDATED
 
@@ -42,6 +37,19 @@ FIRST_CASES = 5
 MAX_VALUES = 50
 # Numbers that are compared, by name.
 NUMBERS = {"price": pl.col("price"), "text_length": pl.col("text").str.len_chars()}
+REQUIRED = ("date", "text", "price", "category")
+# Columns that the pipeline adds.
+RESERVED = ("row", "key", "features")
+
+# By the column that is null once its text has been read as its type.
+UNREADABLE = {
+    "date": "is not a date written YYYY-MM-DD",
+    "text": "is missing",
+    "price": "is not a number such as -12.50",
+    "category": "is missing",
+}
+
+UNKNOWN_LABEL = "is no category of the last accepted data"
 FORGET = "if the data are meant to differ: make promote FORGET=data"
 
 
@@ -79,7 +87,7 @@ def validate(
     further than `max_shift` from the accepted one: then `validated` is not written.
     """
     labels = sorted(accepted["shares"]["category"]) if accepted else None
-    held_to, hashes = schema.row_schema(settings, labels), []
+    held_to, hashes = row_schema(settings, labels), []
     with replacing(validated) as target:
         with replacing(aside) as path, path.open("w", encoding="utf-8", newline="") as stream:
             bad = Aside(stream)
@@ -145,8 +153,8 @@ def _batches(source: Path, held_to: pa.DataFrameSchema, bad: Aside) -> Iterator[
             except ValueError as error:
                 found[row] = [error.args]
         raw = pl.DataFrame(table, columns, orient="row")
-        rows = schema.typed(raw)
-        for index, column, fault in schema.faults(rows, held_to):
+        rows = typed(raw)
+        for index, column, fault in faults(rows, held_to):
             row = raw.item(index, "row")
             found.setdefault(row, []).append((f"{column} {fault}", raw.item(index, column)))
         for row in sorted(found):
@@ -163,7 +171,7 @@ def read_header(source: Path, line: bytes) -> list[str]:
         names = [name.strip() for name in split_line(line.removeprefix(b"\xef\xbb\xbf"))]
     except ValueError as error:
         raise UserError(f"{source}, line 1: the header {error.args[0]}") from None
-    schema.check_header(names, str(source))
+    check_header(names, str(source))
     return names
 
 
@@ -184,6 +192,64 @@ def split_line(line: bytes, count: int | None = None) -> list[str]:
     if count is not None and len(fields) != count:
         raise ValueError("has another number of fields than the header", f"{len(fields)}: {text}")
     return fields
+
+
+def check_header(names: Sequence[str], source: str) -> None:
+    """Raise `UserError` for columns that are missing, without a name, doubled or reserved."""
+    faults = [f"column {name} is missing" for name in REQUIRED if name not in names]
+    faults += [f"column {number} has no name" for number, name in enumerate(names, 1) if not name]
+    doubled = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    faults += [f"column {name} is there twice" for name in doubled]
+    faults += [f"column {name} must have another name" for name in RESERVED if name in names]
+    if faults:
+        raise UserError(
+            f"{source}, line 1: {'; '.join(faults)}. It must be CSV in UTF-8 with commas, with the "
+            f"columns {', '.join(REQUIRED)}, and may have merchant, country and others; it has "
+            f"{', '.join(names)[:200]}"
+        )
+
+
+def typed(raw: pl.DataFrame) -> pl.DataFrame:
+    """Read the required columns of strings as their types; null is what cannot be read."""
+    given = pl.col("date").str.strip_chars()
+    iso = pl.when(given.str.contains(r"^\d{4}-\d{2}-\d{2}$")).then(given)
+    return raw.with_columns(
+        iso.str.to_date("%Y-%m-%d", strict=False),
+        pl.col("price").str.strip_chars().cast(pl.Float64, strict=False).fill_nan(None),
+        pl.col("category").str.strip_chars().replace("", None),
+    )
+
+
+def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrameSchema:
+    """Return what typed rows are held to; `labels` are those of the last accepted data, if any."""
+    longest, most = settings.max_text_length, settings.max_price
+    too_long = f"is longer than {longest} characters"
+    on_date = pa.Check.ge(settings.first_date, error=f"is before {settings.first_date}")
+    short = pa.Check.str_length(max_value=longest, error=too_long)
+    on_text = [pa.Check.str_contains(r"\S", error="is empty"), short]
+    on_price = pa.Check.in_range(-most, most, error=f"is beyond {most:g}")
+    control = "has control characters"
+    on_category = [pa.Check.str_matches(r"^[^\x00-\x1f\x7f]+$", error=control)]
+    if labels is not None:
+        on_category.append(pa.Check.isin(labels, error=UNKNOWN_LABEL))
+    return pa.DataFrameSchema(
+        {
+            "date": pa.Column(pl.Date, on_date),
+            "text": pa.Column(pl.String, on_text),
+            "price": pa.Column(pl.Float64, on_price),
+            "category": pa.Column(pl.String, on_category),
+        }
+    )
+
+
+def faults(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[tuple[int, str, str]]:
+    """Yield the index, the column and what is wrong, for each fault of typed rows."""
+    try:
+        schema.validate(rows, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases.select("index", "column", "check").sort(pl.all())
+        for index, column, check in cases.iter_rows():
+            yield index, column, UNREADABLE[column] if check == "not_nullable" else check
 
 
 def profile(rows: pl.LazyFrame) -> dict[str, Any]:

@@ -4,8 +4,6 @@ The others use `Classifier.fit`, `.classes`, `.predict_proba`, `.save`, `.load`,
 constants `LIBRARIES` and `SEARCH`.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence

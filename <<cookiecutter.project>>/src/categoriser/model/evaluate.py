@@ -5,8 +5,6 @@ the `time` and `random` rows together: both are rows as they arrive, while `merc
 merchants only, in slices of another mixture.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -180,16 +178,14 @@ def measure(
         value, values = (of["model"][figure] - of[rival][figure] for of in (point, drawn))
         return metrics.interval(value, values, settings.confidence)
 
-    by_class = point["model"]
+    by_class, rivals = point["model"], [rival for rival in RIVALS if rival in models]
     covered = [{"threshold": at} | metrics.coverage(truth, own, at) for at in THRESHOLDS]
     return {
         "rows": len(truth),
         "groups": int(groups.max()) + 1,
         "models": models,
         "lead": {
-            rival: {figure: lead(rival, figure) for figure in drawn[rival]}
-            for rival in RIVALS
-            if rival in models
+            rival: {figure: lead(rival, figure) for figure in drawn[rival]} for rival in rivals
         },
         "avoided": avoided(point, drawn, settings.confidence),
         "classes": [

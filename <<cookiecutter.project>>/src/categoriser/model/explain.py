@@ -1,7 +1,5 @@
 """`make explain TEXT=… [PRICE=…]`: what leaving each token out changes; and the same by class."""
 
-from __future__ import annotations
-
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from categoriser.errors import UserError, run
-from categoriser.features import features, normalise
-from categoriser.inputs import price
+from categoriser.features import features, normalise, price
 from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
 

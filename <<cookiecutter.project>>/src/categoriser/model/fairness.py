@@ -1,7 +1,5 @@
 """Whether the model serves parts of the rows worse: accuracy by slice, and how sure that is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any

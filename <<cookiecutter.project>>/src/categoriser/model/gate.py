@@ -10,8 +10,6 @@ So that no model passes for want of rows, a gate that no part could judge has fa
 otherwise: a floor looks at the figure alone, and slices that are not judged fail nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal

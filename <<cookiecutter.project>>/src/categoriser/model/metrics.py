@@ -9,8 +9,6 @@ rows are right or wrong together, and drawing rows would claim more certainty th
 draws depend on the number of groups alone, so that two models' resamples are paired.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 Everything that asks the model goes through `Categoriser`: evaluation, the server, the commands.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

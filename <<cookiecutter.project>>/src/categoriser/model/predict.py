@@ -1,7 +1,5 @@
 """`make predict TEXT=… PRICE=…`: one answer; with a CSV file and `--output`, an answer a row."""
 
-from __future__ import annotations
-
 import argparse
 import codecs
 import csv
@@ -13,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from categoriser.errors import UserError, run
-from categoriser.files import replacing
-from categoriser.inputs import price, read_lines, text
+from categoriser.features import price, text
+from categoriser.files import read_lines, replacing
 from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
 

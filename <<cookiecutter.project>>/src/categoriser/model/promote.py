@@ -5,20 +5,14 @@ data, where the next are meant to be another thing. All write the folder `champi
 else; what they print is to be committed.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.files import ASIDE, digest, dvc, dvc_status, read_json, write_json
+from categoriser.files import digest, dvc, dvc_status, read_json, restored_on_failure, write_json
 
 
 def promote() -> str:
@@ -58,20 +52,6 @@ def promote() -> str:
         write_json(paths.CHAMPION_PROFILE, profile)
         write_json(paths.CHAMPION_FACTS, {"digest": standing, "metrics": own})
     return standing
-
-
-@contextmanager
-def restored_on_failure(folder: Path) -> Iterator[None]:
-    """Put a folder back as it was when the block raises."""
-    with tempfile.TemporaryDirectory(prefix=ASIDE, dir=folder.parent) as aside:
-        before = Path(aside) / folder.name
-        shutil.copytree(folder, before)
-        try:
-            yield
-        except BaseException:
-            folder.rename(Path(aside) / "failed")
-            before.rename(folder)
-            raise
 
 
 def forget(what: str) -> None:

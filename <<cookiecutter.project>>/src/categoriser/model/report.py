@@ -3,8 +3,6 @@
 Both are functions of the facts that `gate` gathers, and equal facts give equal bytes.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import re

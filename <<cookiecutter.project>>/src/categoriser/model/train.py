@@ -1,7 +1,5 @@
 """Stage `train`: fit the classifier, then its temperature on the validation rows."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """`make tune [MINUTES=5]`: try the classifier's knobs at random, write the best to params.yaml."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import time

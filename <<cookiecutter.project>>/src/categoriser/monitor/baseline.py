@@ -6,8 +6,6 @@ others, in the proportions in which rows arrive. `random` and `validation` are t
 the rate at which the other two were held out of theirs.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import math
@@ -99,8 +97,8 @@ def baseline(
         write_json(aside / "constraints.json", constraints.dump(bounds))
         write_json(aside / quality.STATISTICS, labelled)
         write_json(aside / quality.CONSTRAINTS, quality_bounds)
-        limits.save(aside / THRESHOLDS.name)
-    limits.save(thresholds)
+        write_json(aside / THRESHOLDS.name, limits.model_dump())
+    write_json(thresholds, limits.model_dump())
 
 
 def allowing_chance(bounds: Constraints, rows: int) -> Constraints:

@@ -24,22 +24,18 @@ drawing from it adds noise that real weeks do not have: Kish's effective rows sa
 both are counted without it. Season and noise add up at worst, and are taken to.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from categoriser.files import Json, write_json
+from categoriser.files import Json
 from categoriser.monitor import settings
-from categoriser.params import Section, read_sections
+from categoriser.params import Section
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -74,19 +70,11 @@ class Limit(Section):
 
 
 class Thresholds(Section):
-    """The calibrated profile: `monitoring/thresholds.json`."""
+    """The calibrated profile: `monitoring/thresholds.json`, which `read_sections` reads."""
 
     baseline_rows: int = Field(ge=1)
     features: dict[str, Limit]
     power: list[Json]
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read the file. Raises `UserError` that names each bad key."""
-        return read_sections(path, cls)  # JSON is YAML
-
-    def save(self, path: Path) -> None:
-        write_json(path, self.model_dump())
 
     def at(self, rows: int) -> dict[str, float]:
         """Return each feature's threshold in a window of so many rows."""

@@ -3,8 +3,6 @@
 `make monitor` calls it, and `process monitor` in a job.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import os
@@ -31,7 +29,7 @@ from categoriser.monitor.job import Format, Job, from_environment, in_utc
 from categoriser.monitor.settings import Settings, read_settings
 from categoriser.monitor.summary import summarise_dataset
 from categoriser.monitor.watching import FACTS, MADE_BY, Watching, in_common, summarise_captures
-from categoriser.params import Evaluate
+from categoriser.params import Evaluate, read_sections
 
 STATISTICS, CONSTRAINTS = statistics.FILE, "constraints.json"
 # The container's page of AWS says "constraints_violations", their container writes the other.
@@ -112,15 +110,12 @@ def suggest(job: Job, current: Statistics, problems: Problems) -> str:
         return f"Completed: no data{_window(job)}"
     write_json(job.output / STATISTICS, statistics.dump(current))
     write_json(job.output / CONSTRAINTS, constraints.dump(constraints.suggest(current)))
-    message = f"Completed: a baseline of {current.item_count:,} rows is suggested"
-    return message + _unread(problems)
+    return f"Completed: a baseline of {current.item_count:,} rows is suggested" + _unread(problems)
 
 
 def nothing_read(problems: Problems) -> UserError:
-    faults = (
-        f"{kind} ({count}), first at {problems.places[kind][0]}"
-        for kind, count in problems.counts.items()
-    )
+    counts = problems.counts.items()
+    faults = (f"{kind} ({count}), first at {problems.places[kind][0]}" for kind, count in counts)
     return UserError(f"no capture could be read: {'; '.join(faults)}")
 
 
@@ -136,10 +131,8 @@ def check_model(job: Job, baseline: Path | None, settings: Settings) -> str:
         found = judge_labels(job, needed(baseline), Problems(), settings)
         document, violations = found.statistics, found.violations
     else:
-        document, violations = (
-            quality.of_answers(_files(job), job.format, job.answer, job.label),
-            [],
-        )
+        document = quality.of_answers(_files(job), job.format, job.answer, job.label)
+        violations = []
     figures, rows = quality.metrics(document), document["dataset"]["item_count"]
     if not rows:
         return f"Completed: no labelled answers{_window(job)}"
@@ -187,9 +180,8 @@ def judge(
     What is wrong with the labels comes beside the result, so that the rest is not lost.
     """
     before = _read(job.statistics, baseline, STATISTICS, statistics.load)
-    bounds = _read(job.constraints, baseline, CONSTRAINTS, constraints.load) or (
-        constraints.suggest(before) if before else Constraints()
-    )
+    suggested = constraints.suggest(before) if before else Constraints()
+    bounds = _read(job.constraints, baseline, CONSTRAINTS, constraints.load) or suggested
     bounds = overridden(bounds, job.categorical_method, settings)
     facts = read_json(baseline / FACTS, MADE_BY) if baseline and (baseline / FACTS).exists() else {}
     if baseline and facts:
@@ -197,7 +189,7 @@ def judge(
     thresholds, power, enough = None, [], True
     if settings.thresholds.profile == "calibrated" and baseline and facts:
         check_watched(facts, job, settings)
-        own = Thresholds.load(baseline / paths.THRESHOLDS.name)
+        own = read_sections(baseline / paths.THRESHOLDS.name, Thresholds)
         enough = current.item_count >= settings.thresholds.min_rows
         thresholds, power = own.at(max(1, current.item_count)), own.power
         for name, override in settings.overrides.items():
@@ -213,8 +205,7 @@ def judge(
         except UserError as error:
             fault = error
     result = report.Result(
-        endpoint=job.endpoint,
-        schedule=job.schedule,
+        job=job,
         profile="compat" if thresholds is None else "calibrated",
         message=_message(job, current.item_count, violations, enough) + _unread(problems),
         current=current,
@@ -222,8 +213,6 @@ def judge(
         constraints=bounds,
         drifts=drifts,
         violations=violations,
-        start=job.start,
-        end=job.end,
         problems=problems,
         power=power,
         quality=asdict(labelled) if labelled else None,
@@ -241,19 +230,10 @@ def check_names(
     watched = {feature.name for feature in bounds.features}
     figures = read_json(baseline / quality.CONSTRAINTS, MADE_BY)
     gaps = {f"{quality.SLICE_GAP}{column}" for column in facts["evaluate"]["slices"]}
-    known = (
-        watched
-        | gaps
-        | {
-            quality.GROUND_TRUTH,
-            *constraints.load_quality(figures).multiclass_classification_constraints,
-        }
-    )
-    alarms = settings.alarms.features
-    for key, names, allowed in (
-        ("overrides", settings.overrides, watched),
-        ("alarms.features", alarms, known),
-    ):
+    of_model = constraints.load_quality(figures).multiclass_classification_constraints
+    known = {*watched, *gaps, *of_model, quality.GROUND_TRUTH}
+    alarms = "alarms.features", settings.alarms.features, known
+    for key, names, allowed in (("overrides", settings.overrides, watched), alarms):
         if unknown := sorted({*names} - allowed):
             raise UserError(f"{paths.MONITORING}: {key}: there is no feature {unknown[0]!r}")
 
@@ -286,12 +266,8 @@ def judge_labels(
     with quality.join(frames, truths, facts["classes"], settings.quality) as labelled:
         # What was read of them the join counts.
         problems.merge(replace(of_labels, seen={}))
-        bounds = _read(
-            job.constraints if job.model_quality else None,
-            baseline,
-            quality.CONSTRAINTS,
-            constraints.load_quality,
-        )
+        own = job.constraints if job.model_quality else None
+        bounds = _read(own, baseline, quality.CONSTRAINTS, constraints.load_quality)
         evaluate = Evaluate.model_validate(facts["evaluate"])
         return quality.model_quality(
             labelled, bounds, facts, settings.quality, evaluate, facts["max_slice_gap"]
@@ -311,9 +287,7 @@ def overridden(bounds: Constraints, categorical_method: str, settings: Settings)
             continue
         if override.completeness is not None:
             feature["completeness"] = override.completeness
-        changed: dict[str, Any] = {}
-        if not override.evaluate:
-            changed["evaluate_constraints"] = "Disabled"
+        changed: dict[str, Any] = {} if override.evaluate else {"evaluate_constraints": "Disabled"}
         before = feature.get("monitoringConfigOverrides") or {}
         if override.threshold is not None:
             changed["distribution_constraints"] = before.get("distribution_constraints", {}) | {
@@ -363,9 +337,7 @@ def local(source: str | None) -> Iterator[Path | None]:
             within = Path(file.removeprefix(source).lstrip("/"))
             if ".." in within.parts:
                 raise UserError(f"{file} is no file of a baseline")
-            copy = Path(name) / within
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            capture.fetch(file, copy)
+            capture.fetch(file, Path(name) / within)
         yield Path(name)
 
 
@@ -409,12 +381,8 @@ def _message(job: Job, count: int, violations: Sequence[Violation], enough: bool
 
 
 def _window(job: Job) -> str:
-    times = (job.start, job.end)
-    return "".join(
-        f" {word} {at:%Y-%m-%dT%H:%MZ}"
-        for word, at in zip(("from", "to"), times, strict=True)
-        if at
-    )
+    times = {"from": job.start, "to": job.end}.items()
+    return "".join(f" {word} {at:%Y-%m-%dT%H:%MZ}" for word, at in times if at)
 
 
 def _unread(problems: Problems) -> str:

@@ -4,8 +4,6 @@ Only the rows are made up: the server of `make serve` answers over HTTP and capt
 come back as ground truth, and the monitor reads both as it does in production.
 """
 
-from __future__ import annotations
-
 import csv
 import datetime
 import http.client

@@ -6,8 +6,6 @@ must know of the training rows, `Seen` learns, and the baseline keeps. After a c
 `dvc repro`: a baseline and the rows compared with it must be watched by the same code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,28 +64,18 @@ class Seen:
         grams = np.zeros(2**HASH_BITS, dtype=np.bool_)
         grams[_grams(normal)[0]] = True
         rows = train.with_columns(**ENDS)
-        prefixes = (
-            rows.group_by("first", "key")
-            .len()
-            .group_by("first")
-            .agg(rows=pl.sum("len"), largest=pl.max("len"))
-            .filter(
-                pl.col("rows") >= FREQUENT * train.height,
-                pl.col("largest") <= ONE_MERCHANT * pl.col("rows"),
-            )
-            .sort("rows", "first", descending=[True, False])
-        )
+        by_prefix = rows.group_by("first", "key").len().group_by("first")
+        counts = by_prefix.agg(rows=pl.sum("len"), largest=pl.max("len"))
+        frequent = pl.col("rows") >= FREQUENT * train.height
+        shared = pl.col("largest") <= ONE_MERCHANT * pl.col("rows")
+        prefixes = counts.filter(frequent, shared).sort("rows", "first", descending=[True, False])
         countries: list[str] = []
         if "country" in train.columns:
             named = rows.filter(pl.col("country").str.to_uppercase() == pl.col("last"))
             counts = named.group_by("last").len()
             countries = counts.sort("len", "last", descending=[True, False])["last"].to_list()
-        return cls(
-            tokens=frozenset(" ".join(normal).split()),
-            grams=grams,
-            prefixes=prefixes["first"].to_list()[:MOST],
-            countries=countries[:MOST],
-        )
+        tokens = frozenset(" ".join(normal).split())
+        return cls(tokens, grams, prefixes["first"].to_list()[:MOST], countries[:MOST])
 
     def save(self, folder: Path) -> None:
         """Write three files into a folder that exists: the words, the grams' bits, the rest."""
@@ -104,12 +92,7 @@ class Seen:
             bits = np.frombuffer((folder / GRAMS).read_bytes(), dtype=np.uint8)
         except OSError as error:
             raise UserError(f"{error}; `dvc repro baseline` makes it anew") from None
-        return cls(
-            tokens=frozenset(tokens.splitlines()),
-            grams=np.unpackbits(bits).view(np.bool_),
-            prefixes=values["prefixes"],
-            countries=values["countries"],
-        )
+        return cls(frozenset(tokens.splitlines()), np.unpackbits(bits).view(np.bool_), **values)
 
     def domains(self, classes: Sequence[str]) -> dict[str, list[str]]:
         """Return all the values that the features of few values can have."""

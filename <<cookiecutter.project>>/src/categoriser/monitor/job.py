@@ -4,8 +4,6 @@ A SageMaker Processing job and a `MonitoringSchedule` both speak through environ
 the names of Model Monitor's container contract.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

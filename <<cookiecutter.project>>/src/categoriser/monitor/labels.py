@@ -6,8 +6,6 @@ manifest of the released files and of `train.csv`. Nothing starts by that; a ret
 The hold-out is in no manifest, so that no model has seen it.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -4,8 +4,6 @@ They are sent with `PutMetricData`, or written to the file that Model Monitor co
 container: a datum a line, without the namespace, which the service adds.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Sequence

@@ -14,8 +14,6 @@ All figures are of the labelled rows. Where people label what looks wrong to the
 worse than the model: the join's `coverage` says how many rows they rest on.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import sys
@@ -34,7 +32,7 @@ import numpy as np
 import polars as pl
 
 from categoriser.data.prepare import text_key, uniform
-from categoriser.data.schema import REQUIRED
+from categoriser.data.validate import REQUIRED
 from categoriser.errors import UserError, run
 from categoriser.features import normalise
 from categoriser.files import Json, read_json, replacing
@@ -403,9 +401,7 @@ def model_quality(
     priced = rows.with_columns(truth=truth, label=answers).drop_nulls("price")
     priced = priced.filter(pl.col("place") % max(1, priced.height // SLICED) == 0)
     codes = priced["truth"].to_numpy(), priced["label"].to_numpy()
-    slices = None
-    if priced.height:
-        slices = compare_slices(priced, *codes, group_codes(priced), evaluate)
+    slices = compare_slices(priced, *codes, group_codes(priced), evaluate) if len(priced) else None
     gaps, unfair = slice_gaps(slices or {}, max_slice_gap, evaluate.confidence)
     violations, why = violations + unfair, ""
     if rows.height < settings.min_rows:

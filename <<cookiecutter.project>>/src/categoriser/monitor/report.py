@@ -3,11 +3,8 @@
 The page is one file that asks nothing of a network. Equal results give equal bytes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ from categoriser.monitor.formats.capture import Problems
 from categoriser.monitor.formats.constraints import Constraints, Drift, Violation, in_domain
 from categoriser.monitor.formats.distances import Weighted, psi
 from categoriser.monitor.formats.statistics import Feature, Statistics
+from categoriser.monitor.job import Job
 
 BASELINE, NOW = COLOURS["majority"], COLOURS["model"]
 BINS = 30
@@ -40,12 +38,11 @@ NOT_DRAWN: dict[str, Any] = {"image": "", "psi": None}
 class Result:
     """What a check found.
 
-    `start` and `end` are the window's, `power` are the lines of the thresholds' power table, and
-    `quality` is `asdict` of `quality.QualityResult`, None where there are no labels.
+    `power` are the lines of the thresholds' power table, and `quality` is `asdict` of
+    `quality.QualityResult`, None where there are no labels.
     """
 
-    endpoint: str
-    schedule: str
+    job: Job
     profile: str
     message: str
     current: Statistics
@@ -53,8 +50,6 @@ class Result:
     constraints: Constraints
     drifts: Mapping[str, Drift]
     violations: Sequence[Violation]
-    start: datetime | None = None
-    end: datetime | None = None
     problems: Problems = field(default_factory=Problems)
     power: Sequence[Mapping[str, Any]] = ()
     quality: Mapping[str, Any] | None = None
@@ -87,11 +82,14 @@ def table(result: Result) -> list[dict[str, Any]]:
 
 def facts(result: Result) -> dict[str, Any]:
     """Return the content of `report.json`."""
-    start, end = (time and time.isoformat() for time in (result.start, result.end))
-    problems = result.problems
+    job, problems = result.job, result.problems
+    start, end = (time and time.isoformat() for time in (job.start, job.end))
     return {
         "window": {"start": start, "end": end, "rows": result.current.item_count},
-        **{name: getattr(result, name) for name in ("endpoint", "schedule", "profile", "message")},
+        "endpoint": job.endpoint,
+        "schedule": job.schedule,
+        "profile": result.profile,
+        "message": result.message,
         "features": table(result),
         "violations": [asdict(violation) for violation in result.violations],
         "captures": {
@@ -175,10 +173,11 @@ def labels(quality: Mapping[str, Any]) -> str:
 
 def heading(result: Result) -> str:
     """Say what was judged, and how."""
-    times = [f"{time:%Y-%m-%d %H:%M}" for time in (result.start, result.end) if time]
+    job = result.job
+    times = [f"{time:%Y-%m-%d %H:%M}" for time in (job.start, job.end) if time]
     window = f"{' to '.join(times)} UTC" if times else ""
     rows, profile = f"{result.current.item_count:,} rows", f"{result.profile} thresholds"
-    return ", ".join(filter(None, (result.endpoint, result.schedule, window, rows, profile)))
+    return ", ".join(filter(None, (job.endpoint, job.schedule, window, rows, profile)))
 
 
 def share(value: float | None) -> str:

@@ -1,7 +1,5 @@
 """`monitoring/monitoring.yaml`, read once at the edge of a command into typed objects."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal, Self
 

@@ -6,8 +6,6 @@ environment (by `venv-pack`, with the packages of requirements/spark.txt and thi
 folder that `dvc repro baseline` writes.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -5,12 +5,10 @@ count as missing: nothing can be computed from them. Text that spells a finite n
 as Deequ judges it, and a column without other text gets a number's statistics.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 import numpy as np
@@ -84,7 +82,7 @@ class Column:
         return self.types[INTEGRAL] + self.types[FRACTIONAL]
 
     @classmethod
-    def of(cls, values: pl.Series) -> Column:
+    def of(cls, values: pl.Series) -> Self:
         """Return the summary of a batch's values. Types other than numbers are read as text."""
         column = cls()
         if values.dtype.is_numeric():
@@ -127,7 +125,7 @@ class Column:
         self.minimum, self.maximum = float(numbers.min()), float(numbers.max())
         self.quantiles.update(numbers)
 
-    def merge(self, other: Column) -> None:
+    def merge(self, other: Self) -> None:
         """Take in another part of the column. Moments: Chan, Golub and LeVeque (1979)."""
         total = self.numbers + other.numbers
         if other.numbers:
@@ -148,22 +146,20 @@ class Column:
             self.categories = None
 
 
+@dataclass
 class Summary:
     """The number of rows, and a `Column` for each name."""
 
-    def __init__(self) -> None:
-        self.rows = 0
-        self.columns: dict[str, Column] = {}
+    rows: int = 0
+    columns: dict[str, Column] = field(default_factory=dict)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take in an Arrow batch, of whatever columns."""
-        part = Summary()
-        part.rows = batch.num_rows
-        for name, values in zip(batch.schema.names, batch.columns, strict=True):
-            part.columns[name] = Column.of(pl.Series(values))
-        self.merge(part)
+        named = zip(batch.schema.names, batch.columns, strict=True)
+        columns = {name: Column.of(pl.Series(values)) for name, values in named}
+        self.merge(type(self)(batch.num_rows, columns))
 
-    def merge(self, other: Summary) -> None:
+    def merge(self, other: Self) -> None:
         """Take in the summary of other rows, of whatever columns; `other` is not to be used again.
 
         All but the sketches' random choices is the same in any order.
@@ -184,7 +180,7 @@ class Summary:
         return msgspec.msgpack.encode([pl.__version__, self.rows, columns])
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Summary:
+    def from_bytes(cls, data: bytes) -> Self:
         """Read `to_bytes`. Raises `UserError` if another version of Polars, which hashes, wrote."""
         version, rows, columns = msgspec.msgpack.decode(data)
         if version != pl.__version__:
@@ -192,8 +188,7 @@ class Summary:
                 f"a worker has polars {version}, the driver {pl.__version__}: their counts of "
                 "distinct values do not add up; install requirements/run.txt on both"
             )
-        summary = cls()
-        summary.rows = rows
+        summary = cls(rows)
         for name, parts in columns.items():
             parts["quantiles"] = kll_doubles_sketch.deserialize(parts["quantiles"])
             parts["registers"] = np.frombuffer(parts["registers"], dtype=np.uint8)
@@ -235,10 +230,7 @@ def summarise_dataset(
             if not header:
                 names = frame.collect_schema().names()
                 frame = frame.rename({name: f"_c{n}" for n, name in enumerate(names)})
-        summary = Summary()
-        for part in frame.collect_batches(engine="streaming"):
-            for batch in part.to_arrow().to_batches():
-                summary.add(batch)
+        parts = frame.collect_batches(engine="streaming")
+        return summarise(batch for part in parts for batch in part.to_arrow().to_batches())
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(f"{source} cannot be read as {form}: {error}") from None
-    return summary

@@ -3,8 +3,6 @@
 The team's own scripts are called as Model Monitor calls them: before and after the analysis.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import inspect
 import logging
@@ -26,7 +24,7 @@ from categoriser.files import digest, read_json
 from categoriser.monitor.features import Seen, watch
 from categoriser.monitor.formats import capture
 from categoriser.monitor.formats.capture import Problems
-from categoriser.monitor.summary import Summary
+from categoriser.monitor.summary import Summary, summarise
 
 FACTS = "facts.json"
 MADE_BY = "dvc repro baseline"
@@ -84,10 +82,9 @@ class Watching:
 
     def summarise(self, files: Sequence[str]) -> bytes:
         """Summarise files; the result can be sent, and `gather` adds it up."""
-        summary, problems = Summary(), Problems()
-        for _, features in self.batches(files, problems):
-            for batch in features.to_arrow().to_batches():
-                summary.add(batch)
+        problems = Problems()
+        frames = (features for _, features in self.batches(files, problems))
+        summary = summarise(batch for frame in frames for batch in frame.to_arrow().to_batches())
         return msgspec.msgpack.encode((summary.to_bytes(), problems))
 
 

@@ -4,8 +4,6 @@
 and the folder for captures.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import logging

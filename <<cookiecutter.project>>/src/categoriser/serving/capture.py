@@ -1,7 +1,5 @@
 """Capture of the server's calls on disk, as SageMaker's Data Capture writes them."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import uuid

@@ -4,8 +4,6 @@ Three media types, `text/csv`, `application/json` and `application/jsonlines`. A
 request's type, since a data capture must have one encoding for both.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -14,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
 
-from categoriser import inputs
+from categoriser import features
 from categoriser.model.package import Prediction
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
@@ -112,13 +110,13 @@ def _csv_records(body: str) -> Iterator[tuple[str, float]]:
             if first and fields == FIELDS:
                 continue
             row += 1
-            if first and fields and not any(map(inputs.NUMBER.fullmatch, fields)):
+            if first and fields and not any(map(features.NUMBER.fullmatch, fields)):
                 fault = "row 1 has no price; it needs text,price, and a header must be text,price"
                 raise RequestError(400, fault, 1, "price" if len(fields) == len(FIELDS) else None)
             if len(fields) != len(FIELDS):
                 found = "is empty" if not fields else f"has {len(fields)} fields"
                 raise RequestError(400, f"row {row} {found}; it needs text,price", row)
-            yield fields[0], _checked(inputs.price, fields[1], row, "price")
+            yield fields[0], _checked(features.price, fields[1], row, "price")
     except csv.Error as error:
         raise RequestError(400, f"row {row + 1} is not CSV: {error}", row + 1) from None
 
@@ -152,13 +150,13 @@ def _record(value: Any, row: int) -> tuple[Any, Any]:
 def _text(value: Any, row: int) -> str:
     if not isinstance(value, str):
         raise RequestError(400, f"row {row}: text must be a string", row, "text")
-    return _checked(inputs.text, value, row, "text")
+    return _checked(features.text, value, row, "text")
 
 
 def _price(value: Any, row: int) -> float:
     if not isinstance(value, float):
         raise RequestError(400, f"row {row}: price must be a finite number", row, "price")
-    return _checked(inputs.price, value, row, "price")
+    return _checked(features.price, value, row, "price")
 
 
 def _checked(check: Callable[[Any], Value], value: Any, row: int, field: str) -> Value:

@@ -1,7 +1,5 @@
 """The model as MLflow's pyfunc: it is logged as this file, and run again where it is loaded."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

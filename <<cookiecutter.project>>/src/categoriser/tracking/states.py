@@ -4,8 +4,6 @@ A state is what one dvc.lock stands for, and the gate's verdict, since DVC does 
 that failed. The tags `dvc_lock`, the SHA-256 of its bytes, and `gate` are its key.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

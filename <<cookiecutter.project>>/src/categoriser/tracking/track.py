@@ -6,8 +6,6 @@ registered model, which later states of the same model share. What is mirrored a
 over; a run that was interrupted is made anew. Versions are never deleted.
 """
 
-from __future__ import annotations
-
 import os
 import tomllib
 from importlib.metadata import version

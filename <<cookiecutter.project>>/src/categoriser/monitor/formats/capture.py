@@ -5,8 +5,6 @@ Capture: `{destination}/{endpoint}/{variant}/yyyy/mm/dd/hh/mm-ss-mmm-<uuid>.json
 raises: what cannot be read is counted in `Problems`, and the rest goes on.
 """
 
-from __future__ import annotations
-
 import base64
 import codecs
 import csv
@@ -22,12 +20,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, Self
 
 import msgspec
 import polars as pl
 
-from categoriser import inputs
+from categoriser import features
 from categoriser.errors import UserError
 from categoriser.files import replacing
 from categoriser.serving.protocol import BLANK, CSV, FIELDS, JSON, LINES
@@ -39,6 +37,7 @@ SCRIPT_ONLY = "readable by the preprocessor only"
 ENCODINGS = {CSV: "CSV", JSON: "JSON", LINES: "JSON"}
 # A line holds input and output, and escapes both; SageMaker takes 25 MB a call.
 LONGEST_LINE = 128 * 2**20
+BATCH = 10_000
 PLACES = 5
 SEEN = ("records", "probes", "outside", "dropped")
 # The last such folders of a path; hours may be missing.
@@ -104,7 +103,7 @@ class Problems:
         if len(places) < PLACES:
             places.append(f"{place[0]}:{place[1]}" + (f" ({detail})" if detail else ""))
 
-    def merge(self, other: Problems) -> None:
+    def merge(self, other: Self) -> None:
         for kind, count in other.counts.items():
             self.counts[kind] = self.counts.get(kind, 0) + count
             self.places[kind] = [*self.places.get(kind, []), *other.places[kind]][:PLACES]
@@ -269,9 +268,8 @@ def batches(
     start: datetime | None = None,
     end: datetime | None = None,
     preprocess: Callable[[Any], Any] | None = None,
-    size: int = 10_000,
 ) -> Iterator[Batch]:
-    """Yield the captured rows with `inferenceTime` in [start, end), about `size` a batch.
+    """Yield the captured rows with `inferenceTime` in [start, end), about `BATCH` a batch.
 
     `preprocess` takes a decoded line and returns a dict for each of its rows, a list of dicts (one
     a row), or [] to drop it; what else it returns or raises is a problem.
@@ -301,7 +299,7 @@ def batches(
                 extra += _aligned(given, len(values), problems, place)
         except RecordError as error:
             problems.add(place, *error.args)
-        if len(rows) >= size:
+        if len(rows) >= BATCH:
             yield _batch(rows, probabilities, extra)
             rows, probabilities, extra = [], [], []
     if rows:
@@ -448,7 +446,7 @@ def _asked(row: Any, problems: Problems, place: Place) -> tuple[str | None, floa
         return text or None, None
     try:
         if isinstance(price, (str, float, int)) and not isinstance(price, bool):
-            return text or None, inputs.price(price)
+            return text or None, features.price(price)
     except (ValueError, OverflowError):
         pass
     problems.add(place, "price is not a number")
@@ -477,10 +475,8 @@ def _answer(row: Any, classes: Sequence[str]) -> tuple[str, list[float]]:
     return label.removeprefix(LABEL), numbers
 
 
-def truths(
-    files: Iterable[str], problems: Problems, *, size: int = 10_000
-) -> Iterator[pl.DataFrame]:
-    """Yield frames of ground truth, about `size` rows each, identifiers given twice too.
+def truths(files: Iterable[str], problems: Problems) -> Iterator[pl.DataFrame]:
+    """Yield frames of ground truth, about `BATCH` rows each, identifiers given twice too.
 
     Columns: id, row (what follows an id's `#`, else 0), label, time (UTC: the hour that the file's
     folder names, else null).
@@ -500,7 +496,7 @@ def truths(
         found = ROW.fullmatch(name)
         name, row = (found[1], int(found[2])) if found else (name, 0)
         rows.append((name, row, label, _hour(place[0])))
-        if len(rows) >= size:
+        if len(rows) >= BATCH:
             yield _framed(rows, TRUTHS)
             rows = []
     if rows:

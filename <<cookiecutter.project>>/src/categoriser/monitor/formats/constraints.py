@@ -4,8 +4,6 @@ A baseline suggests constraints, people edit them, and each window's statistics 
 them. Data quality's files and model quality's are read and written here.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -278,29 +276,19 @@ def _faults(
     feature: Feature, expected: FeatureConstraints, config: MonitoringConfig, drift: Drift | None
 ) -> Iterator[tuple[str, str]]:
     """Yield type and description of each thing that is against a feature's constraints."""
-    kind, match = expected.inferred_type, _match(feature, expected.inferred_type)
-    if match < config.datatype_check_threshold:
-        yield (
-            "data_type_check",
-            f"Data type match requirement is not met. Expected data type: {kind}, Expected match: "
-            f"{100 * config.datatype_check_threshold}%. Observed: Only {100 * match}% of data is "
-            f"{kind}.",
-        )
-    if expected.completeness is not None and feature.completeness < expected.completeness:
-        yield (
-            "completeness_check",
-            "Completeness requirement is not met. Expected completeness: "
-            f"{100 * expected.completeness}%. Observed: Only {100 * feature.completeness}% of data "
-            "is present.",
-        )
-    known = in_domain(feature, expected)
-    if known is not None and known < config.domain_content_threshold:
-        yield (
-            "categorical_values_check",
-            "Categorical values match requirement is not met. Expected match: "
-            f"{100 * config.domain_content_threshold}%. Observed: Only {100 * known}% of data is "
-            "in the domain.",
-        )
+    kind, not_met = expected.inferred_type, "requirement is not met. Expected"
+    of_type = f"Data type match {not_met} data type: {kind}, Expected match"
+    complete = f"Completeness {not_met} completeness"
+    in_list, enough = f"Categorical values match {not_met} match", config.domain_content_threshold
+    match, known = _match(feature, kind), in_domain(feature, expected)
+    for check_type, rule, least, share, what in (
+        ("data_type_check", of_type, config.datatype_check_threshold, match, kind),
+        ("completeness_check", complete, expected.completeness, feature.completeness, "present"),
+        ("categorical_values_check", in_list, enough, known, "in the domain"),
+    ):
+        if least is not None and share is not None and share < least:
+            observed = f"Observed: Only {100 * share}% of data is {what}."
+            yield check_type, f"{rule}: {100 * least}%. {observed}"
     if drift and drift.exceeded:
         far = f"Baseline drift distance: {drift.distance:.6g}"
         yield "baseline_drift_check", f"{far} exceeds threshold: {drift.threshold:.6g}"

@@ -4,17 +4,15 @@ A threshold set for SageMaker Model Monitor means here what it meant there. Only
 stability index, which Model Monitor has not, is apart.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import chdtrc
 
-Floats = npt.NDArray[np.float64]
+from categoriser.monitor.formats.statistics import Floats
+
 # Values in ascending order, and the rows that each stands for.
 Weighted = tuple[Floats, Floats]
 
@@ -44,16 +42,14 @@ def linf_simple(current: Weighted, baseline: Weighted) -> float:
     return float(np.abs(_cumulated(current, at) - _cumulated(baseline, at)).max())
 
 
-def linf_robust(simple: float, n: int, m: int, alpha: float | None = None) -> float:
+def linf_robust(simple: float, n: int, m: int) -> float:
     """Return a simple distance less what chance gives two samples of `n` and `m` rows.
 
-    A simple distance is `linf_simple`'s or `linf_categories`'. `alpha` is the test's level, in
-    place of Deequ's constant.
+    A simple distance is `linf_simple`'s or `linf_categories`'.
     """
     if not n or not m or math.isnan(simple):
         return math.nan
-    factor = C_ALPHA if alpha is None else math.sqrt(-math.log(alpha / 2) / 2)
-    return max(0.0, simple - factor * math.sqrt((n + m) / (n * m)))
+    return max(0.0, simple - C_ALPHA * math.sqrt((n + m) / (n * m)))
 
 
 def linf_categories(current: Mapping[str, int], baseline: Mapping[str, int]) -> float:

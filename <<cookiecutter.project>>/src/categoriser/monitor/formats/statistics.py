@@ -4,8 +4,6 @@ It holds KLL quantile sketches in Deequ's form: a list of compactors, in which a
 *i* stands for 2^i values.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 from collections.abc import Mapping
