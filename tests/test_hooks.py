@@ -37,6 +37,21 @@ def test_next_steps_are_printed(tmp_path):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("GitLab", "https://gitlab.com/o/r.git"),
+        ("Bitbucket", "https://bitbucket.org/o/r.git"),
+        ("CodeCommit", "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/r"),
+    ],
+)
+def test_the_remote_is_where_the_repository_is(tmp_path, host, origin):
+    answers = [f"git_host={host}", "repository=o/r", "aws_region=eu-west-1"]
+    line = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "-o", tmp_path, *answers]
+    done = subprocess.run(line, check=True, capture_output=True, text=True)
+    assert f"git remote add origin {origin}\n" in done.stdout
+
+
 def test_without_git_the_bake_succeeds_with_a_warning(tmp_path):
     empty = tmp_path / "bin"
     empty.mkdir()
@@ -88,9 +103,10 @@ def test_the_users_git_settings_do_not_stop_the_first_commit(tmp_path, monkeypat
 
 def test_answers_reach_the_hook_as_they_are(capsys):
     post_gen_steps = post_gen.next_steps(
-        {"project_name": "N", "project": "n", "repository": "o/r", "branch": "b"}
+        {"project_name": "N", "project": "n", "__origin": "https://host/o/r.git", "branch": "b"}
     )
     assert "N is in the folder n." in post_gen_steps
+    assert "git remote add origin https://host/o/r.git\n" in post_gen_steps
     assert "git push --set-upstream origin b" in post_gen_steps
 
 
