@@ -141,6 +141,12 @@ class Settings(Strict):
     # Of the numbers that CloudWatch Logs offers, those that make sense here.
     log_days: Literal[7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731]
 
+    @model_validator(mode="after")
+    def hosted(self) -> Self:
+        if self.region.startswith("cn-") and self.source.host != "CodeCommit":
+            raise PydanticCustomError("form", "source.host: CodeCommit: China has no connections")
+        return self
+
     @property
     def live(self) -> str:
         """Return the part that production's account holds: `prod`, or `all` where it is the one."""

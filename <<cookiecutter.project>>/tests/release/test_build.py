@@ -254,6 +254,13 @@ def test_a_repository_has_its_owner_but_in_codecommit() -> None:
         changed(source__host="CodeCommit")
 
 
+def test_china_has_codecommit_alone() -> None:
+    with pytest.raises(ValueError, match="China has no connections"):
+        changed(region="cn-north-1")
+    source = {"host": "CodeCommit", "repository": "bank", "branch": "main"}
+    assert changed(region="cn-north-1", source=source).region == "cn-north-1"
+
+
 def test_no_profile_is_needed_to_read_the_settings(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
