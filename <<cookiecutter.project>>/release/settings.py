@@ -154,8 +154,8 @@ class Settings(Strict):
 
     @property
     def connected(self) -> bool:
-        """Whether Git is reached by a connection: China has none."""
-        return self.source.host != "CodeCommit" and not self.region.startswith("cn-")
+        """Whether Git is reached by a connection."""
+        return self.source.host != "CodeCommit"
 
     def session(self, part: str) -> boto3.Session:
         """Return a session in the region: the environment's, or prod_profile's for `prod`.
