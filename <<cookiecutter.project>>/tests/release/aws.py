@@ -104,6 +104,7 @@ NAMES: dict[str, tuple[str, str]] = {
     "AWS::DynamoDB::Table": ("TableName", "dynamodb:{r}:{a}:table/{n}"),
     "AWS::ECR::Repository": ("RepositoryName", "ecr:{r}:{a}:repository/{n}"),
     "AWS::Events::EventBus": ("Name", "events:{r}:{a}:event-bus/{n}"),
+    "AWS::Events::EventBusPolicy": ("StatementId", ""),
     "AWS::Events::Rule": ("Name", "events:{r}:{a}:rule/{n}"),
     "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", "iam::{a}:policy/{n}"),
     "AWS::IAM::Role": ("RoleName", "iam::{a}:role/{n}"),

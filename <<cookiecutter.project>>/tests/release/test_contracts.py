@@ -404,10 +404,14 @@ def buildspec(name: str) -> dict[str, Any]:
     return spec
 
 
-def test_an_artifact_is_made_before_it_is_used_and_used_where_it_is_made() -> None:
+HOSTS = ["GitHub", "CodeCommit"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_artifact_is_made_before_it_is_used_and_used_where_it_is_made(host: str) -> None:
     ready: set[str] = set()
     used: set[str] = set()
-    for action in actions():
+    for action in actions(SourceHost=host):
         wanted = {each["Name"] for each in action.get("InputArtifacts", [])}
         assert wanted <= ready, action["Name"]
         used |= wanted
@@ -493,10 +497,11 @@ def variables(action: dict[str, Any]) -> set[str]:
     return VARIABLES.get(provider, set())
 
 
-def test_a_variable_is_made_before_it_is_used_and_used_where_it_is_made() -> None:
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_variable_is_made_before_it_is_used_and_used_where_it_is_made(host: str) -> None:
     known = {"codepipeline": {"PipelineExecutionId"}}
     used: set[tuple[str, str]] = set()
-    for action in actions():
+    for action in actions(SourceHost=host):
         for text in texts(action):
             for place, name in re.findall(r"#\{(\w+)\.(\w+)\}", text):
                 assert name in known.get(place, set()), f"{action['Name']}: {place}.{name}"
@@ -805,6 +810,7 @@ def test_the_steps_of_training_are_asked_for_in_their_order() -> None:
         if isinstance(node, dict) and "Fn::GetAtt" in node:
             target, attribute = node["Fn::GetAtt"]
             if target in order:
+                assert target == "Registration"
                 assert re.search(
                     rf"Data(\[|\.update\(|.*){attribute}", aws.source("lambdas/jobs.py")
                 )
@@ -930,6 +936,10 @@ def test_the_api_asks_the_alias(auth: str) -> None:
             assert item["Properties"]["RestApiId"] == {"Ref": "RestApi"}
     permission = found["ApiPermission"]["Properties"]
     assert permission["FunctionName"] == alias
+    # The alarm's dimension.
+    assert found["RestApi"]["Properties"]["Name"] == PROJECT
+    url = aws.resolve(aws.templates()["prod"]["Outputs"]["ApiUrl"]["Value"], "prod")
+    assert url == f"https://{aws.physical('prod', 'RestApi')}.execute-api.{REGION}.amazonaws.com/v1"
     stage = found["Stage"]["Properties"]["StageName"]
     api = aws.physical("prod", "RestApi")
     assert permission["SourceArn"] == (
@@ -1141,7 +1151,7 @@ def test_the_dashboard_shows_metrics_that_somebody_sends() -> None:
     for namespace, *names in (schema.split(",") for schema in SCHEMA.findall(searched)):
         assert frozenset(names) in sent[namespace][1], namespace
     assert f"{{{PROJECT}/Api," in searched, "all that the handler counts is shown"
-    assert f'FunctionName="{PROJECT}-api"' in searched
+    assert {*re.findall(r'FunctionName="(.*?)"', searched)} == {f"{PROJECT}-api"}
     assert f'MonitoringSchedule="{PROJECT}-check"' in searched
     shown = {arn for w in body["widgets"] for arn in w["properties"].get("alarms", [])}
     names = {*alarms(), f"{PROJECT}-release"}
@@ -1283,6 +1293,75 @@ def test_a_roles_conditions_can_be_met(part: str) -> None:
                         assert met or value in known[key], f"{arn}: {key} is {value}"
 
 
+def test_in_other_forms_a_role_speaks_of_what_there_is() -> None:
+    repository = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{aws.GIVEN['SourceRepository']}"
+    known = arns("all") | {repository}
+    for given in VARIANTS:
+        documents = [
+            each["PolicyDocument"]
+            for item in everything("AWS::IAM::Role", **given).values()
+            for each in item["Policies"]
+        ]
+        policies = everything("AWS::IAM::ManagedPolicy", **given).values()
+        for document in [*documents, *(each["PolicyDocument"] for each in policies)]:
+            for statement in document["Statement"]:
+                for resource in many(statement["Resource"]):
+                    found = resource == "*" or any(actors.matches(resource, e) for e in known)
+                    assert found, resource
+
+
+def test_codecommit_is_read_as_its_guides_say() -> None:
+    """CodePipeline's and CodeBuild's, of a full clone."""
+    wanted = {
+        "pipeline": {"GetBranch", "GetCommit", "GetRepository"},
+        "build": {"GitPull"},
+    }
+    for item in everything("AWS::IAM::Role", SourceHost="CodeCommit").values():
+        granted = {
+            action.split(":")[1]
+            for statement in statements(item)
+            for action in many(statement["Action"])
+            if action.startswith("codecommit:")
+        }
+        actor = item["RoleName"].removeprefix(f"{PROJECT}-").removesuffix(f"-{REGION}")
+        assert granted == wanted.get(actor, set()), actor
+
+
+def test_in_the_network_jobs_and_endpoints_may_have_interfaces() -> None:
+    (policy_arn,) = [
+        aws.arn(name, key) for name, key, _ in aws.everywhere("AWS::IAM::ManagedPolicy")
+    ]
+    assert policy_arn == f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-interfaces-{REGION}"
+    for network, wanted in (("none", set()), ("vpc", {"train", "endpoint", "monitor"})):
+        found = {
+            item["RoleName"].removeprefix(f"{PROJECT}-").removesuffix(f"-{REGION}")
+            for item in everything("AWS::IAM::Role", Network=network).values()
+            if item.get("ManagedPolicyArns")
+        }
+        assert found == wanted
+    attached = [
+        item["ManagedPolicyArns"]
+        for item in everything("AWS::IAM::Role", Network="vpc").values()
+        if item.get("ManagedPolicyArns")
+    ]
+    assert all(each == [policy_arn] for each in attached)
+
+
+@pytest.mark.parametrize("part", ACCOUNTS)
+def test_who_reads_or_writes_a_bucket_may_use_its_key(part: str) -> None:
+    keys = {ACCOUNT: aws.arn("data", "Key"), OTHER: aws.arn("data", "Key", ACCOUNTS["prod"])}
+    through = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
+    uses = {"s3:GetObject": "kms:Decrypt", "s3:GetObjectVersion": "kms:Decrypt"}
+    uses |= {"s3:PutObject": "kms:GenerateDataKey"}
+    for arn, role in role_arns(part).items():
+        for statement in statements(role):
+            for action in uses.keys() & {*many(statement["Action"])}:
+                for bucket in many(statement["Resource"]):
+                    account = OTHER if OTHER in bucket else ACCOUNT
+                    need = actors.Need(uses[action], keys[account], through)
+                    assert actors.allows(role, need), f"{arn}: {action} on {bucket}"
+
+
 # What an action is granted only under: a prefix of actions, and the condition's key.
 UNDER = {
     "application-autoscaling:Deregister": "application-autoscaling:service-namespace",
@@ -1405,6 +1484,7 @@ def admitted(part: str) -> Iterator[tuple[str, str, str]]:
             for principal in many(principals):
                 for action in many(statement["Action"]):
                     for resource in many(statement.get("Resource", "*")):
+                        assert of() or resource != "*", f"{key} grants all"
                         yield principal, action, (of() or resource)
 
 
@@ -1479,6 +1559,44 @@ def test_policies_are_on_what_they_are_called() -> None:
     assert alias["TargetKeyId"] == {"Ref": "Key"}
     assert aws.physical("data", "KeyAlias") == f"alias/{PROJECT}"
     assert ":alias/{" in aws.source("release/build.py"), "the requests' key"
+
+
+def test_logs_are_encrypted_and_delivered_as_their_guides_say() -> None:
+    """CloudWatch Logs' on a customer key, and the VPC's on flow logs in S3."""
+    (logs,) = [each for each in policy("data", "Key") if each.get("Sid") == "Logs"]
+    verbs = {"Encrypt", "Decrypt", "ReEncrypt*", "GenerateDataKey*", "DescribeKey"}
+    assert {*logs["Action"]} == {f"kms:{verb}" for verb in verbs}
+    delivery = {
+        action: statement["Condition"]["StringEquals"]
+        for statement in policy("data", "LogBucketPolicy")
+        if statement["Principal"] == {"Service": "delivery.logs.amazonaws.com"}
+        for action in many(statement["Action"])
+    }
+    account = {"aws:SourceAccount": ACCOUNT}
+    assert delivery == {
+        "s3:PutObject": account | {"s3:x-amz-acl": "bucket-owner-full-control"},
+        "s3:GetBucketAcl": account,
+        "s3:ListBucket": account,
+    }
+
+
+def test_in_one_account_no_policy_admits_another() -> None:
+    assert "RepositoryPolicyText" not in made("images")["ReleaseRepository"]["Properties"]
+    assert "ModelPackageGroupPolicy" not in made("data")["ModelPackageGroup"]["Properties"]
+    for text in texts([made(name) for name in IN["all"]]):
+        assert not re.search(rf"::(?!{ACCOUNT}|aws)\d*:root", text), text
+
+
+def test_the_budget_tells_the_address_before_and_after() -> None:
+    budget = made("data")["Budget"]["Properties"]
+    assert budget["Budget"]["BudgetName"] == f"{PROJECT}-{REGION}"
+    for each, kind in zip(
+        budget["NotificationsWithSubscribers"], ("ACTUAL", "FORECASTED"), strict=True
+    ):
+        assert each["Notification"]["NotificationType"] == kind
+        assert each["Notification"]["ComparisonOperator"] == "GREATER_THAN"
+        address = {"SubscriptionType": "EMAIL", "Address": aws.GIVEN["Email"]}
+        assert each["Subscribers"] == [address]
 
 
 def test_the_account_itself_governs_its_key() -> None:
@@ -1689,9 +1807,24 @@ def test_an_alarm_of_the_monitor_asks_for_retraining() -> None:
         assert name not in rules()
     function = aws.arn("pipeline", "RetrainFunction")
     assert [target["Arn"] for target in rules()["retrain"]["Targets"]] == [function]
-    permission = made("pipeline")["RetrainPermission"]["Properties"]
-    assert permission["FunctionName"] == f"{PROJECT}-retrain"
-    assert permission["SourceArn"] == aws.arn("pipeline", "RetrainRule")
+    asking = {"RetrainRule": "retrain", "LabelsRule": "labels"}
+    for key, name in asking.items():
+        assert [target["Arn"] for target in rules()[name]["Targets"]] == [function]
+        (permission,) = [
+            item["Properties"]
+            for item in made("pipeline").values()
+            if item["Type"] == "AWS::Lambda::Permission"
+            and item["Properties"]["SourceArn"] == aws.arn("pipeline", key)
+        ]
+        assert permission["FunctionName"] == f"{PROJECT}-retrain"
+    permissions = everything("AWS::Lambda::Permission").values()
+    of_events = [each for each in permissions if each["Principal"] == "events.amazonaws.com"]
+    assert len(of_events) == len(asking)
+    labels = rules()["labels"]["EventPattern"]["detail"]
+    assert labels == {
+        "bucket": {"name": [aws.GIVEN["DataBucket"]]},
+        "object": {"key": ["releases/labelled.zip"]},
+    }
     assert made("pipeline")["MonthlySchedule"]["Properties"]["Target"]["Arn"] == function
     for monthly, wanted in (("true", "ENABLED"), ("false", "DISABLED")):
         schedule = made("pipeline", RetrainMonthly=monthly)["MonthlySchedule"]["Properties"]
@@ -1902,8 +2035,9 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "CodeCommit": ("all", {"SourceHost": "CodeCommit"}),
     "API keys": ("all", {"ProdAuth": "api-key"}),
     "Model Monitor": ("all", {"MonitorModelMonitor": "existing-customer"}),
+    "VPC": ("all", {"Network": "vpc"}),
 }
-ONE = {"one account", "CodeCommit", "API keys", "Model Monitor"}
+ONE = {"one account", "CodeCommit", "API keys", "Model Monitor", "VPC"}
 TOOLS, PROD = ONE | {"tools of two"}, ONE | {"prod of two"}
 
 
@@ -1923,6 +2057,7 @@ def test_a_form_makes_what_it_needs() -> None:
         "data.LiveBucket": PROD,
         "data.LiveBucketPolicy": PROD,
         "data.ModelPackageGroup": TOOLS,
+        "identity.Interfaces": {"VPC"},
         "monitor.AlarmRule": {"prod of two"},
         "monitor.CheckSchedule": PROD - {"Model Monitor"},
         "monitor.ModelMonitorSchedule": {"Model Monitor"},
@@ -1936,6 +2071,7 @@ def test_a_form_makes_what_it_needs() -> None:
         "prod.UsagePlanKey": {"API keys"},
     }
     roles = {k: v for k, v in made_in.items() if k.split(".")[0] in actors.TEMPLATES}
+    del roles["identity.Interfaces"]
     deployments = {k: v for k, v in made_in.items() if "Deployment" in k}
     rest = made_in.keys() - roles.keys() - deployments.keys()
     assert {key: made_in[key] for key in rest} == expected

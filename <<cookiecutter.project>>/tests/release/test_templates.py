@@ -275,6 +275,7 @@ LENGTHS = {
     "AWS::CodeStarNotifications::NotificationRule": 64,
     "AWS::DynamoDB::Table": 255,
     "AWS::ECR::Repository": 256,
+    "AWS::Events::EventBusPolicy": 64,
     "AWS::Events::Rule": 64,
     "AWS::IAM::ManagedPolicy": 128,
     "AWS::IAM::Role": 64,
@@ -536,6 +537,13 @@ def test_the_alias_waits_for_what_judges_the_release(key: str) -> None:
     rest = [name for name in prod()[ALIAS]["DependsOn"] if name != key]
     with pytest.raises(UserError, match=f"let it depend on {key}"):
         graph.check(prod() | {ALIAS: prod()[ALIAS] | {"DependsOn": rest}}, ALIAS)
+
+
+def test_the_alias_says_that_it_waits_for_what_its_policy_names() -> None:
+    """CloudFormation's pages do not say whether a policy's references are dependencies."""
+    alias = prod()[ALIAS]
+    named = {*graph.uses(alias["UpdatePolicy"])} - {"Application"}  # which the group refers to
+    assert named <= {*alias["DependsOn"]}
 
 
 @pytest.mark.parametrize("key", ["Before", "After"])
@@ -838,6 +846,19 @@ def test_what_a_region_has_is_made_and_what_it_lacks_is_left_out(
         for key, item in aws.present(name).items():
             there = item["Type"] in known or item["Type"].startswith("Custom::")
             assert (key in made) == there, f"{name}.{key} in {region}"
+
+
+def test_the_network_is_chinas_in_both_of_its_regions() -> None:
+    for region in ("cn-north-1", "cn-northwest-1"):
+        given = {"AWS::Region": region, "AWS::Partition": "aws-cn"}
+        service = aws.resolve(aws.resources("network")["MetricsEndpoint"], "network", given)
+        assert service["Properties"]["ServiceName"] == f"cn.com.amazonaws.{region}.monitoring"
+
+
+def test_model_monitor_gives_way_where_cloudformation_lacks_it() -> None:
+    for region in ("us-gov-east-1", "us-gov-west-1"):
+        given = {"AWS::Region": region, "MonitorModelMonitor": "existing-customer"}
+        assert "ModelMonitorSchedule" not in aws.present("monitor", given)
 
 
 def test_govclouds_other_region_has_no_budget_group_or_notification() -> None:
