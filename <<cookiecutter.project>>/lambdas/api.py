@@ -6,8 +6,6 @@ of the release; `EndpointFailures` is the one that rolls a release back. Nothing
 logged. A problem is RFC 9457's `application/problem+json`.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os
@@ -96,9 +94,7 @@ def problem(error: Exception) -> Problem:
         with suppress(*GARBAGE):
             return Problem(status, **json.loads(response["OriginalMessage"]))
         return Problem(status, detail="the model's server refused the request")
-    logger.error(
-        {"event": "the endpoint failed", "kind": code or type(error).__name__, "status": status}
-    )
+    logger.error({"event": "the endpoint failed", "kind": code or type(error).__name__, "status": status})
     return Problem(502, detail="the model could not answer; ask again later")
 
 

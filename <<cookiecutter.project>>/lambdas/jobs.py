@@ -5,8 +5,6 @@ requests by step. A job's name, its physical id, stands for release and step, so
 CloudFormation's second call, a retry, and a rollback's update to the old release all find it.
 """
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta

@@ -5,8 +5,6 @@ waits for its approval is), and once the cool-down since the last run is over: e
 Each decision is recorded in S3 and announced.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

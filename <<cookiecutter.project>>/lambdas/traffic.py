@@ -5,8 +5,6 @@ included. `before` and `after` are the hooks of the shift. A hook reports once, 
 and before its own time is over: without a report CodeDeploy waits for an hour.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -163,9 +161,7 @@ def alarms(since: datetime) -> list[str]:
         read = {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}
         query = {"Id": "m", "MetricStat": read}
         times = {"StartTime": since, "EndTime": datetime.now(UTC)}
-        [result] = cloudwatch.get_metric_data(MetricDataQueries=[query], **times)[
-            "MetricDataResults"
-        ]
+        [result] = cloudwatch.get_metric_data(MetricDataQueries=[query], **times)["MetricDataResults"]
         over = sum(value >= alarm["Threshold"] for value in result["Values"])
         if alarm["StateValue"] == "ALARM" or over >= alarm["EvaluationPeriods"]:
             red.append(alarm["AlarmName"])

@@ -1,7 +1,8 @@
-"""The verbs of a release that lives: status, data-release, rollback, why; and the test of dev."""
+"""The verbs around a release: preflight, status, data-release, rollback, why; the test of dev."""
 
 import json
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from os import environ
@@ -15,12 +16,105 @@ from categoriser.files import digest, read_lines
 from categoriser.manifest import File, Manifest
 from categoriser.paths import HOLDOUT
 from release.build import DATA, check
-from release.settings import Settings, command, consent, console, each, show, stack
+from release.settings import Settings, account, command, consent, console, each, show, stack
 
+SERVICES = "apigateway codebuild codedeploy codepipeline dynamodb ecr events kms lambda sagemaker"
+# Some for each layer: who has them is hardly without the others.
+ACTIONS = "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet codebuild:CreateProject "
+ACTIONS += "codebuild:StartBuild codepipeline:CreatePipeline ecr:CreateRepository events:PutRule "
+ACTIONS += "iam:CreateRole iam:PassRole iam:PutRolePolicy kms:CreateKey lambda:CreateFunction "
+ACTIONS += "logs:CreateLogGroup s3:CreateBucket s3:PutBucketPolicy s3:PutObject sns:CreateTopic"
+CLICK = "in the console: Developer Tools, Settings, Connections, Update pending connection"
 STAGE = "DeployProd"
 ALARMS = ("release", "api-5xx", "drift", "quality", "schedules")
 CANDIDATE = ("errors", "5xx", "latency", "failures")
 REVERT = "revert the commit in Git and push, which makes a release of it"
+
+# Preflight.
+
+
+def services(settings: Settings, opened: boto3.Session, part: str) -> list[str]:
+    """By what this botocore knows of the region."""
+    place = settings.region
+    regions = opened.get_partition_for_region(place)
+    known = {name: opened.get_available_regions(name, regions) for name in SERVICES.split()}
+    lacking = [name for name in known if place not in known[name]]
+    return [f"{name} is not in {place}: take another region" for name in lacking]
+
+
+def quotas(settings: Settings, opened: boto3.Session, part: str) -> list[str]:
+    """During a release there are two endpoints: the one that serves and the one to come.
+
+    Applied quotas go before AWS's defaults; an instance without either is misspelt.
+    """
+    need: Counter[str] = Counter()
+    if part != "prod":
+        need[f"{settings.train.instance} for training job usage"] += 1
+        need[f"{settings.train.instance} for processing job usage"] += 1
+        need[f"{settings.dev.instance} for endpoint usage"] += 2 * (settings.dev.kind == "instance")
+    if part != "tools":
+        need[f"{settings.monitor.instance} for processing job usage"] += 1
+        need[f"{settings.prod.instance} for endpoint usage"] += 2 * settings.prod.maximum
+    client = opened.client("service-quotas")
+    have: dict[str, float] = {}
+    for source in ("list_aws_default_service_quotas", "list_service_quotas"):
+        found = each(client, source, "Quotas", ServiceCode="sagemaker")
+        have |= {quota["QuotaName"]: quota["Value"] for quota in found}
+    # `+` leaves out what needs none.
+    faults = [f"{n}: no such quota: is the instance type right?" for n in +need if n not in have]
+    short = [name for name, count in need.items() if have.get(name, count) < count]
+    mend = "ask for more in the console: Service Quotas, Amazon SageMaker"
+    faults += [f"{name} is {have[name]:g}, and {need[name]} are needed: {mend}" for name in short]
+    return faults
+
+
+def connection(settings: Settings, opened: boto3.Session, part: str) -> list[str]:
+    cloud, name = opened.client("cloudformation"), f"{settings.project}-pipeline"
+    if not stack(cloud, name):
+        raise UserError("no pipeline yet")
+    query = {"StackName": name, "LogicalResourceId": "GitConnection"}
+    arn = cloud.describe_stack_resource(**query)["StackResourceDetail"]["PhysicalResourceId"]
+    found = opened.client("codeconnections").get_connection(ConnectionArn=arn)["Connection"]
+    state = found["ConnectionStatus"]
+    return [] if state == "AVAILABLE" else [f"it is {state}: {CLICK}"]
+
+
+def permissions(settings: Settings, opened: boto3.Session, part: str) -> list[str]:
+    """Ask IAM about the caller; where that is a role's session, about the role."""
+    arn, iam = opened.client("sts").get_caller_identity()["Arn"], opened.client("iam")
+    if ":assumed-role/" in arn:
+        arn = iam.get_role(RoleName=arn.split("/")[1])["Role"]["Arn"]
+    asked = {"PolicySourceArn": arn, "ActionNames": ACTIONS.split()}
+    found = each(iam, "simulate_principal_policy", "EvaluationResults", **asked)
+    refused = [item["EvalActionName"] for item in found if item["EvalDecision"] != "allowed"]
+    return [f"{arn} may not {name}: deploy as an administrator" for name in refused]
+
+
+def preflight(settings: Settings, opened: boto3.Session) -> None:
+    """Print each account's checks of what a release needs. Raises `UserError` where it lacks any.
+
+    Docker is not among it: CodeBuild builds the images. That a job ends within the hour for which
+    CloudFormation waits is a matter of the settings, which were read first.
+    """
+    faults = 0
+    settings.parameters("monitor", {})  # It reads monitoring.yaml too.
+    for part in ["tools", "prod"] if settings.prod_account_id else ["all"]:
+        reached = settings.session(part)
+        console.print(f"account {account(reached)}: credentials ok")
+        also = [connection] if settings.connected and part != "prod" else []
+        for ask in (services, quotas, permissions, *also):
+            try:
+                found = ask(settings, reached, part)
+            except (ClientError, UserError) as error:
+                console.print(f"  {ask.__name__} not checked: {error}")
+                continue
+            console.print(f"  {ask.__name__} {'; '.join(found) or 'ok'}")
+            faults += len(found)
+    if faults:
+        raise UserError(f"{faults} faults, on which a release would fail")
+
+
+# A release that lives.
 
 
 def status(settings: Settings, opened: boto3.Session) -> None:
@@ -171,4 +265,4 @@ def prove(settings: Settings, opened: boto3.Session) -> None:
 
 
 if __name__ == "__main__":
-    command(status, data_release, rollback, why, prove)
+    command(preflight, status, data_release, rollback, why, prove)

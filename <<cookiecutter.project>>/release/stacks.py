@@ -15,8 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from categoriser.errors import UserError
 from categoriser.params import read_params
 from release.build import BASE, DATA, base_source, package
-from release.operate import data_release
-from release.preflight import CLICK
+from release.operate import CLICK, data_release
 from release.settings import Settings, account, command, consent, console, each, read, show, stack
 
 # Kept by `make teardown`: the data, and the roles with which a stack is deleted.
@@ -79,11 +78,7 @@ def apply(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> 
     change = {"StackName": title, "ChangeSetName": f"deploy-{time.time_ns()}"}
     values = settings.parameters(name, others)
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
-    form = {
-        "TemplateBody": read(name),
-        "Capabilities": ["CAPABILITY_NAMED_IAM"],
-        "Parameters": given,
-    }
+    form = {"TemplateBody": read(name), "Capabilities": ["CAPABILITY_NAMED_IAM"], "Parameters": given}
     tags = [{"Key": "Project", "Value": settings.project}]
     cloud.create_change_set(**change, **form, ChangeSetType=kind.upper(), Tags=tags)
 
@@ -102,9 +97,7 @@ def apply(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> 
             raise UserError(f"{title}: {reason}") from None
         console.print(f"{title}: nothing to change")
         return
-    made = (
-        row["ResourceChange"] for row in each(cloud, "describe_change_set", "Changes", **change)
-    )
+    made = (row["ResourceChange"] for row in each(cloud, "describe_change_set", "Changes", **change))
     show(title, SHOWN, ([row.get(column, "") for column in SHOWN] for row in made))
     try:
         consent(f"Change {title}?")

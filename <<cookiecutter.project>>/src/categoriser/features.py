@@ -19,13 +19,14 @@ NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
 # What no descriptor holds: NUL, and halves of surrogate pairs, which JSON's escapes can spell.
 BROKEN = re.compile("[\0\ud800-\udfff]")
 
+# Sorting a text's accents, as Unicode's forms want, takes time by the square of their number.
+LONGEST = 1000
+
 # A model refuses lines of another version: raise it with every change of what a line holds.
 VERSION = 1
 
 # Accents, curved apostrophes, soft hyphens and characters of no width: "Café’s" is "cafes".
-DELETED = dict.fromkeys(
-    [*range(0x300, 0x370), 0xAD, *range(0x200B, 0x200E), 0x2018, 0x2019, 0x2060, 0xFEFF]
-)
+DELETED = dict.fromkeys([*range(0x300, 0x370), 0xAD, *range(0x200B, 0x200E), 0x2018, 0x2019, 0x2060, 0xFEFF])
 PUNCTUATION = re.compile(r"[^\w \n]+")
 # References: six or more letters and digits that change back and forth ("p0d3d89b19", "12jan26").
 CODE = re.compile(r"\b(?=\w{6})[a-z]*+[0-9]++[a-z]++[0-9]\w*+")
@@ -51,6 +52,8 @@ def text(value: str) -> str:
     """Return a descriptor as it is. Raises `ValueError` that says what is wrong with it."""
     if not value.strip():
         raise ValueError("is empty")
+    if len(value) > LONGEST:
+        raise ValueError(f"is longer than {LONGEST} characters")
     if BROKEN.search(value):
         raise ValueError("holds a NUL or half a surrogate pair")
     return value

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import json
+import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -87,8 +89,7 @@ def read_lines(source: Path) -> Iterator[bytes]:
             plain: BufferedIOBase = gzip.GzipFile(fileobj=stream) if is_gzip else stream
             while line := plain.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
-                    fault = f"has a line of over {LONGEST_LINE} bytes: it is no CSV"
-                    raise UserError(f"{source} {fault}")
+                    raise UserError(f"{source} has a line of over {LONGEST_LINE} bytes: it is no CSV")
                 yield line
     except FileNotFoundError:
         raise UserError(f"{source} is missing: there is no such file") from None
@@ -108,9 +109,7 @@ def digest(path: Path) -> str:
 
 def dvc(*arguments: str) -> str:
     """Run DVC as a user does; return what it prints. Raises `UserError` with it where DVC fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"`dvc {' '.join(arguments)}` failed: {done.stderr.strip()}")
     return done.stdout
@@ -120,3 +119,25 @@ def dvc_status() -> dict[str, Any]:
     """Return what `dvc status` says, by stage: nothing where the workspace is as dvc.lock says."""
     changes: dict[str, Any] = json.loads(dvc("status", "--json") or "{}")
     return changes
+
+
+def give_up_root(*folders: Path) -> None:
+    """Go on as the user whose number is in `RUN_AS`; first that user gets the folders, as they are.
+
+    For a container: it is started as root, and its folders are root's. Elsewhere `RUN_AS` is not
+    set, and nothing happens, as where another user has started this. Where root may not do it, the
+    log says so, and this goes on as root.
+    """
+    user = int(os.environ.get("RUN_AS", "0"))
+    if not user or os.geteuid():
+        return
+    try:
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, user, user, follow_symlinks=False)
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+    except OSError as error:
+        logging.getLogger(__name__).warning("this runs as root: %s", error)

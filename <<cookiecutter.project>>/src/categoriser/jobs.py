@@ -17,11 +17,12 @@ from typing import Any
 
 import polars as pl
 import yaml
+from msgspec.structs import asdict
 
 from categoriser import manifest, paths
 from categoriser.data import prepare, validate
 from categoriser.errors import UserError, run
-from categoriser.files import digest, read_json, write_json
+from categoriser.files import digest, give_up_root, read_json, write_json
 from categoriser.model import evaluate, gate, package, train
 from categoriser.monitor import baseline
 from categoriser.params import set_params
@@ -106,7 +107,8 @@ def golden() -> dict[str, Any]:
     model = package.Categoriser.load(paths.MODEL)
     held = [paths.PREPARED / f"{part}.parquet" for part in evaluate.PARTS]
     rows = pl.read_parquet(held, columns=["text", "price", "category"]).unique("text", keep="first")
-    answers = pl.DataFrame(model.predict(rows["text"].to_list(), rows["price"].to_list()))
+    answered = model.predict(rows["text"].to_list(), rows["price"].to_list())
+    answers = pl.DataFrame([asdict(answer) for answer in answered])
     rows = rows.with_columns(answers.rename({"category": "answer"}).get_columns())
     right = rows.filter(pl.col("answer") == pl.col("category"), ~pl.col("review"))
     surest = right.sort("category", -pl.col("probability"), "text").group_by("category").head(2)
@@ -115,5 +117,10 @@ def golden() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Train: the entry point `train`."""
+    """Train: the command `train`."""
+    give_up_root(ML / "model", ML / "output")
     run(fit)
+
+
+if __name__ == "__main__":
+    main()

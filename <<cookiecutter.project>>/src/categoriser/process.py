@@ -4,14 +4,17 @@ The last words of the job are in `/opt/ml/output/message`, whose first 1,024 byt
 as its ExitMessage; a status other than 0 is its failure.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 from categoriser.errors import UserError, run
+from categoriser.files import give_up_root
 
 MESSAGE = Path("/opt/ml/output/message")
+OUTPUT = "/opt/ml/processing/output"
 LONGEST = 1024
 STEPS = {"evaluate": "jobs", "label": "monitor.labels", "monitor": "monitor.check"}
 
@@ -39,7 +42,8 @@ def leave(text: str, message: Path) -> None:
 
 
 def main() -> None:
-    """Run the step that the command line names: the entry point `process`."""
+    """Run the step that the command line names: the command `process`."""
+    give_up_root(MESSAGE.parent, Path({"output_path": OUTPUT, **os.environ}["output_path"]))
     run(lambda: process(" ".join(sys.argv[1:])))
 
 

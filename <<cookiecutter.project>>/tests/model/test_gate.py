@@ -30,16 +30,9 @@ from categoriser.files import digest, write_json
 from categoriser.model import evaluate as stage
 from categoriser.model import gate, metrics, report
 from categoriser.model import promote as command
-from categoriser.model.evaluate import (
-    evaluate,
-    fit_majority,
-    fit_reference,
-    headline,
-    load_champion,
-)
-from categoriser.model.fairness import MISSING, compare_slices, price_bands
+from categoriser.model.evaluate import evaluate, fit_majority, fit_reference, headline, load_champion
 from categoriser.model.gate import Verdict, compare, judge
-from categoriser.model.metrics import MIN_GROUPS
+from categoriser.model.metrics import MIN_GROUPS, MISSING, by_slice, price_bands
 from categoriser.model.package import METADATA, Categoriser
 from categoriser.model.promote import forget, promote
 from categoriser.model.train import train
@@ -216,14 +209,7 @@ def test_main_writes_metrics_that_are_numbers_only_and_a_table_for_each_plot(
         return [value]
 
     shown = json.loads(Path("reports/metrics.json").read_text())
-    assert list(shown["random"]) == [
-        "accuracy",
-        "calibration_error",
-        "champion",
-        "coverage",
-        "macro_f1",
-        "reference",
-    ]
+    assert list(shown["random"]) == ["accuracy", "calibration_error", "champion", "coverage", "macro_f1", "reference"]
     assert all(isinstance(number, float) for number in leaves(shown))
     # What dvc.yaml draws is there, with the columns that it names.
     for plot in yaml.safe_load((root / "dvc.yaml").read_text())["plots"]:
@@ -241,9 +227,7 @@ def test_main_writes_metrics_that_are_numbers_only_and_a_table_for_each_plot(
 
 def test_the_reference_learns_and_the_majority_answers_the_commonest_class() -> None:
     prepared, _ = trained()
-    train, held_out = (
-        pl.read_parquet(prepared / f"{part}.parquet") for part in ("train", "random")
-    )
+    train, held_out = (pl.read_parquet(prepared / f"{part}.parquet") for part in ("train", "random"))
     lines, labels = train["features"].to_list(), train["category"].to_list()
     truth = held_out["category"].to_numpy()
 
@@ -267,116 +251,6 @@ def test_two_fits_are_the_same() -> None:
 def test_a_single_class_is_answered_always() -> None:
     reference = fit_reference(["aldi", "coles"], ["g", "g"])
     assert reference.predict_proba(["shell"]).tolist() == [[1.0]]
-
-
-# categoriser.model.fairness
-
-
-def compare_places(frame: pl.DataFrame, right: list[bool], **changes: Any) -> dict[str, Any]:
-    """Compare the slices of rows that are each a merchant of its own."""
-    chosen: dict[str, Any] = {
-        "slices": ["place"],
-        "price_bands": [0, 10],
-        "min_rows": 50,
-        "resamples": 300,
-        "confidence": 0.95,
-    }
-    if "price" not in frame.columns:
-        frame = frame.with_columns(price=1.0)
-    groups = changes.pop("groups", np.arange(len(frame)))
-    answers = np.where(right, 0, 1)
-    return compare_slices(
-        frame, np.zeros(len(frame), int), answers, groups, Evaluate(**(chosen | changes))
-    )
-
-
-def two_places() -> tuple[pl.DataFrame, list[bool]]:
-    """200 rows of A, 90 % right; 100 of B, 60 % right; 20 of C, all wrong; 60 of none, right."""
-    place = ["A"] * 200 + ["B"] * 100 + ["C"] * 20 + [None] * 60
-    right = [n % 10 > 0 for n in range(200)] + [n % 10 > 3 for n in range(100)]
-    return pl.DataFrame({"place": place}), right + [False] * 20 + [True] * 60
-
-
-def test_the_worst_slice_and_its_gap() -> None:
-    frame, right = two_places()
-    found = compare_places(frame, right)["place"]
-    overall = (180 + 60 + 60) / 380
-    assert [part["name"] for part in found["slices"]] == ["B", "A", MISSING]
-    assert found["worst"] == "B"
-    assert found["gap"]["value"] == pytest.approx(overall - 0.6)
-    assert found["gap"]["low"] < overall - 0.6 < found["gap"]["high"]
-    assert found["spread"] == pytest.approx(0.4)
-    worst = found["slices"][0]
-    assert (worst["rows"], worst["groups"]) == (100, 100)
-    # Four standard deviations of a share of 0.6 in 100 rows: what the interval is wide.
-    width = worst["accuracy"]["high"] - worst["accuracy"]["low"]
-    assert width == pytest.approx(3.92 * np.sqrt(0.24 / 100), rel=0.15)
-
-
-def test_small_slices_are_not_judged_and_absent_values_are_a_slice() -> None:
-    frame, right = two_places()
-    found = compare_places(frame, right)["place"]
-    assert found["not_judged"] == {"C": 20}
-    assert found["slices"][-1]["accuracy"]["value"] == 1
-    assert compare_places(frame, right, min_rows=60)["place"]["not_judged"] == {"C": 20}
-    assert compare_places(frame, right, min_rows=61)["place"]["not_judged"] == {
-        "C": 20,
-        MISSING: 60,
-    }
-
-
-def test_many_rows_of_few_merchants_are_not_judged() -> None:
-    frame, right = two_places()
-    groups = np.concatenate(
-        [np.arange(200), 200 + np.arange(100) % (MIN_GROUPS - 1), 300 + np.arange(80)]
-    )
-    groups = np.unique(groups, return_inverse=True)[1]
-    assert compare_places(frame, right, groups=groups)["place"]["not_judged"] == {"B": 100, "C": 20}
-
-
-def test_a_column_that_the_data_lacks_is_absent_and_no_error() -> None:
-    frame, right = two_places()
-    assert compare_places(frame, right, slices=["no_such"]) == {"no_such": None}
-
-
-def test_no_slice_is_large_enough() -> None:
-    frame, right = two_places()
-    found = compare_places(frame, right, min_rows=1000)["place"]
-    assert found["slices"] == []
-    assert found["gap"] is None
-
-
-def test_no_rows_at_all() -> None:
-    empty = pl.DataFrame(schema={"place": pl.String, "price": pl.Float64})
-    found = compare_places(empty, [], slices=["place", "price_band"])
-    assert found["place"]["slices"] == found["price_band"]["slices"] == []
-
-
-def test_columns_that_are_no_text_are_slices_too() -> None:
-    frame = pl.DataFrame({"place": [1] * 60 + [2] * 60})
-    found = compare_places(frame, [True] * 60 + [False] * 60)["place"]
-    assert found["worst"] == "2"
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.floats(-1e6, 1e6), min_size=1),
-    st.lists(st.integers(-99, 999), unique=True, max_size=4).map(sorted),
-)
-def test_every_price_lies_in_the_band_that_its_name_says(
-    prices: list[float], edges: list[int]
-) -> None:
-    names = price_bands(pl.Series(prices, dtype=pl.Float64), edges)
-    for price, name in zip(prices, names, strict=True):
-        below = [edge for edge in edges if edge <= price]
-        if not edges:
-            assert name == "all"
-        elif not below:
-            assert name == f"under {edges[0]}"
-        elif len(below) == len(edges):
-            assert name == f"{edges[-1]} and over"
-        else:
-            assert name == f"{below[-1]} to {edges[len(below)]}"
 
 
 # categoriser.model.metrics
@@ -458,9 +332,7 @@ def test_resamples_of_single_rows_have_the_binomial_spread() -> None:
 def test_rows_that_stand_or_fall_together_give_the_spread_of_their_groups() -> None:
     right = np.repeat((np.arange(100) < 75).astype(int), 4)
     expected = np.sqrt(0.75 * 0.25 / 100)
-    assert spread_of_accuracy(np.repeat(np.arange(100), 4), right) == pytest.approx(
-        expected, rel=0.05
-    )
+    assert spread_of_accuracy(np.repeat(np.arange(100), 4), right) == pytest.approx(expected, rel=0.05)
 
 
 def test_resamples_are_the_same_every_time_and_hold_the_groups_together() -> None:
@@ -488,11 +360,105 @@ def test_differences_of_two_models_are_paired() -> None:
 
 def test_an_interval_holds_the_confidence_and_leaves_out_what_does_not_exist() -> None:
     drawn = np.append(np.linspace(0, 1, 1001), np.nan)
-    assert metrics.interval(0.4, drawn, 0.9) == {
-        "value": 0.4,
-        "low": pytest.approx(0.05),
-        "high": pytest.approx(0.95),
+    assert metrics.interval(0.4, drawn, 0.9) == {"value": 0.4, "low": pytest.approx(0.05), "high": pytest.approx(0.95)}
+
+
+# categoriser.model.metrics: accuracy by slice
+
+
+def compare_places(frame: pl.DataFrame, right: list[bool], **changes: Any) -> dict[str, Any]:
+    """Compare the slices of rows that are each a merchant of its own."""
+    chosen: dict[str, Any] = {
+        "slices": ["place"],
+        "price_bands": [0, 10],
+        "min_rows": 50,
+        "resamples": 300,
+        "confidence": 0.95,
     }
+    if "price" not in frame.columns:
+        frame = frame.with_columns(price=1.0)
+    groups = changes.pop("groups", np.arange(len(frame)))
+    answers = np.where(right, 0, 1)
+    return by_slice(frame, np.zeros(len(frame), int), answers, groups, Evaluate(**(chosen | changes)))
+
+
+def two_places() -> tuple[pl.DataFrame, list[bool]]:
+    """200 rows of A, 90 % right; 100 of B, 60 % right; 20 of C, all wrong; 60 of none, right."""
+    place = ["A"] * 200 + ["B"] * 100 + ["C"] * 20 + [None] * 60
+    right = [n % 10 > 0 for n in range(200)] + [n % 10 > 3 for n in range(100)]
+    return pl.DataFrame({"place": place}), right + [False] * 20 + [True] * 60
+
+
+def test_the_worst_slice_and_its_gap() -> None:
+    frame, right = two_places()
+    found = compare_places(frame, right)["place"]
+    overall = (180 + 60 + 60) / 380
+    assert [part["name"] for part in found["slices"]] == ["B", "A", MISSING]
+    assert found["worst"] == "B"
+    assert found["gap"]["value"] == pytest.approx(overall - 0.6)
+    assert found["gap"]["low"] < overall - 0.6 < found["gap"]["high"]
+    assert found["spread"] == pytest.approx(0.4)
+    worst = found["slices"][0]
+    assert (worst["rows"], worst["groups"]) == (100, 100)
+    # Four standard deviations of a share of 0.6 in 100 rows: what the interval is wide.
+    width = worst["accuracy"]["high"] - worst["accuracy"]["low"]
+    assert width == pytest.approx(3.92 * np.sqrt(0.24 / 100), rel=0.15)
+
+
+def test_small_slices_are_not_judged_and_absent_values_are_a_slice() -> None:
+    frame, right = two_places()
+    found = compare_places(frame, right)["place"]
+    assert found["not_judged"] == {"C": 20}
+    assert found["slices"][-1]["accuracy"]["value"] == 1
+    assert compare_places(frame, right, min_rows=60)["place"]["not_judged"] == {"C": 20}
+    assert compare_places(frame, right, min_rows=61)["place"]["not_judged"] == {"C": 20, MISSING: 60}
+
+
+def test_many_rows_of_few_merchants_are_not_judged() -> None:
+    frame, right = two_places()
+    groups = np.concatenate([np.arange(200), 200 + np.arange(100) % (MIN_GROUPS - 1), 300 + np.arange(80)])
+    groups = np.unique(groups, return_inverse=True)[1]
+    assert compare_places(frame, right, groups=groups)["place"]["not_judged"] == {"B": 100, "C": 20}
+
+
+def test_a_column_that_the_data_lacks_is_absent_and_no_error() -> None:
+    frame, right = two_places()
+    assert compare_places(frame, right, slices=["no_such"]) == {"no_such": None}
+
+
+def test_no_slice_is_large_enough() -> None:
+    frame, right = two_places()
+    found = compare_places(frame, right, min_rows=1000)["place"]
+    assert found["slices"] == []
+    assert found["gap"] is None
+
+
+def test_no_rows_at_all() -> None:
+    empty = pl.DataFrame(schema={"place": pl.String, "price": pl.Float64})
+    found = compare_places(empty, [], slices=["place", "price_band"])
+    assert found["place"]["slices"] == found["price_band"]["slices"] == []
+
+
+def test_columns_that_are_no_text_are_slices_too() -> None:
+    frame = pl.DataFrame({"place": [1] * 60 + [2] * 60})
+    found = compare_places(frame, [True] * 60 + [False] * 60)["place"]
+    assert found["worst"] == "2"
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.lists(st.integers(-99, 999), unique=True, max_size=4).map(sorted))
+def test_every_price_lies_in_the_band_that_its_name_says(prices: list[float], edges: list[int]) -> None:
+    names = price_bands(pl.Series(prices, dtype=pl.Float64), edges)
+    for price, name in zip(prices, names, strict=True):
+        below = [edge for edge in edges if edge <= price]
+        if not edges:
+            assert name == "all"
+        elif not below:
+            assert name == f"under {edges[0]}"
+        elif len(below) == len(edges):
+            assert name == f"{edges[-1]} and over"
+        else:
+            assert name == f"{below[-1]} to {edges[len(below)]}"
 
 
 # categoriser.model.gate
@@ -560,11 +526,7 @@ def test_a_loss_fails_only_when_the_whole_interval_is_beyond_the_tolerance(
     tolerant = LIMITS.model_copy(update={"max_loss_to_champion": 0.02})
     found = evaluation(**{rival: figure(0.0)})
     found["parts"]["time"]["lead"][rival]["accuracy"] = figure(value, half)
-    [verdict] = [
-        v
-        for v in judge(found, tolerant)
-        if (v.gate, v.part, v.figure) == (rival, "time", "lead in accuracy")
-    ]
+    [verdict] = [v for v in judge(found, tolerant) if (v.gate, v.part, v.figure) == (rival, "time", "lead in accuracy")]
     assert verdict.outcome == outcome
     assert verdict.margin == pytest.approx(value + 0.02)
 
@@ -595,10 +557,7 @@ def test_small_and_empty_parts_are_not_judged_beside_one_that_is() -> None:
     assert {v.outcome for v in verdicts if v.part == "random"} == {"passed"}
     assert {v.outcome for v in verdicts if v.part != "random"} == {"not judged"}
     why = {v.part: v.why for v in verdicts if v.part != "random"}
-    assert why == {
-        "time": "0 rows, fewer than 200 (evaluate.min_rows)",
-        "merchant": "9 merchants, fewer than 10",
-    }
+    assert why == {"time": "0 rows, fewer than 200 (evaluate.min_rows)", "merchant": "9 merchants, fewer than 10"}
 
 
 def test_a_part_of_one_class_cannot_tell_a_model_from_the_majority() -> None:
@@ -638,9 +597,7 @@ def column(*gaps: dict[str, float]) -> dict[str, Any]:
         (column(figure(0.4, 0.3), figure(0.1)), "not judged", "s0"),
     ],
 )
-def test_slices_are_judged_by_their_intervals(
-    compared: dict[str, Any], outcome: str, name: str
-) -> None:
+def test_slices_are_judged_by_their_intervals(compared: dict[str, Any], outcome: str, name: str) -> None:
     found = evaluation()
     found["slices"] = {"country": compared}
     verdict = judge(found, LIMITS)[-1]
@@ -678,9 +635,7 @@ def write_project(folder: Path, changes: dict[str, Any]) -> None:
     write_json(folder / "reports/evaluation.json", result()[0])
     write_json(folder / "baseline/facts.json", {"model": result()[0]["model"]["digest"]})
     write_json(folder / "data/profile.json", {"rows": 2000, "set_aside": {"no price": 3}})
-    write_json(
-        folder / "data/generated.json", {"ceiling": 0.9, "ceiling_by": {"country": {"NZ": 0.7}}}
-    )
+    write_json(folder / "data/generated.json", {"ceiling": 0.9, "ceiling_by": {"country": {"NZ": 0.7}}})
 
 
 def test_the_stage_fails_with_status_1_after_it_has_written_everything(tmp_path: Path) -> None:
@@ -721,9 +676,7 @@ def test_the_stage_passes_and_writes_the_same_bytes_each_time(
     assert "the data has no such column" in shown
 
 
-def test_a_baseline_of_another_model_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_baseline_of_another_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_project(tmp_path, {"max_slice_gap": 1, "max_loss_to_reference": 1})
     write_json(tmp_path / "baseline/facts.json", {"model": "another"})
     monkeypatch.chdir(tmp_path)
@@ -896,8 +849,7 @@ def test_many_classes_leave_out_the_numbers_in_the_confusion_matrix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "percent", "points"),
-    [(None, "–", "–"), (0.1234, "12.3 %", "+12.3"), (-0.5, "-50.0 %", "−50.0")],
+    ("share", "percent", "points"), [(None, "–", "–"), (0.1234, "12.3 %", "+12.3"), (-0.5, "-50.0 %", "−50.0")]
 )
 def test_numbers_read_well(share: float | None, percent: str, points: str) -> None:
     assert report.percent(share) == percent
@@ -931,9 +883,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def state(folder: Path) -> dict[str, bytes]:
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 
@@ -944,17 +894,12 @@ def test_the_model_becomes_the_champion_that_evaluate_reads(
     command.main()
     standing = digest(Path("model"))
     facts, champion = load_champion(Path("champion"))
-    assert facts == {
-        "digest": standing,
-        "metrics": {"time": {"accuracy": 0.8, "macro_f1": 0.7}},
-    }
+    assert facts == {"digest": standing, "metrics": {"time": {"accuracy": 0.8, "macro_f1": 0.7}}}
     assert champion is not None
     assert json.loads(Path("champion/profile.json").read_text()) == {"rows": 3}
     # Git keeps the pointer, DVC the model.
     subprocess.run(["git", "add", "champion"], check=True)
-    kept = subprocess.run(
-        ["git", "ls-files", "champion"], capture_output=True, text=True, check=True
-    )
+    kept = subprocess.run(["git", "ls-files", "champion"], capture_output=True, text=True, check=True)
     assert "champion/model.dvc" in kept.stdout
     assert "champion/model/" not in kept.stdout
     shown = capsys.readouterr().out
@@ -966,19 +911,13 @@ def test_a_second_champion_takes_the_place_of_the_first(project: Path) -> None:
     promote()
     metadata = Path("model/metadata.json")
     write_json(metadata, json.loads(metadata.read_text()) | {"train_rows": 1})
-    write_json(
-        Path("reports/gate.json"),
-        {"passed": True, "model": digest(Path("model")), "verdicts": []},
-    )
+    write_json(Path("reports/gate.json"), {"passed": True, "model": digest(Path("model")), "verdicts": []})
     assert promote() == digest(Path("champion/model")) == digest(Path("model"))
 
 
 @pytest.mark.parametrize(
     ("verdict", "message"),
-    [
-        ({"passed": False}, "a gate failed"),
-        ({"model": "0" * 64}, "judges the model 000000000000, but model holds"),
-    ],
+    [({"passed": False}, "a gate failed"), ({"model": "0" * 64}, "judges the model 000000000000, but model holds")],
 )
 def test_no_other_model_than_one_that_passed_is_promoted(
     project: Path, verdict: dict[str, object], message: str

@@ -35,9 +35,11 @@ import pytest
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
+from categoriser.errors import UserError
 from categoriser.manifest import File, Manifest
 from categoriser.monitor.formats import capture
-from release.requests import requests
+from categoriser.serving.capture import record
+from release.build import requests
 
 PROJECT, RELEASE, OLD = "bank-categoriser", aws.RELEASE, "20261101-080000-0ddba11"
 BUCKET = f"{PROJECT}-{{}}-111122223333-ap-southeast-2"
@@ -105,6 +107,7 @@ class World:
         self.replaced: list[tuple[Any, str, Any]] = []
         self.s3 = self.api.s3
         self.container: Callable[[Any], tuple[int, Any]] = lambda rows: (200, predicted(rows))
+        self.start = datetime.now(UTC)
         self.called: list[str] = []
         for client in (self.api.runtime, self.traffic.runtime):
             self.answer(client, "InvokeEndpoint", self.endpoint)
@@ -148,6 +151,7 @@ class World:
     def endpoint(self, request: dict[str, Any]) -> tuple[int, Any]:
         self.called.append(request["headers"]["X-Amzn-SageMaker-Inference-Id"].decode())
         assert urllib.parse.urlsplit(request["url"]).path in PATHS
+        assert request["headers"]["Content-Type"] == b"application/json"
         status, body = self.container(request["body"])
         if status == 200 or "__type" in body:
             return status, body
@@ -162,8 +166,7 @@ class World:
     def objects(self, bucket: str, prefix: str) -> dict[str, str]:
         found = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
         return {
-            item["Key"]: self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode()
-            for item in found
+            item["Key"]: self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode() for item in found
         }
 
 
@@ -201,9 +204,7 @@ def cloud(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def prediction(row: dict[str, Any]) -> dict[str, Any]:
     """Answer as a model does that looks at the first word only."""
-    values = {"coles": (0.8, 0.1, 0.1), "fee": (0.2, 0.7, 0.1)}.get(
-        row["text"].split()[0], (0.1, 0.2, 0.7)
-    )
+    values = {"coles": (0.8, 0.1, 0.1), "fee": (0.2, 0.7, 0.1)}.get(row["text"].split()[0], (0.1, 0.2, 0.7))
     best = max(values)
     return {
         "category": CLASSES[values.index(best)],
@@ -218,6 +219,18 @@ def predicted(rows: Any) -> Any:
 
 
 # The API.
+
+
+@pytest.fixture
+def log(world: World, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Take down what the functions log: JSON, one object a line."""
+    stream = io.StringIO()
+    monkeypatch.setattr(world.api.logger.registered_handler, "stream", stream)
+    return stream
+
+
+def messages(log: io.StringIO) -> list[Any]:
+    return [json.loads(line)["message"] for line in log.getvalue().splitlines()]
 
 
 def proxy(body: Any = ROW, resource: str = "/predict", **more: Any) -> dict[str, Any]:
@@ -247,18 +260,17 @@ def problem(reply: dict[str, Any]) -> dict[str, Any]:
     """Return the problem of an answer, which must be RFC 9457's."""
     assert reply["headers"]["content-type"] == "application/problem+json"
     document: dict[str, Any] = json.loads(reply["body"])
-    assert document["status"] == reply["statusCode"]
-    assert {"type", "title", "detail"} <= {*document}
+    assert (document["type"], document["status"]) == ("about:blank", reply["statusCode"])
+    assert {"title", "detail"} <= {*document}
     return document
 
 
 @pytest.mark.actor("api")
-def test_a_row_is_answered_with_an_id_that_the_capture_has(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_row_is_answered_with_an_id_that_the_capture_has(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     reply = run(world.api.handler, proxy())
     answer = json.loads(reply["body"])
     assert (reply["statusCode"], answer["category"]) == (200, "groceries")
+    assert reply["headers"] == {"content-type": "application/json"}
     assert answer["release"] == RELEASE
     assert world.called == [answer["prediction_id"]]
     assert len(answer["prediction_id"]) == 32
@@ -355,10 +367,7 @@ def other(**changes: Any) -> dict[str, Any]:
 
 
 FAULTS: dict[str, tuple[int, Any]] = {
-    **{
-        f"ModelError {status}": (status, {"detail": "x"})
-        for status in (404, 405, 406, 500, 502, 503, 504)
-    },
+    **{f"ModelError {status}": (status, {"detail": "x"}) for status in (404, 405, 406, 500, 502, 503, 504)},
     "ModelError without a status": (424, {"__type": "ModelError", "Message": "x"}),
     "ModelNotReady": (429, {"__type": "ModelNotReadyException", "Message": "x"}),
     "ServiceUnavailable": (503, {"__type": "ServiceUnavailable", "Message": "x"}),
@@ -369,14 +378,8 @@ FAULTS: dict[str, tuple[int, Any]] = {
     "null": (200, None),
     "a list for a row": (200, [prediction(ROW)]),
     "no probabilities": (200, {"category": "groceries"}),
-    "a class order that is wrong": (
-        200,
-        other(probabilities=dict(zip(CLASSES, (0.1, 0.8, 0.1), strict=True))),
-    ),
-    "a category that is not the most probable": (
-        200,
-        other(category="transport", probability=0.1),
-    ),
+    "a class order that is wrong": (200, other(probabilities=dict(zip(CLASSES, (0.1, 0.8, 0.1), strict=True)))),
+    "a category that is not the most probable": (200, other(category="transport", probability=0.1)),
     "a category that is no class": (200, other(category="x")),
     "a probability that is another": (200, other(probability=0.1)),
     "probabilities beyond 1": (200, other(probability=8.0, probabilities={"groceries": 8.0})),
@@ -402,9 +405,7 @@ def test_the_endpoints_fault_is_502_and_counts_towards_the_rollback(
 
 @pytest.mark.actor("api")
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_another_number_of_rows_is_502(
-    world: World, capsys: pytest.CaptureFixture[str], count: int
-) -> None:
+def test_another_number_of_rows_is_502(world: World, capsys: pytest.CaptureFixture[str], count: int) -> None:
     world.container = lambda _: (200, [prediction(ROW)] * count)
     assert run(world.api.handler, proxy([ROW, ROW]))["statusCode"] == 502
     assert moved(capsys) == {"EndpointFailures": 1}
@@ -420,9 +421,7 @@ def test_another_number_of_rows_is_502(
     ],
     ids=lambda fault: type(fault).__name__,
 )
-def test_a_timeout_is_502_after_one_attempt(
-    world: World, capsys: pytest.CaptureFixture[str], fault: Exception
-) -> None:
+def test_a_timeout_is_502_after_one_attempt(world: World, capsys: pytest.CaptureFixture[str], fault: Exception) -> None:
     attempts = []
 
     def fail(_: Any) -> Any:
@@ -442,20 +441,14 @@ def test_the_endpoints_timeout_ends_before_the_functions(world: World) -> None:
 
 @pytest.mark.actor("api")
 @pytest.mark.filterwarnings("ignore:No application metrics")
-def test_an_unforeseen_fault_is_the_functions_own_error(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unforeseen_fault_is_the_functions_own_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world.api, "checked", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(world.api.handler, proxy())
 
 
 @pytest.mark.actor("api")
-def test_nothing_of_a_transaction_is_logged(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log = io.StringIO()
-    monkeypatch.setattr(world.api.logger.registered_handler, "stream", log)
+def test_nothing_of_a_transaction_is_logged(world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
     said = {"text": "clinic-of-secrets", "price": 123.45}
     run(world.api.handler, proxy(said))
     world.container = lambda rows: (400, {"status": 400, "detail": f"no {rows['text']}"})
@@ -465,9 +458,21 @@ def test_nothing_of_a_transaction_is_logged(
     world.container = lambda rows: (200, rows)
     run(world.api.handler, proxy(said))
     output = "".join([*capsys.readouterr(), log.getvalue()])
-    assert "prediction_id" in output
+    assert len(messages(log)) > 4
     assert "secret" not in output
     assert "123.45" not in output
+
+
+@pytest.mark.actor("api")
+def test_an_answer_and_a_failure_of_the_endpoint_are_logged(world: World, log: io.StringIO) -> None:
+    run(world.api.handler, proxy())
+    world.container = lambda _: FAULTS["ModelError 503"]
+    run(world.api.handler, proxy())
+    assert messages(log) == [
+        {"status": 200, "prediction_id": world.called[0]},
+        {"event": "the endpoint failed", "kind": "ModelError", "status": 503},
+        {"status": 502, "prediction_id": None},
+    ]
 
 
 @pytest.mark.actor("api")
@@ -483,9 +488,7 @@ SAID = {"prediction_id": "0" * 32, "category": "transport"}
 
 
 @pytest.mark.actor("api")
-def test_feedback_is_ground_truth_of_its_hour(
-    cloud: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_feedback_is_ground_truth_of_its_hour(cloud: World, capsys: pytest.CaptureFixture[str]) -> None:
     for said in (SAID, SAID | {"row": 4, "category": 'food, "drinks"'}):
         assert run(cloud.api.handler, proxy(said, "/feedback"))["statusCode"] == 202
     [single, row] = sorted(cloud.objects(LIVE, "ground-truth/").items(), key=lambda f: len(f[0]))
@@ -495,6 +498,7 @@ def test_feedback_is_ground_truth_of_its_hour(
         "eventMetadata": {"eventId": "0" * 32},
         "eventVersion": "0",
     }
+    assert row[0] == single[0].replace(".jsonl", "-4.jsonl")
     assert json.loads(row[1])["eventMetadata"] == {"eventId": f"{'0' * 32}#4"}
     assert moved(capsys) == {"Feedback": 1}
     assert cloud.called == []
@@ -548,9 +552,7 @@ def test_feedback_that_cannot_be_kept_is_the_functions_own_error(world: World) -
     ],
     ids=str,
 )
-def test_feedback_that_cannot_be_joined_is_400(
-    world: World, capsys: pytest.CaptureFixture[str], said: Any
-) -> None:
+def test_feedback_that_cannot_be_joined_is_400(world: World, capsys: pytest.CaptureFixture[str], said: Any) -> None:
     assert problem(run(world.api.handler, proxy(said, "/feedback")))["status"] == 400
     assert moved(capsys) == {"ClientErrors": 1}
 
@@ -571,9 +573,7 @@ def alarms() -> list[dict[str, Any]]:
     found = aws.resources("prod", "AWS::CloudWatch::Alarm").values()
     every = [aws.resolve(alarm["Properties"], "prod") for alarm in found]
     return [
-        alarm | {"Threshold": float(alarm["Threshold"])}
-        for alarm in every
-        if {"Name": alarm["AlarmName"]} in watched
+        alarm | {"Threshold": float(alarm["Threshold"])} for alarm in every if {"Name": alarm["AlarmName"]} in watched
     ]
 
 
@@ -581,9 +581,7 @@ def alarms() -> list[dict[str, Any]]:
 def prod(cloud: World) -> World:
     """Give a release in service: its endpoint, golden cases, alarms, and the API's new version."""
     for alarm in alarms():
-        cloud.traffic.cloudwatch.put_metric_alarm(
-            **{name: value for name, value in alarm.items() if name != "Tags"}
-        )
+        cloud.traffic.cloudwatch.put_metric_alarm(**{name: value for name, value in alarm.items() if name != "Tags"})
     cloud.put(GOLDEN, golden())
     serve(cloud)
 
@@ -596,15 +594,13 @@ def prod(cloud: World) -> World:
     return cloud
 
 
+# What `before` looks at of the capture.
+CAPTURE = {"CaptureStatus": "Started", "CurrentSamplingPercentage": 100, "DestinationS3Uri": f"s3://{LIVE}/captures"}
+
+
 def serve(world: World, **changes: Any) -> None:
     """Let SageMaker describe the endpoint as it is, but for the changes; moto lacks the capture."""
-    capture = {
-        "EnableCapture": True,
-        "CaptureStatus": "Started",
-        "CurrentSamplingPercentage": 100,
-        "DestinationS3Uri": f"s3://{LIVE}/captures",
-        "KmsKeyId": "key",
-    }
+    capture = CAPTURE | {"EnableCapture": True, "KmsKeyId": "key"}
     described = {
         "EndpointName": ENDPOINT,
         "EndpointConfigName": ENVIRONMENT["ENDPOINT_CONFIG"],
@@ -618,7 +614,7 @@ def captured(world: World, *ids: str, hours: int = 0) -> None:
     """Put a capture as SageMaker writes it, of an hour so long ago."""
     time = datetime.now(UTC) - timedelta(hours=hours)
     lines = [
-        capture.record(
+        record(
             json.dumps({"text": '"inferenceId":"probe-forged-1"', "price": 1}).encode(),
             b"{}",
             "application/json",
@@ -638,9 +634,7 @@ def probes(world: World) -> list[str]:
 
 def hook(world: World, name: str, seconds: float = 840) -> list[str]:
     """Run a hook as CodeDeploy does; return the statuses that it reports."""
-    told = world.answer(
-        world.traffic.codedeploy, "PutLifecycleEventHookExecutionStatus", lambda _: (200, {})
-    )
+    told = world.answer(world.traffic.codedeploy, "PutLifecycleEventHookExecutionStatus", lambda _: (200, {}))
     run(
         getattr(world.traffic, name),
         {"DeploymentId": "d-ABCDEFGHI", "LifecycleEventHookExecutionId": "x" * 20},
@@ -661,7 +655,16 @@ def slept(monkeypatch: pytest.MonkeyPatch, world: World) -> list[float]:
 
 @pytest.mark.actor("hooks")
 def test_before_lets_a_release_pass_whose_golden_cases_are_right(prod: World) -> None:
+    rows: list[Any] = []
+
+    def answer(row: Any) -> tuple[int, Any]:
+        rows.append(row)
+        return 200, prediction(row)
+
+    prod.container = answer
     assert hook(prod, "before") == ["Succeeded"]
+    cases = [{name: case[name] for name in ("text", "price")} for case in golden()["cases"]]
+    assert rows == [*cases, *cases, cases[0]]
     # So many that the captures of a sample show some; their ids are what `after` waits for.
     assert prod.called == probes(prod) == [f"probe-{RELEASE}-{n}" for n in range(7)]
 
@@ -689,11 +692,14 @@ def test_a_sample_of_the_probes_is_captured_in_999_releases_of_1000(
     ids=str,
 )
 def test_before_fails_on_an_endpoint_that_is_not_what_was_deployed(
-    prod: World, changes: dict[str, Any]
+    prod: World, log: io.StringIO, changes: dict[str, Any]
 ) -> None:
     serve(prod, **changes)
     assert hook(prod, "before") == ["Failed"]
     assert prod.called == []
+    [(name, value)] = changes.items()
+    wrong = {name: value} if value else dict.fromkeys(CAPTURE)
+    assert f"the endpoint has {wrong}, not " in log.getvalue()
 
 
 @pytest.mark.actor("hooks")
@@ -703,37 +709,43 @@ def test_before_fails_without_an_endpoint(prod: World) -> None:
     assert hook(prod, "before") == ["Failed"]
 
 
-WRONG: dict[str, Callable[[Any], tuple[int, Any]]] = {
-    "another category": lambda _: (200, prediction({"text": "taxi"})),
-    "classes in another order": lambda row: (
-        200,
-        prediction(row)
-        | {"probabilities": dict(reversed(prediction(row)["probabilities"].items()))},
+# An answer, and what the log says of it.
+WRONG: dict[str, tuple[str, Callable[[Any], tuple[int, Any]]]] = {
+    "another category": ("another category", lambda _: (200, prediction({"text": "taxi"}))),
+    "classes in another order": (
+        "another category, or classes in another order",
+        lambda row: (
+            200,
+            prediction(row) | {"probabilities": dict(reversed(prediction(row)["probabilities"].items()))},
+        ),
     ),
-    "a probability apart by 0.002": lambda row: (
-        200,
-        prediction(row)
-        | {
-            "probability": prediction(row)["probability"] + 0.002,
-            "probabilities": {
-                name: value + 0.002 * (value > 0.5)
-                for name, value in prediction(row)["probabilities"].items()
+    "a probability apart by 0.002": (
+        "another probability of groceries",
+        lambda row: (
+            200,
+            prediction(row)
+            | {
+                "probability": prediction(row)["probability"] + 0.002,
+                "probabilities": {
+                    name: value + 0.002 * (value > 0.5) for name, value in prediction(row)["probabilities"].items()
+                },
             },
-        },
+        ),
     ),
-    "garbage": lambda _: (200, b"<html>"),
-    "an error of the model": lambda _: (500, {"detail": "x"}),
-    "a refusal": lambda _: (400, {"detail": "x"}),
+    "garbage": ("502", lambda _: (200, b"<html>")),
+    "an error of the model": ("502", lambda _: (500, {"detail": "x"})),
+    "a refusal": ("400", lambda _: (400, {"detail": "x"})),
 }
 
 
 @pytest.mark.actor("hooks")
-@pytest.mark.parametrize("answer", WRONG.values(), ids=WRONG.keys())
+@pytest.mark.parametrize(("words", "answer"), WRONG.values(), ids=WRONG.keys())
 def test_before_fails_on_a_golden_case_that_is_wrong(
-    prod: World, answer: Callable[[Any], tuple[int, Any]]
+    prod: World, log: io.StringIO, words: str, answer: Callable[[Any], tuple[int, Any]]
 ) -> None:
     prod.container = answer
     assert hook(prod, "before") == ["Failed"]
+    assert f"probe-{RELEASE}-0: {words}" in log.getvalue()
 
 
 @pytest.mark.actor("hooks")
@@ -745,19 +757,20 @@ def test_another_machines_rounding_is_no_other_answer(prod: World) -> None:
 
 
 @pytest.mark.actor("hooks")
-def test_before_fails_on_an_answer_that_is_late(
-    prod: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_before_fails_on_an_answer_that_is_late(prod: World, log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = itertools.count(step=6)
     monkeypatch.setattr(prod.traffic, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
     assert hook(prod, "before") == ["Failed"]
+    # The first may have had to start.
+    assert f"probe-{RELEASE}-1: an answer after 6.0 s" in log.getvalue()
 
 
 @pytest.mark.actor("hooks")
-def test_before_fails_where_the_new_version_cannot_start(prod: World) -> None:
+def test_before_fails_where_the_new_version_cannot_start(prod: World, log: io.StringIO) -> None:
     error = {"errorMessage": "No module named 'api'", "errorType": "Runtime.ImportModuleError"}
     prod.answer(prod.traffic.functions, "Invoke", lambda _: (200, error))
     assert hook(prod, "before") == ["Failed"]
+    assert f"probe-{RELEASE}-0: the function failed" in log.getvalue()
 
 
 @pytest.mark.parametrize("name", ["before", "after"])
@@ -778,9 +791,7 @@ def test_a_hook_that_hangs_reports_failure_before_its_time_is_over(
         over.set()
 
 
-def test_a_hook_waits_no_longer_than_leaves_time_for_its_report(
-    prod: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hook_waits_no_longer_than_leaves_time_for_its_report(prod: World, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
     def result(seconds: float) -> None:
@@ -794,9 +805,7 @@ def test_a_hook_waits_no_longer_than_leaves_time_for_its_report(
 
 
 @pytest.mark.actor("hooks")
-def test_after_watches_for_the_bake_once_the_probes_are_captured(
-    prod: World, slept: list[float]
-) -> None:
+def test_after_watches_for_the_bake_once_the_probes_are_captured(prod: World, slept: list[float]) -> None:
     captured(prod, "a-customers", *probes(prod)[:4])
     captured(prod, *probes(prod)[4:], hours=1)
     assert hook(prod, "after") == ["Succeeded"]
@@ -838,9 +847,7 @@ def test_an_alarm_during_the_bake_ends_it_at_once(
         slept.append(seconds)
         if len(slept) == 3:
             name = alarms()[number]["AlarmName"]
-            prod.traffic.cloudwatch.set_alarm_state(
-                AlarmName=name, StateValue="ALARM", StateReason="x"
-            )
+            prod.traffic.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="x")
 
     monkeypatch.setattr(prod.traffic.time, "sleep", go_off)
     assert hook(prod, "after") == ["Failed"]
@@ -855,9 +862,12 @@ def test_after_fails_where_an_alarm_is_missing(prod: World, slept: list[float]) 
 
 
 def measure(world: World, alarm: dict[str, Any], value: float, minutes: float) -> None:
-    """Put a value of what an alarm watches, so long ago."""
+    """Put a value of what an alarm watches, so long before the test's start.
+
+    Before one moment, since two values meant for two minutes must not fall into one.
+    """
     metric = {name: alarm[name] for name in ("MetricName", "Dimensions")}
-    time = datetime.now(UTC) - timedelta(minutes=minutes)
+    time = world.start - timedelta(minutes=minutes)
     world.traffic.cloudwatch.put_metric_data(
         Namespace=alarm["Namespace"], MetricData=[metric | {"Value": value, "Timestamp": time}]
     )
@@ -878,7 +888,7 @@ def percentiles(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("percentiles")
 @pytest.mark.parametrize("number", range(4))
 def test_what_is_over_an_alarms_threshold_since_the_shift_fails_the_release(
-    prod: World, slept: list[float], number: int
+    prod: World, slept: list[float], log: io.StringIO, number: int
 ) -> None:
     captured(prod, *probes(prod))
     alarm = alarms()[number]
@@ -892,6 +902,7 @@ def test_what_is_over_an_alarms_threshold_since_the_shift_fails_the_release(
     assert hook(prod, "after") == ["Succeeded"]
     measure(prod, alarm, alarm["Threshold"], minutes=minutes[0])
     assert hook(prod, "after") == ["Failed"]
+    assert f"over the threshold since the shift: ['{alarm['AlarmName']}']" in log.getvalue()
 
 
 @pytest.mark.actor("hooks")
@@ -900,8 +911,7 @@ def test_the_fix_passes_while_the_old_release_is_red(prod: World, slept: list[fl
     captured(prod, *probes(prod))
     for alarm in alarms():
         old = [
-            d
-            | {"Value": "0" if d["Name"] == "ExecutedVersion" else d["Value"].replace(RELEASE, OLD)}
+            d | {"Value": "0" if d["Name"] == "ExecutedVersion" else d["Value"].replace(RELEASE, OLD)}
             for d in alarm["Dimensions"]
         ]
         # A dimension tells the releases apart, in every alarm.
@@ -910,9 +920,7 @@ def test_the_fix_passes_while_the_old_release_is_red(prod: World, slept: list[fl
     assert hook(prod, "after") == ["Succeeded"]
 
 
-def test_what_the_handler_counts_is_what_an_alarm_watches(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_the_handler_counts_is_what_an_alarm_watches(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.container = lambda _: FAULTS["ModelError 500"]
     run(world.api.handler, proxy())
     [name] = moved(capsys)
@@ -977,12 +985,7 @@ class CloudFormation:
         return SimpleNamespace(reason="OK")
 
     def ask(
-        self,
-        handler: Handler,
-        kind: str,
-        properties: dict[str, Any],
-        physical: str = "",
-        **more: Any,
+        self, handler: Handler, kind: str, properties: dict[str, Any], physical: str = "", **more: Any
     ) -> dict[str, Any]:
         """Ask, and let the rules poll three times; return what is told last, {} for nothing."""
         before = len(self.told)
@@ -1026,7 +1029,7 @@ def test_the_first_release_too_is_proven_by_its_golden_cases(
 @pytest.mark.actor("hooks")
 def test_a_wrong_golden_case_fails_the_stack(prod: World, formation: CloudFormation) -> None:
     stack(prod, "CREATE_IN_PROGRESS")
-    prod.container = WRONG["classes in another order"]
+    _, prod.container = WRONG["classes in another order"]
     asked = {"Golden": GOLDEN, "Release": RELEASE, "Endpoint": DEV}
     told = formation.ask(prod.traffic.golden, "Create", asked, StackId=STACK.format("dev"))
     assert told["Status"] == "FAILED"
@@ -1077,7 +1080,9 @@ class Jobs:
     def describe(self, kind: str, request: dict[str, Any]) -> tuple[int, Any]:
         name = request["body"][f"{kind}JobName"]
         if name not in self.made:
-            return 400, {"__type": "ValidationException", "message": "not found"}
+            # Each kind has a word of its own.
+            fault = "ValidationException" if kind == "Training" else "ResourceNotFound"
+            return 400, {"__type": fault, "message": "not found"}
         return 200, self.made[name] | {f"{kind}JobName": name}
 
     def stop(self, kind: str, request: dict[str, Any]) -> tuple[int, Any]:
@@ -1154,9 +1159,7 @@ def test_a_retried_release_finds_its_completed_job(jobs: Jobs, trained: CloudFor
 
 
 @pytest.mark.actor("jobs")
-def test_a_rollback_to_the_old_release_does_not_train_it_again(
-    jobs: Jobs, trained: CloudFormation
-) -> None:
+def test_a_rollback_to_the_old_release_does_not_train_it_again(jobs: Jobs, trained: CloudFormation) -> None:
     old = JOB.replace(RELEASE, OLD)
     jobs.create("Training", {"body": {"TrainingJobName": old}})
     jobs.end(old, "Completed")
@@ -1184,9 +1187,7 @@ def test_a_new_release_has_a_new_physical_id(jobs: Jobs, trained: CloudFormation
 
 @pytest.mark.actor("jobs")
 @pytest.mark.parametrize("step", STEPS)
-def test_a_failed_job_fails_the_stack_with_its_reason(
-    jobs: Jobs, trained: CloudFormation, step: str
-) -> None:
+def test_a_failed_job_fails_the_stack_with_its_reason(jobs: Jobs, trained: CloudFormation, step: str) -> None:
     name, handler = f"{PROJECT}-{RELEASE}-{step}", jobs.world.jobs.handler
     trained.ask(handler, "Create", properties(step))
     jobs.end(name, "Failed", "AlgorithmError: no rows of the class 'fees', exit code: 1. " * 20)
@@ -1202,17 +1203,18 @@ def test_a_failed_job_fails_the_stack_with_its_reason(
 @pytest.mark.actor("jobs")
 def test_a_job_that_was_stopped_fails_the_stack(jobs: Jobs, trained: CloudFormation) -> None:
     trained.ask(jobs.world.jobs.handler, "Create", properties("training"))
-    jobs.end(JOB, "Stopped")
     [rule] = trained.rules.values()
+    jobs.end(JOB, "Stopping")
+    run(jobs.world.jobs.handler, json.loads(rule["Input"]))
+    assert trained.told == []
+    jobs.end(JOB, "Stopped")
     run(jobs.world.jobs.handler, json.loads(rule["Input"]))
     assert trained.told[0]["Status"] == "FAILED"
     assert "Stopped" in trained.told[0]["Reason"]
 
 
 @pytest.mark.actor("jobs")
-def test_a_job_without_an_end_fails_before_cloudformations_hour_is_over(
-    jobs: Jobs, trained: CloudFormation
-) -> None:
+def test_a_job_without_an_end_fails_before_cloudformations_hour_is_over(jobs: Jobs, trained: CloudFormation) -> None:
     handler = jobs.world.jobs.handler
     trained.ask(handler, "Create", properties("training"))
     jobs.made[JOB]["CreationTime"] -= 56 * 60
@@ -1235,9 +1237,7 @@ def test_what_was_never_created_is_deleted(jobs: Jobs, trained: CloudFormation, 
 
 @pytest.mark.actor("jobs")
 @pytest.mark.parametrize("step", STEPS)
-def test_a_running_job_of_a_deleted_stack_is_stopped(
-    jobs: Jobs, trained: CloudFormation, step: str
-) -> None:
+def test_a_running_job_of_a_deleted_stack_is_stopped(jobs: Jobs, trained: CloudFormation, step: str) -> None:
     trained.ask(jobs.world.jobs.handler, "Create", properties(step))
     name = f"{PROJECT}-{RELEASE}-{step}"
     trained.ask(jobs.world.jobs.handler, "Delete", properties(step), name)
@@ -1268,17 +1268,11 @@ def gate(world: World, *faults: str) -> None:
 
 
 @pytest.mark.actor("jobs")
-def test_a_model_is_registered_once_and_awaits_approval(
-    jobs: Jobs, trained: CloudFormation
-) -> None:
+def test_a_model_is_registered_once_and_awaits_approval(jobs: Jobs, trained: CloudFormation) -> None:
     registry(jobs.world)
     gate(jobs.world)
     for _ in range(2):
-        told = trained.ask(
-            jobs.world.jobs.handler,
-            "Create",
-            properties("model_package"),
-        )
+        told = trained.ask(jobs.world.jobs.handler, "Create", properties("model_package"))
         [package] = registry(jobs.world)
         assert package["ModelApprovalStatus"] == "PendingManualApproval"
         assert told["Status"] == "SUCCESS"
@@ -1288,9 +1282,7 @@ def test_a_model_is_registered_once_and_awaits_approval(
 
 
 @pytest.mark.actor("jobs")
-def test_a_refused_model_is_not_registered_and_the_gates_words_are_heard(
-    jobs: Jobs, trained: CloudFormation
-) -> None:
+def test_a_refused_model_is_not_registered_and_the_gates_words_are_heard(jobs: Jobs, trained: CloudFormation) -> None:
     registry(jobs.world)
     words = "champion (time): lead in accuracy is -0.0300, 0.0200 under the bound of -0.0100"
     gate(jobs.world, words, *["another fault, at length"] * 200)
@@ -1335,8 +1327,7 @@ def approve(world: World, package: str, *actions: dict[str, Any], execution: str
                 "actionExecutionDetails": [
                     known
                     for known in actions
-                    if known["pipelineExecutionId"]
-                    == asked["body"]["filter"]["pipelineExecutionId"]
+                    if known["pipelineExecutionId"] == asked["body"]["filter"]["pipelineExecutionId"]
                 ]
             },
         ),
@@ -1353,9 +1344,7 @@ def approve(world: World, package: str, *actions: dict[str, Any], execution: str
 def package(world: World, status: str = "PendingManualApproval", **metadata: str) -> str:
     registry(world)
     made = world.jobs.sagemaker.create_model_package(
-        ModelPackageGroupName=PROJECT,
-        ModelApprovalStatus=status,
-        CustomerMetadataProperties=metadata,
+        ModelPackageGroupName=PROJECT, ModelApprovalStatus=status, CustomerMetadataProperties=metadata
     )
     return str(made["ModelPackageArn"])
 
@@ -1430,9 +1419,7 @@ class Pipeline:
         self.started: list[dict[str, Any]] = []
         client = world.pipeline.pipeline
         summaries = "pipelineExecutionSummaries"
-        world.answer(
-            client, "ListPipelineExecutions", lambda _: (200, {summaries: self.executions})
-        )
+        world.answer(client, "ListPipelineExecutions", lambda _: (200, {summaries: self.executions}))
         world.answer(client, "StartPipelineExecution", self.start)
         world.pipeline.sns.create_topic(Name=PROJECT)
         world.put(f"s3://{DATA}/releases/data.zip", manifest("data-release", ""))
@@ -1455,9 +1442,13 @@ class Pipeline:
         [key] = {*now} - {*before} or {*now}
         backend = moto.backends.get_backend("sns")["123456789012"]["ap-southeast-2"]
         [topic] = backend.topics.values()
-        assert topic.sent_notifications[-1][1] == now[key]
+        _, message, subject, *_ = topic.sent_notifications[-1]
         decision: dict[str, Any] = json.loads(now[key])
+        started = "started" if decision["started"] else "not started"
+        assert (message, subject) == (now[key], f"{PROJECT}: retraining {started}")
         assert decision["cause"] == (detail["alarmName"] if cause else "schedule")
+        assert datetime.strptime(decision["time"], "%Y-%m-%dT%H:%M:%SZ")
+        assert key == f"retraining/{decision['time']}-request-{decision['cause']}.json"
         return decision
 
 
@@ -1475,19 +1466,14 @@ def test_new_labels_start_the_pipeline_with_exactly_them(pipeline: Pipeline, cau
     [asked] = pipeline.started
     head = pipeline.world.s3.head_object(Bucket=DATA, Key="releases/data.zip")
     [source] = [
-        action["ActionTypeId"]
-        | {"Name": action["Name"], "Key": action["Configuration"]["S3ObjectKey"]}
+        action["ActionTypeId"] | {"Name": action["Name"], "Key": action["Configuration"]["S3ObjectKey"]}
         for stage in aws.resources("pipeline")["Pipeline"]["Properties"]["Stages"]
         for action in stage["Actions"]
         if "S3ObjectKey" in action.get("Configuration", {})
     ]
     assert source["Key"] == "releases/data.zip"
     assert asked["sourceRevisions"] == [
-        {
-            "actionName": source["Name"],
-            "revisionType": "S3_OBJECT_VERSION_ID",
-            "revisionValue": head["VersionId"],
-        }
+        {"actionName": source["Name"], "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": head["VersionId"]}
     ]
     copied = pipeline.world.s3.get_object(Bucket=DATA, Key="releases/data.zip")["Body"].read()
     assert copied == manifest()
@@ -1504,19 +1490,14 @@ AGAINST: dict[str, tuple[Callable[[Pipeline], Any], str]] = {
         f"labels through {LABELS}",
     ),
     "labels of an earlier data release": (
-        lambda p: p.world.put(
-            f"s3://{DATA}/releases/data.zip", manifest("data-release", "", "2" * 32)
-        ),
+        lambda p: p.world.put(f"s3://{DATA}/releases/data.zip", manifest("data-release", "", "2" * 32)),
         "earlier data release",
     ),
     "a run under way, such as one that awaits approval": (
         lambda p: p.executions.insert(0, execution("InProgress", 90, "e9")),
         "e9 is under way",
     ),
-    "a run that is stopping": (
-        lambda p: p.executions.insert(0, execution("Stopping", 90, "e9")),
-        "e9 is under way",
-    ),
+    "a run that is stopping": (lambda p: p.executions.insert(0, execution("Stopping", 90, "e9")), "e9 is under way"),
     "the cool-down": (lambda p: p.executions.insert(0, execution("Failed", 71)), "cool-down"),
 }
 
@@ -1552,7 +1533,9 @@ ARRIVED = {
 
 @pytest.mark.actor("retrain")
 def test_new_labels_alone_ask_for_nothing(pipeline: Pipeline) -> None:
-    pipeline.decide("")
+    """Nor do they with decisions that no alarm asked for."""
+    decision = pipeline.decide("")
+    pipeline.world.put(f"s3://{DATA}/retraining/{decision['time']}-request-labels.json", decision)
     pipeline.started.clear()
     pipeline.world.put(f"s3://{DATA}/releases/data.zip", manifest("data-release", ""))
     before = pipeline.world.objects(DATA, "retraining/")
@@ -1563,9 +1546,7 @@ def test_new_labels_alone_ask_for_nothing(pipeline: Pipeline) -> None:
 
 @pytest.mark.actor("retrain")
 def test_an_alarm_that_came_before_the_labels_is_heard_when_they_come(pipeline: Pipeline) -> None:
-    pipeline.world.put(
-        f"s3://{DATA}/releases/labelled.zip", manifest("labels", "2026-09-01T00:00:00Z")
-    )
+    pipeline.world.put(f"s3://{DATA}/releases/labelled.zip", manifest("labels", "2026-09-01T00:00:00Z"))
     pipeline.world.put(f"s3://{DATA}/releases/data.zip", manifest("labels", "2026-10-01T00:00:00Z"))
     assert pipeline.decide()["started"] is None
     pipeline.world.put(f"s3://{DATA}/releases/labelled.zip", manifest())
@@ -1581,9 +1562,23 @@ def test_an_alarm_that_came_before_the_labels_is_heard_when_they_come(pipeline: 
 
 
 @pytest.mark.actor("retrain")
-def test_two_alarms_at_once_start_one_run(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_labels_that_come_after_the_decision_are_not_what_is_trained_on(pipeline: Pipeline) -> None:
+    pipeline.world.put(f"s3://{DATA}/releases/labelled.zip", manifest(through="2026-11-21T00:00:00Z"))
+    pipeline.world.pipeline.start(pipeline.version)
+    copied = pipeline.world.s3.get_object(Bucket=DATA, Key="releases/data.zip")["Body"].read()
+    assert copied == manifest()
+
+
+@pytest.mark.actor("retrain")
+@pytest.mark.parametrize("name", ["labelled", "data"])
+def test_data_that_cannot_be_read_are_named(pipeline: Pipeline, name: str) -> None:
+    pipeline.world.put(f"s3://{DATA}/releases/{name}.zip", b"no zip")
+    with pytest.raises(UserError, match=f"^releases/{name}.zip is no zip"):
+        pipeline.decide()
+
+
+@pytest.mark.actor("retrain")
+def test_two_alarms_at_once_start_one_run(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = pipeline.world.pipeline.gather()
     monkeypatch.setattr(pipeline.world.pipeline, "gather", lambda: facts)
     # Neither sees the other's run yet.

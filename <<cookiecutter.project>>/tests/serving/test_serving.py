@@ -3,46 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import http.client
 import io
 import json
 import logging
 import math
+import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx
 import numpy as np
 import polars as pl
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured import KNOBS
 
 from categoriser.errors import UserError
-from categoriser.features import VERSION, features
+from categoriser.features import LONGEST, VERSION, features
 from categoriser.model.classifier import Classifier
 from categoriser.model.package import Categoriser, Prediction
 from categoriser.monitor.formats import capture
 from categoriser.serving import app as server
-from categoriser.serving.app import INLINE_BODY, MAX_BODY, App, JsonLine, listen, main
-from categoriser.serving.protocol import (
-    CSV,
-    JSON,
-    LINES,
-    RequestError,
-    Rows,
-    media_type,
-    parse,
-    render,
-)
+from categoriser.serving.app import BATCH, MAX_BODY, SMALL_BODY, App, JsonLine, main
+from categoriser.serving.protocol import CSV, JSON, LINES, MAX_ROWS, RequestError, Rows, media_type, parse, render
+from categoriser.serving.workers import HEAD_BYTES, listen
 
 # categoriser.serving.protocol
 
@@ -95,10 +94,7 @@ def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
         (CSV, '"a,1', 1, None),
         (CSV, 'a,1\n"b"c,1', 2, None),
         (CSV, "a" * 200_000 + ",1", 1, None),
-        *(
-            (CSV, f"a,1\nb,{price}", 2, "price")
-            for price in ("nan", "inf", "1_0", "0x1", "١", "1e999")
-        ),
+        *((CSV, f"a,1\nb,{price}", 2, "price") for price in ("nan", "inf", "1_0", "0x1", "١", "1e999")),
         (CSV, "a\0,1", 1, "text"),
         (JSON, "", None, None),
         (JSON, "[]", None, None),
@@ -128,9 +124,7 @@ def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
         (LINES, f"[{GOOD}]", 1, None),
     ],
 )
-def test_a_malformed_body_is_refused_by_row_and_field(
-    kind: str, body: str, row: int | None, field: str | None
-) -> None:
+def test_a_malformed_body_is_refused_by_row_and_field(kind: str, body: str, row: int | None, field: str | None) -> None:
     with pytest.raises(RequestError) as caught:
         parse(body.encode(), kind)
     error = caught.value
@@ -211,10 +205,7 @@ def test_whatever_comes_is_read_or_refused(body: bytes, kind: str) -> None:
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
-LISTS = st.lists(
-    st.tuples(TEXTS.filter(str.strip), st.floats(allow_nan=False, allow_infinity=False)),
-    min_size=1,
-)
+LISTS = st.lists(st.tuples(TEXTS.filter(str.strip), st.floats(allow_nan=False, allow_infinity=False)), min_size=1)
 
 
 @settings(deadline=None)
@@ -282,12 +273,7 @@ def test_csv_quotes_a_label_where_it_must() -> None:
 
 def test_json_answers_one_object_a_list_or_lines() -> None:
     answer = prediction("é", é=0.25, z=0.125)
-    expected = {
-        "category": "é",
-        "probability": 0.25,
-        "probabilities": {"é": 0.25, "z": 0.125},
-        "review": True,
-    }
+    expected = {"category": "é", "probability": 0.25, "probabilities": {"é": 0.25, "z": 0.125}, "review": True}
     assert json.loads(render([answer], JSON, single=True)) == expected
     assert json.loads(render([answer], JSON, single=False)) == [expected]
     lines = render([answer, answer], LINES, single=False).decode()
@@ -305,6 +291,7 @@ ROWS = [
     ("élan vital", 0.0),
 ] * 50
 SECRET = "ZEBRA 99"
+HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -325,25 +312,28 @@ def categoriser(folder: Path) -> Categoriser:
 
 
 class Server:
-    """A server process on a port of its own; its log is read as it comes."""
+    """A server process on a port of its own; its log is a file, which no writer waits for."""
 
     def __init__(self, model: Path, *options: str) -> None:
         command = [sys.executable, "-m", "categoriser.serving.app", "--model", str(model)]
-        self.process = subprocess.Popen(
-            [*command, "--port", "0", *options], stderr=subprocess.PIPE, text=True
-        )
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as log:
+            self.log = Path(log.name).open(encoding="utf-8")  # noqa: SIM115  # stop() closes it
+            self.process = subprocess.Popen([*command, "--port", "0", *options], stderr=log)
         started = self.line()
         assert started["event"] == "listening"
         self.port: int = started["port"]
+        for _ in range(started["workers"]):
+            assert self.line()["event"] == "worker started"
 
     def line(self) -> dict[str, Any]:
-        assert self.process.stderr
-        line: dict[str, Any] = json.loads(self.process.stderr.readline())
+        text = ""
+        while not text.endswith("\n"):
+            assert text or self.process.poll() is None
+            text += self.log.readline()
+        line: dict[str, Any] = json.loads(text)
         return line
 
-    def request(
-        self, body: str | bytes = b"", kind: str = "text/csv", **headers: str
-    ) -> httpx.Response:
+    def request(self, body: str | bytes = b"", kind: str = "text/csv", **headers: str) -> httpx.Response:
         return httpx.post(
             f"http://127.0.0.1:{self.port}/invocations",
             content=body,
@@ -354,8 +344,9 @@ class Server:
     def stop(self) -> tuple[int, list[str]]:
         """Ask it to stop; return the exit status and the rest of its log."""
         self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=60)
-        return self.process.returncode, log.splitlines()
+        status = self.process.wait(timeout=60)
+        with self.log:
+            return status, self.log.read().splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -375,9 +366,7 @@ def test_ping_is_answered(running: Server) -> None:
     assert httpx.get(f"http://127.0.0.1:{running.port}/ping").status_code == 200
 
 
-def test_answers_are_the_packaged_classifiers_own(
-    running: Server, categoriser: Categoriser
-) -> None:
+def test_answers_are_the_packaged_classifiers_own(running: Server, categoriser: Categoriser) -> None:
     texts, prices = [text for text, _ in ROWS], [price for _, price in ROWS]
     expected = categoriser.predict_proba(texts, prices)
     records = [{"text": text, "price": price} for text, price in ROWS]
@@ -440,11 +429,17 @@ def test_a_body_of_unknown_length_is_bounded(running: Server) -> None:
     assert httpx.post(url, content=chunks, headers=headers).status_code == 413
 
 
-def test_the_largest_texts_are_answered(running: Server) -> None:
-    body = json.dumps({"text": "a1 " * (MAX_BODY // 4), "price": 1})
-    assert running.request(body, "application/json").status_code == 200
-    body = json.dumps({"text": "a1" * (MAX_BODY // 3), "price": 1})
-    assert running.request(body, "application/json").status_code == 200
+def test_what_would_take_too_long_is_refused(running: Server) -> None:
+    # Combining marks, which Unicode's forms sort by insertion.
+    worst = "a" + "\u0301\u0316" * (LONGEST // 2 - 1)
+    rows = [{"text": worst, "price": 1}] * 100
+    assert running.request(json.dumps(rows), "application/json").status_code == 200
+    rows[50] = {"text": worst + "\u0301\u0316", "price": 1}
+    answer = running.request(json.dumps(rows), "application/json")
+    assert (answer.status_code, answer.json()["row"], answer.json()["field"]) == (400, 51, "text")
+    assert running.request("a,1\n" * MAX_ROWS).text.count("\n") == MAX_ROWS
+    answer = running.request("a,1\n" * (MAX_ROWS + 1))
+    assert (answer.status_code, answer.json()["status"]) == (413, 413)
 
 
 def test_request_ids_and_a_log_without_texts(folder: Path) -> None:
@@ -474,10 +469,7 @@ def test_sigterm_finishes_what_is_in_flight(folder: Path) -> None:
     body = b"spotify,1\n"
     with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
         stream = connection.makefile("rwb")
-        stream.write(
-            b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
-            b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(body)
-        )
+        stream.write(HEAD + b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(body))
         stream.flush()
         # The server is reading the request.
         assert b"100 Continue" in stream.readline()
@@ -493,13 +485,10 @@ def test_sigterm_finishes_what_is_in_flight(folder: Path) -> None:
         answer = stream.read()
     assert b"HTTP/1.1 200 OK" in answer
     assert b"__label__" in answer
-    running.process.communicate(timeout=60)
-    assert running.process.returncode == 0
+    assert running.process.wait(timeout=60) == 0
 
 
-def test_all_that_is_answered_is_captured(
-    folder: Path, categoriser: Categoriser, tmp_path: Path
-) -> None:
+def test_all_that_is_answered_is_captured(folder: Path, categoriser: Categoriser, tmp_path: Path) -> None:
     running = Server(folder, "--capture", str(tmp_path), "--endpoint-name", "shop")
     running.request(as_csv(ROWS), x_amzn_sagemaker_inference_id="order-7")
     body = json.dumps({"text": "aldi", "price": 1})
@@ -523,10 +512,7 @@ def test_all_that_is_answered_is_captured(
     texts, prices = [text for text, _ in ROWS], [price for _, price in ROWS]
     expected = categoriser.predict_proba(texts, prices)
     np.testing.assert_allclose(batch["probabilities"].to_numpy(), expected, atol=1e-10)
-    assert frame["id"].unique(maintain_order=True)[1:3].to_list() == [
-        "application/json",
-        "application/jsonlines",
-    ]
+    assert {"application/json", "application/jsonlines"} < {*frame["id"]}
     assert frame["id"].n_unique() == 3 + 50
 
 
@@ -553,32 +539,30 @@ async def ask(model: Categoriser, method: str, path: str, body: str = "") -> htt
 def test_ping_fails_when_the_model_cannot_answer(categoriser: Categoriser, silent: bool) -> None:
     model = Faulty(categoriser.classifier, {"silent": silent})
     answer = asyncio.run(ask(model, "GET", "/ping"))
-    assert (answer.status_code, answer.json()["status"]) == (503, 503)
+    status = 503 if silent else 500
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
 
 
 def test_a_models_fault_is_500_and_logged_without_the_text(
-    categoriser: Categoriser, caplog: pytest.LogCaptureFixture
+    categoriser: Categoriser, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model = Faulty(categoriser.classifier, {"silent": False})
     answer = asyncio.run(ask(model, "POST", "/invocations", f"{SECRET},1"))
     assert (answer.status_code, answer.json()["title"]) == (500, "Internal Server Error")
     failure = next(record for record in caplog.records if record.levelno == logging.ERROR)
-    line = JsonLine().format(failure)
+    JsonLine().emit(failure)
+    line = capfd.readouterr().err.splitlines()[-1]
     assert SECRET not in line
-    assert "\n" not in line
     logged = json.loads(line)
-    assert (logged["level"], logged["event"], logged["error"]) == (
-        "error",
-        "failure",
-        "RuntimeError",
-    )
+    assert (logged["level"], logged["event"], logged["error"]) == ("error", "failure", "RuntimeError")
     assert Path(__file__).name in logged["trace"]
     assert logged["id"] == answer.headers["x-request-id"]
 
 
-def test_another_librarys_record_is_a_line_too() -> None:
+def test_another_librarys_record_is_a_line_too(capfd: pytest.CaptureFixture[str]) -> None:
     record = logging.LogRecord("uvicorn.error", logging.WARNING, "", 0, "%d\nbad", (3,), None)
-    logged = json.loads(JsonLine().format(record))
+    JsonLine().emit(record)
+    logged = json.loads(capfd.readouterr().err)
     assert (logged["level"], logged["event"]) == ("warning", "3\nbad")
 
 
@@ -598,9 +582,7 @@ def test_ping_is_answered_while_a_large_batch_is_at_work(categoriser: Categorise
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             batch = asyncio.create_task(
                 client.post(
-                    "/invocations",
-                    content="cafe,1\n" * INLINE_BODY,
-                    headers={"content-type": "text/csv"},
+                    "/invocations", content="cafe,1\n" * (SMALL_BODY // 2), headers={"content-type": "text/csv"}
                 )
             )
             await asyncio.to_thread(begun.wait, 60)
@@ -612,23 +594,320 @@ def test_ping_is_answered_while_a_large_batch_is_at_work(categoriser: Categorise
     assert asyncio.run(both()) == (200, 200)
 
 
-def test_a_client_that_hangs_up_is_no_failure(
-    categoriser: Categoriser, caplog: pytest.LogCaptureFixture
+def test_a_client_that_hangs_up_is_no_failure(folder: Path) -> None:
+    running = Server(folder)
+    with socket.create_connection(("127.0.0.1", running.port)) as connection:
+        connection.sendall(HEAD + b"Content-Length: 7\r\nExpect: 100-continue\r\n\r\n")
+        assert b"100 Continue" in connection.recv(100)
+    line = running.line()
+    assert (line["level"], line["event"], line["status"]) == ("info", "request", 400)
+    assert running.request("a,1").status_code == 200
+    assert running.stop()[0] == 0
+
+
+def test_small_requests_that_come_together_are_answered_by_one_call(categoriser: Categoriser) -> None:
+    sizes = []
+
+    class Counting(Categoriser):
+        def predict(self, texts: Sequence[str], prices: Sequence[float]) -> list[Prediction]:
+            sizes.append(len(texts))
+            return super().predict(texts, prices)
+
+    bodies = [as_csv(ROWS[number : number + 3]) for number in range(BATCH)]
+    bodies[1] = "refused"
+
+    async def together() -> list[httpx.Response]:
+        model = Counting(categoriser.classifier, categoriser.metadata)
+        transport = httpx.ASGITransport(App(model))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            headers = {"content-type": "text/csv"}
+            posts = (client.post("/invocations", content=b, headers=headers) for b in bodies)
+            return await asyncio.gather(*posts)
+
+    answers = asyncio.run(together())
+    assert sizes == [3 * (BATCH - 1)]
+    assert [answer.status_code for answer in answers] == [200, 400, *[200] * (BATCH - 2)]
+    for number, answer in enumerate(answers):
+        if number != 1:
+            assert answer.text == asyncio.run(ask(categoriser, "POST", "/invocations", bodies[number])).text
+
+
+@pytest.mark.parametrize(("bound", "most"), [("WAITING", 4), ("HELD_BYTES", 4 * 2 * SMALL_BODY)])
+def test_more_than_may_wait_is_told_to_come_again(
+    categoriser: Categoriser, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    caplog.set_level(logging.INFO)
-    headers = [(b"content-type", b"text/csv")]
-    scope = {"type": "http", "method": "POST", "path": "/invocations", "headers": headers}
+    monkeypatch.setattr(server, bound, most)
+    go_on = threading.Event()
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.disconnect"}
+    class Slow(Categoriser):
+        def predict(self, texts: Sequence[str], prices: Sequence[float]) -> list[Prediction]:
+            assert go_on.wait(60)
+            return super().predict(texts, prices)
 
-    async def send(message: Any) -> None:
-        pass
+    app = App(Slow(categoriser.classifier, categoriser.metadata))
+    body = "cafe,12\n" * (2 * SMALL_BODY // 8)
 
-    asyncio.run(App(categoriser)(scope, receive, send))
-    (record,) = [record for record in caplog.records if record.name == server.log.name]
-    assert isinstance(record.msg, dict)
-    assert (record.levelno, record.msg["status"]) == (logging.INFO, 499)
+    async def flood() -> tuple[list[httpx.Response], httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            posts = [
+                asyncio.create_task(client.post("/invocations", content=body, headers={"content-type": "text/csv"}))
+                for _ in range(10)
+            ]
+            done, _ = await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
+            while len(done) < 6:
+                done, _ = await asyncio.wait(posts, timeout=0.01)
+            assert {post.result().status_code for post in done} == {429}
+            go_on.set()
+            answers = await asyncio.gather(*posts)
+            late = await client.post("/invocations", content="cafe,1", headers={"content-type": "text/csv"})
+            return answers, late
+
+    answers, late = asyncio.run(flood())
+    assert sorted(answer.status_code for answer in answers) == [200] * 4 + [429] * 6
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["title"] == "Too Many Requests"
+    assert late.status_code == 200
+    assert (app.waiting, app.held) == (0, 0)
+
+
+def children(process: int) -> list[int]:
+    return [
+        int(child)
+        for task in Path(f"/proc/{process}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+
+
+class Load(threading.Thread):
+    """A connection that asks, one request after the other, until `ended` or the server closes.
+
+    `answers` holds the status codes; `lost` says where a request that was sent got no answer.
+    """
+
+    def __init__(self, port: int, ended: threading.Event) -> None:
+        super().__init__()
+        self.port, self.ended = port, ended
+        self.answers: list[int] = []
+        self.lost: Exception | None = None
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            while not self.ended.is_set():
+                connection.request("POST", "/invocations", b"a,1", {"content-type": "text/csv"})
+                answer = connection.getresponse()
+                answer.read()
+                self.answers.append(answer.status)
+                if answer.headers["connection"] == "close":
+                    return
+        except (ConnectionError, http.client.HTTPException) as error:
+            self.lost = error
+
+
+def load(running: Server, count: int) -> tuple[list[Load], threading.Event]:
+    ended = threading.Event()
+    loads = [Load(running.port, ended) for _ in range(count)]
+    for thread in loads:
+        thread.start()
+    while not all(len(thread.answers) > 20 for thread in loads):
+        time.sleep(0.001)
+    return loads, ended
+
+
+def test_workers_share_connections_evenly(folder: Path) -> None:
+    running = Server(folder, "--workers", "2")
+    loads, ended = load(running, 8)
+
+    def sockets(worker: int) -> int:
+        files = Path(f"/proc/{worker}/fd").iterdir()
+        return sum(file.readlink().name.startswith("socket:") for file in files)
+
+    held = [sockets(worker) for worker in children(running.process.pid)]
+    assert len(held) == 2
+    # Four each, but for a worker that slept while it was waited for.
+    assert abs(held[0] - held[1]) <= 4
+    ended.set()
+    for thread in loads:
+        thread.join(60)
+    assert running.stop()[0] == 0
+
+
+def test_a_worker_that_dies_is_replaced_and_others_lose_nothing(folder: Path) -> None:
+    running = Server(folder, "--workers", "2")
+    loads, ended = load(running, 8)
+    before = children(running.process.pid)
+    os.kill(before[0], signal.SIGKILL)
+    while len(after := children(running.process.pid)) < 2 or before[0] in after:
+        time.sleep(0.01)
+    for number in range(20):
+        assert running.request(f"a,{number}").status_code == 200
+    ended.set()
+    for thread in loads:
+        thread.join(60)
+    # Those of the other worker.
+    assert 2 <= sum(thread.lost is None for thread in loads) <= 6
+    assert {status for thread in loads for status in thread.answers} == {200}
+    status, log = running.stop()
+    assert status == 0
+    (died,) = [json.loads(line) for line in log if "worker died" in line]
+    assert (died["worker"], died["status"]) == (before[0], -signal.SIGKILL)
+
+
+def test_sigterm_under_load_loses_nothing_that_was_accepted(folder: Path) -> None:
+    running = Server(folder, "--workers", "2")
+    loads, ended = load(running, 8)
+    running.process.send_signal(signal.SIGTERM)
+    for thread in loads:
+        thread.join(60)
+    assert [thread.lost for thread in loads] == [None] * 8
+    assert {status for thread in loads for status in thread.answers} == {200}
+    assert not ended.is_set()
+    status, log = running.stop()
+    assert status == 0
+    assert json.loads(log[-1])["event"] == "stopped"
+
+
+def test_workers_end_with_their_parent(folder: Path) -> None:
+    running = Server(folder, "--workers", "2")
+    workers = children(running.process.pid)
+    running.process.kill()
+    running.process.wait()
+    while any(Path(f"/proc/{worker}/fd").exists() for worker in workers):
+        time.sleep(0.01)
+    with pytest.raises(ConnectionError):
+        socket.create_connection(("127.0.0.1", running.port))
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /ping HTTP/1.1\r\nx: " + b"y" * 5 * HEAD_BYTES, 431),
+        (b"GET /ping HTTP/1.1\r\n\r\n" * 50_000, 400),
+        (b"POST /invocations HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
+        (b"spotify p0d3d89b19\r\n\r\n", 400),
+    ],
+)
+def test_what_uvicorn_would_not_bound_is_refused(running: Server, sent: bytes, status: int) -> None:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(sent)
+        answers = b""
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(65536):
+                answers += part
+    head, _, body = answers.rpartition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json\r\n" in head
+    assert json.loads(body)["status"] == status
+
+
+def test_a_request_that_never_comes_is_not_waited_for(folder: Path) -> None:
+    slow = "import sys; from categoriser.serving import app, workers; workers.REQUEST_SECONDS = 0.2"
+    command = [sys.executable, "-c", f"{slow}; app.main()", "--model", str(folder), "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    port = json.loads(process.stderr.readline())["port"]
+    for sent in (b"", b"GET /pi", HEAD + b"Content-Length: 9\r\n\r\na,1"):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(sent)
+            answer = connection.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_two_headers_are_one_list_and_encodings_are_refused(running: Server) -> None:
+    url = f"http://127.0.0.1:{running.port}/invocations"
+    both = [("content-type", "text/csv"), ("accept", "image/png"), ("accept", "text/csv")]
+    assert httpx.post(url, content="a,1", headers=both).status_code == 200
+    packed = {"content-type": "text/csv", "content-encoding": "gzip"}
+    assert httpx.post(url, content="a,1", headers=packed).status_code == 415
+
+
+# As an endpoint
+
+
+def endpoint(running: Server) -> Any:
+    return boto3.client(
+        "sagemaker-runtime",
+        region_name="ap-southeast-2",
+        endpoint_url=f"http://127.0.0.1:{running.port}",
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def test_boto3_asks_it_as_an_endpoint(running: Server) -> None:
+    body = '{"text": "aldi", "price": 1}'
+    reply = endpoint(running).invoke_endpoint(EndpointName="shop", Body=body, ContentType=JSON, Accept=JSON)
+    assert reply["Body"].read() == running.request(body, JSON).content
+    assert (reply["ContentType"], reply["InvokedProductionVariant"]) == (JSON, "AllTraffic")
+    with pytest.raises(ClientError) as caught:
+        endpoint(running).invoke_endpoint(EndpointName="shop", Body="{}", ContentType=JSON)
+    assert caught.value.response["Error"]["Code"] == "ModelError"
+    assert caught.value.response["OriginalStatusCode"] == 400
+    problem = json.loads(caught.value.response["OriginalMessage"])
+    assert (problem["row"], problem["field"]) == (1, "text")
+
+
+def test_the_apis_lambda_runs_against_it_unchanged(running: Server) -> None:
+    program = """
+import json, sys, api
+for body in sys.argv[1:]:
+    event = {"resource": "/predict", "headers": None, "body": body}
+    class Context:
+        function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
+    print(json.dumps(api.handler(event, Context())))
+"""
+    good, bad = '{"text": "aldi", "price": 1}', '[{"text": "aldi", "price": "1"}]'
+    settings = {
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": f"http://127.0.0.1:{running.port}",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": "ap-southeast-2",
+        "ENDPOINT_NAME": "shop",
+        "RELEASE_ID": "r1",
+        "LIVE_BUCKET": "none",
+        "POWERTOOLS_METRICS_NAMESPACE": "shop",
+        "POWERTOOLS_SERVICE_NAME": "api",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program, good, bad],
+        env={**os.environ, **settings},
+        cwd=Path(__file__).resolve().parents[2] / "lambdas",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines() if "statusCode" in line]
+    assert [answer["statusCode"] for answer in answers] == [200, 400]
+    predicted = running.request(good, JSON).json()
+    assert predicted.items() <= json.loads(answers[0]["body"]).items()
+    problem = json.loads(answers[1]["body"])
+    assert (problem["row"], problem["field"]) == (1, "price")
+
+
+def test_a_sample_is_captured(folder: Path, tmp_path: Path) -> None:
+    running = Server(folder, "--capture", str(tmp_path), "--capture-percent", "20")
+    with httpx.Client() as client:
+        url = f"http://127.0.0.1:{running.port}/invocations"
+        for _ in range(500):
+            assert client.post(url, content="a,1", headers={"content-type": CSV}).is_success
+    running.stop()
+    lines = sum(len(file.read_bytes().splitlines()) for file in tmp_path.rglob("*.jsonl"))
+    # 100 +- 9: five deviations to each side.
+    assert 55 < lines < 145
+
+
+@pytest.mark.parametrize("option", [("--workers", "0"), ("--capture-percent", "101")])
+def test_a_number_beyond_its_bounds_is_said(folder: Path, option: tuple[str, str]) -> None:
+    command = [sys.executable, "-m", "categoriser.serving.app", "--model", str(folder), *option]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert option[0] in done.stderr
 
 
 def test_a_port_in_use_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

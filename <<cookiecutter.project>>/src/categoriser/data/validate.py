@@ -289,8 +289,7 @@ def distances(rows: pl.LazyFrame, accepted: dict[str, Any]) -> dict[str, float]:
         pairs[name] = list(zip(below, deciles["at_or_below"], strict=True))
     found = {name: max(abs(a - b) for a, b in both) for name, both in pairs.items()}
     return {
-        name: max(0.0, distance - chance) if name in {*names, *NUMBERS} else 1.0
-        for name, distance in found.items()
+        name: max(0.0, distance - chance) if name in {*names, *NUMBERS} else 1.0 for name, distance in found.items()
     }
 
 

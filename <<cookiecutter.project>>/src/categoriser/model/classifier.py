@@ -12,22 +12,22 @@ from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import quote, unquote
 
 import fasttext
+import msgspec
 import numpy as np
 from fasttext_pybind import Vector
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
 
 from categoriser.errors import UserError
-from categoriser.params import Section, faults
 
 FILE = "fasttext.bin"
 LABEL = "__label__"
 CHUNK = 4096  # rows whose vectors are in memory at once
 
-Count = Annotated[int, Field(ge=1, lt=2**31)]
+Count = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+Length = Annotated[int, msgspec.Meta(ge=0, le=64)]
 
 
-class Settings(Section):
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The knobs under `train.classifier` of `params.yaml`, named as fastText's Python names them.
 
     With one thread the same rows give the same model, byte for byte; with more they do not.
@@ -35,21 +35,19 @@ class Settings(Section):
 
     dim: Count
     epoch: Count
-    lr: float = Field(gt=0)
+    lr: Annotated[float, msgspec.Meta(gt=0)]
     word_ngrams: Count
-    minn: int = Field(ge=0, le=64)
-    maxn: int = Field(ge=0, le=64)
+    minn: Length
+    maxn: Length
     min_count: Count
     bucket: Count
     thread: Count
-    seed: int = Field(ge=0, lt=2**31)
+    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     quantise: bool
 
-    @model_validator(mode="after")
-    def subwords_have_a_length(self) -> Self:
+    def __post_init__(self) -> None:
         if self.minn > self.maxn:
             raise ValueError("minn must not be over maxn")
-        return self
 
 
 class Classifier:
@@ -78,17 +76,15 @@ class Classifier:
         self._weights = np.ascontiguousarray(output.T)  # (dim, classes)
 
     @classmethod
-    def fit(
-        cls, features: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]
-    ) -> Self:
+    def fit(cls, features: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
         """Train on lines of `categoriser.features` and their labels.
 
         Raises `UserError` for settings or rows from which nothing can be trained.
         """
         try:
-            knobs = Settings.model_validate(dict(settings)).model_dump()
-        except ValidationError as error:
-            raise UserError(f"params.yaml: {faults(error, 'train.classifier')}") from None
+            knobs = msgspec.structs.asdict(msgspec.convert(dict(settings), Settings))
+        except msgspec.ValidationError as error:
+            raise UserError(f"params.yaml: train.classifier: {error}") from None
         quantise = knobs.pop("quantise")
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n") as lines:
             marks = {label: LABEL + quote(label, safe="") for label in set(labels)}
@@ -127,9 +123,7 @@ class Classifier:
                 vectors[row] = values
             # Not `@`: BLAS adds in an order that depends on the number of rows, and a row's
             # answer must be the same to the last bit alone and in a batch.
-            chunk = scores[start : start + CHUNK]
-            for column, weights in zip(vectors.T, self._weights, strict=True):
-                chunk += column[:, None] * weights
+            np.einsum("rd,dc->rc", vectors, self._weights, out=scores[start : start + CHUNK])
         powers: NDArray[np.float64] = np.exp(scores - scores.max(axis=1, keepdims=True))
         powers /= powers.sum(axis=1, keepdims=True)
         return powers
@@ -148,5 +142,4 @@ class Classifier:
         try:
             return cls(fasttext.load_model(str(path)))
         except ValueError as error:
-            fault = f"{path} is no fastText model ({error}); `dvc repro` makes it"
-            raise UserError(fault) from None
+            raise UserError(f"{path} is no fastText model ({error}); `dvc repro` makes it") from None

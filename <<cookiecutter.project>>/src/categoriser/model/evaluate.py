@@ -22,8 +22,7 @@ from categoriser.errors import UserError, run
 from categoriser.files import Json, digest, read_json, replacing, write_json
 from categoriser.model import metrics
 from categoriser.model.explain import class_tokens
-from categoriser.model.fairness import compare_slices
-from categoriser.model.metrics import Codes, Floats
+from categoriser.model.metrics import Codes, Floats, by_slice
 from categoriser.model.package import Categoriser
 from categoriser.params import Evaluate, read_params
 
@@ -42,9 +41,7 @@ Figures = dict[str, dict[str, Floats]]  # by answerer, by name
 Tables = dict[str, pl.DataFrame]
 
 
-def evaluate(
-    prepared: Path, model: Path, champion: Path, settings: Evaluate
-) -> tuple[Json, Tables]:
+def evaluate(prepared: Path, model: Path, champion: Path, settings: Evaluate) -> tuple[Json, Tables]:
     """Return all that is known of the model, and the tables of DVC's plots by name.
 
     Shares and probabilities are from 0 to 1, log loss is in nats; an interval is `value`, `low`,
@@ -88,7 +85,7 @@ def evaluate(
         "model": {"digest": digest(model), "metadata": categoriser.metadata},
         "parts": parts,
         "settings": settings.model_dump(),
-        "slices": compare_slices(rows, *answered, group_codes(rows), settings),
+        "slices": by_slice(rows, *answered, group_codes(rows), settings),
         "split": read_json(prepared / "split.json", "dvc repro prepare"),
         "tokens": class_tokens(categoriser, pl.concat(frames.values())["features"].to_list()),
     }
@@ -184,9 +181,7 @@ def measure(
         "rows": len(truth),
         "groups": int(groups.max()) + 1,
         "models": models,
-        "lead": {
-            rival: {figure: lead(rival, figure) for figure in drawn[rival]} for rival in rivals
-        },
+        "lead": {rival: {figure: lead(rival, figure) for figure in drawn[rival]} for rival in rivals},
         "avoided": avoided(point, drawn, settings.confidence),
         "classes": [
             {"class": label, "rows": int(by_class["support"][place])}

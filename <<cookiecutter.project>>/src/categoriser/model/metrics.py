@@ -7,12 +7,21 @@ Intervals are percentile bootstrap intervals. Groups of rows are drawn with repl
 (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8): a merchant's
 rows are right or wrong together, and drawing rows would claim more certainty than there is. The
 draws depend on the number of groups alone, so that two models' resamples are paired.
+
+Slices, which are parts of the rows, are compared in the same way: does the model serve one worse?
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import polars as pl
+from fairlearn.metrics import MetricFrame
 from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score
+
+from categoriser.params import Evaluate
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -23,6 +32,8 @@ SEED = 0
 MIN_GROUPS = 10
 # A probability under this counts as this in the log loss, which would be infinite otherwise.
 LEAST = 1e-15
+PRICE_BAND = "price_band"
+MISSING = "(none)"
 
 
 def encode(values: Sequence[str], labels: Sequence[str]) -> Codes:
@@ -106,10 +117,7 @@ def coverage(truth: Codes, probabilities: Floats, threshold: float) -> dict[str,
     """Share of rows answered without review (probability at or over `threshold`), and how well."""
     sure = probabilities.max(axis=1, initial=0) >= threshold
     right = probabilities.argmax(axis=1) == truth
-    return {
-        "coverage": float(sure.mean()),
-        "covered_accuracy": float(ratio(np.sum(right & sure), np.sum(sure))),
-    }
+    return {"coverage": float(sure.mean()), "covered_accuracy": float(ratio(np.sum(right & sure), np.sum(sure)))}
 
 
 def resample(cells: Codes, width: int, groups: Codes, resamples: int) -> Iterator[Floats]:
@@ -125,9 +133,7 @@ def resample(cells: Codes, width: int, groups: Codes, resamples: int) -> Iterato
         yield np.bincount(cells, weights=times[groups], minlength=width).astype(float)
 
 
-def resampled_scores(
-    truth: Codes, answers: Codes, size: int, groups: Codes, resamples: int
-) -> dict[str, Floats]:
+def resampled_scores(truth: Codes, answers: Codes, size: int, groups: Codes, resamples: int) -> dict[str, Floats]:
     """Accuracy and macro-F1 of each resample: (resamples,) each."""
     drawn = resample(truth * size + answers, size * size, groups, resamples)
     draws = [scores(counts.reshape(size, size)) for counts in drawn]
@@ -142,3 +148,66 @@ def interval(value: float | Floats, resampled: Floats, confidence: float) -> dic
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
     return {"value": float(value), "low": float(low), "high": float(high)}
+
+
+# Accuracy by slice.
+
+
+def price_bands(prices: pl.Series, edges: Sequence[float]) -> pl.Series:
+    """Name each price's band; an edge belongs to the band above it."""
+    names = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    labels = [f"under {edges[0]:g}", *names, f"{edges[-1]:g} and over"] if edges else ["all"]
+    return pl.Series(labels).gather(np.searchsorted(edges, prices.to_numpy(), side="right"))
+
+
+def by_slice(frame: pl.DataFrame, truth: Codes, answers: Codes, groups: Codes, settings: Evaluate) -> dict[str, Any]:
+    """Accuracy of each value of each column of `settings.slices`, and the gap to all the rows.
+
+    A gap is the accuracy of all rows less that of the slice: positive where the slice is served
+    worse. A column gives None where the frame lacks it, else `slices` (judged, the worst served
+    first), `worst` and `gap` of the first of them (None where there is none), `spread` (the largest
+    difference between two slices) and `not_judged` (the rows of each slice that has fewer than
+    `settings.min_rows` rows or than `MIN_GROUPS` groups). An absent value is a slice of its own.
+    """
+    frame = frame.with_columns(price_bands(frame["price"], settings.price_bands).alias(PRICE_BAND))
+    compared = dict.fromkeys(settings.slices)
+    for column in compared.keys() & {*frame.columns}:
+        values = frame[column].cast(pl.String).fill_null(MISSING)
+        compared[column] = slices_of(values, truth, answers, groups, settings)
+    return compared
+
+
+def slices_of(values: pl.Series, truth: Codes, answers: Codes, groups: Codes, settings: Evaluate) -> dict[str, Any]:
+    """One column of `by_slice`: `values` names each row's slice."""
+    by_value = pl.DataFrame({"value": values, "group": groups}).group_by("value")
+    sizes = by_value.agg(pl.len().alias("rows"), pl.col("group").n_unique()).sort("value")
+    judged = (pl.col("rows") >= settings.min_rows) & (pl.col("group") >= MIN_GROUPS)
+    names = sizes.filter(judged)["value"].to_list()
+    not_judged = dict(sizes.filter(~judged).select("value", "rows").iter_rows())
+    if not names:
+        return {"slices": [], "not_judged": not_judged} | dict.fromkeys(("worst", "gap", "spread"))
+
+    # Slices that are not judged share the last place: they count among all the rows.
+    place = values.replace_strict(names, range(len(names)), default=len(names)).to_numpy()
+    width = 2 * (len(names) + 1)
+    draws = resample(2 * place + (truth == answers), width, groups, settings.resamples)
+    drawn = np.array([cells.reshape(-1, 2) for cells in draws])
+    with np.errstate(invalid="ignore"):  # a slice may be missing from a draw
+        accuracy = drawn[:, :, 1] / drawn.sum(axis=2)
+        overall = drawn[:, :, 1].sum(axis=1) / drawn.sum(axis=(1, 2))
+    frame = MetricFrame(metrics=accuracy_score, y_true=truth, y_pred=answers, sensitive_features=values.to_numpy())
+    by_group, slices = frame.by_group.loc[names], []
+    for number, (name, rows, merchants) in enumerate(sizes.filter(judged).iter_rows()):
+        value, draws_of_it = by_group[name], accuracy[:, number]
+        gap = interval(frame.overall - value, overall - draws_of_it, settings.confidence)
+        found = interval(value, draws_of_it, settings.confidence)
+        size = {"name": name, "rows": rows, "groups": merchants}
+        slices.append(size | {"accuracy": found, "gap": gap})
+    slices.sort(key=lambda part: part["accuracy"]["value"])
+    return {
+        "slices": slices,
+        "worst": slices[0]["name"],
+        "gap": slices[0]["gap"],
+        "spread": float(by_group.max() - by_group.min()),
+        "not_judged": not_judged,
+    }

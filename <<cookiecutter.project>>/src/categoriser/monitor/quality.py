@@ -37,12 +37,11 @@ from categoriser.errors import UserError, run
 from categoriser.features import normalise
 from categoriser.files import Json, read_json, replacing
 from categoriser.model.evaluate import group_codes
-from categoriser.model.fairness import compare_slices
-from categoriser.model.metrics import SEED, Codes, Floats, confusion, ratio, resample, scores
+from categoriser.model.metrics import SEED, Codes, by_slice, confusion, ratio, resample, scores
 from categoriser.monitor.features import UNKNOWN as UNKNOWN_COUNTRY
 from categoriser.monitor.formats import capture, constraints
 from categoriser.monitor.formats.constraints import BEST_CONSTANT, Drift, Violation
-from categoriser.monitor.formats.statistics import Feature, Statistics
+from categoriser.monitor.formats.statistics import Feature, Floats, Statistics
 from categoriser.monitor.settings import Quality, read_settings
 from categoriser.monitor.watching import FACTS, MADE_BY, Watching
 from categoriser.params import Evaluate, read_params
@@ -168,9 +167,7 @@ class Labelled:
 
 
 @contextmanager
-def join(
-    captures: Frames, truths: Frames, classes: Sequence[str], settings: Quality
-) -> Iterator[Labelled]:
+def join(captures: Frames, truths: Frames, classes: Sequence[str], settings: Quality) -> Iterator[Labelled]:
     """Join labels to captures, in a scratch folder that is gone afterwards.
 
     `captures` have the columns of `capture.Batch.frame`; further ones, such as `country`, become
@@ -223,8 +220,7 @@ def figures(counts: Floats) -> dict[str, Floats]:
     known = scores(counts)
     precision, recall, support = known["precision"], known["recall"], known["support"]
     by_class = {"recall": recall, "precision": precision} | {
-        name: ratio((1 + beta**2) * precision * recall, beta**2 * precision + recall)
-        for name, beta in BETAS.items()
+        name: ratio((1 + beta**2) * precision * recall, beta**2 * precision + recall) for name, beta in BETAS.items()
     }
     return {"accuracy": known["accuracy"]} | {
         f"weighted_{name}": ratio((values * support).sum(axis=-1), support.sum(axis=-1))
@@ -356,8 +352,8 @@ class QualityResult:
     `statistics` is the document of that name, `joined` are `Labelled.counts`, and `labels` counts
     the labelled rows by label. `violations` are against the baseline's figures and against
     training's labels, whose distance is `drift`, and of slices served too much worse. `slices` is
-    what `compare_slices` says of the rows, thinned evenly to some `SLICED` where they are more;
-    None without rows. `gaps` are those of each column's worst slice, as `metrics` has figures.
+    what `by_slice` says of the rows, thinned evenly to some `SLICED` where they are more; None
+    without rows. `gaps` are those of each column's worst slice, as `metrics` has figures.
     `not_judged` says why nothing was judged, else "".
     """
 
@@ -401,7 +397,7 @@ def model_quality(
     priced = rows.with_columns(truth=truth, label=answers).drop_nulls("price")
     priced = priced.filter(pl.col("place") % max(1, priced.height // SLICED) == 0)
     codes = priced["truth"].to_numpy(), priced["label"].to_numpy()
-    slices = compare_slices(priced, *codes, group_codes(priced), evaluate) if len(priced) else None
+    slices = by_slice(priced, *codes, group_codes(priced), evaluate) if len(priced) else None
     gaps, unfair = slice_gaps(slices or {}, max_slice_gap, evaluate.confidence)
     violations, why = violations + unfair, ""
     if rows.height < settings.min_rows:
@@ -508,9 +504,7 @@ def _add_earlier(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         ) from None
 
 
-def with_country(
-    watching: Watching, files: Sequence[str], problems: capture.Problems
-) -> Iterator[pl.DataFrame]:
+def with_country(watching: Watching, files: Sequence[str], problems: capture.Problems) -> Iterator[pl.DataFrame]:
     """Yield captured rows with the country that their texts name, null where they name none.
 
     The rows stay as they are where the country is not watched.
@@ -548,8 +542,7 @@ def main() -> None:
     # One's own data may hold earlier feedback by now: the file that they were made of does not.
     before = GENERATED if params.data.path == GENERATED else "my.csv"
     sys.stdout.write(
-        f"{train}, {holdout} (never train on these). "
-        f"Next: make data FILE='{before} {FEEDBACK}/train.csv'\n"
+        f"{train}, {holdout} (never train on these). Next: make data FILE='{before} {FEEDBACK}/train.csv'\n"
     )
 
 

@@ -1,165 +1,239 @@
 """The server of the inference contract: `GET /ping`, `POST /invocations`.
 
 `python -m categoriser.serving.app` serves the pipeline's model; `--help` lists host, port, model,
-and the folder for captures.
+workers, and the folder for captures. It stands in for an endpoint too: boto3's `invoke_endpoint`
+asks it where AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME is its address.
 """
 
 import argparse
-import json
+import asyncio
 import logging
+import os
+import random
 import re
-import signal
-import socket
+import sys
 import time
 import traceback
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
+import msgspec
 import numpy as np
-import uvicorn
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.model.package import Categoriser
-from categoriser.serving.protocol import RequestError, media_type, parse, render
+from categoriser.files import give_up_root
+from categoriser.model.package import Categoriser, Prediction
+from categoriser.serving.capture import Writer
+from categoriser.serving.protocol import RequestError, Rows, media_type, parse, render
+from categoriser.serving.workers import listen, serve
 
-MAX_BODY = 6 * 1024 * 1024
+MAX_BODY = 6 * 2**20
 # Larger bodies are answered in a thread, one at a time, so that /ping and small requests go on
-# meanwhile; a small one costs less than the way to a thread and back.
-INLINE_BODY = 16 * 1024
-# SageMaker sends SIGKILL 30 s after SIGTERM.
-GRACE_SECONDS = 25
+# meanwhile; small ones that come together are answered by one call of the model.
+SMALL_BODY = 8 * 2**10
+BATCH = 16
+PART = 500
+# Bounds of a worker's queue: requests that wait for the model, and bytes of all bodies it holds.
+WAITING = 256
+HELD_BYTES = 64 * 2**20
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+ROUTES = {"/ping": "GET", "/openapi.json": "GET", "/invocations": "POST"}
+ENDPOINT = re.compile(r"/endpoints/[A-Za-z0-9](-*[A-Za-z0-9]){0,62}/invocations")
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+OPENAPI = Path(__file__).with_name("openapi.json")
 
+Headers = list[tuple[bytes, bytes]]
+Reply = tuple[int, bytes, Headers]
+Asgi = Callable[..., Any]
 log = logging.getLogger("categoriser.serving")
-
-
-# Takes request, answer, their media type, and the caller's identifier for the call.
-Capture = Callable[[bytes, bytes, str, str | None], None]
 
 
 class App:
     """The ASGI application that answers with `model`, and logs a line a request.
 
-    What it has answered it gives to `capture`, if there is one.
+    What it has answered it gives to the writer that `capture` makes, if there is one.
     """
 
-    def __init__(self, model: Categoriser, capture: Capture | None = None) -> None:
-        self.model = model
-        self.capture = capture
-        self.batches = anyio.CapacityLimiter(1)
-        self.routes = {"/ping": ("GET", self.ping), "/invocations": ("POST", self.invocations)}
+    def __init__(self, model: Categoriser, capture: Callable[[], Writer] | None = None) -> None:
+        self.model, self.capture = model, capture
+        self.writer: Writer | None = None
+        self.large = ThreadPoolExecutor(1)
+        self.small: list[tuple[Rows, asyncio.Future[list[Prediction]]]] = []
+        self.waiting = self.held = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = time.perf_counter()
-        request = Request(scope, receive)
-        given = request.headers.get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Asgi, send: Asgi) -> None:
+        if scope["type"] == "lifespan":
+            await self.live(receive, send)
+            return
+        start, path, headers = time.perf_counter(), scope["path"], dict[bytes, bytes]()
+        for key, value in scope["headers"]:
+            headers[key] = headers[key] + b"," + value if key in headers else value
+        name = headers.get(b"x-request-id", b"")
+        if not REQUEST_ID.fullmatch(name):
+            name = b"%032x" % random.getrandbits(128)
+        # What is no path of ours might be anything, and is not logged.
+        known = path if path in ROUTES or ENDPOINT.fullmatch(path) else None
         try:
-            response = await self.respond(request)
+            status, content, told = await self.reply(known, scope["method"], headers, receive)
         except RequestError as error:
-            response = refusal(error)
-        except ClientDisconnect:
-            # For the log: nobody reads it.
-            response = Response(status_code=499)
+            status, content, told = problem(error)
         except Exception:
-            log.exception({"event": "failure", "id": request_id})
-            response = refusal(RequestError(500, "the server failed; its log says where"))
-        response.headers["x-request-id"] = request_id
-        await response(scope, receive, send)
-        asked = {"id": request_id, "method": request.method, "path": scope["path"]}
+            log.exception({"event": "failure", "id": name.decode()})
+            status, content, told = problem(RequestError(500, "the server failed; see its log"))
+        if known and known not in ROUTES and status != 405:
+            status, content, told = of_endpoint(status, content, told)
+        told += [(b"content-length", b"%d" % len(content)), (b"x-request-id", name)]
+        await send({"type": "http.response.start", "status": status, "headers": told})
+        await send({"type": "http.response.body", "body": content})
         took = round((time.perf_counter() - start) * 1000, 3)
-        answered = {"status": response.status_code, "milliseconds": took}
-        log.info({"event": "request"} | asked | answered)
+        line = {"event": "request", "id": name.decode(), "method": scope["method"], "path": known}
+        write_line("info", line | {"status": status, "milliseconds": took})
 
-    async def respond(self, request: Request) -> Response:
-        if request.scope["path"] not in self.routes:
+    async def live(self, receive: Asgi, send: Asgi) -> None:
+        """Have the writer from a worker's start to its end: ASGI's lifespan."""
+        await receive()
+        self.writer = self.capture() if self.capture else None
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        if self.writer:
+            self.writer.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def reply(self, path: str | None, method: str, headers: dict[bytes, bytes], receive: Asgi) -> Reply:
+        if not path:
             raise RequestError(404, "there are GET /ping and POST /invocations")
-        method, handle = self.routes[request.scope["path"]]
-        if request.method != method:
-            response = refusal(RequestError(405, f"the method must be {method}"))
-            response.headers["allow"] = method
-            return response
-        return await handle(request)
+        if method != (allowed := ROUTES.get(path, "POST")):
+            status, content, told = problem(RequestError(405, f"the method must be {allowed}"))
+            return status, content, [*told, (b"allow", allowed.encode())]
+        if path == "/ping":
+            return self.ping()
+        if path == "/openapi.json":
+            return 200, OPENAPI.read_bytes(), [(b"content-type", b"application/json")]
+        return await self.invocations(headers, receive)
 
-    async def ping(self, request: Request) -> Response:
-        try:
-            answers = bool(np.isfinite(self.model.predict_proba(["ping"], [1.0])).all())
-        except Exception:
-            log.exception({"event": "failure", "path": "/ping"})
-            answers = False
-        if not answers:
+    def ping(self) -> Reply:
+        if not np.isfinite(self.model.predict_proba(["ping"], [1.0])).all():
             raise RequestError(503, "the model cannot answer")
-        return Response()
+        return 200, b"", []
 
-    async def invocations(self, request: Request) -> Response:
-        headers = request.headers
-        kind = media_type(headers.get("content-type", ""), headers.get("accept", ""))
-        body = await read_body(request)
-        if len(body) <= INLINE_BODY:
-            content = self.answer(body, kind)
-        else:
-            content = await anyio.to_thread.run_sync(self.answer, body, kind, limiter=self.batches)
-        if self.capture:
-            self.capture(body, content, kind, headers.get("x-amzn-sagemaker-inference-id"))
-        # As a header, since `media_type=` would add a charset to text/csv.
-        return Response(content, headers={"content-type": kind})
+    async def invocations(self, headers: dict[bytes, bytes], receive: Asgi) -> Reply:
+        given = (b"content-type", b"accept", b"x-amzn-sagemaker-inference-id")
+        kind, accept, inference_id = (headers.get(key, b"").decode("latin-1") for key in given)
+        kind = media_type(kind, accept)
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            raise RequestError(415, "the body must have no content encoding")
+        body = bytearray()
+        try:
+            while await self.more(body, receive):
+                pass
+            content = await self.answer(bytes(body), kind)
+        finally:
+            self.held -= len(body)
+        if self.writer:
+            self.writer.put(bytes(body), content, kind, inference_id or None)
+        return 200, content, [(b"content-type", kind.encode())]
 
-    def answer(self, body: bytes, kind: str) -> bytes:
-        rows = parse(body, kind)
-        predictions = self.model.predict(rows.texts, rows.prices)
-        return render(predictions, kind, single=rows.single)
-
-
-async def read_body(request: Request) -> bytes:
-    """Return the body. Raises `RequestError` (413) as soon as it is larger than `MAX_BODY`."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    async def more(self, body: bytearray, receive: Asgi) -> bool:
+        """Append what has come of a body; return whether more will. Raises `RequestError`."""
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestError(400, "the connection ended before the body did")
+        body += message["body"]
+        self.held += len(message["body"])
         if len(body) > MAX_BODY:
             raise RequestError(413, f"the body is larger than {MAX_BODY} bytes")
-    return bytes(body)
+        if self.held > HELD_BYTES:
+            raise RequestError(429, "too many bytes wait for an answer; ask again later")
+        return bool(message["more_body"])
+
+    async def answer(self, body: bytes, kind: str) -> bytes:
+        """Return a body's answer once its turn has come. Raises `RequestError`."""
+        if self.waiting >= WAITING:
+            raise RequestError(429, "too many requests wait for an answer; ask again later")
+        self.waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            if len(body) > SMALL_BODY:
+                return await loop.run_in_executor(self.large, self.at_once, body, kind)
+            rows, predictions = parse(body, kind), loop.create_future()
+            if not self.small:
+                loop.call_soon(self.flush)
+            self.small.append((rows, predictions))
+            return render(await predictions, kind, single=rows.single)
+        finally:
+            self.waiting -= 1
+
+    def at_once(self, body: bytes, kind: str) -> bytes:
+        rows, predictions = parse(body, kind), list[Prediction]()
+        # In parts, since one call may keep all others from the interpreter.
+        for start in range(0, len(rows.texts), PART):
+            part = slice(start, start + PART)
+            predictions += self.model.predict(rows.texts[part], rows.prices[part])
+        return render(predictions, kind, single=rows.single)
+
+    def flush(self) -> None:
+        """Predict the rows of the first small requests in one call; the rest, in the next turn."""
+        batch, self.small = self.small[:BATCH], self.small[BATCH:]
+        if self.small:
+            asyncio.get_running_loop().call_soon(self.flush)
+        try:
+            texts = [text for rows, _ in batch for text in rows.texts]
+            prices = [price for rows, _ in batch for price in rows.prices]
+            answers = self.model.predict(texts, prices)
+        except Exception as error:  # noqa: BLE001  # each request's own log has it
+            for _, predictions in batch:
+                predictions.set_exception(error)
+            return
+        start = 0
+        for rows, predictions in batch:
+            predictions.set_result(answers[start : (start := start + len(rows.texts))])
 
 
-def refusal(error: RequestError) -> Response:
-    return Response(error.body(), error.status, media_type="application/problem+json")
+def write_line(level: str, line: dict[str, Any]) -> None:
+    """Log a line of JSON, in one piece beside other processes'."""
+    known = {"time": round(time.time(), 3), "level": level}
+    # Whoever read it may be gone.
+    with suppress(OSError):
+        os.write(sys.stderr.fileno(), msgspec.json.encode({**known, **line}) + b"\n")
 
 
-class JsonLine(logging.Formatter):
-    """A record as one line of JSON. Of an exception it has type and place, never the message.
+def problem(error: RequestError) -> Reply:
+    told = [(b"content-type", b"application/problem+json")]
+    told += [(b"retry-after", b"1")] if error.status == 429 else []
+    return error.status, error.body(), told
+
+
+def of_endpoint(status: int, content: bytes, told: Headers) -> Reply:
+    """Make a container's reply SageMaker's: what is no success is a ModelError.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+    """
+    if status < 400:
+        return status, content, [*told, (b"x-amzn-invoked-production-variant", b"AllTraffic")]
+    message = f"Received {'client' if status < 500 else 'server'} error ({status}) from primary"
+    original = {"OriginalStatusCode": status, "OriginalMessage": content.decode()}
+    fault = msgspec.json.encode({"Message": message, **original, "LogStreamArn": ""})
+    kind = (b"content-type", b"application/json")
+    return 424, fault, [kind, (b"x-amzn-errortype", b"ModelError")]
+
+
+class JsonLine(logging.Handler):
+    """Writes a record as a line of JSON. Of an exception it has type and place, not the message.
 
     A message could hold a transaction's text.
     """
 
-    def format(self, record: logging.LogRecord) -> str:
-        line = {"time": round(record.created, 3), "level": record.levelname.lower()}
-        line |= record.msg if isinstance(record.msg, dict) else {"event": record.getMessage()}
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.msg if isinstance(record.msg, dict) else {"event": record.getMessage()}
         if record.exc_info and record.exc_info[0]:
-            line["error"] = record.exc_info[0].__name__
-            line["trace"] = "".join(traceback.format_tb(record.exc_info[2]))
-        return json.dumps(line)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises `UserError` where host and port cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=2048)
-        # Inherited by its connections. asyncio sets it only where a socket names its protocol, and
-        # without it each answer on a kept connection waits 40 ms for an acknowledgement.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
-    except (OSError, OverflowError) as error:
-        raise UserError(
-            f"cannot listen on {host}, port {port} ({error}); choose another --host or --port"
-        ) from None
+            trace = "".join(traceback.format_tb(record.exc_info[2]))
+            line = {**line, "error": record.exc_info[0].__name__, "trace": trace}
+        write_line(record.levelname.lower(), line)
 
 
 def main() -> None:
@@ -167,37 +241,29 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be reached from elsewhere")
     parser.add_argument("--port", type=int, default=8080, help="0 takes any free one")
     parser.add_argument("--model", type=Path, default=paths.MODEL, help="the model's folder")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--capture", type=Path, help="capture what is answered under this folder")
+    parser.add_argument("--capture-percent", type=int, default=100, help="of the calls, 1 to 100")
     parser.add_argument("--endpoint-name", default="local", help="the endpoint that captures name")
     arguments = parser.parse_args()
+    if not (1 <= arguments.workers <= 64 and 1 <= arguments.capture_percent <= 100):
+        raise UserError("--workers must be from 1 to 64, --capture-percent from 1 to 100")
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLine())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=logging.INFO, handlers=[JsonLine()])
     # What uvicorn says of its start and stop is said below.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
     model = Categoriser.load(arguments.model)
-    writer = None
-    if arguments.capture:
-        # Here, since it brings Polars along.
-        from categoriser.serving.capture import Writer
-
-        writer = Writer(arguments.capture, arguments.endpoint_name)
-    app = App(model, writer.put if writer else None)
+    named = arguments.capture, arguments.endpoint_name, arguments.capture_percent
+    capture = partial(Writer, *named) if arguments.capture else None
+    give_up_root(*[arguments.capture] if arguments.capture else [])
+    if capture:
+        capture().close()
     listener = listen(arguments.host, arguments.port)
     host, port = listener.getsockname()[:2]
-    log.info({"event": "listening", "host": host, "port": port, "model": str(arguments.model)})
-    # uvicorn heeds both while it runs, and raises them again when all is answered.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    off: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
-    config = uvicorn.Config(
-        app, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE_SECONDS, **off
-    )
-    uvicorn.Server(config).run(sockets=[listener])
-    if writer:
-        writer.close()
+    line = {"event": "listening", "host": host, "port": port, "workers": arguments.workers}
+    log.info(line | {"model": str(arguments.model)})
+    serve(App(model, capture), listener, arguments.workers)
     log.info({"event": "stopped"})
 
 

@@ -1,17 +1,23 @@
 """Capture of the server's calls on disk, as SageMaker's Data Capture writes them."""
 
 import logging
+import random
 import threading
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
 
+import msgspec
+
 from categoriser.errors import UserError
-from categoriser.monitor.formats.capture import LONGEST_LINE, record
+from categoriser.serving.protocol import CSV, JSON, LINES
 
 WAITING_BYTES = 64 * 2**20
 FILE_BYTES = 16 * 2**20
+# A line holds input and output, and escapes both; SageMaker takes 25 MB a call.
+LONGEST_LINE = 128 * 2**20
+ENCODINGS = {CSV: "CSV", JSON: "JSON", LINES: "JSON"}
 
 log = logging.getLogger("categoriser.serving")
 
@@ -27,21 +33,19 @@ class Call(NamedTuple):
 
 
 class Writer:
-    """Writes calls to `{destination}/{endpoint}/{variant}/yyyy/mm/dd/hh/` in a thread of its own.
+    """Writes calls to `{destination}/{endpoint}/AllTraffic/yyyy/mm/dd/hh/` in a thread.
 
     A file holds a minute's calls, or `FILE_BYTES` of them. What is waiting is bounded: where the
     disk is too slow, calls are dropped and the log says how many; no request waits. A process that
     is killed leaves one cut line at most. Raises `UserError` where there can be no such folder.
     """
 
-    def __init__(self, destination: Path, endpoint: str, variant: str = "AllTraffic") -> None:
-        self.folder = destination / endpoint / variant
+    def __init__(self, destination: Path, endpoint: str, percent: int = 100) -> None:
+        self.folder, self.percent = destination / endpoint / "AllTraffic", percent
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(
-                f"cannot capture into {self.folder} ({error}); choose another --capture"
-            ) from None
+            raise UserError(f"cannot capture into {self.folder} ({error}); choose another --capture") from None
         self.file: IO[bytes] | None = None
         self.minute = ""
         self.waiting: list[Call] = []
@@ -53,6 +57,8 @@ class Writer:
 
     def put(self, request: bytes, answer: bytes, kind: str, inference_id: str | None) -> None:
         """Take a call that was answered just now; `kind` is the media type of both bodies."""
+        if random.random() * 100 >= self.percent:  # noqa: S311  # a sample, no secret
+            return
         call = Call(request, answer, kind, inference_id, datetime.now(UTC))
         with self.changed:
             self.size += len(request) + len(answer)
@@ -110,3 +116,23 @@ class Writer:
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             self.file, self.minute = (self.folder / name).open("ab"), minute
         return self.file
+
+
+def record(
+    request: bytes, answer: bytes, kind: str, *, event_id: str, time: datetime, inference_id: str | None = None
+) -> bytes:
+    """Return a captured call as the line that SageMaker writes.
+
+    `time` is in UTC. `kind` is the media type of request and answer, in UTF-8: text/csv, encoded
+    CSV, or one of the two of JSON, encoded JSON, as where the capture configuration names them so.
+    """
+
+    def side(mode: str, body: bytes) -> dict[str, str]:
+        data = {"mode": mode, "data": body.decode(), "encoding": ENCODINGS[kind]}
+        return {"observedContentType": kind} | data
+
+    sides = {"endpointInput": side("INPUT", request), "endpointOutput": side("OUTPUT", answer)}
+    metadata = {"eventId": event_id, "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"}
+    metadata |= {"inferenceId": inference_id} if inference_id else {}
+    line = {"captureData": sides, "eventMetadata": metadata, "eventVersion": "0"}
+    return msgspec.json.encode(line) + b"\n"

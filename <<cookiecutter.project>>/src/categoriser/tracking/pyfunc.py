@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from msgspec.structs import asdict
 
 from categoriser.model.package import Categoriser
 
@@ -17,13 +18,10 @@ class CategoriserModel(PythonModel):
         self.categoriser = Categoriser.load(Path(context.artifacts["model"]))
 
     def predict(
-        self,
-        context: PythonModelContext,
-        model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         texts, prices = model_input["text"].tolist(), model_input["price"].tolist()
-        return pd.DataFrame([vars(answer) for answer in self.categoriser.predict(texts, prices)])
+        return pd.DataFrame([asdict(answer) for answer in self.categoriser.predict(texts, prices)])
 
 
 set_model(CategoriserModel())

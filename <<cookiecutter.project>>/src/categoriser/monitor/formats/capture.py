@@ -1,4 +1,4 @@
-"""Data capture and ground truth as SageMaker writes them: JSON lines, read and written.
+"""Data capture and ground truth as SageMaker writes them: JSON lines.
 
 Capture: `{destination}/{endpoint}/{variant}/yyyy/mm/dd/hh/mm-ss-mmm-<uuid>.jsonl`; ground truth:
 `{prefix}/yyyy/mm/dd/hh/`, the hour in which the label was collected. Nothing that a file holds
@@ -28,15 +28,13 @@ import polars as pl
 from categoriser import features
 from categoriser.errors import UserError
 from categoriser.files import replacing
+from categoriser.serving.capture import ENCODINGS, LONGEST_LINE
 from categoriser.serving.protocol import BLANK, CSV, FIELDS, JSON, LINES
 
 S3 = "s3://"
 LABEL = "__label__"
 PROBE = "probe-"
 SCRIPT_ONLY = "readable by the preprocessor only"
-ENCODINGS = {CSV: "CSV", JSON: "JSON", LINES: "JSON"}
-# A line holds input and output, and escapes both; SageMaker takes 25 MB a call.
-LONGEST_LINE = 128 * 2**20
 BATCH = 10_000
 PLACES = 5
 SEEN = ("records", "probes", "outside", "dropped")
@@ -522,29 +520,3 @@ def _label(side: Side | None) -> str:
     if not label.strip():
         raise RecordError("unreadable label", "it is empty")
     return label.removeprefix(LABEL)
-
-
-def record(
-    request: bytes,
-    answer: bytes,
-    kind: str,
-    *,
-    event_id: str,
-    time: datetime,
-    inference_id: str | None = None,
-) -> bytes:
-    """Return a captured call as the line that SageMaker writes.
-
-    `kind` is the media type of request and answer, in UTF-8: text/csv, encoded CSV, or one of
-    the two of JSON, encoded JSON, as where the capture configuration names them so.
-    """
-
-    def side(mode: str, body: bytes) -> dict[str, str]:
-        data = {"mode": mode, "data": body.decode(), "encoding": ENCODINGS[kind]}
-        return {"observedContentType": kind} | data
-
-    sides = {"endpointInput": side("INPUT", request), "endpointOutput": side("OUTPUT", answer)}
-    metadata = {"eventId": event_id, "inferenceTime": f"{_utc(time):%Y-%m-%dT%H:%M:%SZ}"}
-    metadata |= {"inferenceId": inference_id} if inference_id else {}
-    line = {"captureData": sides, "eventMetadata": metadata, "eventVersion": "0"}
-    return msgspec.json.encode(line) + b"\n"

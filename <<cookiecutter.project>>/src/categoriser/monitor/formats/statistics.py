@@ -32,6 +32,8 @@ SINGLE_ITEM = 8
 HEADER = struct.Struct("<8xQHBx")  # n, least k, number of levels
 
 Floats = npt.NDArray[np.float64]
+# Values in ascending order, and the rows that each stands for.
+Weighted = tuple[Floats, Floats]
 DataType = Literal["Integral", "Fractional", "String", "Unknown"]
 
 
@@ -47,7 +49,7 @@ class Sketch:
         """How many values the sketch stands for."""
         return math.fsum(math.ldexp(len(items), level) for level, items in enumerate(self.data))
 
-    def weighted(self) -> tuple[Floats, Floats]:
+    def weighted(self) -> Weighted:
         """Return the items in ascending order and the weight of each."""
         items = np.array([item for compactor in self.data for item in compactor], dtype=np.float64)
         lengths = [len(compactor) for compactor in self.data]

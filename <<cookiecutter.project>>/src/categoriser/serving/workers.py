@@ -1,0 +1,237 @@
+"""Worker processes on one listening socket: forked, replaced when they die, drained on SIGTERM.
+
+They run uvicorn, with bounds that it lacks. They are forked from a process that has loaded the
+model, whose pages they share. A connection that no worker has taken yet waits in the socket's
+backlog, which outlives any of them.
+"""
+
+import asyncio
+import gc
+import logging
+import mmap
+import os
+import resource
+import signal
+import socket
+import time
+from collections import deque
+from contextlib import suppress
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from categoriser.errors import UserError
+from categoriser.serving.protocol import RequestError
+
+# A worker that is to end answers for so long with `Connection: close`, and takes new connections:
+# what is under way to it then is answered, and its clients go elsewhere by themselves.
+LINGER_SECONDS = 1
+# SageMaker sends SIGKILL 30 s after SIGTERM.
+GRACE_SECONDS = 25
+# Longer than load balancers keep a connection, who would else send on one that is closing.
+IDLE_SECONDS = 75
+# A request is here by then; SageMaker waits no longer for its answer.
+REQUEST_SECONDS = 60
+# Of a worker, at once; more wait to be accepted.
+CONNECTIONS = 4096
+# Of a request's head, or of what stands between the chunks of its body.
+HEAD_BYTES = 64 * 2**10
+# Requests sent ahead on a connection, each of which uvicorn holds.
+AHEAD = 8
+# So long a connection waits for a worker with fewer ones, who may be busy.
+PATIENCE_SECONDS = 0.01
+# One that dies sooner is replaced only then.
+SHORTEST_LIFE = 1
+STOPS = {signal.SIGTERM, signal.SIGINT}
+
+log = logging.getLogger("categoriser.serving")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises `UserError` where host and port cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise UserError(f"cannot listen on {host}, port {port} ({error}); choose another --host or --port") from None
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, bounded in time and bytes; what it refuses gets a JSON problem."""
+
+    since = 0.0  # when what is not yet complete began
+    head = 0  # bytes since the last piece of a body
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.since, self.cycles = time.monotonic(), deque[RequestResponseCycle]()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.forget()
+        super().connection_lost(exc)
+
+    def forget(self) -> None:
+        """Tell all that are being answered; uvicorn tells the newest only."""
+        for cycle in self.cycles:
+            cycle.disconnected = True
+
+    def data_received(self, data: bytes) -> None:
+        self.head += len(data)
+        super().data_received(data)
+        if self.head > HEAD_BYTES:
+            self.refuse(431, f"the head of a request must be at most {HEAD_BYTES} bytes")
+
+    def on_message_begin(self) -> None:
+        self.since = time.monotonic()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self.head = 0
+        if self.parser.should_upgrade() or len(self.pipeline) >= AHEAD:
+            # httptools leaves out the body of a request that asks for an upgrade.
+            raise ValueError("an upgrade, or too many requests ahead of their answers")
+        super().on_headers_complete()
+        self.cycles.append(self.cycle)
+
+    def on_response_complete(self) -> None:
+        self.cycles.popleft()
+        super().on_response_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self.head = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.head, self.since = 0, 0.0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, or raised in one of the above."""
+        self.refuse(400, "the request is not HTTP/1.1, asks for an upgrade, or is one of too many")
+
+    def refuse(self, status: int, detail: str) -> None:
+        if not self.transport.is_closing():
+            log.warning({"event": "refused", "status": status})
+            self.forget()
+            body = RequestError(status, detail).body()
+            head = b"content-type: application/problem+json\r\ncontent-length: %d\r\n" % len(body)
+            self.transport.write(STATUS_LINE[status] + head + b"connection: close\r\n\r\n" + body)
+            self.transport.close()
+
+
+class Worker(uvicorn.Server):
+    """uvicorn's server, which takes its share of the connections, and lingers before it closes.
+
+    `loads` counts the connections of each worker, in memory that all of them share.
+    """
+
+    end = 0.0
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, loads: memoryview, place: int) -> None:
+        super().__init__(config)
+        self.listener, self.loads, self.place = listener, loads, place
+        self.parent, self.taken = os.getppid(), set[asyncio.Task[Any]]()
+        # Some files are open besides.
+        self.most = min(CONNECTIONS, max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 64))
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([])
+        self.watch()
+        # Until here nobody would have heeded them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        log.info({"event": "worker started", "worker": os.getpid()})
+
+    def watch(self) -> None:
+        asyncio.get_running_loop().add_reader(self.listener, self.take)
+
+    def take(self, patient: bool = True) -> None:
+        """Accept a connection, but not before those who have fewer could, nor one too many."""
+        loop, held = asyncio.get_running_loop(), len(self.server_state.connections)
+        self.loads[self.place] = held
+        loop.remove_reader(self.listener)
+        if patient and held > min(self.loads):
+            loop.call_later(PATIENCE_SECONDS, self.take, False)
+        elif held < self.most:
+            with suppress(OSError):
+                connection, _ = self.listener.accept()
+                protocol = partial(Connection, self.config, self.server_state, {})
+                accepted = loop.connect_accepted_socket(protocol, connection)
+                # Held, since the loop itself would let it be collected.
+                self.taken = {task for task in self.taken if not task.done()}
+                self.taken.add(loop.create_task(accepted))
+                self.loads[self.place] += 1
+            self.watch()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.most = 0
+        asyncio.get_running_loop().remove_reader(self.listener)
+        await super().shutdown([self.listener])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.end = self.end or time.monotonic() + LINGER_SECONDS
+        state = self.server_state
+        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+
+    async def on_tick(self, counter: int) -> bool:
+        self.loads[self.place] = len(self.server_state.connections)
+        for connection in [*self.server_state.connections]:
+            assert isinstance(connection, Connection)  # noqa: S101  # for mypy
+            if 0 < connection.since < time.monotonic() - REQUEST_SECONDS:
+                connection.refuse(408, f"the request took over {REQUEST_SECONDS} s to come")
+        if os.getppid() != self.parent and not self.end:
+            self.handle_exit(signal.SIGTERM, None)
+        # For one that had too many.
+        self.watch()
+        return time.monotonic() > self.end if self.end else await super().on_tick(counter)
+
+
+def serve(app: Any, listener: socket.socket, workers: int) -> None:
+    """Answer with an ASGI application until SIGTERM or SIGINT came and all is answered."""
+    listener.setblocking(False)
+    loads = memoryview(mmap.mmap(-1, 8 * workers)).cast("q")
+    started: dict[int, tuple[int, float]] = {}
+    stopping = False
+
+    def stop(*_: Any) -> None:
+        nonlocal stopping
+        stopping = True
+        # The workers have theirs; with this one open new connections would wait for nobody.
+        listener.close()
+        for process in started:
+            os.kill(process, signal.SIGTERM)
+
+    for number in STOPS:
+        signal.signal(number, stop)
+    gc.freeze()
+    while started or not stopping:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        for place in {*range(workers)} - {place for place, _ in started.values()}:
+            if not stopping:
+                loads[place] = 0
+                if not (process := os.fork()):
+                    work(app, listener, loads, place)
+                started[process] = place, time.monotonic()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        if started:
+            process, status = os.wait()
+            _, since = started.pop(process)
+            if not stopping:
+                died = {"event": "worker died", "worker": process}
+                log.error(died | {"status": os.waitstatus_to_exitcode(status)})
+                time.sleep(max(0.0, since + SHORTEST_LIFE - time.monotonic()))
+
+
+def work(app: Any, listener: socket.socket, loads: memoryview, place: int) -> None:
+    """Be a worker, and end the process."""
+    try:
+        off = {"log_config": None} | dict.fromkeys(("access_log", "proxy_headers", "server_header"), False)
+        times = {"timeout_keep_alive": IDLE_SECONDS, "timeout_graceful_shutdown": GRACE_SECONDS}
+        settings: dict[str, Any] = {"loop": "uvloop", "ws": "none", **off, **times}
+        Worker(uvicorn.Config(app, **settings), listener, loads, place).run()
+        os._exit(0)
+    except BaseException:
+        log.exception({"event": "failure"})
+        os._exit(1)
