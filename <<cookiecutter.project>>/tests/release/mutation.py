@@ -482,7 +482,7 @@ class Judge:
                     return "recorded calls"
                 for item in self.order(mutant):
                     if fails(item):
-                        self.last[item] = self.last.total() + 1
+                        self.last[item] = max(self.last.values(), default=0) + 1
                         return str(item.name)
                 return linted(mutant)
         except Exception as error:  # noqa: BLE001  # what the helpers cannot read
@@ -584,8 +584,9 @@ def main() -> None:
     tests = [*HERE.parent.rglob("test_*.py")]
     # The actors' tests, of whatever folder, say what their roles need.
     tests = [path for path in tests if path.parent == HERE or "mark.actor(" in path.read_text()]
-    pytest.main([*map(str, tests), "-q", "-p", "no:cacheprovider", "--no-header"], plugins=[whole])
-    sys.exit(whole.status)
+    options = ["-q", "-p", "no:cacheprovider", "--no-header"]
+    code = pytest.main([*map(str, tests), *options], plugins=[whole])
+    sys.exit(whole.status or code)
 
 
 if __name__ == "__main__":

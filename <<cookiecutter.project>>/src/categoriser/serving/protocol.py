@@ -102,18 +102,18 @@ def parse(body: bytes, kind: str) -> Rows:
         single = not isinstance(value, list)
         listed = [value] if single else value
         records = (_record(value, row) for row, value in enumerate(listed, 1))
-    texts, prices = [], []
+    texts, prices, written = [], [], str if kind == CSV else float
     for row, (text, price) in enumerate(records, 1):
         if row > MAX_ROWS:
             raise RequestError(413, f"the body has more than {MAX_ROWS} rows")
         texts.append(_text(text, row))
-        prices.append(_price(price, row))
+        prices.append(_price(price, row, written))
     if not texts:
         raise RequestError(400, "the body has no rows")
     return Rows(texts, prices, single)
 
 
-def _csv_records(body: str) -> Iterator[tuple[str, float]]:
+def _csv_records(body: str) -> Iterator[tuple[str, str]]:
     reader = csv.reader(io.StringIO(body, newline=""), strict=True)
     row = 0
     try:
@@ -128,7 +128,7 @@ def _csv_records(body: str) -> Iterator[tuple[str, float]]:
             if len(fields) != len(FIELDS):
                 found = "is empty" if not fields else f"has {len(fields)} fields"
                 raise RequestError(400, f"row {row} {found}; it needs text,price", row)
-            yield fields[0], _checked(features.price, fields[1], row, "price")
+            yield fields[0], fields[1]
     except csv.Error as error:
         raise RequestError(400, f"row {row + 1} is not CSV: {error}", row + 1) from None
 
@@ -164,8 +164,8 @@ def _text(value: Any, row: int) -> str:
     return _checked(features.text, value, row, "text")
 
 
-def _price(value: Any, row: int) -> float:
-    if not isinstance(value, float):
+def _price(value: Any, row: int, written: type) -> float:
+    if not isinstance(value, written):
         raise RequestError(400, f"row {row}: price must be a finite number", row, "price")
     return _checked(features.price, value, row, "price")
 
@@ -183,15 +183,17 @@ def render(predictions: Sequence[Prediction], kind: str, *, single: bool) -> byt
     CSV: the label, then each class's probability to 10 decimals. JSON: `Prediction`'s fields.
     """
     if kind == CSV:
-        return "".join(map(_csv_line, predictions)).encode()
+        width = len(predictions[0].probabilities)
+        cells = [cell for one in predictions for cell in (_label(one.category), *one.probabilities.values())]
+        return (("%s" + ",%.10f" * width + "\n") * len(predictions) % tuple(cells)).encode()
     if kind == LINES:
         return ENCODER.encode_lines(predictions)
     return ENCODER.encode(predictions[0] if single else predictions)
 
 
-def _csv_line(prediction: Prediction) -> str:
-    label = f"__label__{prediction.category}"
+@lru_cache(4096)
+def _label(category: str) -> str:
+    label = f"__label__{category}"
     if any(character in label for character in ',"\r\n'):
-        label = '"' + label.replace('"', '""') + '"'
-    values = prediction.probabilities.values()
-    return f"{label}{',%.10f' * len(values) % tuple(values)}\n"
+        return '"' + label.replace('"', '""') + '"'
+    return label
