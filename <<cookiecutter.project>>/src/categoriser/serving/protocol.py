@@ -8,10 +8,10 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,7 +25,6 @@ MAX_ROWS = 10_000
 # Objects become tuples of pairs, so that names given twice are seen.
 DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_int=float)
 ENCODER = msgspec.json.Encoder()
-Value = TypeVar("Value")
 
 REFUSED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
 # What may follow the last row: blank lines.
@@ -102,12 +101,23 @@ def parse(body: bytes, kind: str) -> Rows:
         single = not isinstance(value, list)
         listed = [value] if single else value
         records = (_record(value, row) for row, value in enumerate(listed, 1))
-    texts, prices, written = [], [], str if kind == CSV else float
+    texts, prices = list[str](), list[float]()
+    # In CSV a number is a text, in JSON it is none.
+    written = str if kind == CSV else float
     for row, (text, price) in enumerate(records, 1):
         if row > MAX_ROWS:
             raise RequestError(413, f"the body has more than {MAX_ROWS} rows")
-        texts.append(_text(text, row))
-        prices.append(_price(price, row, written))
+        if not isinstance(text, str):
+            raise RequestError(400, f"row {row}: text must be a string", row, "text")
+        if not isinstance(price, written):
+            raise RequestError(400, f"row {row}: price must be a finite number", row, "price")
+        field = "text"
+        try:
+            texts.append(features.text(text))
+            field = "price"
+            prices.append(features.price(price))
+        except ValueError as error:
+            raise RequestError(400, f"row {row}: {field} {error}", row, field) from None
     if not texts:
         raise RequestError(400, "the body has no rows")
     return Rows(texts, prices, single)
@@ -156,25 +166,6 @@ def _record(value: Any, row: int) -> tuple[Any, Any]:
             raise RequestError(400, f"row {row}: {name} {fault}", row, name)
     record = dict(value)
     return record["text"], record["price"]
-
-
-def _text(value: Any, row: int) -> str:
-    if not isinstance(value, str):
-        raise RequestError(400, f"row {row}: text must be a string", row, "text")
-    return _checked(features.text, value, row, "text")
-
-
-def _price(value: Any, row: int, written: type) -> float:
-    if not isinstance(value, written):
-        raise RequestError(400, f"row {row}: price must be a finite number", row, "price")
-    return _checked(features.price, value, row, "price")
-
-
-def _checked(check: Callable[[Any], Value], value: Any, row: int, field: str) -> Value:
-    try:
-        return check(value)
-    except ValueError as error:
-        raise RequestError(400, f"row {row}: {field} {error}", row, field) from None
 
 
 def render(predictions: Sequence[Prediction], kind: str, *, single: bool) -> bytes:
