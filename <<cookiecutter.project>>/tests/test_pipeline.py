@@ -446,7 +446,7 @@ def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trained(ml: Path, image: Path, **hyperparameters: str) -> subprocess.CompletedProcess[str]:
-    """Run the entry point `train`, with another folder for /opt/ml."""
+    """Run the command `train`, with another folder for /opt/ml."""
     config = ml / "input/config"
     config.mkdir(parents=True, exist_ok=True)
     (ml / "model").mkdir()

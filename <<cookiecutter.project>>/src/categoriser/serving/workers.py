@@ -149,6 +149,8 @@ class Worker(uvicorn.Server):
 
     def take(self, patient: bool = True) -> None:
         """Accept a connection, but not before those who have fewer could, nor one too many."""
+        if not self.most:
+            return
         loop, held = asyncio.get_running_loop(), len(self.server_state.connections)
         self.loads[self.place] = held
         loop.remove_reader(self.listener)
@@ -171,9 +173,10 @@ class Worker(uvicorn.Server):
         await super().shutdown([self.listener])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.end = self.end or time.monotonic() + LINGER_SECONDS
-        state = self.server_state
-        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        # Ctrl-C comes twice: from the terminal, and as the parent's SIGTERM.
+        if not self.end:
+            self.end, state = time.monotonic() + LINGER_SECONDS, self.server_state
+            state.default_headers = [*state.default_headers, (b"connection", b"close")]
 
     async def on_tick(self, counter: int) -> bool:
         self.loads[self.place] = len(self.server_state.connections)
