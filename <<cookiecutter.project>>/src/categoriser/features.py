@@ -27,14 +27,16 @@ VERSION = 1
 
 # Accents, curved apostrophes, soft hyphens and characters of no width: "Café’s" is "cafes".
 DELETED = dict.fromkeys([*range(0x300, 0x370), 0xAD, *range(0x200B, 0x200E), 0x2018, 0x2019, 0x2060, 0xFEFF])
-PUNCTUATION = re.compile(r"[^\w \n]+")
+PUNCTUATION = re.compile(r"[^\w ]+")
+# The same for ASCII alone, at a tenth of the time.
+ASCII = bytes(ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)) * 2
 # References: six or more letters and digits that change back and forth ("p0d3d89b19", "12jan26").
-CODE = re.compile(r"\b(?=\w{6})[a-z]*+[0-9]++[a-z]++[0-9]\w*+")
+# Each word stands behind a space, from which the search is three times as fast as from `\b`.
+CODE = re.compile(r" [a-z]*+[0-9]++[a-z]++[0-9]\w*+(?<=\w{6})")
 # What hides a card's number: "xxxx1234".
 MASK = re.compile(r"xx(?<![^\W\d]xx)x*+(?![^\W\d])")
 # Card, phone and store numbers, dates and times, whose signs are spaces by now.
 LONG_NUMBER = re.compile(r"[0-9](?: *+[0-9]){3,}")
-SPACES = re.compile(" {2,}")
 
 # Edges of the fine bands in the currency's units: zero, then four bands to each doubling from 0.25.
 # Rounded, so that a price lies in the same band on every machine.
@@ -76,19 +78,19 @@ def normalise(texts: Sequence[str]) -> list[str]:
     and all numbers of four digits or more are dropped; "7 eleven" stays. Doing it twice changes
     nothing, and a text's form does not depend on the texts beside it.
     """
-    # Each expression runs once over all the texts, as lines: ten times as fast as text by text.
-    lines = "\n".join([_fold(text).replace("\n", " ") for text in texts])
-    lines = PUNCTUATION.sub(" ", lines.replace("'", "").replace("_", " "))
+    # Each expression runs once over all the texts, as lines, which is faster than text by text.
+    lines = "".join([f"\n {_fold(text)}" for text in texts])
     lines = LONG_NUMBER.sub(" ", MASK.sub(" ", CODE.sub(" ", lines)))
-    lines = SPACES.sub(" ", lines)
-    return [line.strip(" ") for line in lines.split("\n")] if texts else []
+    return [" ".join(line.split()) for line in lines.split("\n")[1:]]
 
 
 def _fold(text: str) -> str:
+    """Return a text's lower-case words, with spaces for all other signs but apostrophes."""
     if text.isascii():
-        return text.lower()
+        return text.encode().translate(ASCII, b"'").decode()
     plain = unicodedata.normalize("NFKD", text).lower().translate(DELETED)
-    return unicodedata.normalize("NFKC", plain)
+    plain = unicodedata.normalize("NFKC", plain).replace("'", "").replace("_", " ")
+    return PUNCTUATION.sub(" ", plain)
 
 
 def features(texts: Sequence[str], prices: Sequence[float]) -> list[str]:

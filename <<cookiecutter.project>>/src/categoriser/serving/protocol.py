@@ -85,7 +85,7 @@ def parse(body: bytes, kind: str) -> Rows:
     Raises `RequestError`: 400 that names the first fault, 413 for more than `MAX_ROWS`.
     """
     try:
-        content = body.decode("utf-8-sig").rstrip(BLANK)
+        content = body.decode().removeprefix("\ufeff").rstrip(BLANK)
     except UnicodeDecodeError as error:
         raise RequestError(400, f"the body is not UTF-8 at byte {error.start + 1}") from None
     single = False
@@ -156,16 +156,19 @@ def _json(text: str, row: int | None = None) -> Any:
 def _record(value: Any, row: int) -> tuple[Any, Any]:
     if not isinstance(value, tuple):
         raise RequestError(400, f"row {row} must be an object with text and price", row)
-    names = [name for name, _ in value]
+    record = dict(value)
+    if len(value) != len(FIELDS) or record.keys() != set(FIELDS):
+        raise _misnamed([name for name, _ in value], row)
+    return record["text"], record["price"]
+
+
+def _misnamed(names: list[str], row: int) -> RequestError:
     for name in names:
         if name not in FIELDS:
-            raise RequestError(400, f"row {row}: unknown field {name[:40]!r}", row, name[:40])
-    for name in FIELDS:
-        if names.count(name) != 1:
-            fault = "is given twice" if name in names else "is missing"
-            raise RequestError(400, f"row {row}: {name} {fault}", row, name)
-    record = dict(value)
-    return record["text"], record["price"]
+            return RequestError(400, f"row {row}: unknown field {name[:40]!r}", row, name[:40])
+    name = next(name for name in FIELDS if names.count(name) != 1)
+    fault = "is given twice" if name in names else "is missing"
+    return RequestError(400, f"row {row}: {name} {fault}", row, name)
 
 
 def render(predictions: Sequence[Prediction], kind: str, *, single: bool) -> bytes:
