@@ -426,6 +426,13 @@ def test_ping_answers(server: Server) -> None:
     assert server.ask(("GET", "/ping", "", ""))[0].status == 200
 
 
+def test_the_first_process_outlives_what_others_leave_to_it(server: Server) -> None:
+    docker("exec", server.container, "sh", "-c", "sleep 0.2 &")
+    time.sleep(1)
+    assert server.ask(("GET", "/ping", "", ""))[0].status == 200
+    assert "error" not in docker("logs", server.container).stderr
+
+
 def test_rows_are_answered_in_the_type_in_which_they_come(server: Server, model: Path) -> None:
     row = {"text": "spotify p0d3d89b19 sydney au", "price": 11.99}
     answer = server.post(CSV, "spotify p0d3d89b19 sydney au,11.99\n")

@@ -534,7 +534,7 @@ def test_normalising_again_changes_nothing(texts: list[str]) -> None:
     assert normalise(once) == once
 
 
-@pytest.mark.parametrize("sign", map(chr, range(128)))
+@pytest.mark.parametrize("sign", [*map(chr, range(128))])
 def test_ascii_alone_is_read_as_beside_other_letters(sign: str) -> None:
     alone, beside = normalise([f"a{sign}B", f"a{sign}B é"])
     assert beside == f"{alone} e"

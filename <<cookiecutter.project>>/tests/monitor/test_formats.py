@@ -43,7 +43,7 @@ from categoriser.monitor.formats.statistics import Feature, Sketch, Statistics, 
 from categoriser.monitor.summary import MAX_CATEGORIES, Column, K, Summary, summarise
 from categoriser.monitor.watching import load_postprocessor, load_preprocessor
 from categoriser.serving import capture as serving
-from categoriser.serving.capture import ENCODINGS, Writer, record
+from categoriser.serving.capture import ENCODINGS, Writer, folder_of, record
 from categoriser.serving.protocol import CSV, JSON, LINES, parse, render
 
 # categoriser.monitor.summary and statistics
@@ -1802,7 +1802,7 @@ class Clock(datetime):
 
 def test_the_writer_files_by_the_minute_under_the_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "datetime", Clock)
-    writer = Writer(tmp_path, "shop")
+    writer = Writer(folder_of(tmp_path, "shop"))
     for number in range(8):
         writer.put(b"a,%d" % number, ANSWERED.encode(), CSV, None)
     writer.close()
@@ -1818,7 +1818,7 @@ def test_the_writer_files_by_the_minute_under_the_hour(tmp_path: Path, monkeypat
 
 def test_a_file_of_the_writers_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "FILE_BYTES", 1000)
-    writer = Writer(tmp_path, "shop")
+    writer = Writer(folder_of(tmp_path, "shop"))
     for _ in range(20):
         writer.put(ASKED.encode(), ANSWERED.encode(), CSV, None)
     writer.close()
@@ -1829,7 +1829,7 @@ def test_a_file_of_the_writers_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_line_may_be_larger_than_the_input_and_the_output_of_a_call(tmp_path: Path) -> None:
-    writer, rows = Writer(tmp_path, "shop"), 24_000
+    writer, rows = Writer(folder_of(tmp_path, "shop")), 24_000
     request, answer = (b"%s,1\n" % (b"x" * 1_000), b"%s,0.5,0.5\n" % (b"y" * 1_000))
     writer.put(request * rows, answer * rows, CSV, None)
     writer.close()
@@ -1842,7 +1842,7 @@ def test_what_is_too_large_is_dropped_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, bound: str
 ) -> None:
     monkeypatch.setattr(serving, bound, 5_000)
-    writer = Writer(tmp_path, "shop")
+    writer = Writer(folder_of(tmp_path, "shop"))
     for size in (1, 8_000, 1):
         writer.put(b"%s,1" % (b"x" * size), ANSWERED.encode(), CSV, None)
         while writer.waiting:
@@ -1855,8 +1855,8 @@ def test_what_is_too_large_is_dropped_and_told(
 
 def test_a_disk_that_fails_stops_neither_server_nor_writer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(UserError, match="--capture"):
-        Writer(Path(write(tmp_path, b"", name="file")), "shop")
-    writer = Writer(tmp_path, "shop")
+        folder_of(Path(write(tmp_path, b"", name="file")), "shop")
+    writer = Writer(folder_of(tmp_path, "shop"))
     writer.folder.rmdir()
     writer.folder.write_text("in the way")
     writer.put(ASKED.encode(), ANSWERED.encode(), CSV, None)

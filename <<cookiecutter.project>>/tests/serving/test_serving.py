@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from categoriser.monitor.formats import capture
 from categoriser.serving import app as server
 from categoriser.serving.app import BATCH, MAX_BODY, SMALL_BODY, App, JsonLine, main
 from categoriser.serving.protocol import CSV, JSON, LINES, MAX_ROWS, RequestError, Rows, media_type, parse, render
-from categoriser.serving.workers import HEAD_BYTES, listen
+from categoriser.serving.workers import AHEAD, HEAD_BYTES, listen
 
 # categoriser.serving.protocol
 
@@ -311,11 +312,23 @@ def categoriser(folder: Path) -> Categoriser:
     return Categoriser.load(folder)
 
 
-class Server:
-    """A server process on a port of its own; its log is a file, which no writer waits for."""
+def until(come: Callable[[], bool]) -> None:
+    """Wait for what must come, a minute at most."""
+    end = time.monotonic() + 60
+    while not come():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
-    def __init__(self, model: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "categoriser.serving.app", "--model", str(model)]
+
+class Server:
+    """A server process on a port of its own; its log is a file, which no writer waits for.
+
+    `change` is Python that it runs first.
+    """
+
+    def __init__(self, model: Path, *options: str, change: str = "") -> None:
+        program = f"import os; from categoriser.serving import app, workers\n{change}\napp.main()"
+        command = [sys.executable, "-c", program, "--model", str(model)]
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as log:
             self.log = Path(log.name).open(encoding="utf-8")  # noqa: SIM115  # stop() closes it
             self.process = subprocess.Popen([*command, "--port", "0", *options], stderr=log)
@@ -327,9 +340,14 @@ class Server:
 
     def line(self) -> dict[str, Any]:
         text = ""
-        while not text.endswith("\n"):
-            assert text or self.process.poll() is None
+
+        def whole() -> bool:
+            nonlocal text
             text += self.log.readline()
+            assert text or self.process.poll() is None
+            return text.endswith("\n")
+
+        until(whole)
         line: dict[str, Any] = json.loads(text)
         return line
 
@@ -539,8 +557,7 @@ async def ask(model: Categoriser, method: str, path: str, body: str = "") -> htt
 def test_ping_fails_when_the_model_cannot_answer(categoriser: Categoriser, silent: bool) -> None:
     model = Faulty(categoriser.classifier, {"silent": silent})
     answer = asyncio.run(ask(model, "GET", "/ping"))
-    status = 503 if silent else 500
-    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert (answer.status_code, answer.json()["status"]) == (500, 500)
 
 
 def test_a_models_fault_is_500_and_logged_without_the_text(
@@ -679,6 +696,12 @@ def children(process: int) -> list[int]:
     ]
 
 
+def sockets(process: int) -> int:
+    """Count a process's open sockets."""
+    files = Path(f"/proc/{process}/fd").iterdir()
+    return sum(file.readlink().name.startswith("socket:") for file in files)
+
+
 class Load(threading.Thread):
     """A connection that asks, one request after the other, until `ended` or the server closes.
 
@@ -703,32 +726,46 @@ class Load(threading.Thread):
                     # Once, though the signal may come twice.
                     assert answer.headers.get_all("connection") == ["close"]
                     return
-        except (AssertionError, ConnectionError, http.client.HTTPException) as error:
+        except (AssertionError, OSError, http.client.HTTPException) as error:
             self.lost = error
 
 
-def load(running: Server, count: int) -> tuple[list[Load], threading.Event]:
+class NewConnections(Load):
+    """The same with a connection for each request, until one is refused."""
+
+    def run(self) -> None:
+        headers = {"content-type": "text/csv", "connection": "close"}
+        while not self.ended.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+            try:
+                connection.connect()
+            except ConnectionError:
+                return
+            try:
+                connection.request("POST", "/invocations", b"a,1", headers)
+                with connection.getresponse() as answer:
+                    self.answers.append(answer.status)
+            except (OSError, http.client.HTTPException) as error:
+                self.lost = error
+                return
+
+
+def load(running: Server, count: int, kind: type[Load] = Load) -> tuple[list[Load], threading.Event]:
     ended = threading.Event()
-    loads = [Load(running.port, ended) for _ in range(count)]
+    loads = [kind(running.port, ended) for _ in range(count)]
     for thread in loads:
         thread.start()
-    while not all(len(thread.answers) > 20 for thread in loads):
-        time.sleep(0.001)
+    until(lambda: all(len(thread.answers) > 20 for thread in loads))
     return loads, ended
 
 
 def test_workers_share_connections_evenly(folder: Path) -> None:
     running = Server(folder, "--workers", "2")
     loads, ended = load(running, 8)
-
-    def sockets(worker: int) -> int:
-        files = Path(f"/proc/{worker}/fd").iterdir()
-        return sum(file.readlink().name.startswith("socket:") for file in files)
-
     held = [sockets(worker) for worker in children(running.process.pid)]
     assert len(held) == 2
     # Four each, but for a worker that slept while it was waited for.
-    assert abs(held[0] - held[1]) <= 4
+    assert abs(held[0] - held[1]) <= 2
     ended.set()
     for thread in loads:
         thread.join(60)
@@ -740,8 +777,7 @@ def test_a_worker_that_dies_is_replaced_and_others_lose_nothing(folder: Path) ->
     loads, ended = load(running, 8)
     before = children(running.process.pid)
     os.kill(before[0], signal.SIGKILL)
-    while len(after := children(running.process.pid)) < 2 or before[0] in after:
-        time.sleep(0.01)
+    until(lambda: len(after := children(running.process.pid)) == 2 and before[0] not in after)
     for number in range(20):
         assert running.request(f"a,{number}").status_code == 200
     ended.set()
@@ -756,10 +792,10 @@ def test_a_worker_that_dies_is_replaced_and_others_lose_nothing(folder: Path) ->
     assert (died["worker"], died["status"]) == (before[0], -signal.SIGKILL)
 
 
-@pytest.mark.parametrize("stop", ["SIGTERM", "SIGINT"])
-def test_a_stop_under_load_loses_nothing_that_was_accepted(folder: Path, stop: str) -> None:
+@pytest.mark.parametrize(("stop", "kind"), [("SIGTERM", Load), ("SIGINT", Load), ("SIGTERM", NewConnections)])
+def test_a_stop_under_load_loses_nothing_that_was_accepted(folder: Path, stop: str, kind: type[Load]) -> None:
     running = Server(folder, "--workers", "2")
-    loads, ended = load(running, 8)
+    loads, ended = load(running, 8, kind)
     # Ctrl-C reaches the workers and, by their parent, reaches them again.
     for process in (*(children(running.process.pid) if stop == "SIGINT" else ()), running.process.pid):
         os.kill(process, signal.Signals[stop])
@@ -773,13 +809,58 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(folder: Path, stop: s
     assert json.loads(log[-1])["event"] == "stopped"
 
 
+def test_others_children_that_end_are_no_workers(folder: Path) -> None:
+    # The first process of a container inherits what others leave behind.
+    running = Server(folder, change="if not os.fork(): os._exit(3)")
+    assert running.request("a,1").status_code == 200
+    status, log = running.stop()
+    assert status == 0
+    assert not [line for line in log if "error" in line]
+
+
+def test_a_worker_that_cannot_be_forked_is_tried_again(folder: Path) -> None:
+    change = """
+fork, results = os.fork, [True, True, False, False]
+def seldom():
+    if results and not results.pop(0):
+        raise BlockingIOError("no room")
+    return fork()
+os.fork = seldom
+"""
+    running = Server(folder, "--workers", "2", change=change)
+    killed, other = children(running.process.pid)
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: children(running.process.pid) == [other])
+    assert running.request("a,1").status_code == 200
+    until(lambda: len(children(running.process.pid)) == 2)
+    assert other in children(running.process.pid)
+    status, log = running.stop()
+    assert status == 0
+    assert sum("no room" in line for line in log) == 2
+
+
+def test_a_stop_tells_who_has_not_sent_all(folder: Path) -> None:
+    running = Server(folder, change="workers.GRACE_SECONDS = 1")
+    with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
+        connection.sendall(HEAD + b"Content-Length: 9\r\n\r\na,1")
+        # That it has come, so that it is not a connection on which nothing is under way.
+        assert running.request("a,1").status_code == 200
+        running.process.terminate()
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in answer
+    status, log = running.stop()
+    assert status == 0
+    (fault,) = [line["event"] for line in map(json.loads, log) if line["level"] == "error"]
+    assert fault.endswith("timeout graceful shutdown exceeded")
+
+
 def test_workers_end_with_their_parent(folder: Path) -> None:
     running = Server(folder, "--workers", "2")
     workers = children(running.process.pid)
     running.process.kill()
     running.process.wait()
-    while any(Path(f"/proc/{worker}/fd").exists() for worker in workers):
-        time.sleep(0.01)
+    until(lambda: not any(Path(f"/proc/{worker}/fd").exists() for worker in workers))
     with pytest.raises(ConnectionError):
         socket.create_connection(("127.0.0.1", running.port))
 
@@ -806,26 +887,64 @@ def test_what_uvicorn_would_not_bound_is_refused(running: Server, sent: bytes, s
     assert json.loads(body)["status"] == status
 
 
-def test_a_request_that_never_comes_is_not_waited_for(folder: Path) -> None:
-    slow = "import sys; from categoriser.serving import app, workers; workers.REQUEST_SECONDS = 0.2"
-    command = [sys.executable, "-c", f"{slow}; app.main()", "--model", str(folder), "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    port = json.loads(process.stderr.readline())["port"]
-    for sent in (b"", b"GET /pi", HEAD + b"Content-Length: 9\r\n\r\na,1"):
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-            connection.sendall(sent)
-            answer = connection.makefile("rb").read()
-        assert answer.startswith(b"HTTP/1.1 408 ")
-    process.terminate()
-    process.communicate(timeout=60)
-    assert process.returncode == 0
+@pytest.fixture
+def hasty(folder: Path) -> Iterator[Server]:
+    hasty = Server(folder, "--workers", "1", change="workers.REQUEST_SECONDS = 0.3")
+    yield hasty
+    assert hasty.stop()[0] == 0
+
+
+PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "then"), [(b"", b""), (b"GET /pi", b"n"), (HEAD + b"Content-Length: 9\r\n\r\na,1", b"1"), (PING, b"\r\n")]
+)
+def test_a_request_that_never_comes_is_not_waited_for(hasty: Server, sent: bytes, then: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=60) as connection:
+        connection.sendall(sent)
+        answer = connection.recv(1000) if sent == PING else b""
+        connection.sendall(then)
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_answer_that_nobody_takes_is_dropped(hasty: Server) -> None:
+    body = b"a,1\n" * MAX_ROWS
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", hasty.port))
+        connection.settimeout(60)
+        # More than what the kernel holds of them.
+        for _ in range(AHEAD):
+            connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        until(lambda: hasty.line()["event"] == "answer not taken")
+        # What the kernel had is still there.
+        assert connection.makefile("rb").read().count(b"__label__") < AHEAD * MAX_ROWS
+
+
+def test_what_came_before_a_fault_is_answered_before_it(running: Server) -> None:
+    body = b"a,1\n" * 9000
+    with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body + PING)
+        connection.sendall(b"spotify p0d3d89b19\r\n\r\n")
+        answers = connection.makefile("rb").read()
+    assert re.findall(rb"^HTTP/1.1 (\d+) ", answers, re.MULTILINE) == [b"200", b"200", b"400"]
+
+
+def test_a_client_that_ends_its_side_alone_is_answered(running: Server) -> None:
+    body = b"a,1\n" * 9000
+    with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
+        connection.sendall(PING + HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        connection.shutdown(socket.SHUT_WR)
+        answers = connection.makefile("rb").read()
+    assert re.findall(rb"^HTTP/1.1 (\d+) ", answers, re.MULTILINE) == [b"200", b"200"]
 
 
 def test_two_headers_are_one_list_and_encodings_are_refused(running: Server) -> None:
     url = f"http://127.0.0.1:{running.port}/invocations"
     both = [("content-type", "text/csv"), ("accept", "image/png"), ("accept", "text/csv")]
-    assert httpx.post(url, content="a,1", headers=both).status_code == 200
+    assert httpx.post(url, content="a,1", headers=[*both, ("content-encoding", "Identity")]).status_code == 200
     packed = {"content-type": "text/csv", "content-encoding": "gzip"}
     assert httpx.post(url, content="a,1", headers=packed).status_code == 415
 
@@ -905,6 +1024,20 @@ def test_a_sample_is_captured(folder: Path, tmp_path: Path) -> None:
     lines = sum(len(file.read_bytes().splitlines()) for file in tmp_path.rglob("*.jsonl"))
     # 100 +- 9: five deviations to each side.
     assert 55 < lines < 145
+
+
+def test_a_worker_that_cannot_capture_says_so(folder: Path, tmp_path: Path) -> None:
+    running = Server(folder, "--workers", "1", "--capture", str(tmp_path / "captures"))
+    (old,) = children(running.process.pid)
+    (tmp_path / "captures").rename(tmp_path / "away")
+    (tmp_path / "captures").write_text("in the way")
+    os.kill(old, signal.SIGKILL)
+    while running.line()["event"] != "worker started":
+        pass
+    assert running.request("a,1").status_code == 200
+    while running.line()["event"] != "capture failed":
+        pass
+    assert running.stop()[0] == 0
 
 
 @pytest.mark.parametrize("option", [("--workers", "0"), ("--capture-percent", "101")])

@@ -101,11 +101,8 @@ def validate(
         kept = pl.scan_parquet(parts)
         kept.sink_parquet(target, row_group_size=BATCH)
         repeated = good - len(np.unique(np.concatenate(hashes)))
-        found = profile(kept) | {
-            "repeated": round(repeated / good, 6),
-            "bad_rows": bad.rows,
-            "set_aside": dict(bad.reasons),
-        }
+        counts = {"repeated": round(repeated / good, 6), "bad_rows": bad.rows, "set_aside": dict(bad.reasons)}
+        found = profile(kept) | counts
         if accepted:
             shifts = distances(kept, accepted)
             shifts["repeated rows"] = abs(found["repeated"] - accepted["repeated"])
@@ -232,14 +229,9 @@ def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrame
     on_category = [pa.Check.str_matches(r"^[^\x00-\x1f\x7f]+$", error=control)]
     if labels is not None:
         on_category.append(pa.Check.isin(labels, error=UNKNOWN_LABEL))
-    return pa.DataFrameSchema(
-        {
-            "date": pa.Column(pl.Date, on_date),
-            "text": pa.Column(pl.String, on_text),
-            "price": pa.Column(pl.Float64, on_price),
-            "category": pa.Column(pl.String, on_category),
-        }
-    )
+    date, text = pa.Column(pl.Date, on_date), pa.Column(pl.String, on_text)
+    price, category = pa.Column(pl.Float64, on_price), pa.Column(pl.String, on_category)
+    return pa.DataFrameSchema({"date": date, "text": text, "price": price, "category": category})
 
 
 def faults(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[tuple[int, str, str]]:

@@ -170,13 +170,8 @@ def decide() -> list[str]:
     found = {"passed": not failed, "verdicts": [asdict(verdict) for verdict in verdicts]}
     faults = [describe(verdict) for verdict in failed]
     write_json(paths.VERDICT, {"model": model, "faults": faults} | found)
-    facts = {
-        "evaluation": evaluation,
-        "data": data,
-        "data_path": str(params.data.path),
-        "generated": generated,
-        "gate": params.gate.model_dump(),
-    } | found
+    facts = {"evaluation": evaluation, "data": data, "data_path": str(params.data.path)} | found
+    facts |= {"generated": generated, "gate": params.gate.model_dump()}
     write_text(paths.REPORT, report.html(facts))
     write_text(paths.MODEL_CARD, report.model_card(facts))
 

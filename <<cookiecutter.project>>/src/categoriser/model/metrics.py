@@ -66,14 +66,10 @@ def scores(counts: NDArray[np.int64] | Floats) -> dict[str, Floats]:
     answered = counts.sum(axis=-2).astype(float)
     f1 = ratio(2 * hits, support + answered)
     present = support > 0
-    return {
-        "accuracy": ratio(hits.sum(axis=-1), support.sum(axis=-1)),
-        "macro_f1": ratio((f1 * present).sum(axis=-1), present.sum(axis=-1)),
-        "precision": ratio(hits, answered),
-        "recall": ratio(hits, support),
-        "f1": f1,
-        "support": support,
-    }
+    accuracy = ratio(hits.sum(axis=-1), support.sum(axis=-1))
+    macro_f1 = ratio((f1 * present).sum(axis=-1), present.sum(axis=-1))
+    by_class = {"precision": ratio(hits, answered), "recall": ratio(hits, support), "f1": f1, "support": support}
+    return {"accuracy": accuracy, "macro_f1": macro_f1} | by_class
 
 
 def ratio(above: Floats | NDArray[np.int64], below: Floats | NDArray[np.int64]) -> Floats:
@@ -204,10 +200,6 @@ def slices_of(values: pl.Series, truth: Codes, answers: Codes, groups: Codes, se
         size = {"name": name, "rows": rows, "groups": merchants}
         slices.append(size | {"accuracy": found, "gap": gap})
     slices.sort(key=lambda part: part["accuracy"]["value"])
-    return {
-        "slices": slices,
-        "worst": slices[0]["name"],
-        "gap": slices[0]["gap"],
-        "spread": float(by_group.max() - by_group.min()),
-        "not_judged": not_judged,
-    }
+    spread = float(by_group.max() - by_group.min())
+    worst = {"worst": slices[0]["name"], "gap": slices[0]["gap"], "spread": spread}
+    return {"slices": slices, "not_judged": not_judged} | worst

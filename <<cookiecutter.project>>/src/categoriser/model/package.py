@@ -88,8 +88,8 @@ class Categoriser:
         metadata = read_json(folder / METADATA, MADE_BY)
         try:
             version, expected = metadata["features_version"], metadata["classifier_digest"]
-            float(metadata["temperature"]), float(metadata["review_threshold"])
-        except (KeyError, TypeError, ValueError) as error:
+            1 / float(metadata["temperature"]), float(metadata["review_threshold"])
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             fault = f"{folder / METADATA} is not a model's metadata ({error!r})"
             raise UserError(f"{fault}; `{MADE_BY}` makes it anew") from None
         if version != VERSION:
@@ -107,7 +107,7 @@ class Categoriser:
 
 
 def calibrate(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Return softmax(log(p) / T) of each row: over 1 the temperature makes it less sure.
+    """Return softmax(log(p) / T), shape (rows, classes): over 1 the temperature makes it less sure.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
     """

@@ -70,12 +70,9 @@ def measure(classifier: Classifier, validation: pl.DataFrame) -> dict[str, float
     temperature = fit_temperature(probabilities, truth)
     calibrated = calibrate(probabilities, temperature)
     true = np.maximum(calibrated[np.arange(len(truth)), truth], TINY)
-    return {
-        "temperature": temperature,
-        "validation_rows": len(truth),
-        "validation_accuracy": round(float((calibrated.argmax(axis=1) == truth).mean()), 6),
-        "validation_log_loss": round(float(-np.log(true).mean()), 6),
-    }
+    accuracy = round(float((calibrated.argmax(axis=1) == truth).mean()), 6)
+    found = {"validation_accuracy": accuracy, "validation_log_loss": round(float(-np.log(true).mean()), 6)}
+    return {"temperature": temperature, "validation_rows": len(truth)} | found
 
 
 def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> float:

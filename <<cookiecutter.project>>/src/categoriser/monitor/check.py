@@ -403,13 +403,9 @@ def main() -> None:
     given = vars(parser.parse_args())
     given |= {name: in_utc(name, given[name]) for name in ("start", "end") if given[name]}
     settings = read_settings()
-    job = Job(
-        baseline=str(paths.BASELINE),
-        preprocessor=settings.features.preprocessor,
-        postprocessor=settings.features.postprocessor,
-        **given,
-    )
-    check(job, settings, Console())
+    script = settings.features
+    given |= {"preprocessor": script.preprocessor, "postprocessor": script.postprocessor}
+    check(Job(baseline=str(paths.BASELINE), **given), settings, Console())
 
 
 if __name__ == "__main__":

@@ -96,11 +96,8 @@ class Seen:
 
     def domains(self, classes: Sequence[str]) -> dict[str, list[str]]:
         """Return all the values that the features of few values can have."""
-        return {
-            "prefix": [*self.prefixes, OTHER],
-            "country": [*self.countries, UNKNOWN],
-            "class_predictions": list(classes),
-        }
+        of_text = {"prefix": [*self.prefixes, OTHER], "country": [*self.countries, UNKNOWN]}
+        return of_text | {"class_predictions": list(classes)}
 
 
 def watch(frame: pl.DataFrame, seen: Seen, classes: Sequence[str], review_threshold: float) -> pl.DataFrame:

@@ -32,20 +32,26 @@ class Call(NamedTuple):
     time: datetime
 
 
+def folder_of(destination: Path, endpoint: str) -> Path:
+    """Return the folder of an endpoint's captures, made. Raises `UserError` where it cannot be."""
+    folder = destination / endpoint / "AllTraffic"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot capture into {folder} ({error}); choose another --capture") from None
+    return folder
+
+
 class Writer:
-    """Writes calls to `{destination}/{endpoint}/AllTraffic/yyyy/mm/dd/hh/` in a thread.
+    """Writes a share of the calls, in percent, to `{folder}/yyyy/mm/dd/hh/` in a thread.
 
     A file holds a minute's calls, or `FILE_BYTES` of them. What is waiting is bounded: where the
-    disk is too slow, calls are dropped and the log says how many; no request waits. A process that
-    is killed leaves one cut line at most. Raises `UserError` where there can be no such folder.
+    disk is too slow or fails, calls are dropped and the log says how many; no request waits. A
+    process that is killed leaves one cut line at most.
     """
 
-    def __init__(self, destination: Path, endpoint: str, percent: int = 100) -> None:
-        self.folder, self.percent = destination / endpoint / "AllTraffic", percent
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot capture into {self.folder} ({error}); choose another --capture") from None
+    def __init__(self, folder: Path, percent: int = 100) -> None:
+        self.folder, self.percent = folder, percent
         self.file: IO[bytes] | None = None
         self.minute = ""
         self.waiting: list[Call] = []
@@ -80,9 +86,11 @@ class Writer:
         while True:
             with self.changed:
                 self.changed.wait_for(lambda: self.waiting or self.dropped or self.closed)
-                closed, dropped, calls = self.closed, self.dropped, self.waiting
-                self.waiting, self.size, self.dropped = [], 0, 0
+                closed, dropped, calls, size = self.closed, self.dropped, self.waiting, self.size
+                self.waiting, self.dropped = [], 0
             dropped += self._write(calls)
+            with self.changed:
+                self.size -= size
             if dropped:
                 log.warning({"event": "capture dropped", "calls": dropped})
             if closed:

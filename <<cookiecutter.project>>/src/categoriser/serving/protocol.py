@@ -20,7 +20,8 @@ from categoriser.model.package import Prediction
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 FIELDS = ["text", "price"]
-# Their answers are within the 6 MB that SageMaker lets through.
+# So that a request is answered in a second or two, and its answer, with up to 50 classes, is within
+# the 25 MB that SageMaker lets through.
 MAX_ROWS = 10_000
 # Objects become tuples of pairs, so that names given twice are seen.
 DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_int=float)
@@ -40,14 +41,9 @@ class RequestError(Exception):
 
     def body(self) -> bytes:
         """Return the problem as RFC 9457's `application/problem+json`."""
-        where = {"row": self.row, "field": self.field}
-        members = {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-        } | {name: value for name, value in where.items() if value is not None}
-        return json.dumps(members).encode()
+        problem = {"type": "about:blank", "title": HTTPStatus(self.status).phrase, "status": self.status}
+        members = problem | {"detail": self.detail, "row": self.row, "field": self.field}
+        return json.dumps({name: value for name, value in members.items() if value is not None}).encode()
 
 
 class Rows(NamedTuple):

@@ -2,7 +2,7 @@
 
 They run uvicorn, with bounds that it lacks. They are forked from a process that has loaded the
 model, whose pages they share. A connection that no worker has taken yet waits in the socket's
-backlog, which outlives any of them.
+backlog, which outlives any of them; the last one takes what waits there before it ends.
 """
 
 import asyncio
@@ -33,11 +33,12 @@ LINGER_SECONDS = 1
 GRACE_SECONDS = 25
 # Longer than load balancers keep a connection, who would else send on one that is closing.
 IDLE_SECONDS = 75
-# A request is here by then; SageMaker waits no longer for its answer.
+# A request is here by then, and its answer taken; SageMaker waits no longer.
 REQUEST_SECONDS = 60
 # Of a worker, at once; more wait to be accepted.
 CONNECTIONS = 4096
-# Of a request's head, or of what stands between the chunks of its body.
+# Of a request's head, or of what stands between the chunks of its body; more that comes in one
+# piece with the rest is taken.
 HEAD_BYTES = 64 * 2**10
 # Requests sent ahead on a connection, each of which uvicorn holds.
 AHEAD = 8
@@ -63,24 +64,30 @@ class Connection(HttpToolsProtocol):
     """uvicorn's connection, bounded in time and bytes; what it refuses gets a JSON problem."""
 
     since = 0.0  # when what is not yet complete began
+    answered = 0.0  # when the last answer was
     head = 0  # bytes since the last piece of a body
+    refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.since, self.cycles = time.monotonic(), deque[RequestResponseCycle]()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.forget()
-        super().connection_lost(exc)
-
-    def forget(self) -> None:
-        """Tell all that are being answered; uvicorn tells the newest only."""
+        # uvicorn tells the newest only.
         for cycle in self.cycles:
             cycle.disconnected = True
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what has come whole, since a client may end its own side alone; then close."""
+        self.shutdown()
+        return not self.since
 
     def data_received(self, data: bytes) -> None:
         self.head += len(data)
-        super().data_received(data)
+        self.since = self.since or time.monotonic()
+        if not self.refusal:
+            super().data_received(data)
         if self.head > HEAD_BYTES:
             self.refuse(431, f"the head of a request must be at most {HEAD_BYTES} bytes")
 
@@ -97,8 +104,11 @@ class Connection(HttpToolsProtocol):
         self.cycles.append(self.cycle)
 
     def on_response_complete(self) -> None:
+        self.answered = time.monotonic()
         self.cycles.popleft()
         super().on_response_complete()
+        if self.refusal:
+            self.refuse(*self.refusal)
 
     def on_body(self, body: bytes) -> None:
         self.head = 0
@@ -113,9 +123,14 @@ class Connection(HttpToolsProtocol):
         self.refuse(400, "the request is not HTTP/1.1, asks for an upgrade, or is one of too many")
 
     def refuse(self, status: int, detail: str) -> None:
-        if not self.transport.is_closing():
+        """Answer what cannot be read, once what came before it is answered, and close."""
+        self.refusal = self.refusal or (status, detail)
+        if self.cycles and self.cycles[-1].more_body:
+            self.cycles[-1].disconnected = True
+            self.cycles.pop().message_event.set()
+        if not self.cycles and not self.transport.is_closing():
+            status, detail = self.refusal
             log.warning({"event": "refused", "status": status})
-            self.forget()
             body = RequestError(status, detail).body()
             head = b"content-type: application/problem+json\r\ncontent-length: %d\r\n" % len(body)
             self.transport.write(STATUS_LINE[status] + head + b"connection: close\r\n\r\n" + body)
@@ -158,19 +173,27 @@ class Worker(uvicorn.Server):
             loop.call_later(PATIENCE_SECONDS, self.take, False)
         elif held < self.most:
             with suppress(OSError):
-                connection, _ = self.listener.accept()
-                protocol = partial(Connection, self.config, self.server_state, {})
-                accepted = loop.connect_accepted_socket(protocol, connection)
-                # Held, since the loop itself would let it be collected.
-                self.taken = {task for task in self.taken if not task.done()}
-                self.taken.add(loop.create_task(accepted))
-                self.loads[self.place] += 1
+                self.accept()
             self.watch()
+
+    def accept(self) -> None:
+        loop, (connection, _) = asyncio.get_running_loop(), self.listener.accept()
+        accepted = loop.connect_accepted_socket(partial(Connection, self.config, self.server_state, {}), connection)
+        # Held, since the loop itself would let it be collected.
+        self.taken = {task for task in self.taken if not task.done()}
+        self.taken.add(loop.create_task(accepted))
+        self.loads[self.place] += 1
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.most = 0
         asyncio.get_running_loop().remove_reader(self.listener)
-        await super().shutdown([self.listener])
+        with suppress(OSError):
+            for _ in range(CONNECTIONS):
+                self.accept()
+        self.listener.close()
+        # Their requests are under way.
+        await asyncio.sleep(LINGER_SECONDS)
+        await super().shutdown([])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Ctrl-C comes twice: from the terminal, and as the parent's SIGTERM.
@@ -180,10 +203,14 @@ class Worker(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self.loads[self.place] = len(self.server_state.connections)
+        late = time.monotonic() - REQUEST_SECONDS
         for connection in [*self.server_state.connections]:
             assert isinstance(connection, Connection)  # noqa: S101  # for mypy
-            if 0 < connection.since < time.monotonic() - REQUEST_SECONDS:
+            if 0 < connection.since < late:
                 connection.refuse(408, f"the request took over {REQUEST_SECONDS} s to come")
+            if connection.answered < late and connection.transport.get_write_buffer_size():
+                log.warning({"event": "answer not taken"})
+                connection.transport.abort()
         if os.getppid() != self.parent and not self.end:
             self.handle_exit(signal.SIGTERM, None)
         # For one that had too many.
@@ -204,31 +231,41 @@ def serve(app: Any, listener: socket.socket, workers: int) -> None:
         # The workers have theirs; with this one open new connections would wait for nobody.
         listener.close()
         for process in started:
-            os.kill(process, signal.SIGTERM)
+            # It may have ended just now.
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
 
     for number in STOPS:
         signal.signal(number, stop)
     gc.freeze()
     while started or not stopping:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        for place in {*range(workers)} - {place for place, _ in started.values()}:
-            if not stopping:
-                loads[place] = 0
-                if not (process := os.fork()):
-                    work(app, listener, loads, place)
+        missing = set() if stopping else {*range(workers)} - {place for place, _ in started.values()}
+        for place in missing:
+            loads[place] = 0
+            if process := start(app, listener, loads, place):
                 started[process] = place, time.monotonic()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        if started:
+        if len(started) < workers and not stopping:
+            time.sleep(SHORTEST_LIFE)
+        elif started:
             process, status = os.wait()
-            _, since = started.pop(process)
-            if not stopping:
+            # Others' children come to the first process of a container.
+            _, since = started.pop(process, (0, 0.0))
+            if since and not stopping:
                 died = {"event": "worker died", "worker": process}
                 log.error(died | {"status": os.waitstatus_to_exitcode(status)})
                 time.sleep(max(0.0, since + SHORTEST_LIFE - time.monotonic()))
 
 
-def work(app: Any, listener: socket.socket, loads: memoryview, place: int) -> None:
-    """Be a worker, and end the process."""
+def start(app: Any, listener: socket.socket, loads: memoryview, place: int) -> int:
+    """Fork a worker and return its process; 0 where there is no room for one, which the log says."""
+    try:
+        if process := os.fork():
+            return process
+    except OSError as error:
+        log.error({"event": "no worker", "error": str(error)})
+        return 0
     try:
         off = {"log_config": None} | dict.fromkeys(("access_log", "proxy_headers", "server_header"), False)
         times = {"timeout_keep_alive": IDLE_SECONDS, "timeout_graceful_shutdown": GRACE_SECONDS}
