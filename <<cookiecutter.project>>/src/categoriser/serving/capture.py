@@ -6,7 +6,7 @@ import threading
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 import msgspec
 
@@ -15,21 +15,12 @@ from categoriser.serving.protocol import CSV, JSON, LINES
 
 WAITING_BYTES = 64 * 2**20
 FILE_BYTES = 16 * 2**20
+PAUSE_SECONDS = 0.1
 # A line holds input and output, and escapes both; SageMaker takes 25 MB a call.
 LONGEST_LINE = 128 * 2**20
 ENCODINGS = {CSV: "CSV", JSON: "JSON", LINES: "JSON"}
 
 log = logging.getLogger("categoriser.serving")
-
-
-class Call(NamedTuple):
-    """What `record` is given."""
-
-    request: bytes
-    answer: bytes
-    kind: str
-    inference_id: str | None
-    time: datetime
 
 
 def folder_of(destination: Path, endpoint: str) -> Path:
@@ -43,18 +34,19 @@ def folder_of(destination: Path, endpoint: str) -> Path:
 
 
 class Writer:
-    """Writes a share of the calls, in percent, to `{folder}/yyyy/mm/dd/hh/` in a thread.
+    """Writes a share of the calls, in percent, to `{folder}/yyyy/mm/dd/hh/`.
 
-    A file holds a minute's calls, or `FILE_BYTES` of them. What is waiting is bounded: where the
-    disk is too slow or fails, calls are dropped and the log says how many; no request waits. A
-    process that is killed leaves one cut line at most.
+    A thread does, every `PAUSE_SECONDS`, so that no request waits for the disk. A file holds a
+    minute's calls, or `FILE_BYTES` of them. What is waiting is bounded: where the disk is too slow
+    or fails, calls are dropped and the log says how many. A process that is killed loses what is
+    waiting, and leaves one cut line at most.
     """
 
     def __init__(self, folder: Path, percent: int = 100) -> None:
         self.folder, self.percent = folder, percent
         self.file: IO[bytes] | None = None
-        self.minute = ""
-        self.waiting: list[Call] = []
+        self.minute = datetime.min
+        self.waiting: list[tuple[datetime, bytes]] = []
         self.size = self.dropped = 0
         self.closed = False
         self.changed = threading.Condition()
@@ -65,15 +57,16 @@ class Writer:
         """Take a call that was answered just now; `kind` is the media type of both bodies."""
         if random.random() * 100 >= self.percent:  # noqa: S311  # a sample, no secret
             return
-        call = Call(request, answer, kind, inference_id, datetime.now(UTC))
+        time, event = datetime.now(UTC), str(uuid.uuid4())
+        line = record(request, answer, kind, event_id=event, time=time, inference_id=inference_id)
         with self.changed:
-            self.size += len(request) + len(answer)
-            if self.size > WAITING_BYTES:
-                self.size -= len(request) + len(answer)
+            if not self.waiting:
+                self.changed.notify()
+            if len(line) > LONGEST_LINE or self.size + len(line) > WAITING_BYTES:
                 self.dropped += 1
             else:
-                self.waiting.append(call)
-            self.changed.notify()
+                self.size += len(line)
+                self.waiting.append((time, line))
 
     def close(self) -> None:
         """Write all that was taken, and end."""
@@ -83,44 +76,41 @@ class Writer:
         self.thread.join()
 
     def _run(self) -> None:
-        while True:
+        closed = False
+        while not closed:
             with self.changed:
                 self.changed.wait_for(lambda: self.waiting or self.dropped or self.closed)
-                closed, dropped, calls, size = self.closed, self.dropped, self.waiting, self.size
+                self.changed.wait_for(lambda: self.closed, PAUSE_SECONDS)
+                closed, dropped, lines, size = self.closed, self.dropped, self.waiting, self.size
                 self.waiting, self.dropped = [], 0
-            dropped += self._write(calls)
+            dropped += self._write(lines)
             with self.changed:
                 self.size -= size
             if dropped:
                 log.warning({"event": "capture dropped", "calls": dropped})
-            if closed:
-                if self.file:
-                    self.file.close()
-                return
+        if self.file:
+            self.file.close()
 
-    def _write(self, calls: list[Call]) -> int:
-        """Append calls; return how many could not be."""
-        written = 0
+    def _write(self, lines: list[tuple[datetime, bytes]]) -> int:
+        """Append lines; return how many could not be."""
         try:
-            for call in calls:
-                line = record(**call._asdict(), event_id=str(uuid.uuid4()))
-                if len(line) < LONGEST_LINE:
-                    self._open(call.time).write(line)
-                    written += 1
+            for time, line in lines:
+                self._open(time).write(line)
             if self.file:
                 self.file.flush()
         except Exception:
             log.exception({"event": "capture failed"})
-            self.file, written = None, 0
-        return len(calls) - written
+            self.file = None
+            return len(lines)
+        return 0
 
     def _open(self, time: datetime) -> IO[bytes]:
         """Return the file for a call of that time."""
-        minute = f"{time:%Y/%m/%d/%H/%M}"
+        minute = time.replace(second=0, microsecond=0)
         if self.file is None or minute != self.minute or self.file.tell() > FILE_BYTES:
             if self.file:
                 self.file.close()
-            name = f"{minute}-{time:%S}-{time.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
+            name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             self.file, self.minute = (self.folder / name).open("ab"), minute
         return self.file
