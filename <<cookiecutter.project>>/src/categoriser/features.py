@@ -88,7 +88,8 @@ def _fold(text: str) -> str:
     """Return a text's lower-case words, with spaces for all other signs but apostrophes."""
     if text.isascii():
         return text.encode().translate(ASCII, b"'").decode()
-    plain = unicodedata.normalize("NFKD", text).lower().translate(DELETED)
+    # One character may stand for eighteen ("\ufdfa").
+    plain = unicodedata.normalize("NFKD", text)[:LONGEST].lower().translate(DELETED)
     plain = unicodedata.normalize("NFKC", plain).replace("'", "").replace("_", " ")
     return PUNCTUATION.sub(" ", plain)
 

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from categoriser import paths
 from categoriser.data import generate, prepare, validate
 from categoriser.errors import UserError
-from categoriser.features import EDGES, VERSION, features, normalise, with_prices
+from categoriser.features import EDGES, LONGEST, VERSION, features, normalise, with_prices
 from categoriser.files import digest
 from categoriser.model import explain as explain_command
 from categoriser.model import predict as predict_command
@@ -538,6 +538,12 @@ def test_normalising_again_changes_nothing(texts: list[str]) -> None:
 def test_ascii_alone_is_read_as_beside_other_letters(sign: str) -> None:
     alone, beside = normalise([f"a{sign}B", f"a{sign}B é"])
     assert beside == f"{alone} e"
+
+
+def test_no_text_becomes_longer_than_the_longest() -> None:
+    (normal,) = normalise(["\ufdfa" * LONGEST])
+    assert len(normal) <= LONGEST
+    assert normalise([normal]) == [normal]
 
 
 @checks(deadline=None)
