@@ -37,9 +37,14 @@ def prepared(data: Path, knobs: Mapping[str, Any]) -> Iterator[None]:
 
     `knobs` are values of params.yaml by dotted name. Labels are of the newest months, of which
     `prepare.months` would let none be trained on: with a manifest of labels it is 0, and merchants
-    and rows, those months' too, are what is held out.
+    and rows, those months' too, are what is held out. Raises `UserError` for bad rows, and where
+    the channel lacks its manifest.
     """
-    made = manifest.parse((data / manifest.NAME).read_bytes(), str(data / manifest.NAME))
+    try:
+        content = (data / manifest.NAME).read_bytes()
+    except OSError as error:
+        raise UserError(f"{error}: the channel needs the rows and the manifest that Build writes") from None
+    made = manifest.parse(content, str(data / manifest.NAME))
     months = {"prepare.months": 0} if made.made_by == "labels" else {}
     with tempfile.TemporaryDirectory(prefix="categoriser-") as scratch:
         shutil.copy(paths.PARAMS, scratch)
