@@ -1,11 +1,8 @@
 """What a bake gives, whichever one answer differs from the defaults."""
 
-import ast
-import io
 import re
 import subprocess
 import sys
-import tokenize
 import tomllib
 
 import pytest
@@ -13,16 +10,6 @@ import yaml
 from conftest import PROMPTS, ROOT, TEMPLATE
 
 DELIMITER = re.compile(rb"<<|>>|<%|%>|<#|#>|cookiecutter\.")
-MOST_FILES, MOST_LINES = 140, 7000
-NO_CODE = (
-    tokenize.COMMENT,
-    tokenize.DEDENT,
-    tokenize.ENDMARKER,
-    tokenize.INDENT,
-    tokenize.NEWLINE,
-    tokenize.NL,
-)
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def git_files(folder):
@@ -137,41 +124,6 @@ def test_markdown_shows_the_description_as_it_was_typed(bake):
         encoding="utf-8"
     )
     assert "a \\*b\\* \\[c\\](d) \\# \\`e\\` \\<i\\> é" in readme
-
-
-def lines_of_code(source):
-    """Count the lines that hold code: what is blank, a comment or a docstring does not count."""
-    held = set()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type not in NO_CODE:
-            held.update(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            held -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    return len(held)
-
-
-def test_size_stays_in_budget(bake, capsys):
-    folder = bake()
-    names = all_files(folder)
-    sources = [
-        (folder / name).read_text(encoding="utf-8")
-        for name in names
-        if name.endswith(".py") and not name.startswith("tests/")
-    ]
-    lines, all_lines = sum(map(lines_of_code, sources)), sum(s.count("\n") for s in sources)
-    with capsys.disabled():
-        print(f"\nsize of a bake: {len(names)} of {MOST_FILES} files, ", end="")
-        print(f"{lines} of {MOST_LINES} lines of Python code without tests ", end="")
-        print(f"({all_lines} with blank lines, comments and docstrings)")
-    assert len(names) <= MOST_FILES
-    assert lines <= MOST_LINES
-
-
-def test_lines_of_code_are_those_that_hold_code():
-    source = '"""Module.\n\nMore."""\n\n# why\nx = """a\n\nb"""\n\n\n'
-    source += 'def f():\n    """Say."""\n    return x  # so\n'
-    assert lines_of_code(source) == 5
 
 
 def test_python_in_the_template_is_plain():

@@ -94,7 +94,9 @@ def problem(error: Exception) -> Problem:
         with suppress(*GARBAGE):
             return Problem(status, **json.loads(response["OriginalMessage"]))
         return Problem(status, detail="the model's server refused the request")
-    logger.error({"event": "the endpoint failed", "kind": code or type(error).__name__, "status": status})
+    logger.error(
+        {"event": "the endpoint failed", "kind": code or type(error).__name__, "status": status}
+    )
     return Problem(502, detail="the model could not answer; ask again later")
 
 

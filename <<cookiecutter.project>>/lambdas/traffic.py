@@ -161,7 +161,9 @@ def alarms(since: datetime) -> list[str]:
         read = {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}
         query = {"Id": "m", "MetricStat": read}
         times = {"StartTime": since, "EndTime": datetime.now(UTC)}
-        [result] = cloudwatch.get_metric_data(MetricDataQueries=[query], **times)["MetricDataResults"]
+        [result] = cloudwatch.get_metric_data(MetricDataQueries=[query], **times)[
+            "MetricDataResults"
+        ]
         over = sum(value >= alarm["Threshold"] for value in result["Values"])
         if alarm["StateValue"] == "ALARM" or over >= alarm["EvaluationPeriods"]:
             red.append(alarm["AlarmName"])

@@ -31,7 +31,12 @@ from categoriser.params import read_params
 from categoriser.paths import LOCK
 from release.settings import Settings, account, command, each
 
-BASE_FILES = ("buildspecs/base.yaml", "container/Dockerfile", "container/slim.py", "requirements/serve.txt")
+BASE_FILES = (
+    "buildspecs/base.yaml",
+    "container/Dockerfile",
+    "container/slim.py",
+    "requirements/serve.txt",
+)
 BASE, DATA = "base/source.zip", "releases/data.zip"
 FOLDER, ROWS = Path("data/release"), "transactions.csv"
 STACKS = ("train", "dev", "prod", "monitor")
@@ -188,7 +193,8 @@ def requests(
     image = {"TrainingImage": run["JobImage"], "ContainerEntrypoint": ["train"]}
     training = {
         "TrainingJobName": f"{name}-training",
-        "AlgorithmSpecification": image | {"TrainingInputMode": "File", "MetricDefinitions": METRICS},
+        "AlgorithmSpecification": image
+        | {"TrainingInputMode": "File", "MetricDefinitions": METRICS},
         "InputDataConfig": [{"ChannelName": "data", "DataSource": {"S3DataSource": data}}],
         "OutputDataConfig": {"S3OutputPath": f"{folder}/training", "KmsKeyId": key},
         "ResourceConfig": cluster,

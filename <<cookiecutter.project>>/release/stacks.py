@@ -78,7 +78,11 @@ def apply(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> 
     change = {"StackName": title, "ChangeSetName": f"deploy-{time.time_ns()}"}
     values = settings.parameters(name, others)
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
-    form = {"TemplateBody": read(name), "Capabilities": ["CAPABILITY_NAMED_IAM"], "Parameters": given}
+    form = {
+        "TemplateBody": read(name),
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "Parameters": given,
+    }
     tags = [{"Key": "Project", "Value": settings.project}]
     cloud.create_change_set(**change, **form, ChangeSetType=kind.upper(), Tags=tags)
 
@@ -97,7 +101,9 @@ def apply(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> 
             raise UserError(f"{title}: {reason}") from None
         console.print(f"{title}: nothing to change")
         return
-    made = (row["ResourceChange"] for row in each(cloud, "describe_change_set", "Changes", **change))
+    made = (
+        row["ResourceChange"] for row in each(cloud, "describe_change_set", "Changes", **change)
+    )
     show(title, SHOWN, ([row.get(column, "") for column in SHOWN] for row in made))
     try:
         consent(f"Change {title}?")

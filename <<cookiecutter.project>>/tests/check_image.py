@@ -141,9 +141,13 @@ class Server(NamedTuple):
         return json.loads(docker("exec", self.container, "python", "-c", script).stdout)
 
 
-def docker(*arguments: str, check: bool = True, given: str | None = None) -> subprocess.CompletedProcess[str]:
+def docker(
+    *arguments: str, check: bool = True, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the client, with `given` on its stdin. A failure is the test's, with what was said."""
-    done = subprocess.run(["docker", *arguments], input=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["docker", *arguments], input=given, capture_output=True, text=True, check=False
+    )
     if check and done.returncode:
         pytest.fail(f"docker {' '.join(arguments[:4])}: {done.stderr.strip()}")
     return done
@@ -187,7 +191,9 @@ def show(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     return show
 
 
-def run(command: Sequence[str], folders: dict[str, Path], **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str], folders: dict[str, Path], **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a job to its end, with folders by their place; those under an input are read-only."""
     options = ["--rm", "--label", LABEL, "--network", "none", *OTHER, "--entrypoint", command[0]]
     for place, folder in folders.items():
@@ -204,7 +210,9 @@ def serving(model: Path, *options: str, arguments: Sequence[str] = ()) -> Iterat
     peer = docker(*start, "--network", "none", *OTHER, JOB, "sleep", "600").stdout.strip()
     waiting = ["timeout", "60", "python", "-c", AWAIT]
     containers = [peer]
-    with subprocess.Popen(["docker", "exec", peer, *waiting], stdout=subprocess.PIPE, text=True) as client:
+    with subprocess.Popen(
+        ["docker", "exec", peer, *waiting], stdout=subprocess.PIPE, text=True
+    ) as client:
         assert client.stdout is not None
         client.stdout.readline()
         begun = time.time()
@@ -239,7 +247,9 @@ def channel(folder: Path, **changes: int) -> Path:
 
 
 @pytest.mark.parametrize("image", [SERVE, JOB])
-def test_an_image_is_small_and_of_a_form_that_sagemaker_takes(image: str, show: Callable[[str], None]) -> None:
+def test_an_image_is_small_and_of_a_form_that_sagemaker_takes(
+    image: str, show: Callable[[str], None]
+) -> None:
     facts, over = inspected(image), sum(added(image)) / 1e6
     show(f"{image}: {facts['Size'] / 1e6:.0f} MB, {over:.0f} of them over the base")
     assert over < ADDED[image]
@@ -433,11 +443,15 @@ def test_a_job_that_is_started_as_root_writes_as_another(command: str, tmp_path:
     for name in ("model", "output/data", "processing/output"):
         (ml / name).mkdir(parents=True)
     options = ["--label", LABEL, "--network", "none", *LIMITS, "--entrypoint", command]
-    container = docker("create", *options, JOB, *["evaluate"][: command == "process"]).stdout.strip()
+    container = docker(
+        "create", *options, JOB, *["evaluate"][: command == "process"]
+    ).stdout.strip()
     docker("cp", str(ml), f"{container}:/opt")
     done = docker("start", "--attach", container, check=False)
     assert done.returncode == (command == "process"), done.stderr
-    stream = subprocess.run(["docker", "cp", f"{container}:/opt/ml", "-"], capture_output=True, check=True)
+    stream = subprocess.run(
+        ["docker", "cp", f"{container}:/opt/ml", "-"], capture_output=True, check=True
+    )
     with tarfile.open(fileobj=io.BytesIO(stream.stdout)) as left:
         owners = {entry.name: entry.uid for entry in left}
     written = {"train": "ml/model/metadata.json", "process": "ml/output/message"}[command]
@@ -522,7 +536,9 @@ def test_rows_are_answered_in_the_type_in_which_they_come(server: Server, model:
         ("image/png", "aldi sydney,1\n", 415, "text/csv"),
     ],
 )
-def test_a_bad_request_is_refused_with_a_problem(server: Server, kind: str, body: str, status: int, told: str) -> None:
+def test_a_bad_request_is_refused_with_a_problem(
+    server: Server, kind: str, body: str, status: int, told: str
+) -> None:
     answer = server.post(kind, body)
     assert (answer.status, answer.kind) == (status, PROBLEM)
     problem = json.loads(answer.body)
@@ -530,7 +546,9 @@ def test_a_bad_request_is_refused_with_a_problem(server: Server, kind: str, body
     assert told in problem["detail"]
 
 
-def test_golden_cases_are_answered_as_the_evaluation_wrote_them(server: Server, evaluation: Path) -> None:
+def test_golden_cases_are_answered_as_the_evaluation_wrote_them(
+    server: Server, evaluation: Path
+) -> None:
     cases = read_json(evaluation / "result/golden.json", "evaluate")["cases"]
     rows = [{name: case[name] for name in ("text", "price")} for case in cases]
     answers = json.loads(server.post(JSON, json.dumps(rows)).body)
@@ -545,7 +563,9 @@ def test_sigterm_ends_it_in_time_with_status_0(stopped: tuple[Path, float, int])
     assert seconds < 20
 
 
-def test_what_was_captured_is_monitored(stopped: tuple[Path, float, int], evaluation: Path, tmp_path: Path) -> None:
+def test_what_was_captured_is_monitored(
+    stopped: tuple[Path, float, int], evaluation: Path, tmp_path: Path
+) -> None:
     folders = {
         "processing/input/captures": stopped[0],
         "processing/input/baseline": evaluation / "result/baseline",

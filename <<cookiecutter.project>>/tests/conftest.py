@@ -32,8 +32,12 @@ def rows(count: int, seed: int) -> pl.DataFrame:
     true = [names[number] for number in random.integers(len(names), size=count)]
     texts = [f"{random.choice(WORDS[name])} no {random.integers(90)} sydney" for name in true]
     prices = random.lognormal(3, 1, size=count).round(2).tolist()
-    labels = [names[random.integers(len(names))] if random.random() < 0.2 else name for name in true]
-    return pl.DataFrame({"text": texts, "price": prices, "category": labels, "features": features(texts, prices)})
+    labels = [
+        names[random.integers(len(names))] if random.random() < 0.2 else name for name in true
+    ]
+    return pl.DataFrame(
+        {"text": texts, "price": prices, "category": labels, "features": features(texts, prices)}
+    )
 
 
 @pytest.fixture(scope="session")

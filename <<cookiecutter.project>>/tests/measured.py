@@ -22,7 +22,11 @@ PARAMS = Path(__file__).parents[1] / "params.yaml"
 FEW = {"dim": 8, "epoch": 20, "lr": 0.5, "bucket": 1000, "minn": 3, "maxn": 6}
 KNOBS: dict[str, Any] = read_params(PARAMS).train.classifier | FEW
 SETTINGS = Evaluate(
-    slices=["country", "price_band", "absent"], price_bands=[0, 10, 50], min_rows=30, resamples=200, confidence=0.95
+    slices=["country", "price_band", "absent"],
+    price_bands=[0, 10, 50],
+    min_rows=30,
+    resamples=200,
+    confidence=0.95,
 )
 TRAIN = Train(review_threshold=0.6, classifier=KNOBS)
 WORDS = {
@@ -44,7 +48,8 @@ def rows(count: int, seed: int) -> pl.DataFrame:
     country = random.choice(["AU", "NZ", "US"], size=count, p=[0.6, 0.3, 0.1]).tolist()
     noise = [0.5 if place == "NZ" else 0.1 for place in country]
     labels = [
-        names[random.integers(3)] if random.random() < share else name for name, share in zip(true, noise, strict=True)
+        names[random.integers(3)] if random.random() < share else name
+        for name, share in zip(true, noise, strict=True)
     ]
     return pl.DataFrame(
         {

@@ -106,8 +106,12 @@ def test_no_json_that_other_readers_refuse(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "is missing; `dvc repro`"), (b"{", "JSON"), (b"\xff", "JSON")])
-def test_an_unreadable_file_is_named_with_its_maker(tmp_path: Path, content: bytes | None, message: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "is missing; `dvc repro`"), (b"{", "JSON"), (b"\xff", "JSON")]
+)
+def test_an_unreadable_file_is_named_with_its_maker(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
     path = tmp_path / "file.json"
     if content is not None:
         path.write_bytes(content)
@@ -179,7 +183,8 @@ os.setuid(0)
 
 
 @pytest.mark.parametrize(
-    ("user", "started_by", "said"), [("10001", 0, True), ("10001", 1000, False), ("0", 0, False), (None, 0, False)]
+    ("user", "started_by", "said"),
+    [("10001", 0, True), ("10001", 1000, False), ("0", 0, False), (None, 0, False)],
 )
 def test_who_is_not_root_in_the_image_or_may_not_goes_on_as_before(
     user: str | None,
@@ -292,7 +297,11 @@ def imported(module: str) -> set[str]:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("categoriser"):
                 package = str(node.module).replace(".", "/")
                 names = {package, *(f"{package}/{alias.name}" for alias in node.names)}
-                left |= {name for name in names if (ROOT / f"src/{name}.py").exists() and f"src/{name}.py" not in found}
+                left |= {
+                    name
+                    for name in names
+                    if (ROOT / f"src/{name}.py").exists() and f"src/{name}.py" not in found
+                }
     return found
 
 
@@ -432,7 +441,12 @@ LIVE, DATA = (f"bank-categoriser-{part}-111122223333-ap-southeast-2" for part in
 RELEASES = ("20261101-120000-0aaaaaa", "20261115-120000-0bbbbbb")
 OLD, NEW = (f"bank-categoriser-{release}" for release in RELEASES)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-FILE: dict[str, Any] = {"uri": "s3://b/raw/own.csv", "version_id": "v1", "sha256": "0" * 64, "rows": 3000}
+FILE: dict[str, Any] = {
+    "uri": "s3://b/raw/own.csv",
+    "version_id": "v1",
+    "sha256": "0" * 64,
+    "rows": 3000,
+}
 HASHES = [("data/b.csv", "2"), ("data/a.csv", "1")]
 
 
@@ -566,14 +580,18 @@ def test_what_is_no_zip_with_a_manifest_is_refused(data: bytes) -> None:
 # Training
 
 
-def test_training_leaves_the_model_where_sagemaker_takes_it_from(training: tuple[Path, str]) -> None:
+def test_training_leaves_the_model_where_sagemaker_takes_it_from(
+    training: tuple[Path, str],
+) -> None:
     ml, _ = training
     model = Categoriser.load(ml / "model")
     assert model.metadata["train_rows"] > 1000
     assert not (ml / "output/failure").exists()
 
 
-def test_hyperparameters_are_texts_and_set_the_classifier_s_knobs(training: tuple[Path, str]) -> None:
+def test_hyperparameters_are_texts_and_set_the_classifier_s_knobs(
+    training: tuple[Path, str],
+) -> None:
     knobs = Categoriser.load(training[0] / "model").metadata["classifier"]
     assert (knobs["epoch"], knobs["lr"], knobs["quantise"]) == (7, 0.5, False)
     assert knobs["dim"] == FEW["dim"]
@@ -585,13 +603,21 @@ def test_the_log_has_the_lines_that_the_metric_definitions_read(training: tuple[
         assert float(value) > 0
 
 
-def test_the_settings_of_the_image_stay_as_they_are(training: tuple[Path, str], settings_folder: Path) -> None:
-    assert sorted(path.name for path in settings_folder.iterdir()) == ["champion", "monitoring", "params.yaml"]
+def test_the_settings_of_the_image_stay_as_they_are(
+    training: tuple[Path, str], settings_folder: Path
+) -> None:
+    assert sorted(path.name for path in settings_folder.iterdir()) == [
+        "champion",
+        "monitoring",
+        "params.yaml",
+    ]
     document = yaml.safe_load((settings_folder / paths.PARAMS).read_text())
     assert document["train"]["classifier"]["epoch"] == FEW["epoch"]
 
 
-def test_a_training_that_fails_ends_in_one_line_and_a_status(tmp_path: Path, settings_folder: Path) -> None:
+def test_a_training_that_fails_ends_in_one_line_and_a_status(
+    tmp_path: Path, settings_folder: Path
+) -> None:
     (tmp_path / "input/data/data").mkdir(parents=True)
     (tmp_path / "input/data/data/data.json").write_text("{}")
     done = trained(tmp_path, settings_folder)
@@ -636,7 +662,9 @@ def test_a_training_that_fails_says_why_where_sagemaker_looks(
 # Evaluation
 
 
-def test_the_evaluation_s_outputs_are_those_that_the_release_reads(evaluated: tuple[Path, str]) -> None:
+def test_the_evaluation_s_outputs_are_those_that_the_release_reads(
+    evaluated: tuple[Path, str],
+) -> None:
     output, message = evaluated
     assert message == "Completed: the model may go on"
     assert {path.name for path in output.iterdir()} == {
@@ -706,10 +734,19 @@ def unpacked(given: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("fault", "told"),
-    [("other rows", "trained on other rows"), ("no model", "model.tar.gz"), ("a path outside", "outside")],
+    [
+        ("other rows", "trained on other rows"),
+        ("no model", "model.tar.gz"),
+        ("a path outside", "outside"),
+    ],
 )
 def test_an_evaluation_of_what_does_not_belong_together_fails(
-    given: Path, settings_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, told: str
+    given: Path,
+    settings_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    told: str,
 ) -> None:
     inputs = tmp_path / "processing/input"
     shutil.copytree(given / "processing/input", inputs)
@@ -758,14 +795,18 @@ class Account:
         for bucket in (LIVE, DATA):
             place = {"LocationConstraint": "ap-southeast-2"}
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
-            self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            self.s3.put_bucket_versioning(
+                Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
         for release in RELEASES:
             for file in baseline.iterdir():
                 key = f"runs/{release}/evaluation/baseline/{file.name}"
                 self.s3.put_object(Bucket=DATA, Key=key, Body=file.read_bytes())
         self.s3.put_object(Bucket=DATA, Key="releases/data.zip", Body=released().zip())
 
-    def capture(self, endpoint: str, frame: pl.DataFrame, time: datetime, name: str = "call") -> None:
+    def capture(
+        self, endpoint: str, frame: pl.DataFrame, time: datetime, name: str = "call"
+    ) -> None:
         """Answer rows by the model, one a call; ids are `<name>-<number>`."""
         lines = []
         for number, row in enumerate(frame.select("text", "price").iter_rows(named=True)):
@@ -800,7 +841,10 @@ class Account:
 
 @pytest.fixture
 def account(
-    evaluated: tuple[Path, str], training: tuple[Path, str], settings_folder: Path, monkeypatch: pytest.MonkeyPatch
+    evaluated: tuple[Path, str],
+    training: tuple[Path, str],
+    settings_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Account]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
     monkeypatch.chdir(settings_folder)
@@ -936,7 +980,10 @@ def sent(metric: str) -> set[str]:
     found = boto3.client("cloudwatch").list_metrics(MetricName=metric)["Metrics"]
     for one in found:
         assert one["Namespace"] == "bank-categoriser/Monitor"
-        assert one["Dimensions"][1] == {"Name": "MonitoringSchedule", "Value": "bank-categoriser-check"}
+        assert one["Dimensions"][1] == {
+            "Name": "MonitoringSchedule",
+            "Value": "bank-categoriser-check",
+        }
     return {one["Dimensions"][0]["Value"] for one in found}
 
 
@@ -961,18 +1008,24 @@ def test_after_a_release_the_old_endpoint_s_window_is_judged_too_and_by_itself(
 
 
 @pytest.mark.actor("monitor")
-def test_an_endpoint_that_cannot_be_judged_hides_no_other_s_result(watching: Account, tmp_path: Path) -> None:
+def test_an_endpoint_that_cannot_be_judged_hides_no_other_s_result(
+    watching: Account, tmp_path: Path
+) -> None:
     unknown = "bank-categoriser-20261109-120000-0cccccc"  # no baseline
     watching.capture(unknown, rows(60, seed=3), NOON - timedelta(days=1))
     watching.capture(OLD, rows(200, seed=3), NOON - timedelta(days=2))
-    with pytest.raises(UserError, match=rf"facts\.json is missing.*\({unknown}\); Completed.*{OLD}"):
+    with pytest.raises(
+        UserError, match=rf"facts\.json is missing.*\({unknown}\); Completed.*{OLD}"
+    ):
         process.process("monitor", tmp_path / "message")
     assert {*reports(tmp_path / "output")} == {OLD}
     assert sent("violations") == {OLD}
 
 
 @pytest.mark.actor("monitor")
-def test_labels_of_an_endpoint_that_is_gone_judge_its_own_answers(watching: Account, tmp_path: Path) -> None:
+def test_labels_of_an_endpoint_that_is_gone_judge_its_own_answers(
+    watching: Account, tmp_path: Path
+) -> None:
     frame = rows(300, seed=5)
     watching.capture(OLD, frame, NOON - timedelta(days=9), name="old")
     watching.label(["transport"] * 300, NOON - timedelta(days=2), name="old")
@@ -989,7 +1042,9 @@ def test_labels_of_an_endpoint_that_is_gone_judge_its_own_answers(watching: Acco
 @pytest.mark.actor("monitor")
 def test_without_captures_the_check_is_completed(watching: Account, tmp_path: Path) -> None:
     process.process("monitor", tmp_path / "message")
-    assert (tmp_path / "message").read_text() == ("Completed: no data from 2026-11-15T12:00Z to 2026-11-22T12:00Z")
+    assert (tmp_path / "message").read_text() == (
+        "Completed: no data from 2026-11-15T12:00Z to 2026-11-22T12:00Z"
+    )
 
 
 def test_one_endpoint_that_is_named_is_judged_alone(

@@ -89,7 +89,9 @@ def read_lines(source: Path) -> Iterator[bytes]:
             plain: BufferedIOBase = gzip.GzipFile(fileobj=stream) if is_gzip else stream
             while line := plain.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
-                    raise UserError(f"{source} has a line of over {LONGEST_LINE} bytes: it is no CSV")
+                    raise UserError(
+                        f"{source} has a line of over {LONGEST_LINE} bytes: it is no CSV"
+                    )
                 yield line
     except FileNotFoundError:
         raise UserError(f"{source} is missing: there is no such file") from None
@@ -109,7 +111,9 @@ def digest(path: Path) -> str:
 
 def dvc(*arguments: str) -> str:
     """Run DVC as a user does; return what it prints. Raises `UserError` with it where DVC fails."""
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise UserError(f"`dvc {' '.join(arguments)}` failed: {done.stderr.strip()}")
     return done.stdout

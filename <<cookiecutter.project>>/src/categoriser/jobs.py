@@ -43,7 +43,9 @@ def prepared(data: Path, knobs: Mapping[str, Any]) -> Iterator[None]:
     try:
         content = (data / manifest.NAME).read_bytes()
     except OSError as error:
-        raise UserError(f"{error}: the channel needs the rows and the manifest that Build writes") from None
+        raise UserError(
+            f"{error}: the channel needs the rows and the manifest that Build writes"
+        ) from None
     made = manifest.parse(content, str(data / manifest.NAME))
     months = {"prepare.months": 0} if made.made_by == "labels" else {}
     with tempfile.TemporaryDirectory(prefix="categoriser-") as scratch:

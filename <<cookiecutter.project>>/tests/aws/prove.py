@@ -108,7 +108,9 @@ class Sandbox:
         return {state["stageName"]: state for state in states}
 
     def start(self) -> str:
-        return str(self.codepipeline.start_pipeline_execution(name=self.name)["pipelineExecutionId"])
+        return str(
+            self.codepipeline.start_pipeline_execution(name=self.name)["pipelineExecutionId"]
+        )
 
     def until_approval(self, execution: str) -> str:
         """Wait for an execution to ask for approval; return the token. Fails if it ends before."""
@@ -132,7 +134,9 @@ class Sandbox:
         )
 
     def state(self, execution: str) -> str:
-        found = self.codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
+        found = self.codepipeline.get_pipeline_execution(
+            pipelineName=self.name, pipelineExecutionId=execution
+        )
         return str(found["pipelineExecution"]["status"])
 
     def until_done(self, execution: str, watch: Callable[[], None] = lambda: None) -> str:
@@ -212,7 +216,9 @@ def first_release(sandbox: Sandbox) -> Any:
     sandbox.approve(sandbox.until_approval(execution))
     state = sandbox.until_done(execution)
     assert state == "Succeeded", state
-    shifts = sandbox.codedeploy.list_deployments(applicationName=sandbox.name, deploymentGroupName=sandbox.name)
+    shifts = sandbox.codedeploy.list_deployments(
+        applicationName=sandbox.name, deploymentGroupName=sandbox.name
+    )
     assert not shifts["deployments"], shifts
     stack = {"StackName": f"{sandbox.name}-prod", "LogicalResourceId": "Golden"}
     golden = sandbox.cloudformation.describe_stack_resource(**stack)["StackResourceDetail"]
@@ -254,13 +260,20 @@ def red(sandbox: Sandbox) -> list[str]:
     release, name = sandbox.release(), sandbox.name
     names = [f"{name}-{alarm}-{release}" for alarm in CANDIDATE]
     names += [f"{name}-release", f"{name}-api-5xx"]
-    found = sandbox.cloudwatch.describe_alarms(AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-    states = {item["AlarmName"]: item["StateValue"] for item in found["MetricAlarms"] + found["CompositeAlarms"]}
+    found = sandbox.cloudwatch.describe_alarms(
+        AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+    )
+    states = {
+        item["AlarmName"]: item["StateValue"]
+        for item in found["MetricAlarms"] + found["CompositeAlarms"]
+    }
     assert sorted(states) == sorted(names), states
     return [name for name in names if states[name] == "ALARM"]
 
 
-@step("A tenth of the traffic moves for five minutes, both endpoints live, and no caller sees a 5xx.")
+@step(
+    "A tenth of the traffic moves for five minutes, both endpoints live, and no caller sees a 5xx."
+)
 def canary(sandbox: Sandbox) -> Any:
     seen: list[dict[str, Any]] = []
     execution = sandbox.start()
@@ -287,7 +300,9 @@ def canary(sandbox: Sandbox) -> Any:
     return seen
 
 
-@step("A candidate whose endpoint fails is rolled back by its alarm; the old release keeps serving.")
+@step(
+    "A candidate whose endpoint fails is rolled back by its alarm; the old release keeps serving."
+)
 def broken_candidate(sandbox: Sandbox) -> Any:
     (before, _), known, old = sandbox.live(), sandbox.executions(), {*sandbox.endpoints()}
     begun, execution = datetime.now(UTC), sandbox.start()
@@ -306,7 +321,9 @@ def broken_candidate(sandbox: Sandbox) -> Any:
     assert state == "Failed", state
     assert killed, "the canary was not seen"
     shifts = sandbox.codedeploy.list_deployments(
-        applicationName=sandbox.name, deploymentGroupName=sandbox.name, createTimeRange={"start": begun}
+        applicationName=sandbox.name,
+        deploymentGroupName=sandbox.name,
+        createTimeRange={"start": begun},
     )["deployments"]
     found = sandbox.codedeploy.batch_get_deployments(deploymentIds=shifts)["deploymentsInfo"]
     ended = [shift.get("errorInformation", {}).get("code") for shift in found]
@@ -375,7 +392,9 @@ def monitor(sandbox: Sandbox) -> Any:
 def retrain(sandbox: Sandbox) -> Any:
     event = {"source": "aws.cloudwatch", "detail": {"alarmName": f"{sandbox.name}-drift"}}
     runs, kept = sandbox.executions(), sandbox.keys("data", "retraining/")
-    answer = sandbox.lambda_.invoke(FunctionName=f"{sandbox.name}-retrain", Payload=json.dumps(event).encode())
+    answer = sandbox.lambda_.invoke(
+        FunctionName=f"{sandbox.name}-retrain", Payload=json.dumps(event).encode()
+    )
     said = answer["Payload"].read().decode()
     assert "FunctionError" not in answer, said
     began = [run["pipelineExecutionId"] for run in sandbox.executions()]
@@ -407,7 +426,12 @@ def teardown(sandbox: Sandbox) -> Any:
     tags, left = [{"Key": "Project", "Values": [sandbox.name]}], [""]
     # It takes minutes until nothing is said of what is gone.
     for _ in polls(minutes=30):
-        found = each(sandbox.resourcegroupstaggingapi, "get_resources", "ResourceTagMappingList", TagFilters=tags)
+        found = each(
+            sandbox.resourcegroupstaggingapi,
+            "get_resources",
+            "ResourceTagMappingList",
+            TagFilters=tags,
+        )
         arns = [item["ResourceARN"] for item in found]
         if not (left := [arn for arn in arns if not any(kind in arn for kind in FREE)]):
             break
@@ -440,7 +464,9 @@ def proven(settings: Settings) -> None:
     }
     others = [f"{key}: {form!r}" for key, (found, form) in forms.items() if found != form]
     if others:
-        raise UserError(f"this proves the default form alone: set {', '.join(others)} in {SETTINGS}")
+        raise UserError(
+            f"this proves the default form alone: set {', '.join(others)} in {SETTINGS}"
+        )
 
 
 def rehearse() -> None:

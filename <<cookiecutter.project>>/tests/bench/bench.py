@@ -132,7 +132,9 @@ if __name__ == "__main__":
 
 def copy_project(folder: Path, file: Path | None) -> None:
     """Copy what the pipeline needs, with no champion and no cache, into a repository of its own."""
-    leave = shutil.ignore_patterns("cache", "tmp", "model", "model.dvc", "*.egg-info", "__pycache__")
+    leave = shutil.ignore_patterns(
+        "cache", "tmp", "model", "model.dvc", "*.egg-info", "__pycache__"
+    )
     for name in (".dvc", paths.CHAMPION.name, paths.MONITORING.parent.name):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
     # `model` is a package of the sources too.
@@ -159,7 +161,10 @@ def bare_dvc(folder: Path) -> None:
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     python(folder, "dvc", "init", "--quiet")
     (folder / "0").write_text("text\n", encoding="utf-8")
-    stages = {f"stage{n}": {"cmd": f"cp {n} {n + 1}", "deps": [f"{n}"], "outs": [f"{n + 1}"]} for n in range(count)}
+    stages = {
+        f"stage{n}": {"cmd": f"cp {n} {n + 1}", "deps": [f"{n}"], "outs": [f"{n + 1}"]}
+        for n in range(count)
+    }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
     python(folder, "dvc", "repro", "--quiet")
 
@@ -210,7 +215,9 @@ def predict_seconds(rows: pl.DataFrame) -> tuple[float, float]:
     categoriser = Categoriser.load(paths.MODEL)
     bare = fasttext.load_model(str(paths.MODEL / CLASSIFIER / FILE))
     texts, prices, lines = (rows[name].to_list() for name in ("text", "price", "features"))
-    return compare(lambda: categoriser.predict_proba(texts, prices), lambda: bare.predict(lines, k=-1))
+    return compare(
+        lambda: categoriser.predict_proba(texts, prices), lambda: bare.predict(lines, k=-1)
+    )
 
 
 def prepare_seconds(scratch: Path) -> tuple[float, float]:
@@ -245,7 +252,9 @@ def bench(scratch: Path, file: Path | None, console: Console) -> None:
     # Of the largest process: kilobytes on Linux, bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     gigabytes = peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
-    rest, bare_rest = compare(lambda: python(project, "dvc", "repro"), lambda: python(peer, "dvc", "repro"))
+    rest, bare_rest = compare(
+        lambda: python(project, "dvc", "repro"), lambda: python(peer, "dvc", "repro")
+    )
 
     table = Table("", "measured", "target", "bare library", "ratio", title="against bare libraries")
     with contextlib.chdir(project):
@@ -279,7 +288,8 @@ def write(file: Path, rows: int) -> None:
     """Write 14 columns as a monitor sees them: 11 numbers, a text, a class and a country."""
     random = np.random.default_rng(rows)
     columns = {
-        f"number{n}": random.lognormal(3, 1, rows).round(2) if n % 2 else random.normal(size=rows) for n in range(11)
+        f"number{n}": random.lognormal(3, 1, rows).round(2) if n % 2 else random.normal(size=rows)
+        for n in range(11)
     }
     merchants = random.integers(5_000, size=rows)
     pl.DataFrame(columns).with_columns(

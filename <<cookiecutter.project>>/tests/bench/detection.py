@@ -90,7 +90,9 @@ def nulls(answers: pl.DataFrame, share: float) -> pl.DataFrame:
 
 def tempered(answers: pl.DataFrame, temperature: float) -> pl.DataFrame:
     table = calibrate(answers["probabilities"].to_numpy(), temperature)
-    return answers.with_columns(probabilities=pl.Series(table, dtype=answers.schema["probabilities"]))
+    return answers.with_columns(
+        probabilities=pl.Series(table, dtype=answers.schema["probabilities"])
+    )
 
 
 def mixed(category: str, scale: Callable[[float], float]) -> Callable[[float], Drift]:
@@ -119,7 +121,13 @@ def scenarios(shares: Mapping[str, float]) -> list[Scenario]:
 
     gone = near(0.05)
     return [
-        Scenario("New merchants", "{:.0%} of rows", 0.2, SHARES, drift=lambda share: Drift(new_merchants=share)),
+        Scenario(
+            "New merchants",
+            "{:.0%} of rows",
+            0.2,
+            SHARES,
+            drift=lambda share: Drift(new_merchants=share),
+        ),
         Scenario(
             "Prices × 1.5",
             "× {:g}",
@@ -138,10 +146,26 @@ def scenarios(shares: Mapping[str, float]) -> list[Scenario]:
             drift=mixed(gone, lambda share: 1 - share),
         ),
         Scenario(
-            "Text cut at 15 characters", "{:.0%} of rows", 1, SHARES, change=altered(pl.col("text").str.slice(0, 15))
+            "Text cut at 15 characters",
+            "{:.0%} of rows",
+            1,
+            SHARES,
+            change=altered(pl.col("text").str.slice(0, 15)),
         ),
-        Scenario("Casing lost", "{:.0%} of rows", 1, SHARES, change=altered(pl.col("text").str.to_lowercase())),
-        Scenario("A new prefix", "{:.0%} of rows", 0.15, SHARES, drift=lambda share: Drift(new_bank=share)),
+        Scenario(
+            "Casing lost",
+            "{:.0%} of rows",
+            1,
+            SHARES,
+            change=altered(pl.col("text").str.to_lowercase()),
+        ),
+        Scenario(
+            "A new prefix",
+            "{:.0%} of rows",
+            0.15,
+            SHARES,
+            drift=lambda share: Drift(new_bank=share),
+        ),
         Scenario(
             "Another country",
             "{:.0%} of rows; half say so",
@@ -149,7 +173,13 @@ def scenarios(shares: Mapping[str, float]) -> list[Scenario]:
             SHARES,
             change=altered(pl.col("text").str.replace(r"(?i) (au|gb|nz|us)$", " FR")),
         ),
-        Scenario("Nulls in price", "{:.1%} of rows", 0.02, (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1), answers=nulls),
+        Scenario(
+            "Nulls in price",
+            "{:.1%} of rows",
+            0.02,
+            (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+            answers=nulls,
+        ),
         Scenario(
             "Confidence collapsed",
             "temperature {:g}",
@@ -177,14 +207,18 @@ class Monitor:
         The last is the largest window again, by the profile compat. A violation is named by its
         feature and check.
         """
-        watched = watch(answers, self.seen, self.categoriser.classes, self.categoriser.review_threshold)
+        watched = watch(
+            answers, self.seen, self.categoriser.classes, self.categoriser.review_threshold
+        )
         judged = []
         for rows in SIZES:
             current = statistics.of_summary(summarise(watched.head(rows).to_arrow().to_batches()))
             judged.append(self.violations(current, self.thresholds.at(rows)))
         return (*judged, self.violations(current, None))
 
-    def violations(self, current: statistics.Statistics, thresholds: Mapping[str, float] | None) -> list[str]:
+    def violations(
+        self, current: statistics.Statistics, thresholds: Mapping[str, float] | None
+    ) -> list[str]:
         drifts = constraints.compare(current, self.baseline, self.constraints, thresholds)
         return [
             f"{found.feature_name} ({found.constraint_check_type})"
@@ -270,7 +304,8 @@ def false_alarms(pool: Executor) -> Iterator[str]:
 
 def detection(pool: Executor) -> Iterator[str]:
     yield (
-        "| scenario | strength | found at 500 | at 5,000 | at 5,000 by 0.1 | smallest at 500 | smallest at 5,000 | by |"
+        "| scenario | strength | found at 500 | at 5,000 | at 5,000 by 0.1 "
+        "| smallest at 500 | smallest at 5,000 | by |"
     )
     yield "|:---|:---|---:|---:|---:|:---|:---|:---|"
     for number, one in enumerate(scenarios(monitor().labels)):

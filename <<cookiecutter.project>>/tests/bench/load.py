@@ -63,7 +63,9 @@ MEMORY_SECONDS = 120.0
 START_SECONDS = 90.0
 ANSWER_SECONDS = 30.0
 
-HEAD = re.compile(rb"HTTP/1\.1 (\d+) .*?content-length: *(\d+)(?=\r).*?\r\n\r\n", re.DOTALL | re.IGNORECASE)
+HEAD = re.compile(
+    rb"HTTP/1\.1 (\d+) .*?content-length: *(\d+)(?=\r).*?\r\n\r\n", re.DOTALL | re.IGNORECASE
+)
 LISTENING = r'"event": ?"listening"[^\n]*"port": ?(\d+)'
 PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
 
@@ -191,7 +193,9 @@ def told(errors: Errors) -> str:
     return f"{errors.total():,} requests failed ({found})"
 
 
-def measure(load: Load, connections: int, errors: Errors, seconds: float, count: int = MOST) -> Round:
+def measure(
+    load: Load, connections: int, errors: Errors, seconds: float, count: int = MOST
+) -> Round:
     """Keep so many connections busy for these seconds, or until so many requests were sent.
 
     Raises `UserError` where the server takes no connection.
@@ -255,7 +259,9 @@ def make_load(kind: str, server: Server, path: str, rows: pl.DataFrame) -> Load:
 
 
 @contextlib.contextmanager
-def started(name: str, command: list[str], scratch: Path, ready: str = LISTENING, **settings: str) -> Iterator[Server]:
+def started(
+    name: str, command: list[str], scratch: Path, ready: str = LISTENING, **settings: str
+) -> Iterator[Server]:
     """Start a Python command with these settings in its environment; end it and its children.
 
     It can answer once `ready` is found in its log, with its port as the first group. Raises
@@ -300,7 +306,9 @@ def save_for_mlflow(model: Path, folder: Path) -> None:
     )
 
 
-def start_mlflow(name: str, model: Path, workers: int, scratch: Path) -> contextlib.AbstractContextManager[Server]:
+def start_mlflow(
+    name: str, model: Path, workers: int, scratch: Path
+) -> contextlib.AbstractContextManager[Server]:
     with socket.create_server((HOST, 0)) as listener:
         port = str(listener.getsockname()[1])
     command = ["-m", "mlflow", "models", "serve", "--env-manager", "local", "--host", HOST]
@@ -377,7 +385,10 @@ def find(model: Path, workers: int, seconds: float, console: Console) -> Found:
         sizes = [round(measure(load, 8, errors, WARM_SECONDS).size) for load in loads]
         command = ["-c", CONSTANTLY, f"{workers}"]
         server = stack.enter_context(started(CONSTANT, command, scratch))
-        peers = [make_load(kind, server, f"/{size}", rows) for kind, size in zip(ROWS, sizes, strict=True)]
+        peers = [
+            make_load(kind, server, f"/{size}", rows)
+            for kind, size in zip(ROWS, sizes, strict=True)
+        ]
         save_for_mlflow(model, scratch / "pyfunc")
         for name in (MLFLOW, MLFLOW_FAST):
             starting = start_mlflow(name, scratch / "pyfunc", workers, scratch)
@@ -393,7 +404,9 @@ def find(model: Path, workers: int, seconds: float, console: Console) -> Found:
                 for load in (each for each in loads + peers if each.kind == kind):
                     done = measure(load, connections, errors, seconds / ROUNDS)
                     rounds.setdefault((kind, connections, load.server.name), []).append(done)
-    medians = {key: Round(*map(statistics.median, zip(*of, strict=True))) for key, of in rounds.items()}
+    medians = {
+        key: Round(*map(statistics.median, zip(*of, strict=True))) for key, of in rounds.items()
+    }
     return Found(medians, errors, starts, held, more)
 
 
@@ -419,7 +432,9 @@ def targets_table(found: Found) -> Table:
         table.add_row(what, measured, target, {True: "yes", False: "no", None: ""}[met])
 
     ours = found.rounds[ONE, 8, OURS]
-    times, fast, share = (ours.rate / found.rounds[ONE, 8, peer].rate for peer in (MLFLOW, MLFLOW_FAST, CONSTANT))
+    times, fast, share = (
+        ours.rate / found.rounds[ONE, 8, peer].rate for peer in (MLFLOW, MLFLOW_FAST, CONSTANT)
+    )
     add("1 row: rate to MLflow's", f"{times:.1f} times", "from 50", times >= 50)
     add("1 row: rate to MLflow*'s", f"{fast:.1f} times")
     add("1 row: rate to the constant's", f"{share:.0%}", "from 60%", share >= 0.6)

@@ -130,7 +130,9 @@ def test_prices_go_by_kind_and_some_are_refunds(generated: pl.DataFrame) -> None
 def test_months_have_seasons_and_weekdays(generated: pl.DataFrame) -> None:
     december = pl.col("date").dt.month() == 12
     shopping, travel = pl.col("category") == "shopping", pl.col("category") == "travel"
-    assert share(generated.filter(december), shopping) > 1.15 * share(generated.filter(~december), shopping)
+    assert share(generated.filter(december), shopping) > 1.15 * share(
+        generated.filter(~december), shopping
+    )
     summer = pl.col("date").dt.month().is_in([6, 7, 8])
     for country, sign in (("US", 1), ("AU", -1)):
         there = generated.filter(country=country)
@@ -148,7 +150,9 @@ def test_one_country_hides_merchants(generated: pl.DataFrame) -> None:
     assert share(generated.filter(pl.col("country") != HIDDEN_COUNTRY), hidden) == 0
 
 
-def test_the_facts_say_what_was_drawn(drawn: tuple[pl.DataFrame, dict[str, Any]], usual: Generate) -> None:
+def test_the_facts_say_what_was_drawn(
+    drawn: tuple[pl.DataFrame, dict[str, Any]], usual: Generate
+) -> None:
     facts = drawn[1]
     assert facts["generated"] is True
     assert facts["rows"] == usual.rows
@@ -198,7 +202,9 @@ def test_a_table_of_labels_comes_near_the_ceiling_and_not_over_it(usual: Generat
 def test_the_ceiling_is_what_noise_leaves_where_nothing_else_is_unsure(
     usual: Generate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    several = MERCHANTS.join(KINDS.select("kind", "category"), on="kind").group_by("name", "country")
+    several = MERCHANTS.join(KINDS.select("kind", "category"), on="kind").group_by(
+        "name", "country"
+    )
     sure = several.agg(pl.n_unique("category")).filter(category=1).select("name", "country")
     for file in FACTS.glob("*.csv"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -286,7 +292,9 @@ def part_of(parts: dict[str, pl.DataFrame]) -> dict[int, str]:
     return {row: name for name, part in parts.items() for row in part["row"]}
 
 
-def test_each_row_is_in_one_part(rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], dict[str, Any]]) -> None:
+def test_each_row_is_in_one_part(
+    rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], dict[str, Any]]
+) -> None:
     parts, split = prepared
     assert tuple(parts) == PARTS
     together = pl.concat(parts.values())
@@ -294,13 +302,17 @@ def test_each_row_is_in_one_part(rows: pl.DataFrame, prepared: tuple[dict[str, p
     assert together.columns == [*rows.columns, "key", "features"]
     assert together.sort("row").select(rows.columns).equals(rows)
     lines = together.select("text", "price", "features").sample(500, seed=0)
-    assert features(lines["text"].to_list(), lines["price"].to_list()) == lines["features"].to_list()
+    assert (
+        features(lines["text"].to_list(), lines["price"].to_list()) == lines["features"].to_list()
+    )
     assert {name: facts["rows"] for name, facts in split["parts"].items()} == {
         name: part.height for name, part in parts.items()
     }
 
 
-def test_time_is_the_last_months(rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], dict[str, Any]]) -> None:
+def test_time_is_the_last_months(
+    rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], dict[str, Any]]
+) -> None:
     parts, _ = prepared
     late = rows.filter(pl.col("date") >= datetime.date(2025, 2, 1))
     assert parts["time"]["row"].to_list() == late["row"].to_list()
@@ -345,7 +357,10 @@ def test_rows_alike_share_a_part() -> None:
 
 
 def test_the_hash_is_no_librarys_own() -> None:
-    expected = int.from_bytes(hashlib.blake2b(b"spotify", digest_size=8, person=b"row").digest(), "little") / 2**64
+    expected = (
+        int.from_bytes(hashlib.blake2b(b"spotify", digest_size=8, person=b"row").digest(), "little")
+        / 2**64
+    )
     assert prepare_stage.uniform("row", ["spotify"]).to_list() == [expected]
 
 
@@ -407,7 +422,9 @@ def test_classes_that_training_lacks_are_named() -> None:
     assert split["parts"]["time"]["unseen_classes"] == {"c": 2}
 
 
-@pytest.mark.parametrize("change", [{"months": 1}, {"merchants": 1}, {"random": 1}, {"random": 0.5, "validation": 0.5}])
+@pytest.mark.parametrize(
+    "change", [{"months": 1}, {"merchants": 1}, {"random": 1}, {"random": 0.5, "validation": 0.5}]
+)
 def test_nothing_left_to_train_on_is_an_error(change: dict[str, float]) -> None:
     one_month = table(*[("2026-01-05", f"shop {label}", 5.0, label) for label in "abc"])
     with pytest.raises(UserError, match=r"2 classes or more and gets \[\].*train 0.*prepare\.\*"):
@@ -485,7 +502,9 @@ class Folder:
         self.source.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8", newline="")
         return self
 
-    def validate(self, settings: Validate, accepted: dict[str, Any] | None = None) -> dict[str, Any]:
+    def validate(
+        self, settings: Validate, accepted: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         return validate(self.source, settings, accepted, self.validated, self.aside)
 
     @property
@@ -514,7 +533,14 @@ def test_good_rows_are_typed_and_numbered(folder: Folder, strict: Validate) -> N
         "country": pl.String,
     }
     assert folder.rows.rows() == [
-        (1, datetime.date(2026, 1, 5), "spotify p0d3d89b19 sydney au", 11.99, "entertainment", "AU"),
+        (
+            1,
+            datetime.date(2026, 1, 5),
+            "spotify p0d3d89b19 sydney au",
+            11.99,
+            "entertainment",
+            "AU",
+        ),
         (3, datetime.date(2026, 1, 6), "  Bus ", -2.0, "transport", ""),
     ]
     assert found["rows"] == 2
@@ -523,7 +549,9 @@ def test_good_rows_are_typed_and_numbered(folder: Folder, strict: Validate) -> N
 
 
 @pytest.mark.parametrize("gzipped", [False, True])
-def test_other_forms_of_the_same_file_are_read(folder: Folder, strict: Validate, gzipped: bool) -> None:
+def test_other_forms_of_the_same_file_are_read(
+    folder: Folder, strict: Validate, gzipped: bool
+) -> None:
     header, row = 'category,"note, free",price,text,date', 'fees & co,"a ""b""",1e2,x,2026-01-05'
     text = f"\ufeff{header}\r\n{row}\r\n"
     folder.source.write_bytes(gzip.compress(text.encode()) if gzipped else text.encode())
@@ -569,7 +597,9 @@ def test_text_that_is_not_utf_8_is_set_aside(folder: Folder, lenient: Validate) 
     with folder.source.open("ab") as stream:
         stream.write("2026-01-05,café,1,x,AU".encode("latin-1"))
     folder.validate(lenient)
-    assert folder.set_aside == [{"row": "2", "reason": "is not UTF-8", "line": "2026-01-05,caf\ufffd,1,x,AU"}]
+    assert folder.set_aside == [
+        {"row": "2", "reason": "is not UTF-8", "line": "2026-01-05,caf\ufffd,1,x,AU"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -588,7 +618,9 @@ def test_a_byte_that_is_not_utf_8_is_shown_with_what_is_around_it(
     assert f"    row 1: is not UTF-8: {near}\n" in str(caught.value)
 
 
-def test_all_faults_of_a_row_are_named_and_rows_are_in_order(folder: Folder, lenient: Validate) -> None:
+def test_all_faults_of_a_row_are_named_and_rows_are_in_order(
+    folder: Folder, lenient: Validate
+) -> None:
     found = folder.write("x,,y,,AU", GOOD, "short", "2026-01-05,,1,x,AU").validate(lenient)
     assert [row["row"] for row in folder.set_aside] == ["1", "3", "4"]
     assert folder.set_aside[0]["reason"] == (
@@ -598,7 +630,9 @@ def test_all_faults_of_a_row_are_named_and_rows_are_in_order(folder: Folder, len
     assert found["set_aside"]["text is empty"] == 2
 
 
-def test_a_file_is_the_same_in_batches(folder: Folder, lenient: Validate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_the_same_in_batches(
+    folder: Folder, lenient: Validate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.write(*[*BAD, GOOD] * 3)
     found, rows, aside = folder.validate(lenient), folder.rows, folder.set_aside
     monkeypatch.setattr(validate_stage, "BATCH", 7)
@@ -624,7 +658,10 @@ def test_too_many_bad_rows_fail_and_leave_what_stood(folder: Folder, strict: Val
         assert words in str(caught.value)
     assert folder.validated.read_bytes() == stood
     assert len(folder.set_aside) == 2
-    assert sorted(path.name for path in folder.aside.parent.iterdir()) == ["set_aside.csv", "validated.parquet"]
+    assert sorted(path.name for path in folder.aside.parent.iterdir()) == [
+        "set_aside.csv",
+        "validated.parquet",
+    ]
 
 
 def test_no_good_row_fails_at_any_tolerance(folder: Folder, lenient: Validate) -> None:
@@ -661,7 +698,9 @@ def test_a_wrong_header_is_named(folder: Folder, strict: Validate, header: str, 
         (f"{HEADER}\n{GOOD}".encode("utf-16"), "header is not UTF-8"),
     ],
 )
-def test_a_file_that_is_no_table_is_named(folder: Folder, strict: Validate, content: bytes, fault: str) -> None:
+def test_a_file_that_is_no_table_is_named(
+    folder: Folder, strict: Validate, content: bytes, fault: str
+) -> None:
     folder.source.write_bytes(content)
     with pytest.raises(UserError, match=rf"my\.csv.*{fault}"):
         folder.validate(strict)
@@ -680,7 +719,9 @@ def test_a_category_that_accepted_data_lack_is_a_fault(folder: Folder, strict: V
     typo = GOOD.replace("entertainment", "entertainmnet")
     found = folder.write(*[GOOD] * 200, typo).validate(strict, accepted)
     assert found["set_aside"] == {"category is no category of the last accepted data": 1}
-    with pytest.raises(UserError, match=r"(?s)is no category of the last accepted data.*promote FORGET=data$"):
+    with pytest.raises(
+        UserError, match=r"(?s)is no category of the last accepted data.*promote FORGET=data$"
+    ):
         folder.write(*[GOOD] * 200, *[typo] * 20).validate(strict, accepted)
     with pytest.raises(UserError, match=r"raise the tolerance$"):
         folder.write(*[GOOD] * 200, *["short"] * 20).validate(strict, accepted)
@@ -693,14 +734,18 @@ def test_data_unlike_the_accepted_fail(folder: Folder, strict: Validate) -> None
     accepted = folder.write(*lines(1000, 10)).validate(strict)
     assert folder.validate(strict, accepted) == accepted
     stood = folder.validated.read_bytes()
-    with pytest.raises(UserError, match=r"unlike .*: price by 0\.\d+; validate\.max_shift") as caught:
+    with pytest.raises(
+        UserError, match=r"unlike .*: price by 0\.\d+; validate\.max_shift"
+    ) as caught:
         folder.write(*lines(1000, 500)).validate(strict, accepted)
     assert "if the data are meant to differ: make promote FORGET=data" in str(caught.value)
     assert folder.validated.read_bytes() == stood
     with pytest.raises(UserError, match=r"accepted data: repeated rows by 0\.500;"):
         folder.write(*lines(1000, 10) * 2).validate(strict, accepted)
     with pytest.raises(UserError, match=r"accepted data: country by 1\.000;"):
-        folder.write(*[line[:-3] for line in lines(1000, 10)], header=HEADER[:-8]).validate(strict, accepted)
+        folder.write(*[line[:-3] for line in lines(1000, 10)], header=HEADER[:-8]).validate(
+            strict, accepted
+        )
 
 
 def test_equal_rows_are_kept_and_counted(folder: Folder, strict: Validate) -> None:
@@ -738,7 +783,9 @@ def test_memory_does_not_grow_with_the_file(folder: Folder, strict: Validate) ->
     assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 2, (sizes, peaks)
 
 
-def test_the_stage_writes_the_same_bytes_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_stage_writes_the_same_bytes_again(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     values = {f"validate.{name}": value for name, value in SETTINGS.items()}
     set_params(PARAMS, {"data.path": GENERATED.as_posix()} | values)
     (project / "data").mkdir()
@@ -928,9 +975,16 @@ def test_without_dvc_nothing_is_left(project: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("file", "fault"),
-    [("", "which file"), ("none.csv", "is missing"), (".", "cannot be read"), ("params.yaml", "date is missing")],
+    [
+        ("", "which file"),
+        ("none.csv", "is missing"),
+        (".", "cannot be read"),
+        ("params.yaml", "date is missing"),
+    ],
 )
-def test_no_file_and_no_table_are_named(project: Path, monkeypatch: pytest.MonkeyPatch, file: str, fault: str) -> None:
+def test_no_file_and_no_table_are_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, file: str, fault: str
+) -> None:
     before = contents(project)
     with pytest.raises(UserError, match=fault):
         run(monkeypatch, file)
@@ -964,9 +1018,13 @@ def test_of_several_files_the_one_at_fault_is_named(
     project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     (project / "my.csv").write_text(TEXT)
-    (project / "more.csv").write_text("date,text,price,category\n2026-01-05,x,1,a\n2026-01-05,x,n,a\n")
+    (project / "more.csv").write_text(
+        "date,text,price,category\n2026-01-05,x,1,a\n2026-01-05,x,n,a\n"
+    )
     before = contents(project)
-    with pytest.raises(UserError, match=r"(?s)more\.csv: 1 of 2 rows.* row 2: price is not.*mend more"):
+    with pytest.raises(
+        UserError, match=r"(?s)more\.csv: 1 of 2 rows.* row 2: price is not.*mend more"
+    ):
         run(monkeypatch, "my.csv more.csv")
     (project / "more.csv").write_text("date,text\n")
     with pytest.raises(UserError, match=r"more\.csv, line 1: column price is missing"):
@@ -993,7 +1051,9 @@ def test_of_several_files_the_one_at_fault_is_named(
     assert left.keys() - before.keys() <= {"data/own_set_aside.csv"}
 
 
-def test_rows_that_are_kept_apart_are_not_taken(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_kept_apart_are_not_taken(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (project / "feedback").mkdir()
     for name in ("my.csv", "feedback/holdout.csv"):
         (project / name).write_text(TEXT)

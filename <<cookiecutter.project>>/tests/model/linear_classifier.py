@@ -25,9 +25,13 @@ class Classifier:
         self.classes = tuple(map(str, pipeline.classes_))
 
     @classmethod
-    def fit(cls, features: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
+    def fit(
+        cls, features: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]
+    ) -> Self:
         words = TfidfVectorizer(token_pattern=r"\S+", lowercase=False)
-        return cls(make_pipeline(words, LogisticRegression(C=settings.get("C", 10))).fit(features, labels))
+        return cls(
+            make_pipeline(words, LogisticRegression(C=settings.get("C", 10))).fit(features, labels)
+        )
 
     def predict_proba(self, features: Sequence[str]) -> NDArray[np.float64]:
         if not features:

@@ -69,7 +69,9 @@ def test_probabilities_are_fasttexts_own(tmp_path: Path, quantise: bool) -> None
         np.testing.assert_allclose(row, [by_label[code] for code in codes], atol=2e-6)
 
 
-def test_a_row_alone_and_in_a_batch_has_the_same_bits(small: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_alone_and_in_a_batch_has_the_same_bits(
+    small: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = small.predict_proba(LINES)
     alone = np.vstack([small.predict_proba([line]) for line in LINES])
     assert np.array_equal(whole, alone)
@@ -91,7 +93,9 @@ def test_a_line_of_no_known_word_has_a_distribution() -> None:
     np.testing.assert_allclose(words_only.predict_proba(["ω", ""]).sum(axis=1), 1)
 
 
-def test_one_thread_gives_the_same_file_in_this_process_and_in_another(small: Classifier, tmp_path: Path) -> None:
+def test_one_thread_gives_the_same_file_in_this_process_and_in_another(
+    small: Classifier, tmp_path: Path
+) -> None:
     first = saved(small, tmp_path / "first")
     assert saved(Classifier.fit(LINES, LABELS, KNOBS), tmp_path / "second") == first
     program = (
@@ -207,7 +211,9 @@ def test_the_best_of_the_trials_is_written_and_comments_stay(params: Path, prepa
     assert [line.split(":")[0].strip() for line in changed] == ["epoch", "lr"]
 
 
-def test_the_loss_is_the_one_that_train_reports(params: Path, prepared: Path, tmp_path: Path) -> None:
+def test_the_loss_is_the_one_that_train_reports(
+    params: Path, prepared: Path, tmp_path: Path
+) -> None:
     [_, measured] = tune(prepared, params, minutes=0, trials=2, seed=3)[0]
     metadata = train(prepared, tmp_path / "model", read_params(params).train).metadata
     assert metadata["validation_log_loss"] == measured["validation_log_loss"]
@@ -225,14 +231,18 @@ def test_settings_that_cannot_be_trained_come_last(params: Path, prepared: Path)
     assert trials[-1][1]["validation_log_loss"] == float("inf")
 
 
-def test_the_time_ends_the_search(params: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_ends_the_search(
+    params: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = iter(range(100))
     monkeypatch.setattr("time.monotonic", lambda: next(clock) * 30.0)
     # Started at 0 s; looked at 30 s, 60 s and 90 s after each trial.
     assert len(tune(prepared, params, minutes=1, trials=None, seed=0)) == 3
 
 
-def test_without_validation_rows_there_is_nothing_to_compare(params: Path, prepared: Path, tmp_path: Path) -> None:
+def test_without_validation_rows_there_is_nothing_to_compare(
+    params: Path, prepared: Path, tmp_path: Path
+) -> None:
     folder = shutil.copytree(prepared, tmp_path / "prepared")
     empty = pl.read_parquet(folder / "validation.parquet").clear()
     empty.write_parquet(folder / "validation.parquet")
@@ -241,7 +251,10 @@ def test_without_validation_rows_there_is_nothing_to_compare(params: Path, prepa
 
 
 def test_the_command_prints_the_trials_and_the_next_step(
-    params: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    params: Path,
+    prepared: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings: dict[str, Any] = {"PARAMS": params, "PREPARED": prepared}
     for name, value in settings.items():
@@ -270,7 +283,9 @@ TESTS = [
 def swapped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Copy the sources with another classifier; return an environment that runs them."""
     source = tmp_path_factory.mktemp("swapped") / "src"
-    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copytree(
+        ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
     shutil.copy(HERE / "linear_classifier.py", source / "categoriser" / "model" / "classifier.py")
     # Whoever imports fastText fails: the classifier of before, and any other module.
     for name in ("fasttext", "fasttext_pybind"):
@@ -281,7 +296,11 @@ def swapped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def run(environment: dict[str, str], folder: Path, *arguments: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=folder, env=environment, capture_output=True, text=True
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -30,7 +30,13 @@ from categoriser.files import digest, write_json
 from categoriser.model import evaluate as stage
 from categoriser.model import gate, metrics, report
 from categoriser.model import promote as command
-from categoriser.model.evaluate import evaluate, fit_majority, fit_reference, headline, load_champion
+from categoriser.model.evaluate import (
+    evaluate,
+    fit_majority,
+    fit_reference,
+    headline,
+    load_champion,
+)
 from categoriser.model.gate import Verdict, compare, judge
 from categoriser.model.metrics import MIN_GROUPS, MISSING, by_slice, price_bands
 from categoriser.model.package import METADATA, Categoriser
@@ -209,7 +215,14 @@ def test_main_writes_metrics_that_are_numbers_only_and_a_table_for_each_plot(
         return [value]
 
     shown = json.loads(Path("reports/metrics.json").read_text())
-    assert list(shown["random"]) == ["accuracy", "calibration_error", "champion", "coverage", "macro_f1", "reference"]
+    assert list(shown["random"]) == [
+        "accuracy",
+        "calibration_error",
+        "champion",
+        "coverage",
+        "macro_f1",
+        "reference",
+    ]
     assert all(isinstance(number, float) for number in leaves(shown))
     # What dvc.yaml draws is there, with the columns that it names.
     for plot in yaml.safe_load((root / "dvc.yaml").read_text())["plots"]:
@@ -227,7 +240,9 @@ def test_main_writes_metrics_that_are_numbers_only_and_a_table_for_each_plot(
 
 def test_the_reference_learns_and_the_majority_answers_the_commonest_class() -> None:
     prepared, _ = trained()
-    train, held_out = (pl.read_parquet(prepared / f"{part}.parquet") for part in ("train", "random"))
+    train, held_out = (
+        pl.read_parquet(prepared / f"{part}.parquet") for part in ("train", "random")
+    )
     lines, labels = train["features"].to_list(), train["category"].to_list()
     truth = held_out["category"].to_numpy()
 
@@ -332,7 +347,9 @@ def test_resamples_of_single_rows_have_the_binomial_spread() -> None:
 def test_rows_that_stand_or_fall_together_give_the_spread_of_their_groups() -> None:
     right = np.repeat((np.arange(100) < 75).astype(int), 4)
     expected = np.sqrt(0.75 * 0.25 / 100)
-    assert spread_of_accuracy(np.repeat(np.arange(100), 4), right) == pytest.approx(expected, rel=0.05)
+    assert spread_of_accuracy(np.repeat(np.arange(100), 4), right) == pytest.approx(
+        expected, rel=0.05
+    )
 
 
 def test_resamples_are_the_same_every_time_and_hold_the_groups_together() -> None:
@@ -360,7 +377,11 @@ def test_differences_of_two_models_are_paired() -> None:
 
 def test_an_interval_holds_the_confidence_and_leaves_out_what_does_not_exist() -> None:
     drawn = np.append(np.linspace(0, 1, 1001), np.nan)
-    assert metrics.interval(0.4, drawn, 0.9) == {"value": 0.4, "low": pytest.approx(0.05), "high": pytest.approx(0.95)}
+    assert metrics.interval(0.4, drawn, 0.9) == {
+        "value": 0.4,
+        "low": pytest.approx(0.05),
+        "high": pytest.approx(0.95),
+    }
 
 
 # categoriser.model.metrics: accuracy by slice
@@ -379,7 +400,9 @@ def compare_places(frame: pl.DataFrame, right: list[bool], **changes: Any) -> di
         frame = frame.with_columns(price=1.0)
     groups = changes.pop("groups", np.arange(len(frame)))
     answers = np.where(right, 0, 1)
-    return by_slice(frame, np.zeros(len(frame), int), answers, groups, Evaluate(**(chosen | changes)))
+    return by_slice(
+        frame, np.zeros(len(frame), int), answers, groups, Evaluate(**(chosen | changes))
+    )
 
 
 def two_places() -> tuple[pl.DataFrame, list[bool]]:
@@ -411,12 +434,17 @@ def test_small_slices_are_not_judged_and_absent_values_are_a_slice() -> None:
     assert found["not_judged"] == {"C": 20}
     assert found["slices"][-1]["accuracy"]["value"] == 1
     assert compare_places(frame, right, min_rows=60)["place"]["not_judged"] == {"C": 20}
-    assert compare_places(frame, right, min_rows=61)["place"]["not_judged"] == {"C": 20, MISSING: 60}
+    assert compare_places(frame, right, min_rows=61)["place"]["not_judged"] == {
+        "C": 20,
+        MISSING: 60,
+    }
 
 
 def test_many_rows_of_few_merchants_are_not_judged() -> None:
     frame, right = two_places()
-    groups = np.concatenate([np.arange(200), 200 + np.arange(100) % (MIN_GROUPS - 1), 300 + np.arange(80)])
+    groups = np.concatenate(
+        [np.arange(200), 200 + np.arange(100) % (MIN_GROUPS - 1), 300 + np.arange(80)]
+    )
     groups = np.unique(groups, return_inverse=True)[1]
     assert compare_places(frame, right, groups=groups)["place"]["not_judged"] == {"B": 100, "C": 20}
 
@@ -446,8 +474,13 @@ def test_columns_that_are_no_text_are_slices_too() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.lists(st.integers(-99, 999), unique=True, max_size=4).map(sorted))
-def test_every_price_lies_in_the_band_that_its_name_says(prices: list[float], edges: list[int]) -> None:
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=1),
+    st.lists(st.integers(-99, 999), unique=True, max_size=4).map(sorted),
+)
+def test_every_price_lies_in_the_band_that_its_name_says(
+    prices: list[float], edges: list[int]
+) -> None:
     names = price_bands(pl.Series(prices, dtype=pl.Float64), edges)
     for price, name in zip(prices, names, strict=True):
         below = [edge for edge in edges if edge <= price]
@@ -526,7 +559,11 @@ def test_a_loss_fails_only_when_the_whole_interval_is_beyond_the_tolerance(
     tolerant = LIMITS.model_copy(update={"max_loss_to_champion": 0.02})
     found = evaluation(**{rival: figure(0.0)})
     found["parts"]["time"]["lead"][rival]["accuracy"] = figure(value, half)
-    [verdict] = [v for v in judge(found, tolerant) if (v.gate, v.part, v.figure) == (rival, "time", "lead in accuracy")]
+    [verdict] = [
+        v
+        for v in judge(found, tolerant)
+        if (v.gate, v.part, v.figure) == (rival, "time", "lead in accuracy")
+    ]
     assert verdict.outcome == outcome
     assert verdict.margin == pytest.approx(value + 0.02)
 
@@ -557,7 +594,10 @@ def test_small_and_empty_parts_are_not_judged_beside_one_that_is() -> None:
     assert {v.outcome for v in verdicts if v.part == "random"} == {"passed"}
     assert {v.outcome for v in verdicts if v.part != "random"} == {"not judged"}
     why = {v.part: v.why for v in verdicts if v.part != "random"}
-    assert why == {"time": "0 rows, fewer than 200 (evaluate.min_rows)", "merchant": "9 merchants, fewer than 10"}
+    assert why == {
+        "time": "0 rows, fewer than 200 (evaluate.min_rows)",
+        "merchant": "9 merchants, fewer than 10",
+    }
 
 
 def test_a_part_of_one_class_cannot_tell_a_model_from_the_majority() -> None:
@@ -597,7 +637,9 @@ def column(*gaps: dict[str, float]) -> dict[str, Any]:
         (column(figure(0.4, 0.3), figure(0.1)), "not judged", "s0"),
     ],
 )
-def test_slices_are_judged_by_their_intervals(compared: dict[str, Any], outcome: str, name: str) -> None:
+def test_slices_are_judged_by_their_intervals(
+    compared: dict[str, Any], outcome: str, name: str
+) -> None:
     found = evaluation()
     found["slices"] = {"country": compared}
     verdict = judge(found, LIMITS)[-1]
@@ -635,7 +677,9 @@ def write_project(folder: Path, changes: dict[str, Any]) -> None:
     write_json(folder / "reports/evaluation.json", result()[0])
     write_json(folder / "baseline/facts.json", {"model": result()[0]["model"]["digest"]})
     write_json(folder / "data/profile.json", {"rows": 2000, "set_aside": {"no price": 3}})
-    write_json(folder / "data/generated.json", {"ceiling": 0.9, "ceiling_by": {"country": {"NZ": 0.7}}})
+    write_json(
+        folder / "data/generated.json", {"ceiling": 0.9, "ceiling_by": {"country": {"NZ": 0.7}}}
+    )
 
 
 def test_the_stage_fails_with_status_1_after_it_has_written_everything(tmp_path: Path) -> None:
@@ -676,7 +720,9 @@ def test_the_stage_passes_and_writes_the_same_bytes_each_time(
     assert "the data has no such column" in shown
 
 
-def test_a_baseline_of_another_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_baseline_of_another_model_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_project(tmp_path, {"max_slice_gap": 1, "max_loss_to_reference": 1})
     write_json(tmp_path / "baseline/facts.json", {"model": "another"})
     monkeypatch.chdir(tmp_path)
@@ -849,7 +895,8 @@ def test_many_classes_leave_out_the_numbers_in_the_confusion_matrix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "percent", "points"), [(None, "–", "–"), (0.1234, "12.3 %", "+12.3"), (-0.5, "-50.0 %", "−50.0")]
+    ("share", "percent", "points"),
+    [(None, "–", "–"), (0.1234, "12.3 %", "+12.3"), (-0.5, "-50.0 %", "−50.0")],
 )
 def test_numbers_read_well(share: float | None, percent: str, points: str) -> None:
     assert report.percent(share) == percent
@@ -883,7 +930,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def state(folder: Path) -> dict[str, bytes]:
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
 
 
@@ -899,7 +948,9 @@ def test_the_model_becomes_the_champion_that_evaluate_reads(
     assert json.loads(Path("champion/profile.json").read_text()) == {"rows": 3}
     # Git keeps the pointer, DVC the model.
     subprocess.run(["git", "add", "champion"], check=True)
-    kept = subprocess.run(["git", "ls-files", "champion"], capture_output=True, text=True, check=True)
+    kept = subprocess.run(
+        ["git", "ls-files", "champion"], capture_output=True, text=True, check=True
+    )
     assert "champion/model.dvc" in kept.stdout
     assert "champion/model/" not in kept.stdout
     shown = capsys.readouterr().out
@@ -911,13 +962,18 @@ def test_a_second_champion_takes_the_place_of_the_first(project: Path) -> None:
     promote()
     metadata = Path("model/metadata.json")
     write_json(metadata, json.loads(metadata.read_text()) | {"train_rows": 1})
-    write_json(Path("reports/gate.json"), {"passed": True, "model": digest(Path("model")), "verdicts": []})
+    write_json(
+        Path("reports/gate.json"), {"passed": True, "model": digest(Path("model")), "verdicts": []}
+    )
     assert promote() == digest(Path("champion/model")) == digest(Path("model"))
 
 
 @pytest.mark.parametrize(
     ("verdict", "message"),
-    [({"passed": False}, "a gate failed"), ({"model": "0" * 64}, "judges the model 000000000000, but model holds")],
+    [
+        ({"passed": False}, "a gate failed"),
+        ({"model": "0" * 64}, "judges the model 000000000000, but model holds"),
+    ],
 )
 def test_no_other_model_than_one_that_passed_is_promoted(
     project: Path, verdict: dict[str, object], message: str

@@ -57,7 +57,9 @@ def copy(categoriser: Categoriser, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_saving_and_loading_changes_nothing(categoriser: Categoriser, model: Path, copy: Path) -> None:
+def test_saving_and_loading_changes_nothing(
+    categoriser: Categoriser, model: Path, copy: Path
+) -> None:
     assert digest(copy) == digest(model)
     loaded = Categoriser.load(copy)
     assert loaded.metadata == categoriser.metadata
@@ -84,7 +86,9 @@ def test_predict_says_what_the_probabilities_say(categoriser: Categoriser) -> No
 def test_review_is_under_the_threshold_and_not_at_it(categoriser: Categoriser) -> None:
     sure = categoriser.predict(TEXTS[:1], PRICES[:1])[0].probability
     for threshold, expected in ((sure, False), (np.nextafter(sure, 1), True)):
-        strict = Categoriser(categoriser.classifier, categoriser.metadata | {"review_threshold": threshold})
+        strict = Categoriser(
+            categoriser.classifier, categoriser.metadata | {"review_threshold": threshold}
+        )
         assert strict.predict(TEXTS[:1], PRICES[:1])[0].review is expected
 
 
@@ -93,7 +97,10 @@ def test_no_rows_have_no_answers(categoriser: Categoriser) -> None:
     assert categoriser.predict([], []) == []
 
 
-@given(st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda row: sum(row) > 0.1), st.floats(0.05, 20))
+@given(
+    st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda row: sum(row) > 0.1),
+    st.floats(0.05, 20),
+)
 @checks(deadline=None)
 def test_calibration_is_the_softmax_of_the_logarithms_over_t(row: list[float], t: float) -> None:
     probabilities = np.array([row]) / sum(row)
@@ -137,7 +144,9 @@ def test_a_file_cut_off_is_an_error_and_no_crash(copy: Path) -> None:
         "from categoriser.model.package import Categoriser;"
         "run(lambda: Categoriser.load(pathlib.Path(sys.argv[1])))"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(copy)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(copy)], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 1
     assert "classifier is incomplete or changed" in done.stderr
 
@@ -201,7 +210,11 @@ def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Pat
     set_params(tmp_path / "params.yaml", {"train.classifier.bucket": 1000})
     shutil.copytree(prepared, tmp_path / "data" / "prepared")
     done = subprocess.run(
-        [sys.executable, "-m", "categoriser.model.train"], cwd=tmp_path, check=True, capture_output=True, text=True
+        [sys.executable, "-m", "categoriser.model.train"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     metadata = json.loads((tmp_path / "model" / "metadata.json").read_text())
     names = ["train_rows", "temperature", "validation_rows"]
@@ -210,7 +223,9 @@ def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Pat
     assert done.stderr == ""
 
 
-def test_twice_the_same_rows_are_the_same_folder(prepared: Path, model: Path, tmp_path: Path, settings: Train) -> None:
+def test_twice_the_same_rows_are_the_same_folder(
+    prepared: Path, model: Path, tmp_path: Path, settings: Train
+) -> None:
     train(prepared, tmp_path / "model", settings)
     assert digest(tmp_path / "model") == digest(model)
 
@@ -405,7 +420,9 @@ def test_a_bad_file_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_a_gzipped_file_is_answered_alike(categoriser: Categoriser, source: Path, tmp_path: Path) -> None:
+def test_a_gzipped_file_is_answered_alike(
+    categoriser: Categoriser, source: Path, tmp_path: Path
+) -> None:
     zipped = tmp_path / "in.csv.gz"
     zipped.write_bytes(gzip.compress(source.read_bytes()))
     plain, same = tmp_path / "plain.csv", tmp_path / "same.csv"
@@ -441,7 +458,11 @@ def test_a_missing_file_is_named(categoriser: Categoriser, tmp_path: Path) -> No
 
 
 def test_the_command_answers_one_text_or_a_file(
-    model: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model: Path,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def run(*arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["predict", *arguments])
@@ -565,7 +586,9 @@ def test_every_character_is_safe_and_stable() -> None:
     characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     texts = normalise([f"{character}a{character}B" for character in characters])
     assert normalise(texts) == texts
-    assert not set("".join(texts)) & set(string.ascii_uppercase + string.punctuation + "\n\r\t\v\f\0")
+    assert not set("".join(texts)) & set(
+        string.ascii_uppercase + string.punctuation + "\n\r\t\v\f\0"
+    )
 
 
 @checks(deadline=None)
@@ -661,7 +684,9 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         generate.main()
         rows = pl.read_csv(paths.GENERATED)
-        odd = rows.head(copies * len(ODD)).with_columns(text=pl.Series(ODD * copies), price=pl.col("price") / 3)
+        odd = rows.head(copies * len(ODD)).with_columns(
+            text=pl.Series(ODD * copies), price=pl.col("price") / 3
+        )
         pl.concat([rows, odd]).write_csv(paths.GENERATED)
         validate.main()
         prepare.main()
@@ -725,7 +750,9 @@ def test_the_server_answers_as_training(
         port = json.loads(server.stderr.readline())["port"]
         url = f"http://127.0.0.1:{port}/invocations"
         with httpx.Client(timeout=60) as client:
-            in_csv = client.post(url, content=rows.write_csv(), headers={"content-type": "text/csv"}).text
+            in_csv = client.post(
+                url, content=rows.write_csv(), headers={"content-type": "text/csv"}
+            ).text
             in_json = client.post(url, json=rows.to_dicts()).json()
             # A row's answer does not depend on the rows beside it.
             alone = [client.post(url, json=row).json() for row in rows.tail(20).to_dicts()]

@@ -49,7 +49,9 @@ from categoriser.serving.protocol import CSV
 
 TWO_CLASSES = ("food", "rent")
 OWN = read_settings(PARAMS.with_name("monitoring") / "monitoring.yaml")
-HOW = OWN.thresholds.model_copy(update={"false_alarms": 0.02, "window_rows": [300, 1500], "weeks": 400, "floor": 0.01})
+HOW = OWN.thresholds.model_copy(
+    update={"false_alarms": 0.02, "window_rows": [300, 1500], "weeks": 400, "floor": 0.01}
+)
 
 
 def told(**changes: list[str]) -> Settings:
@@ -70,7 +72,9 @@ def learnt() -> Seen:
     return Seen.learn(
         pl.DataFrame(
             {
-                "text": [f"{a}{name} p0d3d89b19{b}" for a, name, b in zip(start, names, end, strict=True)]
+                "text": [
+                    f"{a}{name} p0d3d89b19{b}" for a, name, b in zip(start, names, end, strict=True)
+                ]
                 + ["Tesco store AU"] * 50,
                 "key": [*names, *["tesco"] * 50],
                 "country": [*["AU", "NZ", "US", None] * 100, *["AU"] * 50],
@@ -90,7 +94,9 @@ def captured(
             "text": pl.Series(texts, dtype=pl.String),
             "price": pl.Series(prices or [9.5] * size, dtype=pl.Float64),
             "label": pl.Series(["food"] * size, dtype=pl.String),
-            "probabilities": pl.Series(probabilities or [[0.75, 0.25]] * size, dtype=pl.Array(pl.Float64, 2)),
+            "probabilities": pl.Series(
+                probabilities or [[0.75, 0.25]] * size, dtype=pl.Array(pl.Float64, 2)
+            ),
         }
     )
 
@@ -234,13 +240,22 @@ def test_nothing_held_out_at_random_is_refused() -> None:
 
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"train\.parquet is missing"):
-        baseline(tmp_path, pipeline()[1], tmp_path / "a", tmp_path / "a.json", told(), read_params(PARAMS))
+        baseline(
+            tmp_path,
+            pipeline()[1],
+            tmp_path / "a",
+            tmp_path / "a.json",
+            told(),
+            read_params(PARAMS),
+        )
 
 
 def test_the_stage_writes_the_same_files_for_the_same_input(tmp_path: Path) -> None:
     prepared, model = pipeline()
     for name in ("a", "b"):
-        baseline(prepared, model, tmp_path / name, tmp_path / f"{name}.json", told(), read_params(PARAMS))
+        baseline(
+            prepared, model, tmp_path / name, tmp_path / f"{name}.json", told(), read_params(PARAMS)
+        )
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
     assert digest(tmp_path / "a.json") == digest(tmp_path / "b.json")
 
@@ -255,7 +270,9 @@ def test_the_stage_writes_the_same_files_for_the_same_input(tmp_path: Path) -> N
     bounds = constraints.load(json.loads((tmp_path / "a/constraints.json").read_text()))
     assert known.item_count == facts["rows"]
     domains = {
-        feature.name: feature.string_constraints.domains for feature in bounds.features if feature.string_constraints
+        feature.name: feature.string_constraints.domains
+        for feature in bounds.features
+        if feature.string_constraints
     }
     assert domains["class_predictions"] == list(categoriser.classes)
     assert set(domains["country"] or []) == {"AU", "GB", "NZ", "US", "unknown"}
@@ -297,7 +314,9 @@ def test_a_week_of_few_rows_is_no_season() -> None:
     assert limit == pytest.approx(without, rel=0.2)
 
 
-def test_the_command_reads_the_projects_settings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_reads_the_projects_settings(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepared, model = pipeline()
     monkeypatch.setattr(stage, "read_settings", told)
     monkeypatch.setattr(stage, "PREPARED", prepared)
@@ -481,7 +500,9 @@ def test_a_limit_is_the_larger_of_floor_and_formula() -> None:
 
 
 def test_a_completeness_under_one_allows_for_chance() -> None:
-    document = {"features": [{"name": "whole", "completeness": 1.0}, {"name": "part", "completeness": 0.9}]}
+    document = {
+        "features": [{"name": "whole", "completeness": 1.0}, {"name": "part", "completeness": 0.9}]
+    }
     whole, part = allowing_chance(constraints.load(document), 500).features
     assert whole.completeness == 1.0
     assert part.completeness == pytest.approx(0.9 - 4 * (0.9 * 0.1 / 500) ** 0.5)
@@ -493,7 +514,12 @@ def test_a_completeness_under_one_allows_for_chance() -> None:
 ROOT = Path(__file__).parents[2]
 CLASSES = ["bills", "food", "travel"]
 SETTINGS = Quality(
-    memory_limit_mb=128, min_rows=1, holdout=0.2, max_bad_labels=0.5, label_drift=0.05, label_lag_hours=0
+    memory_limit_mb=128,
+    min_rows=1,
+    holdout=0.2,
+    max_bad_labels=0.5,
+    label_drift=0.05,
+    label_lag_hours=0,
 )
 FACTS = {"labels": {"bills": 0.2, "food": 0.5, "travel": 0.3}, "train_rows": 10_000}
 NOTHING = constraints.suggest_quality({})
@@ -526,7 +552,9 @@ def truths(*rows: tuple[str, int, str | None, datetime | None]) -> pl.DataFrame:
 
 @contextmanager
 def joined(
-    captured: pl.DataFrame | list[pl.DataFrame], labels: pl.DataFrame | list[pl.DataFrame], how: Quality = SETTINGS
+    captured: pl.DataFrame | list[pl.DataFrame],
+    labels: pl.DataFrame | list[pl.DataFrame],
+    how: Quality = SETTINGS,
 ) -> Iterator[quality.Labelled]:
     frames, given = ([x] if isinstance(x, pl.DataFrame) else x for x in (captured, labels))
     with quality.join(frames, given, CLASSES, how) as labelled:
@@ -543,13 +571,20 @@ def pairs(labelled: quality.Labelled) -> list[tuple[Any, ...]]:
 
 
 def test_labels_find_their_rows_wherever_they_come_from() -> None:
-    captured = [captures(("a", 0, "food"), ("a", 1, "bills")), captures(("b", 0, "food"), ("c", 0, "food"))]
+    captured = [
+        captures(("a", 0, "food"), ("a", 1, "bills")),
+        captures(("b", 0, "food"), ("c", 0, "food")),
+    ]
     labels = [
         truths(("c", 0, "travel", NOON + 9 * DAY)),
         truths(("a", 1, "bills", NOON + DAY), ("a", 0, " food ", NOON + 2 * DAY)),
     ]
     with joined(captured, labels) as labelled:
-        assert pairs(labelled) == [("a", 0, "food", "food"), ("a", 1, "bills", "bills"), ("c", 0, "food", "travel")]
+        assert pairs(labelled) == [
+            ("a", 0, "food", "food"),
+            ("a", 1, "bills", "bills"),
+            ("c", 0, "food", "travel"),
+        ]
         assert labelled.counts == {
             "captured": 4,
             "predictions": 4,
@@ -571,8 +606,16 @@ def test_labels_find_their_rows_wherever_they_come_from() -> None:
 
 def test_each_irregularity_is_counted_and_treated_as_stated() -> None:
     captured = captures(
-        *(("again", 0, "food"), ("again", 0, "food"), ("shared", 0, "food"), ("shared", 0, "bills")),
-        *((name, 0, "food") for name in ("repeated", "corrected", "tied", "untimed", "odd", "bare")),
+        *(
+            ("again", 0, "food"),
+            ("again", 0, "food"),
+            ("shared", 0, "food"),
+            ("shared", 0, "bills"),
+        ),
+        *(
+            (name, 0, "food")
+            for name in ("repeated", "corrected", "tied", "untimed", "odd", "bare")
+        ),
     )
     labels = truths(
         ("again", 0, "food", NOON),
@@ -677,7 +720,9 @@ def test_the_figures_are_scikit_learns(counts: Any) -> None:
     if not counts.sum():
         return
     size = len(counts)
-    truth, answers = (np.repeat(codes.ravel(), counts.ravel()) for codes in np.indices((size, size)))
+    truth, answers = (
+        np.repeat(codes.ravel(), counts.ravel()) for codes in np.indices((size, size))
+    )
     labels = [f"class {n}" for n in range(size)]
     document = quality.statistics(truth, answers, np.arange(len(truth)), labels)
     found = {name: figure["value"] for name, figure in quality.metrics(document).items()}
@@ -814,7 +859,9 @@ def test_labels_unlike_trainings_are_a_violation_in_model_monitors_words(params:
     assert found.drift.distance == pytest.approx(0.2)
     assert found.drift.threshold == pytest.approx(threshold)
     assert violation == constraints.Violation(
-        "ground_truth", "baseline_drift_check", f"Baseline drift distance: 0.2 exceeds threshold: {threshold:.6g}"
+        "ground_truth",
+        "baseline_drift_check",
+        f"Baseline drift distance: 0.2 exceeds threshold: {threshold:.6g}",
     )
 
 
@@ -874,7 +921,10 @@ def test_a_slice_served_worse_for_sure_is_a_violation(params: Params) -> None:
         names = [f"{chr(97 + n // 10) * 3}{chr(97 + n % 10) * 3}" for n in merchant]
         answers = np.where((place == 1) & (merchant < wrong * merchants // 100), "bills", "food")
         rows = labelled_rows(
-            ["food"] * 2000, answers.tolist(), text=pl.Series(names), country=pl.Series(["AU", "NZ"]).gather(place)
+            ["food"] * 2000,
+            answers.tolist(),
+            text=pl.Series(names),
+            country=pl.Series(["AU", "NZ"]).gather(place),
         )
         with joined(*rows) as labelled:
             facts = {"labels": {"food": 1.0}, "train_rows": 1000}
@@ -911,11 +961,15 @@ def test_the_gap_that_is_sure_is_a_violation_though_a_smaller_slices_is_larger()
         "absent": None,
     }
     gaps, [violation] = quality.slice_gaps(slices, 0.15, 0.95)
-    assert gaps == {"slice_gap_country": {"value": 0.4, "standard_deviation": pytest.approx(0.5 / 1.96, 1e-3)}}
+    assert gaps == {
+        "slice_gap_country": {"value": 0.4, "standard_deviation": pytest.approx(0.5 / 1.96, 1e-3)}
+    }
     assert "with 0.3 +/- 0.051" in violation.description
 
 
-def test_slices_of_very_many_rows_are_of_some_of_them(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_of_very_many_rows_are_of_some_of_them(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(quality, "SLICED", 300)
     texts = pl.Series([f"{chr(97 + n % 26)}{chr(97 + n // 26 % 26)} store" for n in range(1000)])
     found = measured(["food"] * 1000, ["food"] * 1000, params, text=texts)
@@ -927,7 +981,9 @@ def test_slices_of_very_many_rows_are_of_some_of_them(params: Params, monkeypatc
 # The export.
 
 
-def exported(folder: Path, captured: Any, labels: Any, how: Quality = SETTINGS) -> dict[str, pl.DataFrame]:
+def exported(
+    folder: Path, captured: Any, labels: Any, how: Quality = SETTINGS
+) -> dict[str, pl.DataFrame]:
     with joined(captured, labels, how) as labelled:
         counts = quality.export(labelled, how, folder)
     frames = {part: pl.read_csv(folder / f"{part}.csv", infer_schema=False) for part in counts}
@@ -963,7 +1019,9 @@ def test_an_export_does_not_depend_on_order_and_a_row_stays_on_its_side(tmp_path
     parts = [captured[200:].reverse(), captured[:200]]
     exported(tmp_path / "b", parts, [labels[250:], labels[:250].reverse()])
     for part in quality.PARTS:
-        assert (tmp_path / f"a/{part}.csv").read_bytes() == (tmp_path / f"b/{part}.csv").read_bytes()
+        assert (tmp_path / f"a/{part}.csv").read_bytes() == (
+            tmp_path / f"b/{part}.csv"
+        ).read_bytes()
 
     more = [pl.concat(two) for two in zip(many(300), many(300, first=300), strict=True)]
     relabelled = more[1].with_columns(label=pl.lit("travel"))
@@ -987,7 +1045,9 @@ def test_an_export_adds_to_what_is_there(tmp_path: Path) -> None:
         exported(tmp_path / "out", captured[200:], labels[200:], how)
     assert everything(tmp_path / "out") == first
     exported(tmp_path / "out", captured[200:], labels[200:])
-    assert everything(tmp_path / "out") == everything(tmp_path / "whole") | {"notes": b"a team's own"}
+    assert everything(tmp_path / "out") == everything(tmp_path / "whole") | {
+        "notes": b"a team's own"
+    }
 
 
 @settings(deadline=None, max_examples=15)
@@ -1058,7 +1118,9 @@ def test_columns_that_only_one_export_has_are_empty_in_the_others_rows(tmp_path:
         b"date,text,price,category\n2026-11-01,a,1,food\n2026-11-01,a\n",
     ],
 )
-def test_an_earlier_export_that_cannot_be_read_is_named_and_kept(content: bytes, tmp_path: Path) -> None:
+def test_an_earlier_export_that_cannot_be_read_is_named_and_kept(
+    content: bytes, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     exported(folder, *many(50))
     (folder / "holdout.csv").write_bytes(content)
@@ -1099,7 +1161,9 @@ def test_too_few_rows_and_bad_labels_are_refused_and_nothing_is_written(tmp_path
     with pytest.raises(UserError, match=r"50 labelled rows .* asks for 51"):
         exported(folder, captured, labels, how)
     bad = pl.concat([labels, truths(("id3", 0, "food", NOON + DAY), ("id4", 0, "pets", NOON))])
-    bad = bad.with_columns(label=pl.when(pl.col("id") == "id9").then(pl.lit("cars")).otherwise("label"))
+    bad = bad.with_columns(
+        label=pl.when(pl.col("id") == "id9").then(pl.lit("cars")).otherwise("label")
+    )
     exported(folder, captured, bad, how.model_copy(update={"min_rows": 48, "max_bad_labels": 0.06}))
     before = everything(folder)
     strict = SETTINGS.model_copy(update={"max_bad_labels": 0.05})
@@ -1154,7 +1218,11 @@ def test_feedback_goes_from_files_to_files(
     set_params(settings_file, {"quality.min_rows": 100, "quality.label_drift": 0.5})
     (project / "baseline").mkdir()
     train = pl.DataFrame(
-        {"text": ["aldi sydney au", "shell gore nz"], "key": ["aldi", "shell"], "country": ["AU", "NZ"]}
+        {
+            "text": ["aldi sydney au", "shell gore nz"],
+            "key": ["aldi", "shell"],
+            "country": ["AU", "NZ"],
+        }
     )
     Seen.learn(train).save(project / "baseline")
     facts = {"classes": CLASSES, "review_threshold": 0.6}

@@ -167,7 +167,10 @@ def test_a_split_anywhere_merges_in_any_order_to_the_same(
     table = pl.DataFrame(rows, schema={"text": pl.String, "price": pl.Float64}, orient="row")
     whole = summarise(table.to_arrow().to_batches())
     edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
-    parts = [summarise(table[low:high].rechunk().to_arrow().to_batches()) for low, high in itertools.pairwise(edges)]
+    parts = [
+        summarise(table[low:high].rechunk().to_arrow().to_batches())
+        for low, high in itertools.pairwise(edges)
+    ]
     while len(parts) > 1:
         shuffle.shuffle(parts)
         part = Summary.from_bytes(parts.pop().to_bytes())
@@ -199,7 +202,9 @@ def test_moments_of_small_spread_about_a_large_mean_are_exact() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 10, 1000, 30_000, 300_000])
 @pytest.mark.parametrize("kind", ["numbers", "text"])
-def test_distinct_values_are_counted_within_the_bound_however_often_they_come(n: int, kind: str) -> None:
+def test_distinct_values_are_counted_within_the_bound_however_often_they_come(
+    n: int, kind: str
+) -> None:
     values = pl.Series(np.random.default_rng(n).permutation(np.tile(np.arange(n) * 0.5, 2)))
     column = Column.of(values if kind == "numbers" else "v" + values.cast(pl.String))
     column.merge(Column.of(values.head(n) if kind == "numbers" else "v" + values.cast(pl.String)))
@@ -318,12 +323,16 @@ def test_a_dataset_is_the_same_by_csv_json_and_parquet(tmp_path: Path) -> None:
     frame.write_ndjson(tmp_path / "1.json")
     frame.write_parquet(tmp_path / "1.parquet")
     for form in ("csv", "json", "parquet"):
-        found = statistics.of_summary(summaries.summarise_dataset(str(tmp_path / f"*.{form}"), form))
+        found = statistics.of_summary(
+            summaries.summarise_dataset(str(tmp_path / f"*.{form}"), form)
+        )
         for name, one in found.features.items():
             other, kinds = whole.features[name], dict(one.types)
             assert sum(kinds.values()) == one.present
             assert one.distinct == pytest.approx(other.distinct, rel=0.03)
-            found.features[name] = dataclasses.replace(one, types=other.types, distinct=other.distinct)
+            found.features[name] = dataclasses.replace(
+                one, types=other.types, distinct=other.distinct
+            )
         same(found, whole)
 
 
@@ -331,7 +340,10 @@ def test_a_csv_without_a_header_gets_sparks_names(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("11.99,au\n,au\n")
     summary = summaries.summarise_dataset(str(tmp_path / "rows.csv"), "csv", header=False)
     assert summary.rows == 2
-    assert {name: column.present for name, column in summary.columns.items()} == {"_c0": 1, "_c1": 2}
+    assert {name: column.present for name, column in summary.columns.items()} == {
+        "_c0": 1,
+        "_c1": 2,
+    }
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -380,9 +392,14 @@ def test_the_document_has_the_containers_form() -> None:
                         "kll": {
                             "buckets": [
                                 {"lower_bound": low, "upper_bound": high, "count": count}
-                                for low, high, count in zip(bounds[:-1], bounds[1:], counts, strict=True)
+                                for low, high, count in zip(
+                                    bounds[:-1], bounds[1:], counts, strict=True
+                                )
                             ],
-                            "sketch": {"parameters": {"c": 0.64, "k": 2048.0}, "data": [[10.0, 1.0, 0.0]]},
+                            "sketch": {
+                                "parameters": {"c": 0.64, "k": 2048.0},
+                                "data": [[10.0, 1.0, 0.0]],
+                            },
                         }
                     },
                 },
@@ -395,7 +412,9 @@ def test_the_document_has_the_containers_form() -> None:
                     "distinct_count": 2.0,
                     "completeness": 1.0,
                     "distribution": {
-                        "categorical": {"buckets": [{"value": "a", "count": 2}, {"value": "b", "count": 2}]}
+                        "categorical": {
+                            "buckets": [{"value": "a", "count": 2}, {"value": "b", "count": 2}]
+                        }
                     },
                 },
             },
@@ -439,7 +458,9 @@ def test_the_containers_file_reads_as_a_baseline() -> None:
     assert statistics.load(statistics.dump(found)) == found
 
 
-@pytest.mark.parametrize("distribution", [None, {"kll": None, "categorical": None}, {"kll": {"sketch": None}}])
+@pytest.mark.parametrize(
+    "distribution", [None, {"kll": None, "categorical": None}, {"kll": {"sketch": None}}]
+)
 def test_a_distribution_that_is_null_is_none(distribution: Any) -> None:
     document = json.loads(FOREIGN)
     document["features"][0]["numerical_statistics"]["distribution"] = distribution
@@ -517,7 +538,9 @@ def checks(found: list[Violation]) -> list[tuple[str, str]]:
     return [(violation.feature_name, violation.constraint_check_type) for violation in found]
 
 
-def judge(current: Statistics, baseline: Statistics, limits: Constraints, thresholds: Any = None) -> list[Violation]:
+def judge(
+    current: Statistics, baseline: Statistics, limits: Constraints, thresholds: Any = None
+) -> list[Violation]:
     drifts = constraints.compare(current, baseline, limits, thresholds)
     return constraints.check(current, limits, drifts)
 
@@ -525,7 +548,10 @@ def judge(current: Statistics, baseline: Statistics, limits: Constraints, thresh
 # Distances.
 
 WEIGHTED = st.lists(
-    st.tuples(st.sampled_from([-3.5, -1.0, 0.0, 1.0, 1.5, 2.0, 7.0]) | st.floats(-1e9, 1e9), st.integers(1, 8)),
+    st.tuples(
+        st.sampled_from([-3.5, -1.0, 0.0, 1.0, 1.5, 2.0, 7.0]) | st.floats(-1e9, 1e9),
+        st.integers(1, 8),
+    ),
     min_size=1,
     max_size=20,
 )
@@ -548,9 +574,12 @@ def test_the_simple_distance_is_the_largest_gap_of_the_distribution_functions(
 ) -> None:
     rows, more = expanded(one), expanded(other)
     gaps = [
-        abs(sum(v <= at for v in rows) / len(rows) - sum(v <= at for v in more) / len(more)) for at in {*rows, *more}
+        abs(sum(v <= at for v in rows) / len(rows) - sum(v <= at for v in more) / len(more))
+        for at in {*rows, *more}
     ]
-    assert constraints.linf_simple(weighted(one), weighted(other)) == pytest.approx(max(gaps), abs=1e-12)
+    assert constraints.linf_simple(weighted(one), weighted(other)) == pytest.approx(
+        max(gaps), abs=1e-12
+    )
 
 
 def test_a_distance_to_nothing_is_not_a_number() -> None:
@@ -564,7 +593,9 @@ def test_a_distance_to_nothing_is_not_a_number() -> None:
 
 
 def test_the_robust_distance_takes_off_what_chance_gives() -> None:
-    assert constraints.linf_robust(0.5, 100, 400) == pytest.approx(0.5 - 1.8 * math.sqrt(500 / 40000))
+    assert constraints.linf_robust(0.5, 100, 400) == pytest.approx(
+        0.5 - 1.8 * math.sqrt(500 / 40000)
+    )
     assert constraints.linf_robust(0.1, 10, 10) == 0
 
 
@@ -574,7 +605,9 @@ def test_the_categorical_distance_is_the_largest_difference_of_shares(
     one: dict[str, int], other: dict[str, int]
 ) -> None:
     rows, more = ([name for name, n in counts.items() for _ in range(n)] for counts in (one, other))
-    largest = max(abs(rows.count(name) / len(rows) - more.count(name) / len(more)) for name in "abcdefgh")
+    largest = max(
+        abs(rows.count(name) / len(rows) - more.count(name) / len(more)) for name in "abcdefgh"
+    )
     assert constraints.linf_categories(one, other) == pytest.approx(largest, abs=1e-12)
 
 
@@ -586,7 +619,8 @@ def test_chi_squared_is_scipys_where_no_category_is_small(pairs: list[tuple[int,
         return
     names = "abcdefgh"[: len(seen)]
     test = constraints.chi_squared(
-        dict(zip(names, seen.tolist(), strict=True)), dict(zip(names, expected.tolist(), strict=True))
+        dict(zip(names, seen.tolist(), strict=True)),
+        dict(zip(names, expected.tolist(), strict=True)),
     )
     theirs = stats.chisquare(seen, expected * seen.sum() / expected.sum())
     assert test.statistic == pytest.approx(theirs.statistic)
@@ -684,7 +718,10 @@ def test_an_override_changes_what_it_names_and_no_more() -> None:
 @pytest.mark.parametrize("spelling", ["Robust", "robust", "linf_robust", "LINF_ROBUST"])
 def test_methods_are_read_in_every_spelling(spelling: str) -> None:
     config = read_config(
-        distribution_constraints={"comparison_method": spelling, "categorical_drift_method": "chisquared"}
+        distribution_constraints={
+            "comparison_method": spelling,
+            "categorical_drift_method": "chisquared",
+        }
     ).config("any")
     assert config.distribution_constraints.comparison_method == "Robust"
     assert config.distribution_constraints.categorical_drift_method == "ChiSquared"
@@ -716,7 +753,9 @@ DOCUMENTS = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["features", "monitoring_config", "name", "domains", "overrides", "x"]), inner, max_size=3
+            st.sampled_from(["features", "monitoring_config", "name", "domains", "overrides", "x"]),
+            inner,
+            max_size=3,
         )
     ),
     max_leaves=8,
@@ -738,7 +777,8 @@ def test_any_document_is_read_or_refused(document: Any) -> None:
 
 def frame(**columns: Any) -> pl.DataFrame:
     return pl.DataFrame(
-        {"price": [1.5, 2.0, None, 4.0], "count": [1, 2, 3, -4], "bank": ["a", "a", "b", "c"]} | columns
+        {"price": [1.5, 2.0, None, 4.0], "count": [1, 2, 3, -4], "bank": ["a", "a", "b", "c"]}
+        | columns
     )
 
 
@@ -868,7 +908,9 @@ def test_data_types_match_as_in_deequ(expected: str, values: list[Any], match: f
     else:
         assert f"Only {100 * match}% of data is {expected}." in found["data_type_check"]
         lenient = limits.model_copy(
-            update={"monitoring_config": read_config(datatype_check_threshold=match).monitoring_config}
+            update={
+                "monitoring_config": read_config(datatype_check_threshold=match).monitoring_config
+            }
         )
         assert constraints.check(now, lenient, {}) == []
 
@@ -897,7 +939,9 @@ def test_checks_are_switched_off_for_all_or_for_one() -> None:
 
 def many(rows: int, **columns: Any) -> Statistics:
     numbers = np.arange(rows)
-    return of(pl.DataFrame({"price": numbers / rows, "bank": np.where(numbers % 4, "a", "b")} | columns))
+    return of(
+        pl.DataFrame({"price": numbers / rows, "bank": np.where(numbers % 4, "a", "b")} | columns)
+    )
 
 
 def test_methods_and_thresholds_come_from_the_constraints_unless_given() -> None:
@@ -981,7 +1025,9 @@ def test_statistics_without_distributions_are_no_drift() -> None:
 
 
 def test_too_many_values_to_count_are_in_no_domain() -> None:
-    limits = constraints.load({"features": [{"name": "a", "string_constraints": {"domains": ["x"]}}]})
+    limits = constraints.load(
+        {"features": [{"name": "a", "string_constraints": {"domains": ["x"]}}]}
+    )
     now = Statistics(9, {"a": Feature("a", "String", 9, 0, 1.0)})
     assert checks(constraints.check(now, limits, {})) == [("a", "categorical_values_check")]
 
@@ -1153,7 +1199,9 @@ def test_a_record_of_sagemakers_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [CSV, JSON, LINES])
 @pytest.mark.parametrize("encoding", ["plain", "BASE64"])
 @pytest.mark.parametrize("parameters", ["", "; charset=UTF-8"])
-def test_all_encodings_say_the_same(tmp_path: Path, kind: str, encoding: str, parameters: str) -> None:
+def test_all_encodings_say_the_same(
+    tmp_path: Path, kind: str, encoding: str, parameters: str
+) -> None:
     rows = [('cafe "x", perth\nwa', -4.5), ("élan\u2028vital", 1e300), ("aldi", 3)]
     if kind == CSV:
         sheet = io.StringIO(newline="")
@@ -1241,7 +1289,10 @@ def deep(name: str) -> dict[str, Any]:
         (change(line(), input_data="text,price"), "input and output of different row counts"),
         (change(line(), input_data="a,1\nb,2"), "input and output of different row counts"),
         (json_line([], []), "input and output of different row counts"),
-        (change(json_line({}), input_data="a,1", input_encoding="CSV"), "input and output of different encodings"),
+        (
+            change(json_line({}), input_data="a,1", input_encoding="CSV"),
+            "input and output of different encodings",
+        ),
         (json_line([["a", 1]]), "unreadable input"),
         (json_line("a"), "unreadable input"),
         (json_line({"text": "a", "price": float("nan")}), "unreadable input"),
@@ -1310,7 +1361,10 @@ def test_where_only_answers_are_captured_they_are_kept(tmp_path: Path, kind: str
     none = line(answered="")
     none["captureData"]["endpointInput"] = None
     frame, problems = read_captures(write(tmp_path, only, none))
-    assert frame.select("text", "price", "label").rows() == [(None, None, "eating, out"), (None, None, "groceries")]
+    assert frame.select("text", "price", "label").rows() == [
+        (None, None, "eating, out"),
+        (None, None, "groceries"),
+    ]
     assert frame["probabilities"].to_list() == [[0.75, 0.25], [0.125, 0.875]]
     assert problems.counts == {"input and output of different row counts": 1}
 
@@ -1318,7 +1372,9 @@ def test_where_only_answers_are_captured_they_are_kept(tmp_path: Path, kind: str
 def test_only_the_first_places_are_kept_and_problems_add_up(tmp_path: Path) -> None:
     file = write(tmp_path, *[b"{"] * 8, line())
     one, other = read_captures(file)[1], read_captures(file, start=TIME + timedelta(hours=1))[1]
-    assert [place.split(" ")[0] for place in one.places["not JSON"]] == [f"{file}:{number}" for number in range(1, 6)]
+    assert [place.split(" ")[0] for place in one.places["not JSON"]] == [
+        f"{file}:{number}" for number in range(1, 6)
+    ]
     one.merge(other)
     assert one.counts == {"not JSON": 16}
     assert len(one.places["not JSON"]) == 5
@@ -1328,7 +1384,9 @@ def test_only_the_first_places_are_kept_and_problems_add_up(tmp_path: Path) -> N
 def test_probes_are_left_out_and_counted(tmp_path: Path) -> None:
     probe = line(name="e-2")
     probe["eventMetadata"]["inferenceId"] = "probe-7-1"
-    frame, problems = read_captures(write(tmp_path, line(name="probe-1"), probe, line(name="my-probe-1")))
+    frame, problems = read_captures(
+        write(tmp_path, line(name="probe-1"), probe, line(name="my-probe-1"))
+    )
     assert frame["id"].to_list() == ["my-probe-1"]
     assert (problems.seen["probes"], problems.counts) == (2, {})
 
@@ -1350,7 +1408,9 @@ def test_identifiers_given_twice_are_kept(tmp_path: Path) -> None:
     assert read_captures(write(tmp_path, line(), line()))[0]["id"].to_list() == ["e-1", "e-1"]
 
 
-def test_batches_are_about_the_size_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_about_the_size_that_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(capture, "BATCH", 4)
     files = [write(tmp_path, *[line()] * 5, name=name) for name in ("a", "b")]
     heights = [batch.frame.height for batch in batches(files, CLASSES, Problems())]
@@ -1383,7 +1443,9 @@ def test_a_byte_order_mark_costs_no_record(tmp_path: Path, name: str) -> None:
     assert (frame["id"].to_list(), problems.counts) == (["a", "b"], {})
 
 
-def test_a_line_without_an_end_fills_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_without_an_end_fills_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     longest = len(json.dumps(line())) + 1
     monkeypatch.setattr(capture, "LONGEST_LINE", longest)
     long = json.dumps(line()).encode() + b" " * longest * 3
@@ -1408,9 +1470,10 @@ bad_lines = st.one_of(
         lambda data: json.dumps(change(line(encoding="BASE64"), input_data=data)).encode(),
         st.binary().map(lambda data: base64.b64encode(data).decode()),
     ),
-    st.recursive(st.none() | st.floats() | st.text(), lambda of: st.lists(of) | st.dictionaries(st.text(), of)).map(
-        lambda value: json.dumps(json_line(value, value)).encode()
-    ),
+    st.recursive(
+        st.none() | st.floats() | st.text(),
+        lambda of: st.lists(of) | st.dictionaries(st.text(), of),
+    ).map(lambda value: json.dumps(json_line(value, value)).encode()),
 ).map(lambda data: data.replace(b"\n", b""))
 
 
@@ -1438,7 +1501,9 @@ def test_no_bytes_lose_a_good_record(
 
 @given(st.binary(max_size=2000))
 @settings(deadline=None, max_examples=200)
-def test_no_bytes_crash_the_reading_of_any_file(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_no_bytes_crash_the_reading_of_any_file(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
     folder = tmp_path_factory.mktemp("bytes")
     for name in ("0.jsonl", "1.jsonl.gz"):
         (folder / name).write_bytes(data)
@@ -1461,7 +1526,9 @@ def test_only_the_windows_hours_and_those_beside_them_are_listed(tmp_path: Path)
     start, end = TIME.replace(hour=10, minute=0), TIME.replace(hour=11, minute=0)
 
     def found(**window: Any) -> list[str]:
-        return [Path(file).relative_to(tmp_path).as_posix() for file in find(str(tmp_path), **window)]
+        return [
+            Path(file).relative_to(tmp_path).as_posix() for file in find(str(tmp_path), **window)
+        ]
 
     assert found() == sorted(names)
     elsewhere = ["2026/Blue/2026/11/22/10", "loose.jsonl", "x/2026/13/45/10"]
@@ -1492,7 +1559,9 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     capture._s3.cache_clear()
 
 
-def test_captures_are_read_from_s3_and_only_the_window_is_listed(bucket: Any, tmp_path: Path) -> None:
+def test_captures_are_read_from_s3_and_only_the_window_is_listed(
+    bucket: Any, tmp_path: Path
+) -> None:
     for hour in HOURS:
         body = json.dumps(line(name=hour, time="2026-11-22T10:30:00Z")).encode()
         bucket.put_object(Bucket="captures", Key=f"in/{hour}/1.jsonl.gz", Body=gzip.compress(body))
@@ -1501,7 +1570,8 @@ def test_captures_are_read_from_s3_and_only_the_window_is_listed(bucket: Any, tm
     bucket.put_object(Bucket="captures", Key="into/other.jsonl", Body=b"{}")
     listed = []
     capture._s3().meta.events.register(
-        "before-parameter-build.s3.ListObjectsV2", lambda params, **_: listed.append(params["Prefix"])
+        "before-parameter-build.s3.ListObjectsV2",
+        lambda params, **_: listed.append(params["Prefix"]),
     )
     start, end = TIME.replace(hour=10, minute=0), TIME.replace(hour=11, minute=0)
     files = find("s3://captures/in", start, end)
@@ -1537,7 +1607,9 @@ def script(folder: Path, code: str) -> Callable[[dict[str, Any]], Any]:
     return load_preprocessor(file)
 
 
-def extras(folder: Path, code: str, *events: Any) -> tuple[pl.DataFrame, list[dict[str, Any]] | None, Problems]:
+def extras(
+    folder: Path, code: str, *events: Any
+) -> tuple[pl.DataFrame, list[dict[str, Any]] | None, Problems]:
     problems = Problems()
     handler = script(folder, code)
     files = [write(folder, *events)]
@@ -1591,7 +1663,9 @@ def preprocess_handler(inference_record):
     assert problems.counts == {"readable by the preprocessor only": 1}
 
 
-def test_a_dict_is_for_each_row_a_list_for_its_own_and_nothing_drops_the_record(tmp_path: Path) -> None:
+def test_a_dict_is_for_each_row_a_list_for_its_own_and_nothing_drops_the_record(
+    tmp_path: Path,
+) -> None:
     code = """
 def preprocess_handler(inference_record):
     name = inference_record.event_metadata.event_id
@@ -1614,7 +1688,9 @@ def change_name(event: dict[str, Any] | str, name: str) -> dict[str, Any]:
     return changed
 
 
-def test_a_script_that_fails_is_told_and_the_record_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_script_that_fails_is_told_and_the_record_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     code = """
 def preprocess_handler(inference_record):
     if inference_record.event_metadata.event_id == "none":
@@ -1631,7 +1707,9 @@ def preprocess_handler(inference_record):
 
 
 @pytest.mark.parametrize("given", ["{'a': 10**5000}", "[{Mute(): 1}]", "{'a': Mute()}", "exit(3)"])
-def test_values_that_are_no_text_and_exits_are_failures_of_a_script(tmp_path: Path, given: str) -> None:
+def test_values_that_are_no_text_and_exits_are_failures_of_a_script(
+    tmp_path: Path, given: str
+) -> None:
     code = f"""
 class Mute:
     def __str__(self): raise RuntimeError("no")
@@ -1750,7 +1828,9 @@ rows = st.tuples(strings.filter(str.strip), st.floats(allow_nan=False, allow_inf
 @given(st.lists(st.tuples(rows, st.floats(0, 1)), min_size=1), st.sampled_from([CSV, JSON, LINES]))
 @settings(deadline=None, max_examples=150)
 def test_what_the_server_takes_and_gives_is_read_as_it_was(
-    tmp_path_factory: pytest.TempPathFactory, calls: list[tuple[tuple[str, float], float]], kind: str
+    tmp_path_factory: pytest.TempPathFactory,
+    calls: list[tuple[tuple[str, float], float]],
+    kind: str,
 ) -> None:
     asked = [row for row, _ in calls]
     if kind == CSV:
@@ -1772,7 +1852,9 @@ def test_what_the_server_takes_and_gives_is_read_as_it_was(
     assert not problems.counts
     assert frame.select("text", "price").rows() == asked
     assert frame["id"].unique().to_list() == ["order-7"]
-    assert frame["probabilities"].explode()[::2].to_list() == pytest.approx([number for _, number in calls], abs=1e-10)
+    assert frame["probabilities"].explode()[::2].to_list() == pytest.approx(
+        [number for _, number in calls], abs=1e-10
+    )
 
 
 def test_a_record_is_written_as_sagemaker_writes_it() -> None:
@@ -1800,15 +1882,20 @@ class Clock(datetime):
         return TIME + timedelta(hours=23, seconds=next(cls.seconds), milliseconds=7)
 
 
-def test_the_writer_files_by_the_minute_under_the_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_writer_files_by_the_minute_under_the_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(serving, "datetime", Clock)
     writer = Writer(folder_of(tmp_path, "shop"))
     for number in range(8):
         writer.put(b"a,%d" % number, ANSWERED.encode(), CSV, None)
     writer.close()
     files = find(str(tmp_path))
-    assert [re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", file) for file in files] == [
-        f"{tmp_path}/shop/AllTraffic/2026/11/23/08/{name}-007-UUID.jsonl" for name in ("30-00", "31-15", "32-05")
+    assert [
+        re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", file) for file in files
+    ] == [
+        f"{tmp_path}/shop/AllTraffic/2026/11/23/08/{name}-007-UUID.jsonl"
+        for name in ("30-00", "31-15", "32-05")
     ]
     frame, problems = read_captures(*files)
     assert frame["price"].to_list() == list(range(8))
@@ -1853,7 +1940,9 @@ def test_what_is_too_large_is_dropped_and_told(
     assert told == [{"event": "capture dropped", "calls": 1}]
 
 
-def test_a_disk_that_fails_stops_neither_server_nor_writer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_disk_that_fails_stops_neither_server_nor_writer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(UserError, match="--capture"):
         folder_of(Path(write(tmp_path, b"", name="file")), "shop")
     writer = Writer(folder_of(tmp_path, "shop"))

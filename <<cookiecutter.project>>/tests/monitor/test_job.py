@@ -91,7 +91,9 @@ def made() -> Path:
     return folder
 
 
-def captured(folder: Path, frame: pl.DataFrame, time: datetime = NOON, size: int = 1, files: int = 1) -> Path:
+def captured(
+    folder: Path, frame: pl.DataFrame, time: datetime = NOON, size: int = 1, files: int = 1
+) -> Path:
     """Answer rows by the small model and write the calls as captures; ids are `call-<number>`."""
     model = Categoriser.load(trained()[1])
     lines = []
@@ -101,7 +103,12 @@ def captured(folder: Path, frame: pl.DataFrame, time: datetime = NOON, size: int
         name, at = f"call-{number}", time + timedelta(milliseconds=number)
         lines.append(
             record(
-                request, render(answers, CSV, single=False), CSV, event_id=f"event-{number}", time=at, inference_id=name
+                request,
+                render(answers, CSV, single=False),
+                CSV,
+                event_id=f"event-{number}",
+                time=at,
+                inference_id=name,
             )
         )
     place = folder / f"live/AllTraffic/{time:%Y/%m/%d/%H}"
@@ -135,7 +142,10 @@ def checked(folder: Path, settings: Settings = SETTINGS, **given: Any) -> dict[s
     [report] = (folder / "output").rglob("report.json")
     found: dict[str, Any] = json.loads(report.read_text())
     assert found["message"] == message
-    written = [json.loads(file.read_text())["violations"] for file in report.parent.glob("*constraint_violations.json")]
+    written = [
+        json.loads(file.read_text())["violations"]
+        for file in report.parent.glob("*constraint_violations.json")
+    ]
     assert sum(map(len, written)) == len(found["violations"])
     return found
 
@@ -188,7 +198,11 @@ def test_a_person_s_overrides_go_before_what_was_calibrated(tmp_path: Path) -> N
     assert not names & {"price", "entropy"}
     override = yaml.safe_load("price: {threshold: 0.0001}")
     settings = SETTINGS.model_copy(
-        update={"overrides": Settings.model_validate(SETTINGS.model_dump() | {"overrides": override}).overrides}
+        update={
+            "overrides": Settings.model_validate(
+                SETTINGS.model_dump() | {"overrides": override}
+            ).overrides
+        }
     )
     assert "price" in {name for name, _ in kinds(checked(tmp_path, settings))}
 
@@ -220,7 +234,9 @@ def test_where_nothing_can_be_read_the_job_fails_and_its_report_says_why(tmp_pat
     folder = tmp_path / "captures"
     folder.mkdir()
     (folder / "a.jsonl").write_text("{cut\n{cut\n")
-    with pytest.raises(UserError, match=r"no capture could be read: .*\(2\), first at .*a\.jsonl:1"):
+    with pytest.raises(
+        UserError, match=r"no capture could be read: .*\(2\), first at .*a\.jsonl:1"
+    ):
         check(Job(str(folder), tmp_path / "output", baseline=str(made())), SETTINGS)
     report = json.loads((tmp_path / "output/report.json").read_text())
     assert sum(report["captures"]["not_read"].values()) == 2
@@ -277,7 +293,12 @@ def test_labels_judge_the_model(tmp_path: Path) -> None:
 
 def test_faulty_labels_do_not_lose_what_was_found_without_them(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(300, seed=5))
-    job_ = Job(str(tmp_path / "captures"), tmp_path / "output", baseline=str(made()), truth=str(tmp_path / "nowhere"))
+    job_ = Job(
+        str(tmp_path / "captures"),
+        tmp_path / "output",
+        baseline=str(made()),
+        truth=str(tmp_path / "nowhere"),
+    )
     with pytest.raises(UserError, match="nowhere"):
         check(job_, SETTINGS)
     assert (tmp_path / "output/report.html").exists()
@@ -289,7 +310,9 @@ def test_labels_that_come_late_judge_the_captures_that_they_belong_to(tmp_path: 
     captured(tmp_path / "captures", frame, NOON - week)
     captured(tmp_path / "captures", rows(300, seed=5), NOON + timedelta(milliseconds=700))
     truth = labels(tmp_path / "truth", frame["category"].to_list())
-    found = checked(tmp_path, truth=str(truth), start=NOON, end=NOON + timedelta(hours=1), label_lag=week)
+    found = checked(
+        tmp_path, truth=str(truth), start=NOON, end=NOON + timedelta(hours=1), label_lag=week
+    )
     assert found["window"]["rows"] == 300
     assert found["quality"]["joined"]["joined"] == 600
 
@@ -383,7 +406,9 @@ def test_model_quality_alone_is_suggested_and_then_judged(tmp_path: Path) -> Non
     assert message.startswith("CompletedWithViolations: 6 in 400 rows: LessThanThreshold: accuracy")
     document = json.loads((tmp_path / "second/statistics.json").read_text())
     assert document["multiclass_classification_metrics"]["accuracy"]["value"] == 0.5
-    [first, *_] = json.loads((tmp_path / "second/constraint_violations.json").read_text())["violations"]
+    [first, *_] = json.loads((tmp_path / "second/constraint_violations.json").read_text())[
+        "violations"
+    ]
     assert first["metric_name"] == "accuracy"
     environment["ground_truth_attribute"] = "truth"
     with pytest.raises(UserError, match="ground_truth_attribute"):
@@ -446,7 +471,12 @@ def test_another_model_s_captures_are_watched_by_a_script_alone(tmp_path: Path) 
 def test_a_window_s_statistics_are_judged_as_its_captures_are(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 10))
     found = checked(tmp_path)
-    other = Job(str(tmp_path / "output/statistics.json"), tmp_path / "other", format="statistics", baseline=str(made()))
+    other = Job(
+        str(tmp_path / "output/statistics.json"),
+        tmp_path / "other",
+        format="statistics",
+        baseline=str(made()),
+    )
     assert check(other, SETTINGS) == found["message"]
 
 
@@ -497,14 +527,26 @@ def test_model_monitor_s_variables_are_read() -> None:
     assert (found.start, found.end) == (NOON - timedelta(hours=1), NOON)
     assert found.statistics == Path(ENVIRONMENT["baseline_statistics"])
     assert found.model_monitor
-    assert found.namespaces == ("aws/sagemaker/Endpoints/data-metrics", "aws/sagemaker/Endpoints/model-metrics")
-    assert not from_environment(ENVIRONMENT | {"publish_cloudwatch_metrics": "Disabled"}, SETTINGS).namespaces
-    assert from_environment(ENVIRONMENT | {"dataset_format": '{"csv": {"header": false}}'}, SETTINGS).header is False
+    assert found.namespaces == (
+        "aws/sagemaker/Endpoints/data-metrics",
+        "aws/sagemaker/Endpoints/model-metrics",
+    )
+    assert not from_environment(
+        ENVIRONMENT | {"publish_cloudwatch_metrics": "Disabled"}, SETTINGS
+    ).namespaces
+    assert (
+        from_environment(
+            ENVIRONMENT | {"dataset_format": '{"csv": {"header": false}}'}, SETTINGS
+        ).header
+        is False
+    )
 
 
 def test_the_method_for_categories_is_the_job_s(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(600, seed=99))
-    found = checked(tmp_path, changed("thresholds", profile="compat"), categorical_method="ChiSquared")
+    found = checked(
+        tmp_path, changed("thresholds", profile="compat"), categorical_method="ChiSquared"
+    )
     [country] = [one for one in found["features"] if one["feature"] == "class_predictions"]
     assert country["method"] == "ChiSquared"
 
@@ -570,7 +612,9 @@ def test_metrics_go_to_cloudwatch_with_the_count_that_the_alarm_watches(
         assert point["Sum"] == len(found["violations"])
 
 
-def test_captures_and_baseline_come_from_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_captures_and_baseline_come_from_s3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = captured(tmp_path / "captures", rows(300, seed=5))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
@@ -579,7 +623,9 @@ def test_captures_and_baseline_come_from_s3(tmp_path: Path, monkeypatch: pytest.
         for top, prefix in ((folder, "captures"), (made(), "release/baseline")):
             for file in (path for path in top.rglob("*") if path.is_file()):
                 client.upload_file(str(file), "captures", f"{prefix}/{file.relative_to(top)}")
-        job_ = Job("s3://captures/captures", tmp_path / "output", baseline="s3://captures/release/baseline")
+        job_ = Job(
+            "s3://captures/captures", tmp_path / "output", baseline="s3://captures/release/baseline"
+        )
         assert check(job_, SETTINGS) == "Completed: no violations in 300 rows"
 
 
@@ -606,7 +652,10 @@ def run_process(folder: Path, **environment: str) -> tuple[subprocess.CompletedP
 def test_the_process_ends_with_the_message_that_sagemaker_shows(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(300, seed=5).with_columns(pl.col("price") * 10))
     done, message = run_process(
-        tmp_path, dataset_source=str(tmp_path / "captures"), output_path=str(tmp_path / "output"), baseline=str(made())
+        tmp_path,
+        dataset_source=str(tmp_path / "captures"),
+        output_path=str(tmp_path / "output"),
+        baseline=str(made()),
     )
     assert done.returncode == 0, done.stderr
     assert message.read_text().startswith("CompletedWithViolations: ")
@@ -630,7 +679,9 @@ def test_the_command_refuses_an_unknown_step_in_one_line(monkeypatch: pytest.Mon
         process.main()
 
 
-def test_the_report_is_shown_in_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_is_shown_in_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     captured(tmp_path / "captures", rows(300, seed=5))
     job_ = Job(str(tmp_path / "captures"), tmp_path / "output", baseline=str(made()))
     check(job_, SETTINGS, Console(width=150))
@@ -667,7 +718,9 @@ QUALITY: dict[str, Any] = {
             "accuracy_best_constant_classifier": {"value": 0.65, "standard_deviation": 0.03},
         }
     },
-    "violations": [asdict(Violation("accuracy", "LessThanThreshold", "Metric accuracy with 0.91 was <low>"))],
+    "violations": [
+        asdict(Violation("accuracy", "LessThanThreshold", "Metric accuracy with 0.91 was <low>"))
+    ],
     "joined": {"labels": 120, "labelled": 100, "joined": 100, "coverage": 0.25},
     "labels": {"a": 35, "b": 65},
     "drift": asdict(Drift("ground_truth", 0.01, 0.05, "Robust")),
@@ -722,7 +775,9 @@ def result(**changes: Any) -> Result:
         constraints=limits,
         drifts=drifts,
         violations=violations,
-        problems=Problems(Counter({"cut off": 2}), {"cut off": ["a<b.jsonl:3", "c.jsonl:9"]}, Counter(records=898)),
+        problems=Problems(
+            Counter({"cut off": 2}), {"cut off": ["a<b.jsonl:3", "c.jsonl:9"]}, Counter(records=898)
+        ),
         power=[
             {"feature": "price", "shift": "all prices, times", "500": 1.3, "5000": None},
             {"feature": "tokens", "shift": "share of the rows", "500": 0.1, "5000": 0.04},
@@ -779,7 +834,13 @@ def line(found: Result, name: str) -> Mapping[str, Any]:
 
 def test_the_table_has_a_line_a_feature_and_one_for_what_is_missing() -> None:
     found = result()
-    assert [line["feature"] for line in report.table(found)] == ["price", "tokens", "bank", "text", "gone"]
+    assert [line["feature"] for line in report.table(found)] == [
+        "price",
+        "tokens",
+        "bank",
+        "text",
+        "gone",
+    ]
     price = line(found, "price")
     assert price["data_type"] == "Fractional"
     assert price["baseline_drift"] == found.drifts["price"].distance
@@ -859,7 +920,9 @@ def test_the_page_stands_without_baseline_window_quality_and_problems() -> None:
         "violations": [],
         "not_judged": "no labels",
     }
-    assert "Not held against the baseline: no labels." in page(replace(bare, quality=unlabelled)).text
+    assert (
+        "Not held against the baseline: no labels." in page(replace(bare, quality=unlabelled)).text
+    )
 
 
 def test_equal_results_give_equal_bytes(tmp_path: Path) -> None:
@@ -868,7 +931,11 @@ def test_equal_results_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("report.html", "report.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
     found = json.loads((tmp_path / "one" / "report.json").read_text())
-    assert found["window"] == {"start": "2026-11-15T00:00:00+00:00", "end": "2026-11-22T00:00:00+00:00", "rows": 900}
+    assert found["window"] == {
+        "start": "2026-11-15T00:00:00+00:00",
+        "end": "2026-11-22T00:00:00+00:00",
+        "rows": 900,
+    }
     assert found["captures"] == {
         "seen": {"records": 898},
         "not_read": {"cut off": 2},
@@ -977,7 +1044,10 @@ def by_name(data: list[metrics.Datum]) -> dict[str, metrics.Datum]:
 
 def test_features_become_model_monitors_metrics() -> None:
     now = of(pl.DataFrame({"price": [1.5, 2.5, None, 8.0], "bank": ["a", "b", "a", "a"]}))
-    drifts = {"price": Drift("price", 0.25, None, "Simple"), "bank": Drift("bank", None, 0.1, "Simple")}
+    drifts = {
+        "price": Drift("price", 0.25, None, "Simple"),
+        "bank": Drift("bank", None, 0.1, "Simple"),
+    }
     found = by_name(metrics.of_statistics(now, drifts, Constraints()))
     assert found["feature_data_price"]["StatisticValues"] == {
         "SampleCount": 3,
@@ -1003,8 +1073,13 @@ def test_features_become_model_monitors_metrics() -> None:
 
 def test_a_feature_with_metrics_disabled_emits_none() -> None:
     now = of(pl.DataFrame({"a": [1], "b": [2]}))
-    limits = constraints.load({"features": [{"name": "a", "monitoringConfigOverrides": {"emit_metrics": "Disabled"}}]})
-    assert by_name(metrics.of_statistics(now, {}, limits)).keys() == {"feature_data_b", "feature_non_null_b"}
+    limits = constraints.load(
+        {"features": [{"name": "a", "monitoringConfigOverrides": {"emit_metrics": "Disabled"}}]}
+    )
+    assert by_name(metrics.of_statistics(now, {}, limits)).keys() == {
+        "feature_data_b",
+        "feature_non_null_b",
+    }
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
@@ -1069,21 +1144,33 @@ def test_data_carry_endpoint_schedule_and_time() -> None:
 def cloudwatch() -> Iterator[Any]:
     """Yield a client whose calls moto answers."""
     with mock_aws():
-        yield boto3.client("cloudwatch", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+        yield boto3.client(
+            "cloudwatch", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+        )
 
 
 @pytest.mark.parametrize(
-    ("data", "calls"), [(stamped(1), 1), (stamped(1500), 2), (stamped(300, "é" * 40), 1), (stamped(900, "x" * 250), 2)]
+    ("data", "calls"),
+    [
+        (stamped(1), 1),
+        (stamped(1500), 2),
+        (stamped(300, "é" * 40), 1),
+        (stamped(900, "x" * 250), 2),
+    ],
 )
-def test_calls_stay_within_the_limits_and_lose_nothing(cloudwatch: Any, data: list[metrics.Datum], calls: int) -> None:
+def test_calls_stay_within_the_limits_and_lose_nothing(
+    cloudwatch: Any, data: list[metrics.Datum], calls: int
+) -> None:
     sizes: list[int] = []
     # Before compression, which makes a call smaller.
     cloudwatch.meta.events.register_first(
-        "before-call.cloudwatch.PutMetricData", lambda params, **_: sizes.append(len(params["body"]))
+        "before-call.cloudwatch.PutMetricData",
+        lambda params, **_: sizes.append(len(params["body"])),
     )
     sent: list[Any] = []
     cloudwatch.meta.events.register(
-        "provide-client-params.cloudwatch.PutMetricData", lambda params, **_: sent.append(params["MetricData"])
+        "provide-client-params.cloudwatch.PutMetricData",
+        lambda params, **_: sent.append(params["MetricData"]),
     )
     metrics.publish(data, "Bank/Monitor", cloudwatch)
     assert [datum for batch in sent for datum in batch] == data
@@ -1098,7 +1185,9 @@ def test_calls_stay_within_the_limits_and_lose_nothing(cloudwatch: Any, data: li
 def test_a_refusal_says_what_to_do(cloudwatch: Any) -> None:
     with Stubber(cloudwatch) as stub:
         stub.add_client_error("put_metric_data", "AccessDenied", "not you")
-        with pytest.raises(UserError, match=r"Bank/Monitor.*not you.*cloudwatch:PutMetricData") as e:
+        with pytest.raises(
+            UserError, match=r"Bank/Monitor.*not you.*cloudwatch:PutMetricData"
+        ) as e:
             metrics.publish(stamped(1), "Bank/Monitor", cloudwatch)
     assert isinstance(e.value.__cause__, ClientError)
 
@@ -1124,7 +1213,10 @@ def test_model_monitors_file_has_a_datum_a_line(tmp_path: Path) -> None:
                 "MetricName": "m",
                 "Value": 1.0,
                 "Timestamp": "2026-11-22T00:00:00Z",
-                "Dimensions": [{"Name": "Endpoint", "Value": "e"}, {"Name": "MonitoringSchedule", "Value": "s"}],
+                "Dimensions": [
+                    {"Name": "Endpoint", "Value": "e"},
+                    {"Name": "MonitoringSchedule", "Value": "s"},
+                ],
             }
         ]
         * 2

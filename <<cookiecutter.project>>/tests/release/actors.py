@@ -118,7 +118,10 @@ def get(p: Parameters) -> list[Need]:
 
 
 def put(p: Parameters) -> list[Need]:
-    return [Need("s3:PutObject", f"arn:aws:s3:::{p['Bucket']}/{p['Key']}"), encrypted("GenerateDataKey", "s3")]
+    return [
+        Need("s3:PutObject", f"arn:aws:s3:::{p['Bucket']}/{p['Key']}"),
+        encrypted("GenerateDataKey", "s3"),
+    ]
 
 
 def part(p: Parameters) -> list[Need]:
@@ -167,7 +170,9 @@ SPECIAL: dict[str, Callable[[Parameters], list[Need]]] = {
     "sts.GetCallerIdentity": lambda p: [],
     "cloudwatch.PutMetricData": metrics,
     "lambda.Invoke": invoke,
-    "s3.AbortMultipartUpload": lambda p: [Need("s3:AbortMultipartUpload", f"arn:aws:s3:::{p['Bucket']}/{p['Key']}")],
+    "s3.AbortMultipartUpload": lambda p: [
+        Need("s3:AbortMultipartUpload", f"arn:aws:s3:::{p['Bucket']}/{p['Key']}")
+    ],
     "s3.CompleteMultipartUpload": part,
     "s3.CopyObject": copy,
     "s3.CreateMultipartUpload": put,
@@ -189,7 +194,8 @@ def named(prefix: str, form: str, parameters: Parameters) -> str:
     if form == "*":
         return form
     values = {"project": PROJECT} | {
-        name: value[0] if isinstance(value, list) and value else value for name, value in parameters.items()
+        name: value[0] if isinstance(value, list) and value else value
+        for name, value in parameters.items()
     }
     if "AlarmNames" in form and not parameters.get("AlarmNames"):
         values["AlarmNames"] = "*"
@@ -236,7 +242,9 @@ def roles(part: str = "all") -> dict[str, dict[str, Any]]:
         for key, resource in aws.present(template, accounts(part)).items():
             properties = aws.resolve(resource["Properties"], template, accounts(part))
             if resource["Type"] == "AWS::IAM::Role":
-                actor = properties["RoleName"].removeprefix(f"{PROJECT}-").removesuffix(f"-{REGION}")
+                actor = (
+                    properties["RoleName"].removeprefix(f"{PROJECT}-").removesuffix(f"-{REGION}")
+                )
                 found[actor] = properties
             else:
                 shared[aws.arn(template, key, accounts(part))] = properties

@@ -40,7 +40,9 @@ GIVEN: dict[str, Any] = {
     "LambdaPython": "3.13",
     "LiveBucket": "bank-categoriser-live-111122223333-ap-southeast-2",
     "LogDays": 90,
-    "ModelPackageArn": ("arn:aws:sagemaker:ap-southeast-2:111122223333:model-package/bank-categoriser/7"),
+    "ModelPackageArn": (
+        "arn:aws:sagemaker:ap-southeast-2:111122223333:model-package/bank-categoriser/7"
+    ),
     "MonitorInstance": "ml.t3.medium",
     "MonitorModelMonitor": "own",
     "Network": "none",
@@ -87,9 +89,15 @@ NAMES: dict[str, tuple[str, str]] = {
     "AWS::CloudWatch::Dashboard": ("DashboardName", "cloudwatch::{a}:dashboard/{n}"),
     "AWS::CodeBuild::Project": ("Name", "codebuild:{r}:{a}:project/{n}"),
     "AWS::CodeCommit::Repository": ("RepositoryName", "codecommit:{r}:{a}:{n}"),
-    "AWS::CodeConnections::Connection": ("ConnectionName", "codeconnections:{r}:{a}:connection/{n}"),
+    "AWS::CodeConnections::Connection": (
+        "ConnectionName",
+        "codeconnections:{r}:{a}:connection/{n}",
+    ),
     "AWS::CodeDeploy::Application": ("ApplicationName", "codedeploy:{r}:{a}:application:{n}"),
-    "AWS::CodeDeploy::DeploymentConfig": ("DeploymentConfigName", "codedeploy:{r}:{a}:deploymentconfig:{n}"),
+    "AWS::CodeDeploy::DeploymentConfig": (
+        "DeploymentConfigName",
+        "codedeploy:{r}:{a}:deploymentconfig:{n}",
+    ),
     "AWS::CodeDeploy::DeploymentGroup": ("DeploymentGroupName", ""),
     "AWS::CodePipeline::Pipeline": ("Name", "codepipeline:{r}:{a}:{n}"),
     "AWS::CodeStarNotifications::NotificationRule": ("Name", ""),
@@ -108,10 +116,19 @@ NAMES: dict[str, tuple[str, str]] = {
     "AWS::SNS::Topic": ("TopicName", "sns:{r}:{a}:{n}"),
     "AWS::SQS::Queue": ("QueueName", "sqs:{r}:{a}:{n}"),
     "AWS::SageMaker::Endpoint": ("EndpointName", "sagemaker:{r}:{a}:endpoint/{n}"),
-    "AWS::SageMaker::EndpointConfig": ("EndpointConfigName", "sagemaker:{r}:{a}:endpoint-config/{n}"),
+    "AWS::SageMaker::EndpointConfig": (
+        "EndpointConfigName",
+        "sagemaker:{r}:{a}:endpoint-config/{n}",
+    ),
     "AWS::SageMaker::Model": ("ModelName", "sagemaker:{r}:{a}:model/{n}"),
-    "AWS::SageMaker::ModelPackageGroup": ("ModelPackageGroupName", "sagemaker:{r}:{a}:model-package-group/{n}"),
-    "AWS::SageMaker::MonitoringSchedule": ("MonitoringScheduleName", "sagemaker:{r}:{a}:monitoring-schedule/{n}"),
+    "AWS::SageMaker::ModelPackageGroup": (
+        "ModelPackageGroupName",
+        "sagemaker:{r}:{a}:model-package-group/{n}",
+    ),
+    "AWS::SageMaker::MonitoringSchedule": (
+        "MonitoringScheduleName",
+        "sagemaker:{r}:{a}:monitoring-schedule/{n}",
+    ),
     "AWS::Scheduler::Schedule": ("Name", "scheduler:{r}:{a}:schedule/{g}/{n}"),
     "AWS::Scheduler::ScheduleGroup": ("Name", "scheduler:{r}:{a}:schedule-group/{n}"),
 }
@@ -135,7 +152,11 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "Fn::Cidr": lambda block, count, *_: [f"{block}#{index}" for index in range(int(count))],
     "Fn::GetAZs": lambda *region: [f"{''.join(region)}{zone}" for zone in "abc"],
 }
-LOGIC: dict[str, Callable[[list[bool]], bool]] = {"Fn::And": all, "Fn::Or": any, "Fn::Not": lambda each: not each[0]}
+LOGIC: dict[str, Callable[[list[bool]], bool]] = {
+    "Fn::And": all,
+    "Fn::Or": any,
+    "Fn::Not": lambda each: not each[0],
+}
 # `${A.B}`, and not the literal `${!A}`.
 VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 

@@ -507,7 +507,9 @@ class Judge:
             console.print(f"{mutant}\n    {reason or 'UNEXPLAINED'}", markup=False, highlight=False)
         caught, count = self.caught.total(), self.caught.total() + len(self.survivors)
         lint = sum(n for name, n in self.caught.items() if name.startswith("cfn-lint"))
-        console.print(f"{caught} of {count} mutants caught: {caught / count:.1%}, {lint} by cfn-lint")
+        console.print(
+            f"{caught} of {count} mutants caught: {caught / count:.1%}, {lint} by cfn-lint"
+        )
         return unexplained
 
 
@@ -543,7 +545,9 @@ def sample(items: list[Any], size: int, seed: int) -> list[str]:
 
     Gives the survivors without a reason. The Lambdas' tests take too long for it.
     """
-    judge = Judge([item for item in items if item.path.name in JUDGES and arguments(item) is not None])
+    judge = Judge(
+        [item for item in items if item.path.name in JUDGES and arguments(item) is not None]
+    )
     judge.judge(random.Random(seed).sample([*of_templates()], size))
     return judge.report()
 

@@ -35,7 +35,9 @@ from release.settings import SETTINGS, Settings, flat, read_settings
 
 ROOT = Path(__file__).parents[2]
 PROJECT, RELEASE, REGION = "bank-categoriser", aws.RELEASE, "ap-southeast-2"
-ARTIFACTS, DATA, LIVE = (f"{PROJECT}-{kind}-111122223333-{REGION}" for kind in ("artifacts", "data", "live"))
+ARTIFACTS, DATA, LIVE = (
+    f"{PROJECT}-{kind}-111122223333-{REGION}" for kind in ("artifacts", "data", "live")
+)
 COMMIT = RELEASE[-7:] + "0" * 33
 IMAGE = f"111122223333.dkr.ecr.{REGION}.amazonaws.com/{PROJECT}@sha256:"
 SERVE, JOB, BASE = "a" * 64, "b" * 64, "sha256:" + "c" * 64
@@ -140,12 +142,16 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws():
         s3 = boto3.client("s3")
         for bucket in (ARTIFACTS, DATA, LIVE):
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+            s3.create_bucket(
+                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+            )
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         yield
 
 
-def released(folder: Path, monkeypatch: pytest.MonkeyPatch, digest: str = DIGEST, through: str = "") -> None:
+def released(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, digest: str = DIGEST, through: str = ""
+) -> None:
     """Put rows and labels into S3, and their manifest where CodeBuild unpacks it."""
     s3, files = boto3.client("s3"), []
     for bucket, key in ((DATA, "raw/own.csv"), (LIVE, "labels/train.csv")):
@@ -253,7 +259,9 @@ def test_china_has_codecommit_alone() -> None:
     assert changed(region="cn-north-1", source=source).region == "cn-north-1"
 
 
-def test_no_profile_is_needed_to_read_the_settings(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_profile_is_needed_to_read_the_settings(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobodys")
 
     assert read_settings().region == REGION
@@ -299,10 +307,16 @@ def made(**changes: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("step", "operation"),
-    [("training", "CreateTrainingJob"), ("evaluation", "CreateProcessingJob"), ("model_package", "CreateModelPackage")],
+    [
+        ("training", "CreateTrainingJob"),
+        ("evaluation", "CreateProcessingJob"),
+        ("model_package", "CreateModelPackage"),
+    ],
 )
 @pytest.mark.parametrize("without", [{}, {"Subnets": "", "SecurityGroup": "", "Champion": ""}])
-def test_a_request_is_one_that_sagemaker_knows(step: str, operation: str, without: dict[str, str]) -> None:
+def test_a_request_is_one_that_sagemaker_knows(
+    step: str, operation: str, without: dict[str, str]
+) -> None:
     shape = get_session().get_service_model("sagemaker").operation_model(operation).input_shape
 
     # Raises for a name that is not there, and for a value of another type or length.
@@ -326,7 +340,8 @@ def test_both_jobs_are_cut_off_from_the_network_and_end_in_time() -> None:
 def test_what_training_writes_is_what_evaluation_and_the_package_read() -> None:
     training, evaluation, package = made().values()
 
-    model = f"{training['OutputDataConfig']['S3OutputPath']}/{training['TrainingJobName']}/output/model.tar.gz"
+    folder = f"{training['OutputDataConfig']['S3OutputPath']}/{training['TrainingJobName']}"
+    model = f"{folder}/output/model.tar.gz"
     inputs = {
         item["InputName"]: (item["S3Input"]["S3Uri"], item["S3Input"]["LocalPath"])
         for item in evaluation["ProcessingInputs"]
@@ -370,9 +385,13 @@ def test_build_goes_from_the_manifest_to_the_parameter_files(
 ) -> None:
     released(root, monkeypatch, through="2026-11-01T00:00:00Z")
     lines = installs(monkeypatch)
-    (root / "dvc.lock").write_text("stages: {validate: {deps: [{path: data/generated.csv, md5: '2222'}]}}")
+    (root / "dvc.lock").write_text(
+        "stages: {validate: {deps: [{path: data/generated.csv, md5: '2222'}]}}"
+    )
     sagemaker = boto3.client("sagemaker")
-    sagemaker.create_model_package_group(ModelPackageGroupName=PROJECT, ModelPackageGroupDescription="models")
+    sagemaker.create_model_package_group(
+        ModelPackageGroupName=PROJECT, ModelPackageGroupDescription="models"
+    )
     for state in ("Approved", "Rejected"):
         sagemaker.create_model_package(
             ModelPackageGroupName=PROJECT,
@@ -444,14 +463,18 @@ def test_an_empty_registry_has_no_champion(cloud: None) -> None:
 
 
 @pytest.mark.actor("build")
-def test_data_that_are_not_the_manifests_are_refused(root: Path, cloud: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_are_not_the_manifests_are_refused(
+    root: Path, cloud: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     released(root, monkeypatch, digest="0" * 64)
 
     with pytest.raises(UserError, match="another sha256"):
         phase("data")
 
 
-def test_lambdas_that_cannot_be_installed_are_no_package(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lambdas_that_cannot_be_installed_are_no_package(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failed = subprocess.CompletedProcess([], 1, "", "a hash differs")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
 
@@ -460,7 +483,9 @@ def test_lambdas_that_cannot_be_installed_are_no_package(root: Path, monkeypatch
 
 
 @pytest.mark.actor("build")
-def test_a_base_image_of_other_locks_is_built_anew_and_ends_the_run(root: Path, cloud: None) -> None:
+def test_a_base_image_of_other_locks_is_built_anew_and_ends_the_run(
+    root: Path, cloud: None
+) -> None:
     ecr, s3 = boto3.client("ecr"), boto3.client("s3")
     ecr.create_repository(repositoryName=f"{PROJECT}-base")
     short, _ = build.base_source()
@@ -468,7 +493,9 @@ def test_a_base_image_of_other_locks_is_built_anew_and_ends_the_run(root: Path, 
     def pushed(tag: str) -> str:
         media = "application/vnd.docker.distribution.manifest.v2+json"
         manifest = {"schemaVersion": 2, "mediaType": media, "layers": [{"digest": tag, "size": 1}]}
-        image = ecr.put_image(repositoryName=f"{PROJECT}-base", imageManifest=json.dumps(manifest), imageTag=tag)
+        image = ecr.put_image(
+            repositoryName=f"{PROJECT}-base", imageManifest=json.dumps(manifest), imageTag=tag
+        )
         return str(image["image"]["imageId"]["imageDigest"])
 
     with pytest.MonkeyPatch.context() as patch:
@@ -498,7 +525,9 @@ def test_the_base_source_is_of_what_the_dockerfiles_base_copies(root: Path) -> N
     assert copied == {*build.BASE_FILES} - {"buildspecs/base.yaml", "container/Dockerfile"}
 
 
-def test_an_id_is_of_the_time_and_the_commit(cloud: None, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_id_is_of_the_time_and_the_commit(
+    cloud: None, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     phase("new_id")
 
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{7}\n", out := capsys.readouterr().out)
@@ -509,7 +538,9 @@ def test_an_id_is_of_the_time_and_the_commit(cloud: None, root: Path, capsys: py
 # Data released by hand.
 
 
-def test_data_release_names_exactly_what_it_uploaded(root: Path, cloud: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_release_names_exactly_what_it_uploaded(
+    root: Path, cloud: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Settings, "bucket", lambda *_: DATA)
     Path("own.csv").write_text(ROWS)
 
@@ -538,7 +569,9 @@ def test_held_out_rows_are_not_released(root: Path, cloud: None) -> None:
         operate.data_release(changed(), changed().session("tools"), "./feedback/holdout.csv")
 
 
-def test_a_verb_that_is_not_there_names_those_that_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verb_that_is_not_there_names_those_that_are(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "argv", ["release.operate", "roll-back"])
 
     from release.settings import command

@@ -325,14 +325,17 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     }.get(item["Handler"], "hooks"),
     "AWS::SageMaker::Model": lambda item: "endpoint",
     "AWS::SageMaker::MonitoringSchedule": lambda item: "monitor",
-    "AWS::Scheduler::Schedule": lambda item: "monthly" if item["Name"].endswith("-monthly") else "schedule",
+    "AWS::Scheduler::Schedule": lambda item: (
+        "monthly" if item["Name"].endswith("-monthly") else "schedule"
+    ),
 }
 
 
 def role_arns(part: str) -> dict[str, dict[str, Any]]:
     account = ACCOUNTS[part].get("AWS::AccountId", ACCOUNT)
     return {
-        f"arn:aws:iam::{account}:role/{item['RoleName']}": item for item in everything("AWS::IAM::Role", part).values()
+        f"arn:aws:iam::{account}:role/{item['RoleName']}": item
+        for item in everything("AWS::IAM::Role", part).values()
     }
 
 
@@ -461,7 +464,9 @@ def test_a_stacks_role_is_of_its_account_and_cloudformations() -> None:
             (pattern,) = trust["Condition"]["ArnLikeIfExists"].values()
             names = f"arn:aws:cloudformation:{REGION}:{here}:stack/{PROJECT}-{name}/0"
             assert any(actors.matches(each, names) for each in many(pattern))
-            assert action.get("RoleArn") == (form.format("pipeline-actions") if here == OTHER else None)
+            assert action.get("RoleArn") == (
+                form.format("pipeline-actions") if here == OTHER else None
+            )
     (rule,) = condition_rules(OTHER)
     assert rule["RoleArn"] == f"arn:aws:iam::{OTHER}:role/{PROJECT}-pipeline-actions-{REGION}"
     assert "RoleArn" not in condition_rules("")[0]
@@ -523,7 +528,10 @@ def given_by(action: dict[str, Any]) -> dict[str, str]:
 
 # What each build gets, and from where.
 ENVIRONMENTS: dict[str, dict[str, str]] = {
-    "base": {"BASE_IMAGE": aws.GIVEN["BaseImage"], "REPOSITORY": f"{PROJECT}-images-BaseRepository.RepositoryUri"},
+    "base": {
+        "BASE_IMAGE": aws.GIVEN["BaseImage"],
+        "REPOSITORY": f"{PROJECT}-images-BaseRepository.RepositoryUri",
+    },
     "build": {
         "ARTIFACT_BUCKET": aws.GIVEN["ArtifactBucket"],
         "DATA_BUCKET": aws.GIVEN["DataBucket"],
@@ -560,7 +568,9 @@ def environment(name: str, part: str = "all", **given: Any) -> dict[str, str]:
 def test_a_build_gets_what_it_reads_and_no_more(name: str) -> None:
     assert environment(name) == ENVIRONMENTS[name]
     spec = buildspec(name)
-    commands = "\n".join(command for phase in spec["phases"].values() for command in phase["commands"])
+    commands = "\n".join(
+        command for phase in spec["phases"].values() for command in phase["commands"]
+    )
     read = {*re.findall(r"\$\{?([A-Z][A-Z_]+)", commands)}
     own = {*re.findall(r"(?<![\w$-])([A-Z][A-Z_]+)=", commands)}
     for module, verb in re.findall(r"-m release\.(\w+) ([\w-]+)", commands):
@@ -600,7 +610,9 @@ def test_each_buildspec_is_a_projects_and_each_verb_in_it_exists() -> None:
     (base,) = [p for p in everything("AWS::CodeBuild::Project").values() if "base" in p["Name"]]
     assert base["Source"]["Location"] == f"{aws.GIVEN['ArtifactBucket']}/{build.BASE}"
     for name in ("build", "test"):
-        for module, verb in re.findall(r"-m release\.(\w+) ([\w-]+)", aws.source(f"buildspecs/{name}.yaml")):
+        for module, verb in re.findall(
+            r"-m release\.(\w+) ([\w-]+)", aws.source(f"buildspecs/{name}.yaml")
+        ):
             assert verb.replace("-", "_") in verbs(f"release/{module}.py"), f"{module} {verb}"
     assert {*build.BASE_FILES} >= {"buildspecs/base.yaml"}
 
@@ -679,7 +691,9 @@ def test_each_handler_is_a_function_of_event_and_context() -> None:
         module, name = handler.split(".")
         tree = ast.parse(aws.source(f"lambdas/{module}.py"))
         made_by = [
-            node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+            node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
         ]
         if made_by:  # crhelper's resource is called with both
             assert ast.unparse(made_by[0]).startswith("CfnResource("), handler
@@ -692,7 +706,10 @@ def test_each_handler_is_a_function_of_event_and_context() -> None:
 
 def test_each_function_is_the_release_packages() -> None:
     for name, item in functions().items():
-        assert item["Code"] == {"S3Bucket": aws.GIVEN["ArtifactBucket"], "S3Key": aws.GIVEN["LambdaKey"]}, name
+        assert item["Code"] == {
+            "S3Bucket": aws.GIVEN["ArtifactBucket"],
+            "S3Key": aws.GIVEN["LambdaKey"],
+        }, name
         assert item["Runtime"] == "python3.13", name
         assert item["Architectures"] == ["arm64"], name
         assert item["TracingConfig"] == {"Mode": "Active"}, name
@@ -709,7 +726,10 @@ def test_each_function_and_build_has_a_log_that_ends_and_is_encrypted() -> None:
         assert item["RetentionInDays"] == aws.GIVEN["LogDays"], name
         assert item["KmsKeyId"] == key_arn(), name
     for name, item in builds.items():
-        assert item["LogsConfig"]["CloudWatchLogs"] == {"Status": "ENABLED", "GroupName": f"/aws/codebuild/{name}"}
+        assert item["LogsConfig"]["CloudWatchLogs"] == {
+            "Status": "ENABLED",
+            "GroupName": f"/aws/codebuild/{name}",
+        }
 
 
 def candidate() -> str:
@@ -763,7 +783,9 @@ def test_what_custom_resources_say_is_what_is_read() -> None:
     ):
         text = code(module)
         read = {*re.findall(r"properties(?:\.get\(|\[)'(\w+)'", text)}
-        for words in re.findall(r"\['ResourceProperties'\]\[(?:key\] for key in \()?(.*?)[\])]", text):
+        for words in re.findall(
+            r"\['ResourceProperties'\]\[(?:key\] for key in \()?(.*?)[\])]", text
+        ):
             read |= {*re.findall(r"'(\w+)'", words)}
         if module == "jobs":  # what a requests.json is of, and a job's name says
             read |= {"Release"}
@@ -857,9 +879,9 @@ def test_prod_hosts_the_approved_package_and_captures_what_it_answers() -> None:
     assert capture["KmsKeyId"] == config["KmsKeyId"] == key_arn()
     target = found["ScalableTarget"]["Properties"]
     assert target["ResourceId"] == f"endpoint/{name}/variant/main"
-    assert aws.templates()["prod"]["Resources"]["ScalingPolicy"]["Properties"]["ScalingTargetId"] == {
-        "Ref": "ScalableTarget"
-    }
+    assert aws.templates()["prod"]["Resources"]["ScalingPolicy"]["Properties"][
+        "ScalingTargetId"
+    ] == {"Ref": "ScalableTarget"}
 
 
 @pytest.mark.parametrize("name", ["dev", "prod"])
@@ -873,7 +895,11 @@ def test_a_model_in_the_network_is_in_its_subnets(name: str) -> None:
 def test_the_alias_points_at_the_candidate_and_codedeploy_shifts_it() -> None:
     found = made("prod")
     assert found["ApiVersion"]["Properties"]["FunctionName"] == f"{PROJECT}-api"
-    assert found["Live"]["Properties"] == {"FunctionName": f"{PROJECT}-api", "FunctionVersion": "1", "Name": "live"}
+    assert found["Live"]["Properties"] == {
+        "FunctionName": f"{PROJECT}-api",
+        "FunctionVersion": "1",
+        "Name": "live",
+    }
     assert found["Live"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"] == {
         "ApplicationName": PROJECT,
         "DeploymentGroupName": PROJECT,
@@ -919,7 +945,9 @@ def test_the_api_asks_the_alias(auth: str) -> None:
     assert url == f"https://{aws.physical('prod', 'RestApi')}.execute-api.{REGION}.amazonaws.com/v1"
     stage = found["Stage"]["Properties"]["StageName"]
     api = aws.physical("prod", "RestApi")
-    assert permission["SourceArn"] == (f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/{stage}/POST/*")
+    assert permission["SourceArn"] == (
+        f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/{stage}/POST/*"
+    )
     (deployment,) = [key for key, item in found.items() if item["Type"].endswith("::Deployment")]
     assert found["Stage"]["Properties"]["DeploymentId"] == aws.physical("prod", deployment)
     made_first = {*written[deployment]["DependsOn"]}
@@ -969,7 +997,8 @@ def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
     (pairs,) = re.findall(r"for name, count in \((.*)\):", check)
     judged = {*re.findall(r'"(\w+)"', pairs)}
     ((first, second),) = re.findall(
-        r'named = \{"(\w+)": endpoint, "(\w+)": schedule\}', aws.source("src/categoriser/monitor/metrics.py")
+        r'named = \{"(\w+)": endpoint, "(\w+)": schedule\}',
+        aws.source("src/categoriser/monitor/metrics.py"),
     )
     monitor = (judged, {frozenset({first, second})})
     return {
@@ -981,7 +1010,9 @@ def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
 
 def alarms(**given: Any) -> dict[str, dict[str, Any]]:
     """Give the metric alarms' properties by name."""
-    return {item["AlarmName"]: item for item in everything("AWS::CloudWatch::Alarm", **given).values()}
+    return {
+        item["AlarmName"]: item for item in everything("AWS::CloudWatch::Alarm", **given).values()
+    }
 
 
 def dimensions(item: dict[str, Any]) -> dict[str, str]:
@@ -1001,7 +1032,11 @@ def test_an_alarm_watches_a_metric_that_somebody_sends(monitor: str) -> None:
 WATCHED: dict[str, tuple[str, dict[str, str], float, str]] = {
     f"{PROJECT}-errors-{RELEASE}": (
         "Errors",
-        {"FunctionName": f"{PROJECT}-api", "Resource": f"{PROJECT}-api:live", "ExecutedVersion": "1"},
+        {
+            "FunctionName": f"{PROJECT}-api",
+            "Resource": f"{PROJECT}-api:live",
+            "ExecutedVersion": "1",
+        },
         1,
         "Sum",
     ),
@@ -1017,7 +1052,12 @@ WATCHED: dict[str, tuple[str, dict[str, str], float, str]] = {
         aws.GIVEN["ProdLatencyMs"] * 1000,  # microseconds
         "p99",
     ),
-    f"{PROJECT}-failures-{RELEASE}": ("EndpointFailures", {"service": "api", "release": RELEASE}, 1, "Sum"),
+    f"{PROJECT}-failures-{RELEASE}": (
+        "EndpointFailures",
+        {"service": "api", "release": RELEASE},
+        1,
+        "Sum",
+    ),
     f"{PROJECT}-api-5xx": ("5XXError", {"ApiName": PROJECT, "Stage": "v1"}, 5, "Sum"),
     f"{PROJECT}-drift": (
         "violations",
@@ -1076,7 +1116,9 @@ def test_an_alarms_period_is_its_schedules(hours: str) -> None:
     other = made("monitor", ScheduleEveryHours=hours, MonitorModelMonitor="existing-customer")
     for key in ("DriftAlarm", "QualityAlarm"):
         assert int(found[key]["Properties"]["Period"]) == int(hours) * 3600
-    own = [found[key]["Properties"]["ScheduleExpression"] for key in ("CheckSchedule", "LabelSchedule")]
+    own = [
+        found[key]["Properties"]["ScheduleExpression"] for key in ("CheckSchedule", "LabelSchedule")
+    ]
     config = other["ModelMonitorSchedule"]["Properties"]["MonitoringScheduleConfig"]
     for expression in (*own, config["ScheduleConfig"]["ScheduleExpression"]):
         (minute, hour, *_) = re.findall(r"cron\((.*)\)", expression)[0].split()
@@ -1282,7 +1324,9 @@ def test_codecommit_is_read_as_its_guides_say() -> None:
 
 
 def test_in_the_network_jobs_and_endpoints_may_have_interfaces() -> None:
-    (policy_arn,) = [aws.arn(name, key) for name, key, _ in aws.everywhere("AWS::IAM::ManagedPolicy")]
+    (policy_arn,) = [
+        aws.arn(name, key) for name, key, _ in aws.everywhere("AWS::IAM::ManagedPolicy")
+    ]
     assert policy_arn == f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-interfaces-{REGION}"
     for network, wanted in (("none", set()), ("vpc", {"train", "endpoint", "monitor"})):
         found = {
@@ -1342,7 +1386,12 @@ def test_what_names_no_resource_is_under_a_condition(part: str) -> None:
                 assert wanted <= keys, f"{arn}: {action}"
 
 
-VARIANTS: list[dict[str, Any]] = [{}, {"SourceHost": "CodeCommit"}, {"Network": "vpc"}, {"ProdAuth": "api-key"}]
+VARIANTS: list[dict[str, Any]] = [
+    {},
+    {"SourceHost": "CodeCommit"},
+    {"Network": "vpc"},
+    {"ProdAuth": "api-key"},
+]
 
 
 def test_only_actions_without_a_resource_are_on_all() -> None:
@@ -1468,9 +1517,13 @@ def test_a_service_is_admitted_for_this_account() -> None:
     for name, key in (("data", "Key"), ("data", "TopicPolicy"), ("data", "LogBucketPolicy")):
         for statement in policy(name, key):
             services = (
-                many(statement["Principal"].get("Service", [])) if isinstance(statement["Principal"], dict) else []
+                many(statement["Principal"].get("Service", []))
+                if isinstance(statement["Principal"], dict)
+                else []
             )
-            condition = {k: v for test in statement.get("Condition", {}).values() for k, v in test.items()}
+            condition = {
+                k: v for test in statement.get("Condition", {}).values() for k, v in test.items()
+            }
             if services == ["events.amazonaws.com"]:
                 assert not condition
             elif services == ["codestar-notifications.amazonaws.com"]:
@@ -1533,7 +1586,9 @@ def test_in_one_account_no_policy_admits_another() -> None:
 def test_the_budget_tells_the_address_before_and_after() -> None:
     budget = made("data")["Budget"]["Properties"]
     assert budget["Budget"]["BudgetName"] == f"{PROJECT}-{REGION}"
-    for each, kind in zip(budget["NotificationsWithSubscribers"], ("ACTUAL", "FORECASTED"), strict=True):
+    for each, kind in zip(
+        budget["NotificationsWithSubscribers"], ("ACTUAL", "FORECASTED"), strict=True
+    ):
         assert each["Notification"]["NotificationType"] == kind
         assert each["Notification"]["ComparisonOperator"] == "GREATER_THAN"
         address = {"SubscriptionType": "EMAIL", "Address": aws.GIVEN["Email"]}
@@ -1722,7 +1777,9 @@ def test_git_starts_the_pipeline_by_its_connection() -> None:
     assert "Triggers" not in pipeline(SourceHost="CodeCommit")
     for host in ("GitHub", "CodeCommit"):
         # DVC wants the repository itself.
-        assert source_action("Git", SourceHost=host)["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF"
+        assert (
+            source_action("Git", SourceHost=host)["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF"
+        )
     assert "commit" not in rules()
 
 
@@ -1752,14 +1809,18 @@ def test_an_alarm_of_the_monitor_asks_for_retraining() -> None:
         (permission,) = [
             item["Properties"]
             for item in made("pipeline").values()
-            if item["Type"] == "AWS::Lambda::Permission" and item["Properties"]["SourceArn"] == aws.arn("pipeline", key)
+            if item["Type"] == "AWS::Lambda::Permission"
+            and item["Properties"]["SourceArn"] == aws.arn("pipeline", key)
         ]
         assert permission["FunctionName"] == f"{PROJECT}-retrain"
     permissions = everything("AWS::Lambda::Permission").values()
     of_events = [each for each in permissions if each["Principal"] == "events.amazonaws.com"]
     assert len(of_events) == len(asking)
     labels = rules()["labels"]["EventPattern"]["detail"]
-    assert labels == {"bucket": {"name": [aws.GIVEN["DataBucket"]]}, "object": {"key": ["releases/labelled.zip"]}}
+    assert labels == {
+        "bucket": {"name": [aws.GIVEN["DataBucket"]]},
+        "object": {"key": ["releases/labelled.zip"]},
+    }
     assert made("pipeline")["MonthlySchedule"]["Properties"]["Target"]["Arn"] == function
     for monthly, wanted in (("true", "ENABLED"), ("false", "DISABLED")):
         schedule = made("pipeline", RetrainMonthly=monthly)["MonthlySchedule"]["Properties"]
@@ -1789,7 +1850,10 @@ def test_people_are_told_by_name() -> None:
     given = json.loads(package["Configuration"]["UserParameters"])
     taken = function(ast.parse(aws.source("lambdas/pipeline.py")), "mark").args.args
     assert [*given] == [each.arg for each in taken]
-    assert given == {"package": "#{Train.ModelPackageArn}", "execution": "#{codepipeline.PipelineExecutionId}"}
+    assert given == {
+        "package": "#{Train.ModelPackageArn}",
+        "execution": "#{codepipeline.PipelineExecutionId}",
+    }
     assert overrides()["prod"] == {"ModelPackageArn": "#{Train.ModelPackageArn}"}
 
 
@@ -1914,7 +1978,9 @@ def test_the_hosts_of_the_console_are_the_partitions() -> None:
         "aws-cn": "console.amazonaws.cn",
     }
     for partition, host in links.items():
-        (approval,) = [a for a in actions(**{"AWS::Partition": partition}) if a["Name"] == "Approve"]
+        (approval,) = [
+            a for a in actions(**{"AWS::Partition": partition}) if a["Name"] == "Approve"
+        ]
         assert f"{REGION}.{host}/s3/" in approval["Configuration"]["ExternalEntityLink"]
 
 

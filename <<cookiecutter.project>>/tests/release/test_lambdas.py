@@ -166,7 +166,8 @@ class World:
     def objects(self, bucket: str, prefix: str) -> dict[str, str]:
         found = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
         return {
-            item["Key"]: self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode() for item in found
+            item["Key"]: self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode()
+            for item in found
         }
 
 
@@ -204,7 +205,9 @@ def cloud(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def prediction(row: dict[str, Any]) -> dict[str, Any]:
     """Answer as a model does that looks at the first word only."""
-    values = {"coles": (0.8, 0.1, 0.1), "fee": (0.2, 0.7, 0.1)}.get(row["text"].split()[0], (0.1, 0.2, 0.7))
+    values = {"coles": (0.8, 0.1, 0.1), "fee": (0.2, 0.7, 0.1)}.get(
+        row["text"].split()[0], (0.1, 0.2, 0.7)
+    )
     best = max(values)
     return {
         "category": CLASSES[values.index(best)],
@@ -266,7 +269,9 @@ def problem(reply: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.actor("api")
-def test_a_row_is_answered_with_an_id_that_the_capture_has(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_is_answered_with_an_id_that_the_capture_has(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     reply = run(world.api.handler, proxy())
     answer = json.loads(reply["body"])
     assert (reply["statusCode"], answer["category"]) == (200, "groceries")
@@ -367,7 +372,10 @@ def other(**changes: Any) -> dict[str, Any]:
 
 
 FAULTS: dict[str, tuple[int, Any]] = {
-    **{f"ModelError {status}": (status, {"detail": "x"}) for status in (404, 405, 406, 500, 502, 503, 504)},
+    **{
+        f"ModelError {status}": (status, {"detail": "x"})
+        for status in (404, 405, 406, 500, 502, 503, 504)
+    },
     "ModelError without a status": (424, {"__type": "ModelError", "Message": "x"}),
     "ModelNotReady": (429, {"__type": "ModelNotReadyException", "Message": "x"}),
     "ServiceUnavailable": (503, {"__type": "ServiceUnavailable", "Message": "x"}),
@@ -378,7 +386,10 @@ FAULTS: dict[str, tuple[int, Any]] = {
     "null": (200, None),
     "a list for a row": (200, [prediction(ROW)]),
     "no probabilities": (200, {"category": "groceries"}),
-    "a class order that is wrong": (200, other(probabilities=dict(zip(CLASSES, (0.1, 0.8, 0.1), strict=True)))),
+    "a class order that is wrong": (
+        200,
+        other(probabilities=dict(zip(CLASSES, (0.1, 0.8, 0.1), strict=True))),
+    ),
     "a category that is not the most probable": (200, other(category="transport", probability=0.1)),
     "a category that is no class": (200, other(category="x")),
     "a probability that is another": (200, other(probability=0.1)),
@@ -405,7 +416,9 @@ def test_the_endpoints_fault_is_502_and_counts_towards_the_rollback(
 
 @pytest.mark.actor("api")
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_another_number_of_rows_is_502(world: World, capsys: pytest.CaptureFixture[str], count: int) -> None:
+def test_another_number_of_rows_is_502(
+    world: World, capsys: pytest.CaptureFixture[str], count: int
+) -> None:
     world.container = lambda _: (200, [prediction(ROW)] * count)
     assert run(world.api.handler, proxy([ROW, ROW]))["statusCode"] == 502
     assert moved(capsys) == {"EndpointFailures": 1}
@@ -421,7 +434,9 @@ def test_another_number_of_rows_is_502(world: World, capsys: pytest.CaptureFixtu
     ],
     ids=lambda fault: type(fault).__name__,
 )
-def test_a_timeout_is_502_after_one_attempt(world: World, capsys: pytest.CaptureFixture[str], fault: Exception) -> None:
+def test_a_timeout_is_502_after_one_attempt(
+    world: World, capsys: pytest.CaptureFixture[str], fault: Exception
+) -> None:
     attempts = []
 
     def fail(_: Any) -> Any:
@@ -441,14 +456,18 @@ def test_the_endpoints_timeout_ends_before_the_functions(world: World) -> None:
 
 @pytest.mark.actor("api")
 @pytest.mark.filterwarnings("ignore:No application metrics")
-def test_an_unforeseen_fault_is_the_functions_own_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_fault_is_the_functions_own_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(world.api, "checked", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(world.api.handler, proxy())
 
 
 @pytest.mark.actor("api")
-def test_nothing_of_a_transaction_is_logged(world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_of_a_transaction_is_logged(
+    world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
     said = {"text": "clinic-of-secrets", "price": 123.45}
     run(world.api.handler, proxy(said))
     world.container = lambda rows: (400, {"status": 400, "detail": f"no {rows['text']}"})
@@ -488,7 +507,9 @@ SAID = {"prediction_id": "0" * 32, "category": "transport"}
 
 
 @pytest.mark.actor("api")
-def test_feedback_is_ground_truth_of_its_hour(cloud: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_feedback_is_ground_truth_of_its_hour(
+    cloud: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     for said in (SAID, SAID | {"row": 4, "category": 'food, "drinks"'}):
         assert run(cloud.api.handler, proxy(said, "/feedback"))["statusCode"] == 202
     [single, row] = sorted(cloud.objects(LIVE, "ground-truth/").items(), key=lambda f: len(f[0]))
@@ -552,7 +573,9 @@ def test_feedback_that_cannot_be_kept_is_the_functions_own_error(world: World) -
     ],
     ids=str,
 )
-def test_feedback_that_cannot_be_joined_is_400(world: World, capsys: pytest.CaptureFixture[str], said: Any) -> None:
+def test_feedback_that_cannot_be_joined_is_400(
+    world: World, capsys: pytest.CaptureFixture[str], said: Any
+) -> None:
     assert problem(run(world.api.handler, proxy(said, "/feedback")))["status"] == 400
     assert moved(capsys) == {"ClientErrors": 1}
 
@@ -573,7 +596,9 @@ def alarms() -> list[dict[str, Any]]:
     found = aws.resources("prod", "AWS::CloudWatch::Alarm").values()
     every = [aws.resolve(alarm["Properties"], "prod") for alarm in found]
     return [
-        alarm | {"Threshold": float(alarm["Threshold"])} for alarm in every if {"Name": alarm["AlarmName"]} in watched
+        alarm | {"Threshold": float(alarm["Threshold"])}
+        for alarm in every
+        if {"Name": alarm["AlarmName"]} in watched
     ]
 
 
@@ -581,7 +606,9 @@ def alarms() -> list[dict[str, Any]]:
 def prod(cloud: World) -> World:
     """Give a release in service: its endpoint, golden cases, alarms, and the API's new version."""
     for alarm in alarms():
-        cloud.traffic.cloudwatch.put_metric_alarm(**{name: value for name, value in alarm.items() if name != "Tags"})
+        cloud.traffic.cloudwatch.put_metric_alarm(
+            **{name: value for name, value in alarm.items() if name != "Tags"}
+        )
     cloud.put(GOLDEN, golden())
     serve(cloud)
 
@@ -595,7 +622,11 @@ def prod(cloud: World) -> World:
 
 
 # What `before` looks at of the capture.
-CAPTURE = {"CaptureStatus": "Started", "CurrentSamplingPercentage": 100, "DestinationS3Uri": f"s3://{LIVE}/captures"}
+CAPTURE = {
+    "CaptureStatus": "Started",
+    "CurrentSamplingPercentage": 100,
+    "DestinationS3Uri": f"s3://{LIVE}/captures",
+}
 
 
 def serve(world: World, **changes: Any) -> None:
@@ -634,7 +665,9 @@ def probes(world: World) -> list[str]:
 
 def hook(world: World, name: str, seconds: float = 840) -> list[str]:
     """Run a hook as CodeDeploy does; return the statuses that it reports."""
-    told = world.answer(world.traffic.codedeploy, "PutLifecycleEventHookExecutionStatus", lambda _: (200, {}))
+    told = world.answer(
+        world.traffic.codedeploy, "PutLifecycleEventHookExecutionStatus", lambda _: (200, {})
+    )
     run(
         getattr(world.traffic, name),
         {"DeploymentId": "d-ABCDEFGHI", "LifecycleEventHookExecutionId": "x" * 20},
@@ -716,7 +749,8 @@ WRONG: dict[str, tuple[str, Callable[[Any], tuple[int, Any]]]] = {
         "another category, or classes in another order",
         lambda row: (
             200,
-            prediction(row) | {"probabilities": dict(reversed(prediction(row)["probabilities"].items()))},
+            prediction(row)
+            | {"probabilities": dict(reversed(prediction(row)["probabilities"].items()))},
         ),
     ),
     "a probability apart by 0.002": (
@@ -727,7 +761,8 @@ WRONG: dict[str, tuple[str, Callable[[Any], tuple[int, Any]]]] = {
             | {
                 "probability": prediction(row)["probability"] + 0.002,
                 "probabilities": {
-                    name: value + 0.002 * (value > 0.5) for name, value in prediction(row)["probabilities"].items()
+                    name: value + 0.002 * (value > 0.5)
+                    for name, value in prediction(row)["probabilities"].items()
                 },
             },
         ),
@@ -757,7 +792,9 @@ def test_another_machines_rounding_is_no_other_answer(prod: World) -> None:
 
 
 @pytest.mark.actor("hooks")
-def test_before_fails_on_an_answer_that_is_late(prod: World, log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_fails_on_an_answer_that_is_late(
+    prod: World, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ticks = itertools.count(step=6)
     monkeypatch.setattr(prod.traffic, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
     assert hook(prod, "before") == ["Failed"]
@@ -791,7 +828,9 @@ def test_a_hook_that_hangs_reports_failure_before_its_time_is_over(
         over.set()
 
 
-def test_a_hook_waits_no_longer_than_leaves_time_for_its_report(prod: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hook_waits_no_longer_than_leaves_time_for_its_report(
+    prod: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waited: list[float] = []
 
     def result(seconds: float) -> None:
@@ -805,7 +844,9 @@ def test_a_hook_waits_no_longer_than_leaves_time_for_its_report(prod: World, mon
 
 
 @pytest.mark.actor("hooks")
-def test_after_watches_for_the_bake_once_the_probes_are_captured(prod: World, slept: list[float]) -> None:
+def test_after_watches_for_the_bake_once_the_probes_are_captured(
+    prod: World, slept: list[float]
+) -> None:
     captured(prod, "a-customers", *probes(prod)[:4])
     captured(prod, *probes(prod)[4:], hours=1)
     assert hook(prod, "after") == ["Succeeded"]
@@ -847,7 +888,9 @@ def test_an_alarm_during_the_bake_ends_it_at_once(
         slept.append(seconds)
         if len(slept) == 3:
             name = alarms()[number]["AlarmName"]
-            prod.traffic.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="x")
+            prod.traffic.cloudwatch.set_alarm_state(
+                AlarmName=name, StateValue="ALARM", StateReason="x"
+            )
 
     monkeypatch.setattr(prod.traffic.time, "sleep", go_off)
     assert hook(prod, "after") == ["Failed"]
@@ -911,7 +954,8 @@ def test_the_fix_passes_while_the_old_release_is_red(prod: World, slept: list[fl
     captured(prod, *probes(prod))
     for alarm in alarms():
         old = [
-            d | {"Value": "0" if d["Name"] == "ExecutedVersion" else d["Value"].replace(RELEASE, OLD)}
+            d
+            | {"Value": "0" if d["Name"] == "ExecutedVersion" else d["Value"].replace(RELEASE, OLD)}
             for d in alarm["Dimensions"]
         ]
         # A dimension tells the releases apart, in every alarm.
@@ -920,7 +964,9 @@ def test_the_fix_passes_while_the_old_release_is_red(prod: World, slept: list[fl
     assert hook(prod, "after") == ["Succeeded"]
 
 
-def test_what_the_handler_counts_is_what_an_alarm_watches(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_handler_counts_is_what_an_alarm_watches(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.container = lambda _: FAULTS["ModelError 500"]
     run(world.api.handler, proxy())
     [name] = moved(capsys)
@@ -985,7 +1031,12 @@ class CloudFormation:
         return SimpleNamespace(reason="OK")
 
     def ask(
-        self, handler: Handler, kind: str, properties: dict[str, Any], physical: str = "", **more: Any
+        self,
+        handler: Handler,
+        kind: str,
+        properties: dict[str, Any],
+        physical: str = "",
+        **more: Any,
     ) -> dict[str, Any]:
         """Ask, and let the rules poll three times; return what is told last, {} for nothing."""
         before = len(self.told)
@@ -1159,7 +1210,9 @@ def test_a_retried_release_finds_its_completed_job(jobs: Jobs, trained: CloudFor
 
 
 @pytest.mark.actor("jobs")
-def test_a_rollback_to_the_old_release_does_not_train_it_again(jobs: Jobs, trained: CloudFormation) -> None:
+def test_a_rollback_to_the_old_release_does_not_train_it_again(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
     old = JOB.replace(RELEASE, OLD)
     jobs.create("Training", {"body": {"TrainingJobName": old}})
     jobs.end(old, "Completed")
@@ -1187,7 +1240,9 @@ def test_a_new_release_has_a_new_physical_id(jobs: Jobs, trained: CloudFormation
 
 @pytest.mark.actor("jobs")
 @pytest.mark.parametrize("step", STEPS)
-def test_a_failed_job_fails_the_stack_with_its_reason(jobs: Jobs, trained: CloudFormation, step: str) -> None:
+def test_a_failed_job_fails_the_stack_with_its_reason(
+    jobs: Jobs, trained: CloudFormation, step: str
+) -> None:
     name, handler = f"{PROJECT}-{RELEASE}-{step}", jobs.world.jobs.handler
     trained.ask(handler, "Create", properties(step))
     jobs.end(name, "Failed", "AlgorithmError: no rows of the class 'fees', exit code: 1. " * 20)
@@ -1214,7 +1269,9 @@ def test_a_job_that_was_stopped_fails_the_stack(jobs: Jobs, trained: CloudFormat
 
 
 @pytest.mark.actor("jobs")
-def test_a_job_without_an_end_fails_before_cloudformations_hour_is_over(jobs: Jobs, trained: CloudFormation) -> None:
+def test_a_job_without_an_end_fails_before_cloudformations_hour_is_over(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
     handler = jobs.world.jobs.handler
     trained.ask(handler, "Create", properties("training"))
     jobs.made[JOB]["CreationTime"] -= 56 * 60
@@ -1237,7 +1294,9 @@ def test_what_was_never_created_is_deleted(jobs: Jobs, trained: CloudFormation, 
 
 @pytest.mark.actor("jobs")
 @pytest.mark.parametrize("step", STEPS)
-def test_a_running_job_of_a_deleted_stack_is_stopped(jobs: Jobs, trained: CloudFormation, step: str) -> None:
+def test_a_running_job_of_a_deleted_stack_is_stopped(
+    jobs: Jobs, trained: CloudFormation, step: str
+) -> None:
     trained.ask(jobs.world.jobs.handler, "Create", properties(step))
     name = f"{PROJECT}-{RELEASE}-{step}"
     trained.ask(jobs.world.jobs.handler, "Delete", properties(step), name)
@@ -1268,7 +1327,9 @@ def gate(world: World, *faults: str) -> None:
 
 
 @pytest.mark.actor("jobs")
-def test_a_model_is_registered_once_and_awaits_approval(jobs: Jobs, trained: CloudFormation) -> None:
+def test_a_model_is_registered_once_and_awaits_approval(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
     registry(jobs.world)
     gate(jobs.world)
     for _ in range(2):
@@ -1282,7 +1343,9 @@ def test_a_model_is_registered_once_and_awaits_approval(jobs: Jobs, trained: Clo
 
 
 @pytest.mark.actor("jobs")
-def test_a_refused_model_is_not_registered_and_the_gates_words_are_heard(jobs: Jobs, trained: CloudFormation) -> None:
+def test_a_refused_model_is_not_registered_and_the_gates_words_are_heard(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
     registry(jobs.world)
     words = "champion (time): lead in accuracy is -0.0300, 0.0200 under the bound of -0.0100"
     gate(jobs.world, words, *["another fault, at length"] * 200)
@@ -1327,7 +1390,8 @@ def approve(world: World, package: str, *actions: dict[str, Any], execution: str
                 "actionExecutionDetails": [
                     known
                     for known in actions
-                    if known["pipelineExecutionId"] == asked["body"]["filter"]["pipelineExecutionId"]
+                    if known["pipelineExecutionId"]
+                    == asked["body"]["filter"]["pipelineExecutionId"]
                 ]
             },
         ),
@@ -1344,7 +1408,9 @@ def approve(world: World, package: str, *actions: dict[str, Any], execution: str
 def package(world: World, status: str = "PendingManualApproval", **metadata: str) -> str:
     registry(world)
     made = world.jobs.sagemaker.create_model_package(
-        ModelPackageGroupName=PROJECT, ModelApprovalStatus=status, CustomerMetadataProperties=metadata
+        ModelPackageGroupName=PROJECT,
+        ModelApprovalStatus=status,
+        CustomerMetadataProperties=metadata,
     )
     return str(made["ModelPackageArn"])
 
@@ -1419,7 +1485,9 @@ class Pipeline:
         self.started: list[dict[str, Any]] = []
         client = world.pipeline.pipeline
         summaries = "pipelineExecutionSummaries"
-        world.answer(client, "ListPipelineExecutions", lambda _: (200, {summaries: self.executions}))
+        world.answer(
+            client, "ListPipelineExecutions", lambda _: (200, {summaries: self.executions})
+        )
         world.answer(client, "StartPipelineExecution", self.start)
         world.pipeline.sns.create_topic(Name=PROJECT)
         world.put(f"s3://{DATA}/releases/data.zip", manifest("data-release", ""))
@@ -1466,14 +1534,19 @@ def test_new_labels_start_the_pipeline_with_exactly_them(pipeline: Pipeline, cau
     [asked] = pipeline.started
     head = pipeline.world.s3.head_object(Bucket=DATA, Key="releases/data.zip")
     [source] = [
-        action["ActionTypeId"] | {"Name": action["Name"], "Key": action["Configuration"]["S3ObjectKey"]}
+        action["ActionTypeId"]
+        | {"Name": action["Name"], "Key": action["Configuration"]["S3ObjectKey"]}
         for stage in aws.resources("pipeline")["Pipeline"]["Properties"]["Stages"]
         for action in stage["Actions"]
         if "S3ObjectKey" in action.get("Configuration", {})
     ]
     assert source["Key"] == "releases/data.zip"
     assert asked["sourceRevisions"] == [
-        {"actionName": source["Name"], "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": head["VersionId"]}
+        {
+            "actionName": source["Name"],
+            "revisionType": "S3_OBJECT_VERSION_ID",
+            "revisionValue": head["VersionId"],
+        }
     ]
     copied = pipeline.world.s3.get_object(Bucket=DATA, Key="releases/data.zip")["Body"].read()
     assert copied == manifest()
@@ -1490,14 +1563,19 @@ AGAINST: dict[str, tuple[Callable[[Pipeline], Any], str]] = {
         f"labels through {LABELS}",
     ),
     "labels of an earlier data release": (
-        lambda p: p.world.put(f"s3://{DATA}/releases/data.zip", manifest("data-release", "", "2" * 32)),
+        lambda p: p.world.put(
+            f"s3://{DATA}/releases/data.zip", manifest("data-release", "", "2" * 32)
+        ),
         "earlier data release",
     ),
     "a run under way, such as one that awaits approval": (
         lambda p: p.executions.insert(0, execution("InProgress", 90, "e9")),
         "e9 is under way",
     ),
-    "a run that is stopping": (lambda p: p.executions.insert(0, execution("Stopping", 90, "e9")), "e9 is under way"),
+    "a run that is stopping": (
+        lambda p: p.executions.insert(0, execution("Stopping", 90, "e9")),
+        "e9 is under way",
+    ),
     "the cool-down": (lambda p: p.executions.insert(0, execution("Failed", 71)), "cool-down"),
 }
 
@@ -1546,7 +1624,9 @@ def test_new_labels_alone_ask_for_nothing(pipeline: Pipeline) -> None:
 
 @pytest.mark.actor("retrain")
 def test_an_alarm_that_came_before_the_labels_is_heard_when_they_come(pipeline: Pipeline) -> None:
-    pipeline.world.put(f"s3://{DATA}/releases/labelled.zip", manifest("labels", "2026-09-01T00:00:00Z"))
+    pipeline.world.put(
+        f"s3://{DATA}/releases/labelled.zip", manifest("labels", "2026-09-01T00:00:00Z")
+    )
     pipeline.world.put(f"s3://{DATA}/releases/data.zip", manifest("labels", "2026-10-01T00:00:00Z"))
     assert pipeline.decide()["started"] is None
     pipeline.world.put(f"s3://{DATA}/releases/labelled.zip", manifest())
@@ -1563,7 +1643,9 @@ def test_an_alarm_that_came_before_the_labels_is_heard_when_they_come(pipeline: 
 
 @pytest.mark.actor("retrain")
 def test_labels_that_come_after_the_decision_are_not_what_is_trained_on(pipeline: Pipeline) -> None:
-    pipeline.world.put(f"s3://{DATA}/releases/labelled.zip", manifest(through="2026-11-21T00:00:00Z"))
+    pipeline.world.put(
+        f"s3://{DATA}/releases/labelled.zip", manifest(through="2026-11-21T00:00:00Z")
+    )
     pipeline.world.pipeline.start(pipeline.version)
     copied = pipeline.world.s3.get_object(Bucket=DATA, Key="releases/data.zip")["Body"].read()
     assert copied == manifest()
@@ -1578,7 +1660,9 @@ def test_data_that_cannot_be_read_are_named(pipeline: Pipeline, name: str) -> No
 
 
 @pytest.mark.actor("retrain")
-def test_two_alarms_at_once_start_one_run(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_alarms_at_once_start_one_run(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     facts = pipeline.world.pipeline.gather()
     monkeypatch.setattr(pipeline.world.pipeline, "gather", lambda: facts)
     # Neither sees the other's run yet.

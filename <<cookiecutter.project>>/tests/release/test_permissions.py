@@ -53,9 +53,21 @@ class Row(NamedTuple):
 
 
 DECLARED = [
-    Row("api approve hooks jobs retrain", "logs:CreateLogStream logs:PutLogEvents", "Lambda writes the function's log"),
-    Row("api approve hooks jobs retrain", "xray:PutTraceSegments xray:PutTelemetryRecords", "Lambda's active tracing"),
-    Row("base build test", "logs:CreateLogStream logs:PutLogEvents", "CodeBuild writes the build's log"),
+    Row(
+        "api approve hooks jobs retrain",
+        "logs:CreateLogStream logs:PutLogEvents",
+        "Lambda writes the function's log",
+    ),
+    Row(
+        "api approve hooks jobs retrain",
+        "xray:PutTraceSegments xray:PutTelemetryRecords",
+        "Lambda's active tracing",
+    ),
+    Row(
+        "base build test",
+        "logs:CreateLogStream logs:PutLogEvents",
+        "CodeBuild writes the build's log",
+    ),
     Row(
         "build test",
         "s3:GetObject s3:GetObjectVersion",
@@ -84,7 +96,8 @@ DECLARED = [
     Row("base build", "ecr:DescribeImages", "the buildspecs ask with the CLI"),
     Row(
         "endpoint monitor train",
-        "ecr:GetAuthorizationToken ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
+        "ecr:GetAuthorizationToken ecr:BatchCheckLayerAvailability "
+        "ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
         "SageMaker pulls the image",
     ),
     Row(
@@ -122,7 +135,11 @@ DECLARED = [
     Row("events", "codepipeline:StartPipelineExecution codebuild:StartBuild", "the rules' targets"),
     Row("forward", "events:PutEvents", "the rule's target"),
     Row("monthly", "lambda:InvokeFunction", "the schedule's target"),
-    Row("schedule", "sagemaker:AddTags sagemaker:CreateProcessingJob iam:PassRole", "the schedules' target"),
+    Row(
+        "schedule",
+        "sagemaker:AddTags sagemaker:CreateProcessingJob iam:PassRole",
+        "the schedules' target",
+    ),
     Row("pipeline", "ecr:DescribeImages", "CodePipeline's action Base"),
     Row(
         "pipeline",
@@ -143,7 +160,11 @@ DECLARED = [
         "CodePipeline keeps artifacts",
         "-artifacts-",
     ),
-    Row("pipeline", "codeconnections:UseConnection codestar-connections:UseConnection", "CodePipeline's action Git"),
+    Row(
+        "pipeline",
+        "codeconnections:UseConnection codestar-connections:UseConnection",
+        "CodePipeline's action Git",
+    ),
     Row("pipeline", "codebuild:StartBuild codebuild:BatchGetBuilds", "Build and Test"),
     Row(
         "pipeline",
@@ -153,18 +174,32 @@ DECLARED = [
     ),
     Row(
         "pipeline-actions",
-        "cloudformation:CreateStack cloudformation:DescribeStacks cloudformation:UpdateStack iam:PassRole",
+        "cloudformation:CreateStack cloudformation:DescribeStacks "
+        "cloudformation:UpdateStack iam:PassRole",
         "CodePipeline's CloudFormation actions in the other account",
     ),
     Row("pipeline", "lambda:InvokeFunction lambda:ListFunctions", "CodePipeline's action Package"),
     Row("pipeline", "sns:Publish", "CodePipeline's approval"),
-    Row("pipeline pipeline-actions", "cloudwatch:DescribeAlarms", "the condition CloudWatchAlarm after Deploy Prod"),
+    Row(
+        "pipeline pipeline-actions",
+        "cloudwatch:DescribeAlarms",
+        "the condition CloudWatchAlarm after Deploy Prod",
+    ),
     Row("pipeline", "sts:AssumeRole", "CodePipeline's actions in the other account"),
     Row("pipeline", "kms:Decrypt kms:DescribeKey kms:GenerateDataKey", "artifacts and topic"),
     Row("pipeline-actions", "kms:Decrypt kms:GenerateDataKey", "artifacts"),
     Row("release stage", "lambda:InvokeFunction", "CloudFormation asks a custom resource"),
-    Row("release", "sagemaker:DescribeModelPackage", "SageMaker makes the model of the package", ":model-package/"),
-    Row("release", "sagemaker:UpdateEndpointWeightsAndCapacities", "SageMaker's page on the prerequisites of scaling"),
+    Row(
+        "release",
+        "sagemaker:DescribeModelPackage",
+        "SageMaker makes the model of the package",
+        ":model-package/",
+    ),
+    Row(
+        "release",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",
+        "SageMaker's page on the prerequisites of scaling",
+    ),
 ]
 
 # What a type's schema lists, and these templates' resources do not make CloudFormation do.
@@ -176,11 +211,14 @@ UNUSED = {
         "application-autoscaling:DeleteScheduledAction",
         "no function is scaled": PROVISIONED,
     },
-    "AWS::ApplicationAutoScaling::ScalingPolicy": {"no predictive scaling": "cloudwatch:GetMetricData"},
+    "AWS::ApplicationAutoScaling::ScalingPolicy": {
+        "no predictive scaling": "cloudwatch:GetMetricData"
+    },
     "AWS::CodeDeploy::DeploymentGroup": {"no servers": "codedeploy:RegisterOnPremisesInstance"},
     "AWS::Lambda::Alias": {"no provisioned concurrency": PROVISIONED},
     "AWS::Lambda::Function": {
-        "not in a VPC": "ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs",
+        "not in a VPC": "ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroups "
+        "ec2:DescribeSubnets ec2:DescribeVpcs",
         "no file system": "elasticfilesystem:DescribeMountTargets s3files:ListMountTargets",
         "no key for its environment": "kms:Encrypt kms:GenerateDataKey",
         "no layer": "lambda:GetLayerVersion",
@@ -329,7 +367,11 @@ def test_trust_is_in_one_service_for_this_projects_resource(part: str) -> None:
 
 
 def test_trust_is_loose_only_where_aws_does_not_say_what_the_service_sends() -> None:
-    loose = {actor for actor, role in every("all") if "IfExists" in json.dumps(role["AssumeRolePolicyDocument"])}
+    loose = {
+        actor
+        for actor, role in every("all")
+        if "IfExists" in json.dumps(role["AssumeRolePolicyDocument"])
+    }
     functions = {"api", "approve", "hooks", "jobs", "retrain"}
     assert loose == {"pipeline", "stage", "release", "codedeploy"} | functions
 
@@ -353,7 +395,9 @@ def test_every_resource_is_one_of_the_actions(part: str) -> None:
             resources = actors.many(statement["Resource"])
             for action in actions:
                 if resources == ["*"]:
-                    assert not forms(action) or action in UNCLEAR, f"{actor}: {action} can be granted by resource"
+                    assert not forms(action) or action in UNCLEAR, (
+                        f"{actor}: {action} can be granted by resource"
+                    )
                 else:
                     fits = [r for r in resources if any(matches(f, r) for f in forms(action))]
                     assert fits, f"{actor}: {action} is on none of {resources}"
@@ -494,7 +538,8 @@ def test_cloudformation_may_do_it_to_resources_of_these_names(actor: str) -> Non
         for action in sorted(calls(resource["Type"]) - {"iam:PassRole"}):
             if arn and any(matches(form, arn) for form in forms(action)):
                 allowed = any(
-                    action == granted and actors.matches(pattern, arn) for granted, pattern, _ in grants(role)
+                    action == granted and actors.matches(pattern, arn)
+                    for granted, pattern, _ in grants(role)
                 )
                 assert allowed, f"{actor} may not {action} on {arn} ({template}.{key})"
 
@@ -537,7 +582,9 @@ def recorded(request: pytest.FixtureRequest) -> set[tuple[str, str, str]]:
     sources = {path for path in folder.rglob("test_*.py") if "mark.actor(" in path.read_text()}
     run = {item.path for item in request.session.items}
     options = request.config.option
-    picked = options.keyword or options.markexpr or any("::" in each for each in request.config.args)
+    picked = (
+        options.keyword or options.markexpr or any("::" in each for each in request.config.args)
+    )
     if picked or not sources <= run:
         pytest.skip("needs the calls of every actor's tests: run them all")
     return actors.RECORDED
@@ -546,7 +593,9 @@ def recorded(request: pytest.FixtureRequest) -> set[tuple[str, str, str]]:
 def explained(actor: str, action: str, resource: str, calls: set[tuple[str, str, str]]) -> bool:
     # The tests' calls are made in one account; in two, the other's resource stands for the same.
     here = resource.replace(actors.OTHER, ACCOUNT)
-    return any((actor, action) == (who, what) and actors.matches(here, thing) for who, what, thing in calls)
+    return any(
+        (actor, action) == (who, what) and actors.matches(here, thing) for who, what, thing in calls
+    )
 
 
 def by_cloudformation(actor: str, action: str, resource: str) -> bool:

@@ -74,7 +74,10 @@ def test_cfn_lint_finds_nothing(checkov: subprocess.Popen[str], tmp_path: Path) 
 SKIPPED = {
     "CKV_AWS_18": ("LogBucket", "it holds the access logs; its own would fill it"),
     "CKV_AWS_51": ("BaseRepository", "the tag `current` moves, all others are immutable"),
-    "CKV_AWS_76": ("Stage", "its role is the account's, no stack's; each request is logged and traced"),
+    "CKV_AWS_76": (
+        "Stage",
+        "its role is the account's, no stack's; each request is logged and traced",
+    ),
     "CKV_AWS_115": (".*", "a new account has ten in all, and any reservation is refused there"),
     "CKV_AWS_116": (".*", "who invokes it waits for it; RetrainFunction tells its failures"),
     "CKV_AWS_117": (".*", "it calls AWS's own APIs only"),
@@ -90,7 +93,9 @@ def test_checkov_finds_only_what_is_chosen(checkov: subprocess.Popen[str]) -> No
     unexpected = [
         f"{check['check_id']} {check['resource']} in {check['file_path']}: {check['check_name']}"
         for check in failed
-        if not re.fullmatch(SKIPPED.get(check["check_id"], ("",))[0], check["resource"].rsplit(".", 1)[-1])
+        if not re.fullmatch(
+            SKIPPED.get(check["check_id"], ("",))[0], check["resource"].rsplit(".", 1)[-1]
+        )
     ]
     assert not unexpected, "\n".join(unexpected)
     assert not SKIPPED.keys() - {check["check_id"] for check in failed}, "a skip skips nothing"
@@ -105,9 +110,15 @@ ACTIONS: dict[tuple[str, str], tuple[set[str], set[str]]] = {
         {"ConnectionArn", "FullRepositoryId", "BranchName"},
         {"OutputArtifactFormat", "DetectChanges"},
     ),
-    ("Source", "CodeCommit"): ({"RepositoryName", "BranchName"}, {"OutputArtifactFormat", "PollForSourceChanges"}),
+    ("Source", "CodeCommit"): (
+        {"RepositoryName", "BranchName"},
+        {"OutputArtifactFormat", "PollForSourceChanges"},
+    ),
     ("Source", "ECR"): ({"RepositoryName"}, {"ImageTag"}),
-    ("Source", "S3"): ({"S3Bucket", "S3ObjectKey"}, {"PollForSourceChanges", "AllowOverrideForS3ObjectKey"}),
+    ("Source", "S3"): (
+        {"S3Bucket", "S3ObjectKey"},
+        {"PollForSourceChanges", "AllowOverrideForS3ObjectKey"},
+    ),
     ("Build", "CodeBuild"): ({"ProjectName"}, {"PrimarySource", "EnvironmentVariables"}),
     ("Test", "CodeBuild"): ({"ProjectName"}, {"PrimarySource", "EnvironmentVariables"}),
     ("Deploy", "CloudFormation"): (
@@ -343,7 +354,10 @@ def model(service: str) -> Any:
 
 
 # What EventBridge Scheduler puts in; the examples of its guide, "Adding context attributes".
-SCHEDULED = {"aws.scheduler.scheduled-time": "2026-11-22T10:15:00Z", "aws.scheduler.execution-id": "d32c5kddcf5bb8c3"}
+SCHEDULED = {
+    "aws.scheduler.scheduled-time": "2026-11-22T10:15:00Z",
+    "aws.scheduler.execution-id": "d32c5kddcf5bb8c3",
+}
 
 
 def scheduled(name: str, given: aws.Parameters) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -434,7 +448,9 @@ EVERYWHERE = re.compile(r"(cn\.)?com\.amazonaws\..*|[a-z0-9.-]+\.amazonaws\.com"
 
 def test_no_account_region_or_partition_is_written_in() -> None:
     for name, template in aws.templates().items():
-        for path, text in aws.walk({key: template[key] for key in ("Resources", "Outputs") if key in template}):
+        for path, text in aws.walk(
+            {key: template[key] for key in ("Resources", "Outputs") if key in template}
+        ):
             for what, pattern in LITERALS.items():
                 if isinstance(text, str) and not EVERYWHERE.fullmatch(text):
                     assert not re.search(pattern, text), f"{name}.{path} holds {what}: {text}"
@@ -481,7 +497,9 @@ def test_what_holds_data_is_closed() -> None:
         assert default == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": aws.arn("data", "Key")}
         events = bucket["NotificationConfiguration"]["EventBridgeConfiguration"]
         assert events == {"EventBridgeEnabled": True}
-        assert bucket["LoggingConfiguration"]["DestinationBucketName"] == aws.physical("data", "LogBucket")
+        assert bucket["LoggingConfiguration"]["DestinationBucketName"] == aws.physical(
+            "data", "LogBucket"
+        )
 
 
 # ------------------------------------------------------------------------ the order of a release
@@ -506,7 +524,9 @@ def test_no_live_endpoint_goes_before_its_traffic_has_moved() -> None:
     graph.check(prod(), ALIAS)
 
 
-@pytest.mark.parametrize("key", ["Model", "EndpointConfig", "Endpoint", "ApiVersion", "ScalingPolicy", "Golden"])
+@pytest.mark.parametrize(
+    "key", ["Model", "EndpointConfig", "Endpoint", "ApiVersion", "ScalingPolicy", "Golden"]
+)
 def test_what_a_release_replaces_is_in_the_stack_of_the_alias(key: str) -> None:
     with pytest.raises(UserError, match=f"put {prod()[key]['Type']} into its template"):
         graph.check(without(key), ALIAS)
@@ -566,7 +586,9 @@ def test_the_plan_ends_with_the_old_endpoint() -> None:
 
 
 def test_the_shift_is_told_in_the_template_s_words() -> None:
-    (told,) = [lines for title, lines in graph.plan(aws.templates()["prod"], ALIAS) if title == "the shift"]
+    (told,) = [
+        lines for title, lines in graph.plan(aws.templates()["prod"], ALIAS) if title == "the shift"
+    ]
     watch = "traffic.after: 10 minutes' watch"
     assert told == ["~ Live", "traffic.before", "10 % for 5 minutes, then all", watch]
     for old, new, words in (
@@ -628,7 +650,9 @@ def test_graph_draws_it(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None
     ],
     ids=["missing", "broken", "twice", "empty", "list", "without", "another"],
 )
-def test_graph_says_what_is_wrong_with_the_template(text: str | None, words: str, drawn: Path) -> None:
+def test_graph_says_what_is_wrong_with_the_template(
+    text: str | None, words: str, drawn: Path
+) -> None:
     drawn.unlink() if text is None else drawn.write_text(text)
     with pytest.raises(UserError, match=f"prod.yaml .*{words}") as error:
         graph.main()
@@ -647,7 +671,10 @@ def test_rollback_is_by_the_candidates_own_metric_alarms() -> None:
     ((_, _, group),) = aws.everywhere("AWS::CodeDeploy::DeploymentGroup")
     assert group["Properties"]["AlarmConfiguration"]["Enabled"] is True
     rollback = group["Properties"]["AutoRollbackConfiguration"]
-    assert rollback == {"Enabled": True, "Events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"]}
+    assert rollback == {
+        "Enabled": True,
+        "Events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"],
+    }
     assert len(rollback_alarms()) == 4
     for key, alarm in rollback_alarms().items():
         assert alarm["Type"] == "AWS::CloudWatch::Alarm", key
@@ -685,7 +712,10 @@ def test_a_version_is_new_with_each_release_and_goes_with_it() -> None:
 
 def test_times_end_from_the_inside_out() -> None:
     """The endpoint's call, then the function, then the API; a hook before CodeDeploy's hour."""
-    call = [int(found) for found in re.findall(r"(?:read|connect)_timeout=(\d+)", aws.source("lambdas/api.py"))]
+    call = [
+        int(found)
+        for found in re.findall(r"(?:read|connect)_timeout=(\d+)", aws.source("lambdas/api.py"))
+    ]
     timeout = prod()["Api"]["Properties"]["Timeout"]
     assert len(call) == 2
     assert sum(call) < timeout < 29
@@ -744,7 +774,9 @@ def test_a_stage_that_fails_goes_back_and_production_must_be_well() -> None:
 
 def test_a_failed_creation_is_replaced_but_never_in_production() -> None:
     modes = {
-        action["Configuration"]["StackName"].removeprefix("bank-categoriser-"): action["Configuration"]["ActionMode"]
+        action["Configuration"]["StackName"].removeprefix("bank-categoriser-"): action[
+            "Configuration"
+        ]["ActionMode"]
         for action in actions()
         if action["ActionTypeId"]["Provider"] == "CloudFormation"
     }
@@ -803,7 +835,9 @@ def test_the_topic_can_be_told() -> None:
         ("cn-northwest-1", "aws-cn"),
     ],
 )
-def test_what_a_region_has_is_made_and_what_it_lacks_is_left_out(region: str, partition: str) -> None:
+def test_what_a_region_has_is_made_and_what_it_lacks_is_left_out(
+    region: str, partition: str
+) -> None:
     """By the resource types that AWS publishes for the region; cfn-lint has them."""
     known = {*SCHEMAS.get_resource_types(region)}
     for name in aws.templates():

@@ -79,7 +79,9 @@ def refused(code: str, message: str = "no") -> ClientError:
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
     table = Cloud()
-    monkeypatch.setattr(BaseClient, "_make_api_call", lambda client, *call: table.call(client, *call))
+    monkeypatch.setattr(
+        BaseClient, "_make_api_call", lambda client, *call: table.call(client, *call)
+    )
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tools")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     for name in ("YES", "DATA", "AWS_PROFILE"):
@@ -107,7 +109,10 @@ def run(module: ModuleType, *verb: str, monkeypatch: pytest.MonkeyPatch) -> str:
     with pytest.raises(SystemExit) as ended:
         exec(  # The module's last lines, as `python -m` runs them.
             compile(
-                Path(str(module.__file__)).read_text().rpartition('if __name__ == "__main__":\n')[2].strip(),
+                Path(str(module.__file__))
+                .read_text()
+                .rpartition('if __name__ == "__main__":\n')[2]
+                .strip(),
                 "main",
                 "exec",
             ),
@@ -146,7 +151,9 @@ def test_without_credentials_a_verb_says_how_to_sign_in(
     assert "aws sso login" in said
 
 
-def test_a_profile_that_is_not_there_is_named(root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_that_is_not_there_is_named(
+    root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobodys")
 
     assert "nobodys" in run(operate, "status", monkeypatch=monkeypatch)
@@ -204,7 +211,9 @@ def test_each_kind_of_refusal_has_its_mend(
     assert mend in said.rpartition("; ")[2]
 
 
-def test_a_proxys_page_is_cut_short(root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxys_page_is_cut_short(
+    root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def page(_: object) -> Any:
         raise ResponseParserError("Unable to parse response: <html>" + "<br>" * 5000)
 
@@ -290,7 +299,11 @@ def layers(cloud: Cloud, root: Path, monkeypatch: pytest.MonkeyPatch) -> Stacks:
     monkeypatch.setattr(stacks, "base_source", lambda: ("short", b"source"))
     (root / "data").mkdir(exist_ok=True)
     (root / "data/generated.csv").touch()
-    monkeypatch.setattr(stacks, "data_release", lambda *given: cloud.calls.append(("data_release", {"given": given})))
+    monkeypatch.setattr(
+        stacks,
+        "data_release",
+        lambda *given: cloud.calls.append(("data_release", {"given": given})),
+    )
     monkeypatch.setattr("release.stacks.time.sleep", lambda _: None)
     builds = iter(["IN_PROGRESS", "SUCCEEDED"])
     cloud.answers |= {
@@ -310,7 +323,10 @@ ORDER = ["data", "identity", "deployers", "images", "pipeline"]
 
 
 def test_layers_are_deployed_in_order_and_the_seeds_lie_before_the_pipeline(
-    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloud: Cloud,
+    layers: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("YES", "1")
 
@@ -331,7 +347,10 @@ def test_layers_are_deployed_in_order_and_the_seeds_lie_before_the_pipeline(
         f"{PROJECT}-pipeline",
     ]
     parts = {
-        item["ParameterValue"] for given in layers.given.values() for item in given if item["ParameterKey"] == "Part"
+        item["ParameterValue"]
+        for given in layers.given.values()
+        for item in given
+        if item["ParameterKey"] == "Part"
     }
     assert parts == {"all"}
     out = capsys.readouterr().out
@@ -342,7 +361,10 @@ def test_layers_are_deployed_in_order_and_the_seeds_lie_before_the_pipeline(
 
 
 def test_without_a_connection_none_is_spoken_of(
-    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloud: Cloud,
+    layers: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("YES", "1")
     source = {"host": "CodeCommit", "repository": "bank", "branch": "main"}
@@ -380,7 +402,9 @@ def test_every_parameter_that_a_layer_lacks_a_default_for_is_given(
         assert wanted <= given <= set(declared), name
 
 
-def test_nothing_is_executed_before_consent(cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_executed_before_consent(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = answered(monkeypatch, "n")
 
     with pytest.raises(UserError, match="nobody consented"):
@@ -418,7 +442,9 @@ def test_where_nobody_can_be_asked_nobody_consents(
     assert not cloud.made("ExecuteChangeSet")
 
 
-def test_each_layer_is_asked_for(cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_layer_is_asked_for(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = answered(monkeypatch, "y")
 
     stacks.deploy(changed(), changed().session("tools"))
@@ -464,7 +490,9 @@ def test_a_failed_first_create_names_its_cause_and_then_what_to_do(
         stacks.deploy(changed(), changed().session("tools"))
 
 
-def test_what_stands_is_read_back(cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stands_is_read_back(
+    cloud: Cloud, layers: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("YES", "1")
     cloud.answers["CreateChangeSet"] = {}  # Another's parameters stand.
 
@@ -487,7 +515,9 @@ def test_a_failed_build_of_the_base_image_ends_the_deployment(
 @pytest.fixture
 def two(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Make the settings of two accounts, and prod's profile."""
-    (tmp_path / "credentials").write_text("[production]\naws_access_key_id = prod\naws_secret_access_key = secret\n")
+    (tmp_path / "credentials").write_text(
+        "[production]\naws_access_key_id = prod\naws_secret_access_key = secret\n"
+    )
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
 
     def identity(_: dict[str, Any]) -> dict[str, Any]:
@@ -557,7 +587,10 @@ def standing(cloud: Cloud) -> Stacks:
 
 
 def test_teardown_lists_what_bills_and_deletes_nothing_before_consent(
-    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloud: Cloud,
+    standing: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     answered(monkeypatch, "")
 
@@ -571,7 +604,10 @@ def test_teardown_lists_what_bills_and_deletes_nothing_before_consent(
 
 
 def test_teardown_keeps_data_and_roles_and_begins_with_the_pipeline(
-    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloud: Cloud,
+    standing: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("YES", "1")
 
@@ -587,7 +623,10 @@ def test_teardown_keeps_data_and_roles_and_begins_with_the_pipeline(
 
 
 def test_where_nothing_stands_teardown_asks_nothing(
-    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloud: Cloud,
+    standing: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     standing.standing.clear()
     asked = answered(monkeypatch, "n")
@@ -598,7 +637,9 @@ def test_where_nothing_stands_teardown_asks_nothing(
     assert "there is nothing to delete" in capsys.readouterr().out
 
 
-def test_with_data_1_the_data_go_too(cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_data_1_the_data_go_too(
+    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("YES", "1")
     monkeypatch.setenv("DATA", "1")
     version = {"Key": "raw/own.csv", "VersionId": "1"}
@@ -621,7 +662,9 @@ def test_what_cannot_be_deleted_is_named_and_the_rest_goes(
     monkeypatch.setenv("YES", "1")
     standing.fails = {f"{PROJECT}-prod"}
 
-    with pytest.raises(UserError, match=f"may bill on:\n  {PROJECT}-prod: .*DELETE_FAILED|StackDel"):
+    with pytest.raises(
+        UserError, match=f"may bill on:\n  {PROJECT}-prod: .*DELETE_FAILED|StackDel"
+    ):
         stacks.teardown(changed(), changed().session("tools"))
 
     assert "images" in names(cloud, "DeleteStack")
@@ -664,7 +707,9 @@ def well(cloud: Cloud, root: Path) -> Cloud:
 
     def resource(asked: dict[str, Any]) -> dict[str, Any]:
         template = yaml.load(shared.read("pipeline"), shared.Template)
-        assert template["Resources"][asked["LogicalResourceId"]]["Type"] == ("AWS::CodeConnections::Connection")
+        assert template["Resources"][asked["LogicalResourceId"]]["Type"] == (
+            "AWS::CodeConnections::Connection"
+        )
         return {"StackResourceDetail": {"PhysicalResourceId": CONNECTION}}
 
     cloud.answers |= {
@@ -674,7 +719,9 @@ def well(cloud: Cloud, root: Path) -> Cloud:
         "DescribeStackResource": resource,
         "GetConnection": {"Connection": {"ConnectionStatus": "AVAILABLE"}},
         "SimulatePrincipalPolicy": lambda asked: {
-            "EvaluationResults": [{"EvalActionName": name, "EvalDecision": "allowed"} for name in asked["ActionNames"]],
+            "EvaluationResults": [
+                {"EvalActionName": name, "EvalDecision": "allowed"} for name in asked["ActionNames"]
+            ],
             "IsTruncated": False,
         },
     }
@@ -685,13 +732,17 @@ def looked(**changes: Any) -> None:
     operate.preflight(changed(**changes), changed().session("tools"))
 
 
-def test_preflight_passes_where_all_is_well(well: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_preflight_passes_where_all_is_well(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     looked()
 
     assert capsys.readouterr().out.count(" ok\n") == 5
 
 
-def test_a_quota_of_zero_is_a_fault_with_its_name(well: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_quota_of_zero_is_a_fault_with_its_name(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     well.answers["ListServiceQuotas"]["Quotas"][2]["Value"] = 0.0
 
     with pytest.raises(UserError, match="1 faults"):
@@ -715,7 +766,9 @@ def test_a_quota_that_was_never_changed_is_aws_default(well: Cloud) -> None:
     looked()
 
 
-def test_an_instance_without_a_quota_is_a_fault(well: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_instance_without_a_quota_is_a_fault(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(UserError, match="1 faults"):
         looked(dev__instance="ml.t2.meduim")
 
@@ -737,7 +790,9 @@ def test_a_connection_that_is_not_available_is_a_fault_with_its_mend(
     assert "Update pending connection" in out
 
 
-def test_where_there_is_no_connection_none_is_looked_for(well: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_there_is_no_connection_none_is_looked_for(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     with suppress(UserError):
         looked(source={"host": "CodeCommit", "repository": "bank", "branch": "main"})
 
@@ -762,7 +817,9 @@ def test_preflight_reads_what_the_monitor_watches_too(well: Cloud, root: Path) -
         looked()
 
 
-def test_a_denied_action_is_named_and_a_role_is_looked_up(well: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_denied_action_is_named_and_a_role_is_looked_up(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     role = f"arn:aws:iam::{TOOLS}:role/sso/Deployer"
     session = f"arn:aws:sts::{TOOLS}:assumed-role/Deployer/me"
     well.answers |= {
@@ -777,7 +834,9 @@ def test_a_denied_action_is_named_and_a_role_is_looked_up(well: Cloud, capsys: p
             }
         },
         "SimulatePrincipalPolicy": {
-            "EvaluationResults": [{"EvalActionName": "iam:CreateRole", "EvalDecision": "implicitDeny"}],
+            "EvaluationResults": [
+                {"EvalActionName": "iam:CreateRole", "EvalDecision": "implicitDeny"}
+            ],
             "IsTruncated": False,
         },
     }
@@ -789,7 +848,9 @@ def test_a_denied_action_is_named_and_a_role_is_looked_up(well: Cloud, capsys: p
     assert "may not iam:CreateRole" in capsys.readouterr().out
 
 
-def test_a_check_that_is_not_allowed_is_no_fault_and_says_so(well: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_that_is_not_allowed_is_no_fault_and_says_so(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     well.answers["SimulatePrincipalPolicy"] = refused("AccessDenied")
 
     looked()
@@ -797,7 +858,9 @@ def test_a_check_that_is_not_allowed_is_no_fault_and_says_so(well: Cloud, capsys
     assert "permissions not checked" in capsys.readouterr().out
 
 
-def test_a_region_without_a_service_is_a_fault(well: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_region_without_a_service_is_a_fault(
+    well: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     nowhere = changed()
     opened = changed().session("tools")
 
@@ -809,7 +872,9 @@ def test_a_region_without_a_service_is_a_fault(well: Cloud, capsys: pytest.Captu
 # Status.
 
 
-def test_status_says_what_is_live_and_what_waits(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_says_what_is_live_and_what_waits(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     older = "20261101-080000-0ddba11"
 
     def version(number: str, release: str) -> dict[str, Any]:
@@ -818,18 +883,31 @@ def test_status_says_what_is_live_and_what_waits(cloud: Cloud, capsys: pytest.Ca
 
     decision = {"time": "2026-11-02T00:00:00Z", "cause": "drift", "against": ["too soon"]}
     cloud.answers |= {
-        "GetAlias": {"FunctionVersion": "6", "RoutingConfig": {"AdditionalVersionWeights": {"7": 0.1}}},
+        "GetAlias": {
+            "FunctionVersion": "6",
+            "RoutingConfig": {"AdditionalVersionWeights": {"7": 0.1}},
+        },
         "ListVersionsByFunction": {"Versions": [version("6", older), version("7", RELEASE)]},
         "DescribeEndpoint": {"EndpointStatus": "InService"},
         "GetPipelineState": {
             "stageStates": [
-                {"stageName": "Build", "latestExecution": {"pipelineExecutionId": "1", "status": "Succeeded"}},
-                {"stageName": "Approval", "latestExecution": {"pipelineExecutionId": "1", "status": "InProgress"}},
+                {
+                    "stageName": "Build",
+                    "latestExecution": {"pipelineExecutionId": "1", "status": "Succeeded"},
+                },
+                {
+                    "stageName": "Approval",
+                    "latestExecution": {"pipelineExecutionId": "1", "status": "InProgress"},
+                },
                 {"stageName": "DeployProd"},
             ]
         },
-        "ListObjectsV2": {"Contents": [{"Key": f"retraining/2026-11-0{day}"} for day in range(1, 6)]},
-        "GetObject": lambda _: {"Body": io.BytesIO(json.dumps(decision | {"started": None}).encode())},
+        "ListObjectsV2": {
+            "Contents": [{"Key": f"retraining/2026-11-0{day}"} for day in range(1, 6)]
+        },
+        "GetObject": lambda _: {
+            "Body": io.BytesIO(json.dumps(decision | {"started": None}).encode())
+        },
         "DescribeAlarms": lambda asked: {
             "MetricAlarms": [{"AlarmName": asked["AlarmNames"][2], "StateValue": "ALARM"}],
             "CompositeAlarms": [],
@@ -878,11 +956,14 @@ def history(cloud: Cloud) -> Cloud:
     cloud.answers |= {
         "ListPipelineExecutions": {
             "pipelineExecutionSummaries": [
-                {"pipelineExecutionId": name, "executionType": "STANDARD"} for name in (THIRD, SECOND, FIRST)
+                {"pipelineExecutionId": name, "executionType": "STANDARD"}
+                for name in (THIRD, SECOND, FIRST)
             ]
         },
         "ListActionExecutions": {"actionExecutionDetails": [stage]},
-        "GetPipeline": {"pipeline": {"name": PROJECT, "roleArn": "arn", "stages": [], "version": 5}},
+        "GetPipeline": {
+            "pipeline": {"name": PROJECT, "roleArn": "arn", "stages": [], "version": 5}
+        },
         "RollbackStage": {"pipelineExecutionId": AGAIN},
     }
     return cloud
@@ -892,7 +973,9 @@ def rolled(execution: str = "") -> None:
     operate.rollback(changed(), changed().session("tools"), execution)
 
 
-def test_rollback_puts_the_release_before_the_live_one_back(history: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rollback_puts_the_release_before_the_live_one_back(
+    history: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answered(monkeypatch, "y")
 
     rolled()
@@ -902,7 +985,9 @@ def test_rollback_puts_the_release_before_the_live_one_back(history: Cloud, monk
     assert asked["stageName"] == "DeployProd"
 
 
-def test_a_rollback_after_a_rollback_goes_further_back(history: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollback_after_a_rollback_goes_further_back(
+    history: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("YES", "1")
     history.answers["ListPipelineExecutions"]["pipelineExecutionSummaries"].insert(
         0,
@@ -950,7 +1035,9 @@ def test_a_first_release_has_nothing_to_go_back_to(history: Cloud) -> None:
         rolled()
 
 
-def test_a_refused_rollback_rolls_nothing_back(history: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_rollback_rolls_nothing_back(
+    history: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answered(monkeypatch, "n")
     history.answers["GetPipeline"]["pipeline"]["version"] = 6
     with suppress(UserError):
@@ -987,7 +1074,11 @@ def captured(cloud: Cloud) -> Cloud:
         "GetObject": lambda _: {"Body": io.BytesIO(line.encode())},
         "ListModelPackages": {
             "ModelPackageSummaryList": [
-                {"ModelPackageArn": PACKAGE, "CreationTime": datetime.now(UTC), "ModelPackageStatus": "Completed"}
+                {
+                    "ModelPackageArn": PACKAGE,
+                    "CreationTime": datetime.now(UTC),
+                    "ModelPackageStatus": "Completed",
+                }
             ]
         },
         "DescribeModelPackage": {
@@ -1023,7 +1114,9 @@ def test_why_prints_whole_values(
     assert "DvcHash: [red]kept[/red] :warning:" in lines
 
 
-def test_a_table_folds_what_is_long(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_folds_what_is_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(shared.console, "width", 40)
 
     shared.show("title", ("what", "value"), [("[b]key[/b]", "0123456789" * 10)])
@@ -1038,7 +1131,9 @@ def test_a_table_folds_what_is_long(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     ("prediction", "days"),
     [("", "7"), ("e", "7"), ('.*"', "7"), (PREDICTION, "0"), (PREDICTION, "-1"), (PREDICTION, "x")],
 )
-def test_why_refuses_what_is_no_id_or_no_number_of_days(captured: Cloud, prediction: str, days: str) -> None:
+def test_why_refuses_what_is_no_id_or_no_number_of_days(
+    captured: Cloud, prediction: str, days: str
+) -> None:
     with pytest.raises(UserError, match="prediction_id, DAYS="):
         operate.why(changed(), changed().session("tools"), prediction, days)
 
@@ -1087,7 +1182,10 @@ def dev(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
             return ClientError(error, "InvokeEndpoint")
         return {"Body": io.BytesIO(json.dumps(CASE).encode())}
 
-    cloud.answers |= {"GetObject": lambda _: {"Body": io.BytesIO(json.dumps(known).encode())}, "InvokeEndpoint": invoke}
+    cloud.answers |= {
+        "GetObject": lambda _: {"Body": io.BytesIO(json.dumps(known).encode())},
+        "InvokeEndpoint": invoke,
+    }
     return cloud
 
 
@@ -1113,7 +1211,9 @@ def test_a_wrong_answer_fails_the_test_of_dev(dev: Cloud) -> None:
 
 @pytest.mark.actor("test")
 @pytest.mark.parametrize("status", [500, None])
-def test_an_endpoint_that_breaks_on_a_malformed_request_fails_the_test_of_dev(dev: Cloud, status: int | None) -> None:
+def test_an_endpoint_that_breaks_on_a_malformed_request_fails_the_test_of_dev(
+    dev: Cloud, status: int | None
+) -> None:
     right = dev.answers["InvokeEndpoint"]
 
     def breaks(asked: dict[str, Any]) -> Any:
@@ -1155,7 +1255,11 @@ def evidence(module: ModuleType) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("said", ["1", "yes"])
 def test_a_dry_run_says_every_step_and_does_nothing(
-    said: str, prove: ModuleType, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    said: str,
+    prove: ModuleType,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("DRY", said)
     monkeypatch.setattr("boto3.Session", None)
@@ -1198,7 +1302,12 @@ def test_the_proof_without_a_profile_says_how_to_sign_in(
     ids=lambda value: str(value),
 )
 def test_the_proof_refuses_the_forms_that_it_does_not_prove(
-    change: dict[str, Any], key: str, dry: str, prove: ModuleType, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    change: dict[str, Any],
+    key: str,
+    dry: str,
+    prove: ModuleType,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = changed(**change).model_dump()
     shared.SETTINGS.write_text(yaml.safe_dump(settings), encoding="utf-8")
@@ -1212,7 +1321,9 @@ def last_line(module: ModuleType) -> str:
     return text.rpartition('if __name__ == "__main__":\n')[2].strip()
 
 
-def test_every_step_of_the_proof_is_a_line_of_the_document_and_the_reverse(prove: ModuleType) -> None:
+def test_every_step_of_the_proof_is_a_line_of_the_document_and_the_reverse(
+    prove: ModuleType,
+) -> None:
     table = DOCUMENT.read_text(encoding="utf-8").partition("| claim |")[2]
     named = {name for line in table.splitlines() for name in re.findall(r"`([a-z-]+)`", line)}
     assert named & {*prove.STEPS} == {*prove.STEPS}
@@ -1239,7 +1350,8 @@ def test_a_step_that_fails_is_evidence_and_all_is_torn_down(
 
     ran: list[str] = []
     steps = {
-        name: (claim, fails if name == "canary" else partial(notes, name)) for name, (claim, _) in prove.STEPS.items()
+        name: (claim, fails if name == "canary" else partial(notes, name))
+        for name, (claim, _) in prove.STEPS.items()
     }
     monkeypatch.setattr(prove, "STEPS", steps)
     answered(monkeypatch, TOOLS)
@@ -1311,7 +1423,9 @@ class World:
         monkeypatch.setattr(prove, "now", lambda: f"{self.clock:%Y-%m-%dT%H:%M:%SZ}")
         monkeypatch.setattr(prove, "verb", self.verb)
         monkeypatch.setattr(prove.Sandbox, "call", self.call)
-        cloud.answers |= {name: getattr(self, re.sub("(?<!^)(?=[A-Z])", "_", name).lower()) for name in ANSWERED}
+        cloud.answers |= {
+            name: getattr(self, re.sub("(?<!^)(?=[A-Z])", "_", name).lower()) for name in ANSWERED
+        }
         self.sandbox = prove.Sandbox(prove.read_settings(), session())
 
     def step(self, name: str) -> Any:
@@ -1441,7 +1555,10 @@ class World:
         assert asked["FunctionName"] == aws.physical("prod", "Api")
         return {
             "Versions": [
-                {"Version": str(number), "Environment": {"Variables": {"RELEASE_ID": name, "ENDPOINT_NAME": end}}}
+                {
+                    "Version": str(number),
+                    "Environment": {"Variables": {"RELEASE_ID": name, "ENDPOINT_NAME": end}},
+                }
                 for number, (name, end) in enumerate(self.versions, start=1)
             ]
         }

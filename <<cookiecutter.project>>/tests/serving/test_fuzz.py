@@ -249,7 +249,11 @@ faults = st.sampled_from([(kind, *fault) for kind in KINDS for fault in FAULTS[k
 @sampled
 @given(rows, faults, st.sampled_from(PATHS), st.integers(0, 11))
 def fault_is_named(
-    server: Watched, rows: list[tuple[str, float]], fault: tuple[str, str, str | None], path: str, place: int
+    server: Watched,
+    rows: list[tuple[str, float]],
+    fault: tuple[str, str, str | None],
+    path: str,
+    place: int,
 ) -> None:
     kind, record, field = fault
     records = written(rows, kind)
@@ -295,7 +299,8 @@ valid = st.one_of([bodies_of(kind) for kind in KINDS])
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
     lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["text", "price", "x"]), inner, max_size=3)
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["text", "price", "x"]), inner, max_size=3)
     ),
     max_leaves=12,
 )
@@ -358,7 +363,10 @@ HEADERS = {
     "Host": ["x", "", "[::1", "x:99999", "\xff"],
     "Cookie": [SECRET, "=" * 99],
 }
-LINE = {"POST": 99, **dict.fromkeys(["GET", "HEAD", "PUT", "OPTIONS", "CONNECT", "PRI", "post", "", " POST"], 1)}
+LINE = {
+    "POST": 99,
+    **dict.fromkeys(["GET", "HEAD", "PUT", "OPTIONS", "CONNECT", "PRI", "post", "", " POST"], 1),
+}
 TARGETS = {
     "/invocations": 60,
     "/ping": 3,
@@ -369,13 +377,20 @@ TARGETS = {
     "/" + "x" * 9000: 1,
 }
 VERSIONS = {"HTTP/1.1": 80, **dict.fromkeys(["HTTP/1.0", "HTTP/2.0", "HTTP/9.9", "", "ICY/1.0"], 1)}
-FRAMES = {"Content-Length: 7": 4, "Transfer-Encoding: chunked": 4, "Content-Length: 8": 1, "X: y": 1}
+FRAMES = {
+    "Content-Length: 7": 4,
+    "Transfer-Encoding: chunked": 4,
+    "Content-Length: 8": 1,
+    "X: y": 1,
+}
 ENDS = {"\r\n": 60, "\n": 1, "\r": 1}
 CHUNKS = {
     "7\r\ncoles,1\r\n0\r\n\r\n": 4,
     "7;x=y\r\ncoles,1\r\n0\r\nx: y\r\n\r\n": 2,
     "3\r\ncol\r\n4\r\nes,1\r\n0\r\n\r\n": 2,
-    **dict.fromkeys(["zz\r\ncoles,1", "ffffffffffffffff\r\ncoles,1", "-7\r\ncoles,1", "7\r\ncol"], 1),
+    **dict.fromkeys(
+        ["zz\r\ncoles,1", "ffffffffffffffff\r\ncoles,1", "-7\r\ncoles,1", "7\r\ncol"], 1
+    ),
 }
 SENT = {"coles,1": 4, "": 1, "coles": 1}
 
@@ -387,7 +402,9 @@ def often(weights: dict[str, int]) -> st.SearchStrategy[str]:
     return st.sampled_from([value for value, weight in weights.items() for _ in range(weight)])
 
 
-fields = st.sampled_from([f"{name}: {value}" for name, values in HEADERS.items() for value in values])
+fields = st.sampled_from(
+    [f"{name}: {value}" for name, values in HEADERS.items() for value in values]
+)
 odd_lines = st.one_of(
     fields,
     fields,
@@ -408,9 +425,9 @@ def messages(draw: st.DrawFn) -> bytes:
 
 
 BREAKS = [b"\r\n", b"\n", b"\r", b" ", b":", b"\0", b"\xff", b"0", b"\r\n\r\n", PING]
-streams = st.sampled_from([*[messages()] * 8, mutated(messages(), BREAKS), st.binary(max_size=200)]).flatmap(
-    lambda strategy: strategy
-)
+streams = st.sampled_from(
+    [*[messages()] * 8, mutated(messages(), BREAKS), st.binary(max_size=200)]
+).flatmap(lambda strategy: strategy)
 
 
 @sampled
@@ -464,7 +481,10 @@ BY_HAND = {
     "texts slow to fold": (of_text("a" + "\u0316\u0301" * 499, 3000), 200),
     "texts slow to search": (of_text("1 x" * 333, 6000), 200),
     "one long text": (of_text("x" * (MAX_BODY - 3)), 400),
-    "one long number": (request(b'{"text":"a","price":0.%s}' % (b"1" * (MAX_BODY - 30)), JSON), 200),
+    "one long number": (
+        request(b'{"text":"a","price":0.%s}' % (b"1" * (MAX_BODY - 30)), JSON),
+        200,
+    ),
     "nesting": (request(b"[" * MAX_BODY, JSON), 400),
     "lists": (request(b"[" + b"[]," * (MAX_BODY // 3 - 1) + b"1]", JSON), 400),
     "one long name": (request(b'{"' + b"x" * MUCH + b'":1}', JSON), 400),
@@ -524,10 +544,16 @@ def test_a_request_may_come_byte_by_byte(server: Watched) -> None:
 DESCRIPTION = json.loads(OPENAPI.read_bytes())
 checked = schemathesis.Config.from_dict(
     {
-        "generation": {"max-examples": CASES // 10 or 25, "deterministic": not CASES, "database": "none"},
+        "generation": {
+            "max-examples": CASES // 10 or 25,
+            "deterministic": not CASES,
+            "database": "none",
+        },
         "checks": {
             # All are on. 413: more rows than may be. 424: what an endpoint makes of a refusal.
-            "negative_data_rejection": {"expected-statuses": ["400", "404", "405", "413", "415", "424"]},
+            "negative_data_rejection": {
+                "expected-statuses": ["400", "404", "405", "413", "415", "424"]
+            },
             "positive_data_acceptance": {"expected-statuses": ["200"]},
         },
     }
@@ -538,7 +564,9 @@ for kind in (CSV, LINES):
 
 
 @schemathesis.openapi.from_dict(DESCRIPTION, config=checked).parametrize()
-def test_the_server_is_as_it_describes_itself(case: schemathesis.Case[Any], server: Watched) -> None:
+def test_the_server_is_as_it_describes_itself(
+    case: schemathesis.Case[Any], server: Watched
+) -> None:
     case.call_and_validate(f"http://127.0.0.1:{server.port}", timeout=HANG_SECONDS)
 
 

@@ -41,7 +41,17 @@ from categoriser.model.package import Categoriser, Prediction
 from categoriser.monitor.formats import capture
 from categoriser.serving import app as server
 from categoriser.serving.app import BATCH, MAX_BODY, SMALL_BODY, App, JsonLine, main
-from categoriser.serving.protocol import CSV, JSON, LINES, MAX_ROWS, RequestError, Rows, media_type, parse, render
+from categoriser.serving.protocol import (
+    CSV,
+    JSON,
+    LINES,
+    MAX_ROWS,
+    RequestError,
+    Rows,
+    media_type,
+    parse,
+    render,
+)
 from categoriser.serving.workers import AHEAD, HEAD_BYTES, listen
 
 # categoriser.serving.protocol
@@ -95,7 +105,10 @@ def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
         (CSV, '"a,1', 1, None),
         (CSV, 'a,1\n"b"c,1', 2, None),
         (CSV, "a" * 200_000 + ",1", 1, None),
-        *((CSV, f"a,1\nb,{price}", 2, "price") for price in ("nan", "inf", "1_0", "0x1", "١", "1e999")),
+        *(
+            (CSV, f"a,1\nb,{price}", 2, "price")
+            for price in ("nan", "inf", "1_0", "0x1", "١", "1e999")
+        ),
         (CSV, "a\0,1", 1, "text"),
         (JSON, "", None, None),
         (JSON, "[]", None, None),
@@ -125,7 +138,9 @@ def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
         (LINES, f"[{GOOD}]", 1, None),
     ],
 )
-def test_a_malformed_body_is_refused_by_row_and_field(kind: str, body: str, row: int | None, field: str | None) -> None:
+def test_a_malformed_body_is_refused_by_row_and_field(
+    kind: str, body: str, row: int | None, field: str | None
+) -> None:
     with pytest.raises(RequestError) as caught:
         parse(body.encode(), kind)
     error = caught.value
@@ -206,7 +221,9 @@ def test_whatever_comes_is_read_or_refused(body: bytes, kind: str) -> None:
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
-LISTS = st.lists(st.tuples(TEXTS.filter(str.strip), st.floats(allow_nan=False, allow_infinity=False)), min_size=1)
+LISTS = st.lists(
+    st.tuples(TEXTS.filter(str.strip), st.floats(allow_nan=False, allow_infinity=False)), min_size=1
+)
 
 
 @settings(deadline=None)
@@ -274,7 +291,12 @@ def test_csv_quotes_a_label_where_it_must() -> None:
 
 def test_json_answers_one_object_a_list_or_lines() -> None:
     answer = prediction("é", é=0.25, z=0.125)
-    expected = {"category": "é", "probability": 0.25, "probabilities": {"é": 0.25, "z": 0.125}, "review": True}
+    expected = {
+        "category": "é",
+        "probability": 0.25,
+        "probabilities": {"é": 0.25, "z": 0.125},
+        "review": True,
+    }
     assert json.loads(render([answer], JSON, single=True)) == expected
     assert json.loads(render([answer], JSON, single=False)) == [expected]
     lines = render([answer, answer], LINES, single=False).decode()
@@ -351,7 +373,9 @@ class Server:
         line: dict[str, Any] = json.loads(text)
         return line
 
-    def request(self, body: str | bytes = b"", kind: str = "text/csv", **headers: str) -> httpx.Response:
+    def request(
+        self, body: str | bytes = b"", kind: str = "text/csv", **headers: str
+    ) -> httpx.Response:
         return httpx.post(
             f"http://127.0.0.1:{self.port}/invocations",
             content=body,
@@ -384,7 +408,9 @@ def test_ping_is_answered(running: Server) -> None:
     assert httpx.get(f"http://127.0.0.1:{running.port}/ping").status_code == 200
 
 
-def test_answers_are_the_packaged_classifiers_own(running: Server, categoriser: Categoriser) -> None:
+def test_answers_are_the_packaged_classifiers_own(
+    running: Server, categoriser: Categoriser
+) -> None:
     texts, prices = [text for text, _ in ROWS], [price for _, price in ROWS]
     expected = categoriser.predict_proba(texts, prices)
     records = [{"text": text, "price": price} for text, price in ROWS]
@@ -506,7 +532,9 @@ def test_sigterm_finishes_what_is_in_flight(folder: Path) -> None:
     assert running.process.wait(timeout=60) == 0
 
 
-def test_all_that_is_answered_is_captured(folder: Path, categoriser: Categoriser, tmp_path: Path) -> None:
+def test_all_that_is_answered_is_captured(
+    folder: Path, categoriser: Categoriser, tmp_path: Path
+) -> None:
     running = Server(folder, "--capture", str(tmp_path), "--endpoint-name", "shop")
     running.request(as_csv(ROWS), x_amzn_sagemaker_inference_id="order-7")
     body = json.dumps({"text": "aldi", "price": 1})
@@ -571,7 +599,11 @@ def test_a_models_fault_is_500_and_logged_without_the_text(
     line = capfd.readouterr().err.splitlines()[-1]
     assert SECRET not in line
     logged = json.loads(line)
-    assert (logged["level"], logged["event"], logged["error"]) == ("error", "failure", "RuntimeError")
+    assert (logged["level"], logged["event"], logged["error"]) == (
+        "error",
+        "failure",
+        "RuntimeError",
+    )
     assert Path(__file__).name in logged["trace"]
     assert logged["id"] == answer.headers["x-request-id"]
 
@@ -599,7 +631,9 @@ def test_ping_is_answered_while_a_large_batch_is_at_work(categoriser: Categorise
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             batch = asyncio.create_task(
                 client.post(
-                    "/invocations", content="cafe,1\n" * (SMALL_BODY // 2), headers={"content-type": "text/csv"}
+                    "/invocations",
+                    content="cafe,1\n" * (SMALL_BODY // 2),
+                    headers={"content-type": "text/csv"},
                 )
             )
             await asyncio.to_thread(begun.wait, 60)
@@ -622,7 +656,9 @@ def test_a_client_that_hangs_up_is_no_failure(folder: Path) -> None:
     assert running.stop()[0] == 0
 
 
-def test_small_requests_that_come_together_are_answered_by_one_call(categoriser: Categoriser) -> None:
+def test_small_requests_that_come_together_are_answered_by_one_call(
+    categoriser: Categoriser,
+) -> None:
     sizes = []
 
     class Counting(Categoriser):
@@ -646,7 +682,10 @@ def test_small_requests_that_come_together_are_answered_by_one_call(categoriser:
     assert [answer.status_code for answer in answers] == [200, 400, *[200] * (BATCH - 2)]
     for number, answer in enumerate(answers):
         if number != 1:
-            assert answer.text == asyncio.run(ask(categoriser, "POST", "/invocations", bodies[number])).text
+            assert (
+                answer.text
+                == asyncio.run(ask(categoriser, "POST", "/invocations", bodies[number])).text
+            )
 
 
 @pytest.mark.parametrize(("bound", "most"), [("WAITING", 4), ("HELD_BYTES", 4 * 2 * SMALL_BODY)])
@@ -665,9 +704,13 @@ def test_more_than_may_wait_is_told_to_come_again(
     body = "cafe,12\n" * (2 * SMALL_BODY // 8)
 
     async def flood() -> tuple[list[httpx.Response], httpx.Response]:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://test"
+        ) as client:
             posts = [
-                asyncio.create_task(client.post("/invocations", content=body, headers={"content-type": "text/csv"}))
+                asyncio.create_task(
+                    client.post("/invocations", content=body, headers={"content-type": "text/csv"})
+                )
                 for _ in range(10)
             ]
             done, _ = await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
@@ -676,7 +719,9 @@ def test_more_than_may_wait_is_told_to_come_again(
             assert {post.result().status_code for post in done} == {429}
             go_on.set()
             answers = await asyncio.gather(*posts)
-            late = await client.post("/invocations", content="cafe,1", headers={"content-type": "text/csv"})
+            late = await client.post(
+                "/invocations", content="cafe,1", headers={"content-type": "text/csv"}
+            )
             return answers, late
 
     answers, late = asyncio.run(flood())
@@ -750,7 +795,9 @@ class NewConnections(Load):
                 return
 
 
-def load(running: Server, count: int, kind: type[Load] = Load) -> tuple[list[Load], threading.Event]:
+def load(
+    running: Server, count: int, kind: type[Load] = Load
+) -> tuple[list[Load], threading.Event]:
     ended = threading.Event()
     loads = [kind(running.port, ended) for _ in range(count)]
     for thread in loads:
@@ -792,12 +839,19 @@ def test_a_worker_that_dies_is_replaced_and_others_lose_nothing(folder: Path) ->
     assert (died["worker"], died["status"]) == (before[0], -signal.SIGKILL)
 
 
-@pytest.mark.parametrize(("stop", "kind"), [("SIGTERM", Load), ("SIGINT", Load), ("SIGTERM", NewConnections)])
-def test_a_stop_under_load_loses_nothing_that_was_accepted(folder: Path, stop: str, kind: type[Load]) -> None:
+@pytest.mark.parametrize(
+    ("stop", "kind"), [("SIGTERM", Load), ("SIGINT", Load), ("SIGTERM", NewConnections)]
+)
+def test_a_stop_under_load_loses_nothing_that_was_accepted(
+    folder: Path, stop: str, kind: type[Load]
+) -> None:
     running = Server(folder, "--workers", "2")
     loads, ended = load(running, 8, kind)
     # Ctrl-C reaches the workers and, by their parent, reaches them again.
-    for process in (*(children(running.process.pid) if stop == "SIGINT" else ()), running.process.pid):
+    for process in (
+        *(children(running.process.pid) if stop == "SIGINT" else ()),
+        running.process.pid,
+    ):
         os.kill(process, signal.Signals[stop])
     for thread in loads:
         thread.join(60)
@@ -898,9 +952,17 @@ PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("sent", "then"), [(b"", b""), (b"GET /pi", b"n"), (HEAD + b"Content-Length: 9\r\n\r\na,1", b"1"), (PING, b"\r\n")]
+    ("sent", "then"),
+    [
+        (b"", b""),
+        (b"GET /pi", b"n"),
+        (HEAD + b"Content-Length: 9\r\n\r\na,1", b"1"),
+        (PING, b"\r\n"),
+    ],
 )
-def test_a_request_that_never_comes_is_not_waited_for(hasty: Server, sent: bytes, then: bytes) -> None:
+def test_a_request_that_never_comes_is_not_waited_for(
+    hasty: Server, sent: bytes, then: bytes
+) -> None:
     with socket.create_connection(("127.0.0.1", hasty.port), timeout=60) as connection:
         connection.sendall(sent)
         answer = connection.recv(1000) if sent == PING else b""
@@ -944,7 +1006,12 @@ def test_a_client_that_ends_its_side_alone_is_answered(running: Server) -> None:
 def test_two_headers_are_one_list_and_encodings_are_refused(running: Server) -> None:
     url = f"http://127.0.0.1:{running.port}/invocations"
     both = [("content-type", "text/csv"), ("accept", "image/png"), ("accept", "text/csv")]
-    assert httpx.post(url, content="a,1", headers=[*both, ("content-encoding", "Identity")]).status_code == 200
+    assert (
+        httpx.post(
+            url, content="a,1", headers=[*both, ("content-encoding", "Identity")]
+        ).status_code
+        == 200
+    )
     packed = {"content-type": "text/csv", "content-encoding": "gzip"}
     assert httpx.post(url, content="a,1", headers=packed).status_code == 415
 
@@ -965,7 +1032,9 @@ def endpoint(running: Server) -> Any:
 
 def test_boto3_asks_it_as_an_endpoint(running: Server) -> None:
     body = '{"text": "aldi", "price": 1}'
-    reply = endpoint(running).invoke_endpoint(EndpointName="shop", Body=body, ContentType=JSON, Accept=JSON)
+    reply = endpoint(running).invoke_endpoint(
+        EndpointName="shop", Body=body, ContentType=JSON, Accept=JSON
+    )
     assert reply["Body"].read() == running.request(body, JSON).content
     assert (reply["ContentType"], reply["InvokedProductionVariant"]) == (JSON, "AllTraffic")
     with pytest.raises(ClientError) as caught:

@@ -64,7 +64,10 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
             texts = [f"{random.choice(['Aldi', 'shell'])} {n} Sydney AU" for n in range(ROWS)]
             asked = "".join(f"{t},{p}\n" for t, p in zip(texts, prices, strict=True))
             shares = random.dirichlet([1, 1, 1], ROWS).round(6)
-            answered = "".join(f"__label__{CLASSES[int(np.argmax(row))]},{','.join(map(str, row))}\n" for row in shares)
+            answered = "".join(
+                f"__label__{CLASSES[int(np.argmax(row))]},{','.join(map(str, row))}\n"
+                for row in shares
+            )
             event = f"event {file} {number}"
             line = record(asked.encode(), answered.encode(), "text/csv", event_id=event, time=time)
             lines.append(line)
@@ -127,7 +130,9 @@ def test_a_dataframe_without_rows_has_an_empty_summary(session: SparkSession) ->
     assert spark.summarise(empty).rows == summarise([]).rows == 0
 
 
-def test_captures_have_the_same_summary_by_both_drivers(session: SparkSession, captures: Path, baseline: Path) -> None:
+def test_captures_have_the_same_summary_by_both_drivers(
+    session: SparkSession, captures: Path, baseline: Path
+) -> None:
     files = capture.find(str(captures))
     watching = Watching(baseline)
     parts = spark.summarise_files(files, watching.summarise)
@@ -141,7 +146,11 @@ def test_captures_have_the_same_summary_by_both_drivers(session: SparkSession, c
 
 
 def test_the_job_writes_statistics(
-    session: SparkSession, captures: Path, baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: SparkSession,
+    captures: Path,
+    baseline: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["spark", str(captures), str(baseline), str(tmp_path)])
     run(spark.main)
@@ -151,7 +160,11 @@ def test_the_job_writes_statistics(
 
 
 def test_the_job_honours_the_window_and_the_projects_settings(
-    session: SparkSession, captures: Path, baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: SparkSession,
+    captures: Path,
+    baseline: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text("def preprocess_handler(inference_record):\n    return {'own': 7}\n")
@@ -161,7 +174,10 @@ def test_the_job_honours_the_window_and_the_projects_settings(
     file.parent.mkdir()
     file.write_text(yaml.safe_dump(document))
     monkeypatch.chdir(tmp_path)
-    for window, rows in (("--start=2026-11-22", (FILES * RECORDS - 1) * ROWS), ("--end=2026-11-22", 0)):
+    for window, rows in (
+        ("--start=2026-11-22", (FILES * RECORDS - 1) * ROWS),
+        ("--end=2026-11-22", 0),
+    ):
         monkeypatch.setattr(sys, "argv", ["spark", str(captures), str(baseline), "out", window])
         run(spark.main)
         found = statistics.load(json.loads((tmp_path / "out/statistics.json").read_text()))
@@ -171,7 +187,10 @@ def test_the_job_honours_the_window_and_the_projects_settings(
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_the_job_summarises_a_data_set(
-    session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Literal["csv", "parquet"]
+    session: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: Literal["csv", "parquet"],
 ) -> None:
     frame = pl.DataFrame({"price": [1.5, None, 3.0] * 99, "country": ["au", "nz", None] * 99})
     file = tmp_path / f"rows.{form}"

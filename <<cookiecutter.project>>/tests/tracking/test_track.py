@@ -51,7 +51,11 @@ def test_a_state_has_parameters_metrics_and_tags() -> None:
     state = read_state(CONTENTS, 5)
     assert state.params == {"data.path": "data/own.csv", "train.lr": 0.5, "train.seed": None}
     assert state.metrics == {"random.accuracy": 0.75, "random.food _ drink_f1": 1.0}
-    assert state.tags == {"dvc_lock": hashlib.sha256(LOCK).hexdigest(), "dvc_data": "b026", "gate": "failed"}
+    assert state.tags == {
+        "dvc_lock": hashlib.sha256(LOCK).hexdigest(),
+        "dvc_data": "b026",
+        "gate": "failed",
+    }
     assert state.milliseconds == 5
 
 
@@ -119,7 +123,12 @@ def categoriser() -> Categoriser:
     labels = ["entertainment", "eating_out", "groceries"]
     return Categoriser(
         Classifier.fit(features(texts, [1, 2, 3]), labels, KNOBS),
-        {"features_version": VERSION, "libraries": {"numpy": "2.4.0"}, "review_threshold": 0.6, "temperature": 1.0},
+        {
+            "features_version": VERSION,
+            "libraries": {"numpy": "2.4.0"},
+            "review_threshold": 0.6,
+            "temperature": 1.0,
+        },
     )
 
 
@@ -145,12 +154,18 @@ class Project:
     def call(self, *command: str) -> str:
         identity = ["-c", "user.name=n", "-c", "user.email=n@example.com"]
         command = ("git", *identity, *command[1:]) if command[0] == "git" else command
-        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            command, cwd=self.folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def reproduce(self, lr: float, *stages: str, passed: bool = True) -> str:
         """Put the pipeline's outputs there as if the stages (all) had run; return the digest."""
-        self.write(paths.PARAMS, f"data: {{path: data/own.csv}}\ntrain: {{lr: {lr}}}\ngate: {{floor: 0}}\n")
-        model = Categoriser(self.categoriser.classifier, self.categoriser.metadata | {"temperature": 1 + lr})
+        self.write(
+            paths.PARAMS, f"data: {{path: data/own.csv}}\ntrain: {{lr: {lr}}}\ngate: {{floor: 0}}\n"
+        )
+        model = Categoriser(
+            self.categoriser.classifier, self.categoriser.metadata | {"temperature": 1 + lr}
+        )
         model.save(self.folder / paths.MODEL)
         found = digest(self.folder / paths.MODEL)
         self.write(paths.METRICS, json.dumps({"random": {"accuracy": 1 - lr}}))
@@ -244,7 +259,9 @@ def test_the_workspace_is_mirrored_once_and_whole(
     client = MlflowClient()
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
     assert names == {"plots", "gate.json", "report.html", "model_card.md"}
-    assert [plot.path for plot in client.list_artifacts(run.info.run_id, "plots")] == ["plots/confusion.csv"]
+    assert [plot.path for plot in client.list_artifacts(run.info.run_id, "plots")] == [
+        "plots/confusion.csv"
+    ]
     version = client.get_model_version_by_alias(project.name, "candidate")
     assert version.run_id == run.info.run_id
     assert version.tags["model_digest"] == model
@@ -441,7 +458,10 @@ def test_another_verdict_or_champion_is_another_run_of_the_same_version(project:
 
 
 def test_a_store_of_another_folder_is_refused(
-    project: Project, database: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    database: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     shutil.copy(database.removeprefix("sqlite:///"), "mlflow.db")
@@ -456,7 +476,9 @@ def test_a_store_of_another_folder_is_refused(
         main()
 
 
-def test_without_git_the_workspace_is_mirrored(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_workspace_is_mirrored(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.folder.parent))
     project.reproduce(0.25)
     shutil.rmtree(".git")

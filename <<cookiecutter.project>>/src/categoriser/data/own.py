@@ -85,7 +85,9 @@ def main() -> None:
     found = take(files, read_params().validate_, accepted_profile())
     bad = found["bad_rows"]
     aside = f", of which {bad:,} are bad and will be set aside (see {ASIDE})" if bad else ""
-    sys.stdout.write(f"{found['rows'] + bad:,} rows are in {OWN}{aside}; {PARAMS} names it. Next: make run\n")
+    sys.stdout.write(
+        f"{found['rows'] + bad:,} rows are in {OWN}{aside}; {PARAMS} names it. Next: make run\n"
+    )
 
 
 if __name__ == "__main__":

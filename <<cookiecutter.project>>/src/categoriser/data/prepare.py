@@ -124,7 +124,9 @@ def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> Json:
             "dates": [str(date) for date in (part["date"].min(), part["date"].max()) if date],
             "key_in_training": part["key"].is_in(train["key"].unique().implode()).mean(),
             "line_in_training": part["features"].is_in(train["features"].unique().implode()).mean(),
-            "unseen_classes": dict(part.filter(~pl.col("category").is_in(classes))["category"].value_counts().rows()),
+            "unseen_classes": dict(
+                part.filter(~pl.col("category").is_in(classes))["category"].value_counts().rows()
+            ),
         }
         for name, part in parts.items()
     }

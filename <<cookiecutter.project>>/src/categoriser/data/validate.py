@@ -101,7 +101,11 @@ def validate(
         kept = pl.scan_parquet(parts)
         kept.sink_parquet(target, row_group_size=BATCH)
         repeated = good - len(np.unique(np.concatenate(hashes)))
-        counts = {"repeated": round(repeated / good, 6), "bad_rows": bad.rows, "set_aside": dict(bad.reasons)}
+        counts = {
+            "repeated": round(repeated / good, 6),
+            "bad_rows": bad.rows,
+            "set_aside": dict(bad.reasons),
+        }
         found = profile(kept) | counts
         if accepted:
             shifts = distances(kept, accepted)
@@ -281,7 +285,8 @@ def distances(rows: pl.LazyFrame, accepted: dict[str, Any]) -> dict[str, float]:
         pairs[name] = list(zip(below, deciles["at_or_below"], strict=True))
     found = {name: max(abs(a - b) for a, b in both) for name, both in pairs.items()}
     return {
-        name: max(0.0, distance - chance) if name in {*names, *NUMBERS} else 1.0 for name, distance in found.items()
+        name: max(0.0, distance - chance) if name in {*names, *NUMBERS} else 1.0
+        for name, distance in found.items()
     }
 
 

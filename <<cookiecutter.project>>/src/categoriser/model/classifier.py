@@ -76,7 +76,9 @@ class Classifier:
         self._weights = np.ascontiguousarray(output.T)  # (dim, classes)
 
     @classmethod
-    def fit(cls, features: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
+    def fit(
+        cls, features: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]
+    ) -> Self:
         """Train on lines of `categoriser.features` and their labels.
 
         Raises `UserError` for settings or rows from which nothing can be trained.
@@ -142,4 +144,6 @@ class Classifier:
         try:
             return cls(fasttext.load_model(str(path)))
         except ValueError as error:
-            raise UserError(f"{path} is no fastText model ({error}); `dvc repro` makes it") from None
+            raise UserError(
+                f"{path} is no fastText model ({error}); `dvc repro` makes it"
+            ) from None

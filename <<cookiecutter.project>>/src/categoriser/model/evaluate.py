@@ -41,7 +41,9 @@ Figures = dict[str, dict[str, Floats]]  # by answerer, by name
 Tables = dict[str, pl.DataFrame]
 
 
-def evaluate(prepared: Path, model: Path, champion: Path, settings: Evaluate) -> tuple[Json, Tables]:
+def evaluate(
+    prepared: Path, model: Path, champion: Path, settings: Evaluate
+) -> tuple[Json, Tables]:
     """Return all that is known of the model, and the tables of DVC's plots by name.
 
     Shares and probabilities are from 0 to 1, log loss is in nats; an interval is `value`, `low`,
@@ -181,7 +183,9 @@ def measure(
         "rows": len(truth),
         "groups": int(groups.max()) + 1,
         "models": models,
-        "lead": {rival: {figure: lead(rival, figure) for figure in drawn[rival]} for rival in rivals},
+        "lead": {
+            rival: {figure: lead(rival, figure) for figure in drawn[rival]} for rival in rivals
+        },
         "avoided": avoided(point, drawn, settings.confidence),
         "classes": [
             {"class": label, "rows": int(by_class["support"][place])}

@@ -44,7 +44,9 @@ def explain(categoriser: Categoriser, text: str, price: float | None) -> Explana
     return _leave_out(categoriser, [tokens])[0]
 
 
-def class_tokens(categoriser: Categoriser, lines: Sequence[str], top: int = 10) -> dict[str, Tokens]:
+def class_tokens(
+    categoriser: Categoriser, lines: Sequence[str], top: int = 10
+) -> dict[str, Tokens]:
     """Return for each class the tokens that weigh most, with their weights, heaviest first.
 
     A token's weight is the probability that the class's lines lose without it, on average over up
@@ -79,7 +81,9 @@ def _leave_out(categoriser: Categoriser, lines: Sequence[Sequence[str]]) -> list
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m categoriser.model.explain", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m categoriser.model.explain", description=__doc__
+    )
     parser.add_argument("text", help="a transaction's text as the bank writes it")
     parser.add_argument("--price", type=price, help="negative for a refund")
     arguments = parser.parse_args()

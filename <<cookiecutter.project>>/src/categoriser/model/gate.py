@@ -160,7 +160,8 @@ def decide() -> list[str]:
     model = evaluation["model"]["digest"]
     if read_json(paths.BASELINE_FACTS, "dvc repro baseline")["model"] != model:
         raise UserError(
-            f"{paths.BASELINE_FACTS} is of another model than {paths.EVALUATION}; `dvc repro` makes both anew"
+            f"{paths.BASELINE_FACTS} is of another model than {paths.EVALUATION}; "
+            "`dvc repro` makes both anew"
         )
     data, generated = read_json(paths.PROFILE, "dvc repro validate"), None
     if params.data.path == paths.GENERATED:

@@ -68,7 +68,12 @@ def scores(counts: NDArray[np.int64] | Floats) -> dict[str, Floats]:
     present = support > 0
     accuracy = ratio(hits.sum(axis=-1), support.sum(axis=-1))
     macro_f1 = ratio((f1 * present).sum(axis=-1), present.sum(axis=-1))
-    by_class = {"precision": ratio(hits, answered), "recall": ratio(hits, support), "f1": f1, "support": support}
+    by_class = {
+        "precision": ratio(hits, answered),
+        "recall": ratio(hits, support),
+        "f1": f1,
+        "support": support,
+    }
     return {"accuracy": accuracy, "macro_f1": macro_f1} | by_class
 
 
@@ -113,7 +118,10 @@ def coverage(truth: Codes, probabilities: Floats, threshold: float) -> dict[str,
     """Share of rows answered without review (probability at or over `threshold`), and how well."""
     sure = probabilities.max(axis=1, initial=0) >= threshold
     right = probabilities.argmax(axis=1) == truth
-    return {"coverage": float(sure.mean()), "covered_accuracy": float(ratio(np.sum(right & sure), np.sum(sure)))}
+    return {
+        "coverage": float(sure.mean()),
+        "covered_accuracy": float(ratio(np.sum(right & sure), np.sum(sure))),
+    }
 
 
 def resample(cells: Codes, width: int, groups: Codes, resamples: int) -> Iterator[Floats]:
@@ -129,7 +137,9 @@ def resample(cells: Codes, width: int, groups: Codes, resamples: int) -> Iterato
         yield np.bincount(cells, weights=times[groups], minlength=width).astype(float)
 
 
-def resampled_scores(truth: Codes, answers: Codes, size: int, groups: Codes, resamples: int) -> dict[str, Floats]:
+def resampled_scores(
+    truth: Codes, answers: Codes, size: int, groups: Codes, resamples: int
+) -> dict[str, Floats]:
     """Accuracy and macro-F1 of each resample: (resamples,) each."""
     drawn = resample(truth * size + answers, size * size, groups, resamples)
     draws = [scores(counts.reshape(size, size)) for counts in drawn]
@@ -156,7 +166,9 @@ def price_bands(prices: pl.Series, edges: Sequence[float]) -> pl.Series:
     return pl.Series(labels).gather(np.searchsorted(edges, prices.to_numpy(), side="right"))
 
 
-def by_slice(frame: pl.DataFrame, truth: Codes, answers: Codes, groups: Codes, settings: Evaluate) -> dict[str, Any]:
+def by_slice(
+    frame: pl.DataFrame, truth: Codes, answers: Codes, groups: Codes, settings: Evaluate
+) -> dict[str, Any]:
     """Accuracy of each value of each column of `settings.slices`, and the gap to all the rows.
 
     A gap is the accuracy of all rows less that of the slice: positive where the slice is served
@@ -173,7 +185,9 @@ def by_slice(frame: pl.DataFrame, truth: Codes, answers: Codes, groups: Codes, s
     return compared
 
 
-def slices_of(values: pl.Series, truth: Codes, answers: Codes, groups: Codes, settings: Evaluate) -> dict[str, Any]:
+def slices_of(
+    values: pl.Series, truth: Codes, answers: Codes, groups: Codes, settings: Evaluate
+) -> dict[str, Any]:
     """One column of `by_slice`: `values` names each row's slice."""
     by_value = pl.DataFrame({"value": values, "group": groups}).group_by("value")
     sizes = by_value.agg(pl.len().alias("rows"), pl.col("group").n_unique()).sort("value")
@@ -191,7 +205,9 @@ def slices_of(values: pl.Series, truth: Codes, answers: Codes, groups: Codes, se
     with np.errstate(invalid="ignore"):  # a slice may be missing from a draw
         accuracy = drawn[:, :, 1] / drawn.sum(axis=2)
         overall = drawn[:, :, 1].sum(axis=1) / drawn.sum(axis=(1, 2))
-    frame = MetricFrame(metrics=accuracy_score, y_true=truth, y_pred=answers, sensitive_features=values.to_numpy())
+    frame = MetricFrame(
+        metrics=accuracy_score, y_true=truth, y_pred=answers, sensitive_features=values.to_numpy()
+    )
     by_group, slices = frame.by_group.loc[names], []
     for number, (name, rows, merchants) in enumerate(sizes.filter(judged).iter_rows()):
         value, draws_of_it = by_group[name], accuracy[:, number]

@@ -76,7 +76,9 @@ class Categoriser:
         with replacing(folder) as aside:
             (aside / CLASSIFIER).mkdir(parents=True)
             self.classifier.save(aside / CLASSIFIER)
-            write_json(aside / METADATA, self.metadata | {"classifier_digest": digest(aside / CLASSIFIER)})
+            write_json(
+                aside / METADATA, self.metadata | {"classifier_digest": digest(aside / CLASSIFIER)}
+            )
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -60,7 +60,9 @@ def read_rows(source: Path) -> Iterator[tuple[str, float]]:
                 field = "price"
                 amount = price(row[field])
             except ValueError as error:
-                raise UserError(f"{source}: row {number}: {field} {row[field][:80]!r} {error}") from None
+                raise UserError(
+                    f"{source}: row {number}: {field} {row[field][:80]!r} {error}"
+                ) from None
             yield words, amount
             place = f"row {number + 1}"
     except (UnicodeDecodeError, csv.Error) as error:
@@ -68,8 +70,12 @@ def read_rows(source: Path) -> Iterator[tuple[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m categoriser.model.predict", description=__doc__)
-    parser.add_argument("text", help="a transaction's text; with --output, a CSV file, plain or gzipped")
+    parser = argparse.ArgumentParser(
+        prog="python -m categoriser.model.predict", description=__doc__
+    )
+    parser.add_argument(
+        "text", help="a transaction's text; with --output, a CSV file, plain or gzipped"
+    )
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--price", type=price, help="negative for a refund")
     how.add_argument("--output", type=Path, help="the CSV file to write")

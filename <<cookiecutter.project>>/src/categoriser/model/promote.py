@@ -31,7 +31,9 @@ def promote() -> str:
             f"{standing[:12]}; `dvc repro` judges it"
         )
     if not verdict["passed"]:
-        raise UserError(f"{paths.VERDICT} says that a gate failed; only a model that passed is promoted")
+        raise UserError(
+            f"{paths.VERDICT} says that a gate failed; only a model that passed is promoted"
+        )
     if changed := dvc_status():
         raise UserError(
             f"{paths.VERDICT} is of an earlier state (changed since: {', '.join(changed)}); "
@@ -63,7 +65,9 @@ def forget(what: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m categoriser.model.promote", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m categoriser.model.promote", description=__doc__
+    )
     parser.add_argument("--forget", choices=("champion", "data"))
     arguments = parser.parse_args()
     console = Console(soft_wrap=True)

@@ -119,7 +119,9 @@ def image(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def forest(axes: Axes, places: Sequence[float], intervals: Sequence[dict[str, float]], **style: Any) -> None:
+def forest(
+    axes: Axes, places: Sequence[float], intervals: Sequence[dict[str, float]], **style: Any
+) -> None:
     """Draw intervals as points with whiskers, one at each place on the vertical axis."""
     values = np.array([[i["value"], i["low"], i["high"]] for i in intervals]).reshape(-1, 3)
     # A percentile interval may lie beside its value.

@@ -71,7 +71,10 @@ def measure(classifier: Classifier, validation: pl.DataFrame) -> dict[str, float
     calibrated = calibrate(probabilities, temperature)
     true = np.maximum(calibrated[np.arange(len(truth)), truth], TINY)
     accuracy = round(float((calibrated.argmax(axis=1) == truth).mean()), 6)
-    found = {"validation_accuracy": accuracy, "validation_log_loss": round(float(-np.log(true).mean()), 6)}
+    found = {
+        "validation_accuracy": accuracy,
+        "validation_log_loss": round(float(-np.log(true).mean()), 6),
+    }
     return {"temperature": temperature, "validation_rows": len(truth)} | found
 
 

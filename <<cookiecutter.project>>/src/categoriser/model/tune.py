@@ -46,7 +46,9 @@ def search(prepared: Path, current: Mapping[str, Any], seed: int) -> Iterator[Tr
         yield knobs, measured
 
 
-def tune(prepared: Path, params: Path, minutes: float, trials: int | None, seed: int) -> list[Trial]:
+def tune(
+    prepared: Path, params: Path, minutes: float, trials: int | None, seed: int
+) -> list[Trial]:
     """Search until the time or the number of trials is up; write the least log loss's knobs.
 
     Returns the trials, best first. Training and validation rows decide; no held-out row is read.

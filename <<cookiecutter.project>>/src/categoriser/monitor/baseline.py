@@ -43,7 +43,9 @@ THINNED = ("merchant", "time")
 STANDARD_ERRORS = 4
 
 
-def baseline(prepared: Path, model: Path, folder: Path, thresholds: Path, how: Settings, params: Params) -> None:
+def baseline(
+    prepared: Path, model: Path, folder: Path, thresholds: Path, how: Settings, params: Params
+) -> None:
     """Write the folder, and its thresholds once more where people read them.
 
     The folder is all that a check needs beside the captures: `statistics.json` and
@@ -63,7 +65,9 @@ def baseline(prepared: Path, model: Path, folder: Path, thresholds: Path, how: S
         if how.features.preprocessor:
             watched = watched.with_columns(scripted(rows, categoriser, how.features.preprocessor))
         if unknown := set(how.features.leave_out) - {*watched.columns}:
-            raise UserError(f"{MONITORING}: features.leave_out: there is no feature {min(unknown)!r}")
+            raise UserError(
+                f"{MONITORING}: features.leave_out: there is no feature {min(unknown)!r}"
+            )
         return watched.drop(how.features.leave_out)
 
     watched, answers = watched_of(rows), answered(rows, categoriser)["label"].to_list()
@@ -113,10 +117,15 @@ def reference(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Return rows out of sample, of all kinds of rows alike."""
     whole = pl.concat(parts[part] for part in WHOLE)
     if whole.is_empty():
-        raise UserError("no row is held out at random; set prepare.random or prepare.validation in params.yaml")
+        raise UserError(
+            "no row is held out at random; set prepare.random or prepare.validation in params.yaml"
+        )
     rate = whole.height / (whole.height + parts["train"].height)
     # Evenly, so that nothing depends on chance.
-    thinned = [parts[part].filter(np.diff(np.floor(np.arange(parts[part].height + 1) * rate)) > 0) for part in THINNED]
+    thinned = [
+        parts[part].filter(np.diff(np.floor(np.arange(parts[part].height + 1) * rate)) > 0)
+        for part in THINNED
+    ]
     return pl.concat([whole, *thinned])
 
 
@@ -151,11 +160,14 @@ def scripted(rows: pl.DataFrame, categoriser: Categoriser, script: Path) -> pl.D
     extra = pl.concat(given, how="diagonal") if given else pl.DataFrame()
     if problems.counts or extra.height != rows.height:
         raise UserError(
-            f"{script} must give one dict for each of {rows.height} rows, and gave {extra.height} ({problems.counts})"
+            f"{script} must give one dict for each of {rows.height} rows, and gave {extra.height} "
+            f"({problems.counts})"
         )
     # A script's values come as text; what spells numbers throughout is calibrated as numbers.
     numbers = extra.cast(pl.Float64, strict=False)
-    return extra.with_columns([one for one in numbers if one.null_count() == extra[one.name].null_count()])
+    return extra.with_columns(
+        [one for one in numbers if one.null_count() == extra[one.name].null_count()]
+    )
 
 
 def without_chance(known: Statistics, watched: pl.DataFrame) -> Statistics:

@@ -153,7 +153,8 @@ def check_model(job: Job, baseline: Path | None, settings: Settings) -> str:
 def needed(baseline: Path | None) -> Path:
     if not baseline:
         raise UserError(
-            f"labels are judged with the folder that `{MADE_BY}` writes: name it in the environment variable baseline"
+            f"labels are judged with the folder that `{MADE_BY}` writes: name it in the "
+            "environment variable baseline"
         )
     return baseline
 
@@ -219,7 +220,9 @@ def judge(
     return result, fault
 
 
-def check_names(bounds: Constraints, baseline: Path, facts: Mapping[str, Any], settings: Settings) -> None:
+def check_names(
+    bounds: Constraints, baseline: Path, facts: Mapping[str, Any], settings: Settings
+) -> None:
     """Raise `UserError` for a name in the settings that nothing watched has.
 
     An alarm may also be of a figure of the model, of the labels, or of a slice's gap.
@@ -244,7 +247,9 @@ def check_watched(facts: Mapping[str, Any], job: Job, settings: Settings) -> Non
         )
 
 
-def judge_labels(job: Job, baseline: Path, problems: Problems, settings: Settings) -> quality.QualityResult:
+def judge_labels(
+    job: Job, baseline: Path, problems: Problems, settings: Settings
+) -> quality.QualityResult:
     """Join ground truth to the captures and judge the model by it.
 
     The labels may be collected at any time: of those in the source, the ones that belong to the
@@ -264,7 +269,9 @@ def judge_labels(job: Job, baseline: Path, problems: Problems, settings: Setting
         own = job.constraints if job.model_quality else None
         bounds = _read(own, baseline, quality.CONSTRAINTS, constraints.load_quality)
         evaluate = Evaluate.model_validate(facts["evaluate"])
-        return quality.model_quality(labelled, bounds, facts, settings.quality, evaluate, facts["max_slice_gap"])
+        return quality.model_quality(
+            labelled, bounds, facts, settings.quality, evaluate, facts["max_slice_gap"]
+        )
 
 
 def overridden(bounds: Constraints, categorical_method: str, settings: Settings) -> Constraints:
@@ -346,7 +353,9 @@ def _files(job: Job) -> str:
     return f"{job.source.rstrip('/')}/**/*" if Path(job.source).is_dir() else job.source
 
 
-def _read(file: Path | None, baseline: Path | None, name: str, load: Callable[[Any], T]) -> T | None:
+def _read(
+    file: Path | None, baseline: Path | None, name: str, load: Callable[[Any], T]
+) -> T | None:
     """Read the file that is named, else the baseline's, if there is one."""
     path = file or (baseline / name if baseline else None)
     if path and path.is_dir():

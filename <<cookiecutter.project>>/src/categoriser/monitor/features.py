@@ -100,7 +100,9 @@ class Seen:
         return of_text | {"class_predictions": list(classes)}
 
 
-def watch(frame: pl.DataFrame, seen: Seen, classes: Sequence[str], review_threshold: float) -> pl.DataFrame:
+def watch(
+    frame: pl.DataFrame, seen: Seen, classes: Sequence[str], review_threshold: float
+) -> pl.DataFrame:
     """Return a column a watched feature, a row a row of `frame`.
 
     `frame` has text, price, label (the answer) and probabilities (an array in the order of

@@ -124,7 +124,8 @@ def from_environment(environment: Mapping[str, str], settings: Settings, *more: 
         statistics=path("baseline_statistics"),
         constraints=path("baseline_constraints"),
         # Model Monitor's merge job has put labels into the captures.
-        truth=environment.get("ground_truth_source") or (source if kind == "sagemakerMergeJson" else None),
+        truth=environment.get("ground_truth_source")
+        or (source if kind == "sagemakerMergeJson" else None),
         start=start,
         end=end,
         endpoint=endpoint,
@@ -153,7 +154,9 @@ def dataset_format(text: str) -> tuple[str, dict[str, Any]]:
             raise UserError("dataset_format: JSON is read as lines, one object in each")
     except (ValueError, TypeError, AttributeError):
         names = ", ".join(FORMATS)
-        raise UserError(f"dataset_format must be JSON with one key of {names}, and is {text!r}") from None
+        raise UserError(
+            f"dataset_format must be JSON with one key of {names}, and is {text!r}"
+        ) from None
     return name, options
 
 

@@ -167,7 +167,9 @@ class Labelled:
 
 
 @contextmanager
-def join(captures: Frames, truths: Frames, classes: Sequence[str], settings: Quality) -> Iterator[Labelled]:
+def join(
+    captures: Frames, truths: Frames, classes: Sequence[str], settings: Quality
+) -> Iterator[Labelled]:
     """Join labels to captures, in a scratch folder that is gone afterwards.
 
     `captures` have the columns of `capture.Batch.frame`; further ones, such as `country`, become
@@ -220,7 +222,8 @@ def figures(counts: Floats) -> dict[str, Floats]:
     known = scores(counts)
     precision, recall, support = known["precision"], known["recall"], known["support"]
     by_class = {"recall": recall, "precision": precision} | {
-        name: ratio((1 + beta**2) * precision * recall, beta**2 * precision + recall) for name, beta in BETAS.items()
+        name: ratio((1 + beta**2) * precision * recall, beta**2 * precision + recall)
+        for name, beta in BETAS.items()
     }
     return {"accuracy": known["accuracy"]} | {
         f"weighted_{name}": ratio((values * support).sum(axis=-1), support.sum(axis=-1))
@@ -504,7 +507,9 @@ def _add_earlier(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         ) from None
 
 
-def with_country(watching: Watching, files: Sequence[str], problems: capture.Problems) -> Iterator[pl.DataFrame]:
+def with_country(
+    watching: Watching, files: Sequence[str], problems: capture.Problems
+) -> Iterator[pl.DataFrame]:
     """Yield captured rows with the country that their texts name, null where they name none.
 
     The rows stay as they are where the country is not watched.
@@ -542,7 +547,8 @@ def main() -> None:
     # One's own data may hold earlier feedback by now: the file that they were made of does not.
     before = GENERATED if params.data.path == GENERATED else "my.csv"
     sys.stdout.write(
-        f"{train}, {holdout} (never train on these). Next: make data FILE='{before} {FEEDBACK}/train.csv'\n"
+        f"{train}, {holdout} (never train on these). "
+        f"Next: make data FILE='{before} {FEEDBACK}/train.csv'\n"
     )
 
 

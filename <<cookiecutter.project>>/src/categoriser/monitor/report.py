@@ -91,7 +91,11 @@ def facts(result: Result) -> dict[str, Any]:
         "message": result.message,
         "features": table(result),
         "violations": [asdict(violation) for violation in result.violations],
-        "captures": {"seen": dict(problems.seen), "not_read": dict(problems.counts), "places": problems.places},
+        "captures": {
+            "seen": dict(problems.seen),
+            "not_read": dict(problems.counts),
+            "places": problems.places,
+        },
         "power": [dict(line) for line in result.power],
         "quality": result.quality,
     }
@@ -108,7 +112,10 @@ def html(result: Result, found: Mapping[str, Any]) -> str:
     """Return the result and its `facts` as one HTML page; text from the data is escaped."""
     before = result.baseline.features if result.baseline else {}
     with mpl.rc_context(STYLE):
-        plots = {name: distributions(feature, before.get(name)) for name, feature in result.current.features.items()}
+        plots = {
+            name: distributions(feature, before.get(name))
+            for name, feature in result.current.features.items()
+        }
         matrix, by_slice = "", {}
         if result.quality and result.quality["joined"]["joined"]:
             quality = result.quality
@@ -195,7 +202,10 @@ def distributions(feature: Feature, before: Feature | None) -> dict[str, Any]:
 
 def _numbers(feature: Feature, now: Weighted, old: Weighted | None) -> dict[str, Any]:
     samples = [sample for sample in (now, old) if sample is not None]
-    every, most = ([_quantile(sample, at) for sample in samples for at in (tail, 1 - tail)] for tail in (0.0, TAIL))
+    every, most = (
+        [_quantile(sample, at) for sample in samples for at in (tail, 1 - tail)]
+        for tail in (0.0, TAIL)
+    )
     whole = feature.inferred_type == "Integral"
     # All the whole numbers are shown where they are few.
     ends = every if whole and max(every) - min(every) < BINS else most

@@ -211,7 +211,9 @@ def summarise(batches: Iterable[pa.RecordBatch]) -> Summary:
     return summary
 
 
-def summarise_dataset(source: str, form: Literal["csv", "json", "parquet"], *, header: bool = True) -> Summary:
+def summarise_dataset(
+    source: str, form: Literal["csv", "json", "parquet"], *, header: bool = True
+) -> Summary:
     """Summarise files (a path, a glob or an S3 URI) without holding their rows in memory.
 
     CSV is read as text, so that what a number is does not depend on the first rows; without a

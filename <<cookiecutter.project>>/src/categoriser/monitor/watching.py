@@ -55,7 +55,9 @@ class Watching:
     preprocessor: Path | None = None
     leave_out: tuple[str, ...] = ()
 
-    def batches(self, files: Sequence[str], problems: Problems) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    def batches(
+        self, files: Sequence[str], problems: Problems
+    ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         """Yield captured rows (`capture.Batch.frame`), and as many rows of watched features."""
         script = load_preprocessor(self.preprocessor) if self.preprocessor else None
         if not self.baseline and not script:
@@ -66,7 +68,9 @@ class Watching:
             )
         facts = read_json(self.baseline / FACTS, MADE_BY) if self.baseline else {"classes": []}
         seen, classes = Seen.load(self.baseline) if self.baseline else None, facts["classes"]
-        for batch in capture.batches(files, classes, problems, start=self.start, end=self.end, preprocess=script):
+        for batch in capture.batches(
+            files, classes, problems, start=self.start, end=self.end, preprocess=script
+        ):
             found = batch.extra if batch.extra is not None else pl.DataFrame()
             if seen:
                 own = watch(batch.frame, seen, classes, facts["review_threshold"])

@@ -108,7 +108,9 @@ class App:
             self.writer.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def reply(self, path: str | None, method: str, headers: dict[bytes, bytes], receive: Asgi) -> Reply:
+    async def reply(
+        self, path: str | None, method: str, headers: dict[bytes, bytes], receive: Asgi
+    ) -> Reply:
         if not path:
             raise RequestError(404, "there are GET /ping and POST /invocations")
         if method != (allowed := ROUTES.get(path, "POST")):

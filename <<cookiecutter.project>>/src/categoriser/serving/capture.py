@@ -29,7 +29,9 @@ def folder_of(destination: Path, endpoint: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot capture into {folder} ({error}); choose another --capture") from None
+        raise UserError(
+            f"cannot capture into {folder} ({error}); choose another --capture"
+        ) from None
     return folder
 
 
@@ -117,7 +119,13 @@ class Writer:
 
 
 def record(
-    request: bytes, answer: bytes, kind: str, *, event_id: str, time: datetime, inference_id: str | None = None
+    request: bytes,
+    answer: bytes,
+    kind: str,
+    *,
+    event_id: str,
+    time: datetime,
+    inference_id: str | None = None,
 ) -> bytes:
     """Return a captured call as the line that SageMaker writes.
 

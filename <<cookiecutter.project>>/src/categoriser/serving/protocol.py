@@ -35,15 +35,23 @@ BLANK = " \t\r\n"
 class RequestError(Exception):
     """A request that cannot be answered; `row` (from 1, the header apart) and `field` say where."""
 
-    def __init__(self, status: int, detail: str, row: int | None = None, field: str | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, row: int | None = None, field: str | None = None
+    ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.row, self.field = status, detail, row, field
 
     def body(self) -> bytes:
         """Return the problem as RFC 9457's `application/problem+json`."""
-        problem = {"type": "about:blank", "title": HTTPStatus(self.status).phrase, "status": self.status}
+        problem = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+        }
         members = problem | {"detail": self.detail, "row": self.row, "field": self.field}
-        return json.dumps({name: value for name, value in members.items() if value is not None}).encode()
+        return json.dumps(
+            {name: value for name, value in members.items() if value is not None}
+        ).encode()
 
 
 class Rows(NamedTuple):
@@ -174,7 +182,11 @@ def render(predictions: Sequence[Prediction], kind: str, *, single: bool) -> byt
     """
     if kind == CSV:
         width = len(predictions[0].probabilities)
-        cells = [cell for one in predictions for cell in (_label(one.category), *one.probabilities.values())]
+        cells = [
+            cell
+            for one in predictions
+            for cell in (_label(one.category), *one.probabilities.values())
+        ]
         return (("%s" + ",%.10f" * width + "\n") * len(predictions) % tuple(cells)).encode()
     if kind == LINES:
         return ENCODER.encode_lines(predictions)

@@ -21,7 +21,11 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from categoriser.errors import UserError
 from categoriser.serving.protocol import RequestError
@@ -57,7 +61,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        raise UserError(f"cannot listen on {host}, port {port} ({error}); choose another --host or --port") from None
+        raise UserError(
+            f"cannot listen on {host}, port {port} ({error}); choose another --host or --port"
+        ) from None
 
 
 class Connection(HttpToolsProtocol):
@@ -145,7 +151,9 @@ class Worker(uvicorn.Server):
 
     end = 0.0
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket, loads: memoryview, place: int) -> None:
+    def __init__(
+        self, config: uvicorn.Config, listener: socket.socket, loads: memoryview, place: int
+    ) -> None:
         super().__init__(config)
         self.listener, self.loads, self.place = listener, loads, place
         self.parent, self.taken = os.getppid(), set[asyncio.Task[Any]]()
@@ -178,7 +186,9 @@ class Worker(uvicorn.Server):
 
     def accept(self) -> None:
         loop, (connection, _) = asyncio.get_running_loop(), self.listener.accept()
-        accepted = loop.connect_accepted_socket(partial(Connection, self.config, self.server_state, {}), connection)
+        accepted = loop.connect_accepted_socket(
+            partial(Connection, self.config, self.server_state, {}), connection
+        )
         # Held, since the loop itself would let it be collected.
         self.taken = {task for task in self.taken if not task.done()}
         self.taken.add(loop.create_task(accepted))
@@ -240,7 +250,9 @@ def serve(app: Any, listener: socket.socket, workers: int) -> None:
     gc.freeze()
     while started or not stopping:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        missing = set() if stopping else {*range(workers)} - {place for place, _ in started.values()}
+        missing = (
+            set() if stopping else {*range(workers)} - {place for place, _ in started.values()}
+        )
         for place in missing:
             loads[place] = 0
             if process := start(app, listener, loads, place):
@@ -259,7 +271,7 @@ def serve(app: Any, listener: socket.socket, workers: int) -> None:
 
 
 def start(app: Any, listener: socket.socket, loads: memoryview, place: int) -> int:
-    """Fork a worker and return its process; 0 where there is no room for one, which the log says."""
+    """Fork a worker and return its process; 0 where there is no room for one: the log says so."""
     try:
         if process := os.fork():
             return process
@@ -267,7 +279,9 @@ def start(app: Any, listener: socket.socket, loads: memoryview, place: int) -> i
         log.error({"event": "no worker", "error": str(error)})
         return 0
     try:
-        off = {"log_config": None} | dict.fromkeys(("access_log", "proxy_headers", "server_header"), False)
+        off = {"log_config": None} | dict.fromkeys(
+            ("access_log", "proxy_headers", "server_header"), False
+        )
         times = {"timeout_keep_alive": IDLE_SECONDS, "timeout_graceful_shutdown": GRACE_SECONDS}
         settings: dict[str, Any] = {"loop": "uvloop", "ws": "none", **off, **times}
         Worker(uvicorn.Config(app, **settings), listener, loads, place).run()

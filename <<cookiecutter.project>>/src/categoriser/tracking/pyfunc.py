@@ -18,7 +18,10 @@ class CategoriserModel(PythonModel):
         self.categoriser = Categoriser.load(Path(context.artifacts["model"]))
 
     def predict(
-        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         texts, prices = model_input["text"].tolist(), model_input["price"].tolist()
         return pd.DataFrame([asdict(answer) for answer in self.categoriser.predict(texts, prices)])

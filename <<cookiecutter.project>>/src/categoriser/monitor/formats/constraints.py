@@ -227,7 +227,9 @@ def compare(
     return drifts
 
 
-def _compared(feature: Feature, before: Feature, chosen: DistributionConstraints) -> tuple[float, float | None, str]:
+def _compared(
+    feature: Feature, before: Feature, chosen: DistributionConstraints
+) -> tuple[float, float | None, str]:
     """Return distance, threshold and method as constraints have them."""
     robust = chosen.comparison_method == "Robust"
     threshold = chosen.comparison_threshold
