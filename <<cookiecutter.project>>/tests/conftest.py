@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from isolation import signed_out
 from measured import KNOBS
 
 from categoriser.features import features
@@ -38,6 +40,14 @@ def rows(count: int, seed: int) -> pl.DataFrame:
     return pl.DataFrame(
         {"text": texts, "price": prices, "category": labels, "features": features(texts, prices)}
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let no test, and no process that it starts, sign in to AWS, whoever runs them and where."""
+    with pytest.MonkeyPatch.context() as patch:
+        signed_out(patch, tmp_path_factory.mktemp("nobody"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
     )
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tools")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    for name in ("YES", "DATA", "AWS_PROFILE"):
+    for name in ("YES", "DATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(shared.console, "width", 200)
     return table
@@ -137,11 +137,6 @@ VERBS = [
 def test_without_credentials_a_verb_says_how_to_sign_in(
     verb: tuple[Any, ...], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(root / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(root / "none"))
     (root / "data").mkdir(exist_ok=True)
     (root / "data/generated.csv").touch()
 
