@@ -26,9 +26,9 @@ import yaml
 from measured import FEW, rows
 from moto import mock_aws
 
-from categoriser import jobs, manifest, paths, process
+from categoriser import asides, jobs, manifest, paths, process
 from categoriser.errors import UserError, run
-from categoriser.files import ASIDE, digest, give_up_root, read_json, replacing, write_json
+from categoriser.files import digest, give_up_root, read_json, replacing, write_json
 from categoriser.manifest import File, Manifest
 from categoriser.model.package import Categoriser
 from categoriser.monitor import labels
@@ -71,7 +71,7 @@ run(main)
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert [path.name[:7] for path in tmp_path.iterdir()] == [ASIDE]
+        assert [path.name[:7] for path in tmp_path.iterdir()] == [asides.PREFIX]
         process.terminate()
     assert process.returncode == 143
     assert list(tmp_path.iterdir()) == []
@@ -253,6 +253,21 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
         read_params(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "is empty"), ("# only a comment\n", "is empty"), ("[1, 2]", "holds no sections, but list")],
+)
+def test_a_file_without_sections_is_named_with_the_way_back(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    for use in (read_params, lambda path: set_params(path, {"data.path": "x"})):
+        with pytest.raises(UserError, match=rf"params\.yaml {message}.*git checkout"):
+            use(path)
+    assert path.read_text() == content
+
+
 def test_all_bad_keys_are_in_one_message(tmp_path: Path) -> None:
     path = changed(tmp_path, generate={"rows": 0}, gate={"max_slice_gap": "wide"})
     with pytest.raises(UserError, match=r"generate.rows.*gate.max_slice_gap"):
@@ -269,6 +284,7 @@ def test_a_missing_file_says_where_to_stand(tmp_path: Path) -> None:
 
 ROOT = Path(__file__).parents[1]
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+COMMAND = "exec python -m "
 
 
 def names(entries: list[Any]) -> set[str]:
@@ -307,10 +323,15 @@ def imported(module: str) -> set[str]:
 
 def test_a_stage_depends_on_its_code() -> None:
     # A change of these would run everything anew, and hardly ever change what is made.
-    apart = {f"src/categoriser/{name}.py" for name in ("errors", "files", "params", "paths")}
+    means = ("asides", "disk", "errors", "files", "lifetime", "params", "paths")
+    apart = {f"src/categoriser/{name}.py" for name in means}
     for name, stage in STAGES.items():
-        needed = imported(stage["cmd"].removeprefix("python -m ")) - apart
+        needed = imported(stage["cmd"].removeprefix(COMMAND)) - apart
         assert needed <= {*stage["deps"]}, name
+
+
+def test_no_shell_stands_between_dvc_and_a_stage() -> None:
+    assert all(stage["cmd"].startswith(COMMAND) for stage in STAGES.values())
 
 
 def test_outputs_are_where_the_code_writes_them() -> None:

@@ -1,8 +1,12 @@
-"""The one exception for faults that the reader of the message can mend."""
+"""The one exception for faults that the reader of the message can mend, and how commands end."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+from categoriser import asides, disk, lifetime
 
 
 class UserError(Exception):
@@ -12,10 +16,19 @@ class UserError(Exception):
 def run(main: Callable[[], None]) -> None:
     """Call a command's `main`; turn a `UserError` into one line on stderr and exit status 1.
 
-    SIGTERM ends it as an exception would, so that what was being written is taken away.
+    A fault of the machine, such as a full disk, is one line too. SIGTERM ends the command as an
+    exception would, so that what was being written is taken away. A stage that DVC runs ends with
+    DVC. What commands that were killed left half-written is cleared first.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if "DVC_STAGE" in os.environ:
+        lifetime.end_with_parent()
+    asides.clear(Path())
     try:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except Exception as error:
+        if disk.number_of(error) is None:
+            raise
+        sys.exit(f"error: {disk.sentence(error)}")

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,43 +15,51 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
+from categoriser.asides import aside
+from categoriser.disk import named
 from categoriser.errors import UserError
 
 Json = dict[str, Any]  # an object
 
-# Git ignores what begins so, and DVC what Git does: a process that is killed leaves it behind.
-ASIDE = ".aside-"
 LONGEST_LINE = 2**20
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write a file or a folder to; put it at `path` only on success."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=path.parent))
+    """Yield a path to write a file or a folder to; put it at `path` only on success.
+
+    A fault of the machine while it is written, such as a full disk, is raised as an `OSError` that
+    names `path`, whatever a library made of it.
+    """
     try:
-        written = aside / path.name
-        yield written
-        if written.is_dir() and path.is_dir():
-            # A folder cannot be renamed over one that holds files.
-            path.rename(aside / "replaced")
-        written.replace(path)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside(path) as folder:
+            written = folder / path.name
+            yield written
+            if written.is_dir() and path.is_dir():
+                # A folder cannot be renamed over one that holds files.
+                path.rename(folder / "replaced")
+            written.replace(path)
+    except UserError:
+        raise
+    except Exception as error:
+        if fault := named(error, path):
+            raise fault from error
+        raise
 
 
 @contextmanager
 def restored_on_failure(*paths: Path) -> Iterator[None]:
     """Put files and folders back as they were when the block raises: away, if they were not."""
-    with tempfile.TemporaryDirectory(prefix=ASIDE, dir=".") as aside:
-        before = {path: Path(aside) / path.name for path in paths if path.exists()}
+    with aside(Path("restored")) as folder:
+        before = {path: folder / path.name for path in paths if path.exists()}
         for path, copy in before.items():
             (shutil.copytree if path.is_dir() else shutil.copyfile)(path, copy)
         try:
             yield
         except BaseException:
             for path in filter(Path.exists, paths):
-                path.rename(Path(aside) / f"failed-{path.name}")
+                path.rename(folder / f"failed-{path.name}")
             for path, copy in before.items():
                 copy.rename(path)
             raise

@@ -99,13 +99,23 @@ def read_params(path: Path = PARAMS) -> Params:
 def read_sections(path: Path, form: type[Sections]) -> Sections:
     """Read YAML, which JSON is too, into typed sections. Raises `UserError` naming each bad key."""
     try:
-        return form.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return form.model_validate(read_mapping(path))
+    except ValidationError as error:
+        raise UserError(f"{path}: {faults(error)}") from None
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read YAML that holds names and values. Raises `UserError` for a file that does not."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run the command in the project's root") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not YAML: {error}") from None
-    except ValidationError as error:
-        raise UserError(f"{path}: {faults(error)}") from None
+    if isinstance(content, dict):
+        return content
+    holds = "is empty" if content is None else f"holds no sections, but {type(content).__name__}"
+    raise UserError(f"{path} {holds}; `git checkout {path}` brings the last commit's back")
 
 
 def faults(error: ValidationError, *within: str) -> str:
@@ -116,6 +126,7 @@ def faults(error: ValidationError, *within: str) -> str:
 
 def set_params(path: Path, values: Mapping[str, Any]) -> None:
     """Set values by dotted name, such as `data.path`; the file's comments and order stay."""
+    read_mapping(path)  # which names what is wrong with a file that is no mapping
     editor = YAML()
     editor.preserve_quotes = True
     editor.width = 4096  # never fold a line
