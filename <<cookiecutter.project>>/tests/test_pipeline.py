@@ -255,7 +255,11 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "is empty"), ("# only a comment\n", "is empty"), ("[1, 2]", "holds no sections, but list")],
+    [
+        ("", "is empty"),
+        ("# only a comment\n", "is empty"),
+        ("[1, 2]", "holds no sections, but list"),
+    ],
 )
 def test_a_file_without_sections_is_named_with_the_way_back(
     tmp_path: Path, content: str, message: str

@@ -1,4 +1,4 @@
-"""Faults of the machine, not of the code: a full disk, a file that may not be written, no more files.
+"""Faults of the machine, not of the code: a full disk, a file that may not be written.
 
 They reach a command as `OSError`, or as a library's own error that quotes the system's.
 """

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from categoriser import asides, disk, lifetime
-
 
 class UserError(Exception):
     """Bad input: the message says what is wrong, where, and what to do."""
@@ -20,6 +18,9 @@ def run(main: Callable[[], None]) -> None:
     exception would, so that what was being written is taken away. A stage that DVC runs ends with
     DVC. What commands that were killed left half-written is cleared first.
     """
+    # Here, since the Lambdas carry this module without those.
+    from categoriser import asides, disk, lifetime
+
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if "DVC_STAGE" in os.environ:
         lifetime.end_with_parent()

@@ -1,7 +1,7 @@
 """A stage ends with the process that started it.
 
-DVC waits for its stage, and its own lock goes with it. Where DVC alone is killed, the stage would go
-on writing outputs beside the next `dvc repro`, which would record them as another stage's.
+DVC waits for its stage, and its own lock goes with it. Where DVC alone is killed, the stage would
+go on writing outputs beside the next `dvc repro`, which would record them as another stage's.
 """
 
 import ctypes

@@ -370,6 +370,21 @@ def test_without_a_champion_there_is_no_such_input() -> None:
 # Build.
 
 
+def test_what_the_lambdas_share_imports_nothing_that_they_lack(tmp_path: Path) -> None:
+    for name in build.SHARED:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "src" / name, tmp_path / name)
+    command = [
+        sys.executable,
+        "-c",
+        "import categoriser.errors, categoriser.manifest as m; print(m)",
+    ]
+    done = subprocess.run(
+        command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert str(tmp_path) in done.stdout, done.stderr
+
+
 def test_equal_files_give_equal_zips() -> None:
     one, other = build.zipped({"a": b"1", "b": b"2"}), build.zipped({"b": b"2", "a": b"1"})
 
