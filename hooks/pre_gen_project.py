@@ -43,13 +43,16 @@ PATTERNS = {
         r"GitHub|GitLab|Bitbucket|CodeCommit",
         "write GitHub, GitLab, Bitbucket or CodeCommit",
     ),
-    "model_monitor": (r"own|existing-customer", "write own or existing-customer"),
     "python_version": (r"3\.1[123]", "write 3.11, 3.12 or 3.13"),
     "licence": (
         r"Proprietary|Apache-2\.0|BSD-3-Clause|MIT",
         "write Proprietary, Apache-2.0, BSD-3-Clause or MIT",
     ),
 }
+CHINA = (
+    "the release cannot exist in China, whose CodePipeline has no CloudFormation action: "
+    "take another region"
+)
 LENGTHS = {"project_name": (1, 60), "description": (0, 200), "team": (1, 60)}
 
 
@@ -77,6 +80,8 @@ def problems(answers):
         answer = answers["__project"] if field == "project" else answers[field]
         if not re.fullmatch(pattern, answer):
             found.append(f"{field} {answer!r} cannot be used: {mend}")
+    if answers["aws_region"].startswith("cn-"):
+        found.append(f"aws_region {answers['aws_region']!r} cannot be used: {CHINA}")
     return found
 
 

@@ -29,7 +29,6 @@ ONE_AT_A_TIME = {
     "branch": {"branch": "release/2026.11"},
     "aws_region": {"aws_region": "us-gov-west-1"},
     "prod_account_id": {"prod_account_id": "012345678901"},
-    "model_monitor": {"model_monitor": "existing-customer"},
 } | {
     f"{field}-{value}": {field: value}
     for field, values in {

@@ -61,7 +61,6 @@ BAD = [
     ("git_host", "github"),
     ("prod_account_id", "12345678901"),
     ("prod_account_id", "1111-2222-3333"),
-    ("model_monitor", "yes"),
     ("python_version", "3.9"),
     ("python_version", "3.14"),
     ("licence", "None of them"),
@@ -114,7 +113,6 @@ def test_every_problem_is_in_one_message(tmp_path):
         git_host="x",
         aws_region="x",
         prod_account_id="x",
-        model_monitor="x",
         python_version="2.7",
         licence="x",
     )
@@ -146,7 +144,6 @@ GOOD = {
     "aws_region": "eu-west-1",
     "git_host": "GitLab",
     "prod_account_id": "012345678901",
-    "model_monitor": "existing-customer",
     "python_version": "3.12",
     "licence": "MIT",
 }
@@ -165,12 +162,19 @@ def test_good_answers_have_no_problems():
         ("email", "first.last+tag@sub.bank.example"),
         ("branch", "feature/x_1.2"),
         ("aws_region", "us-gov-west-1"),
-        ("aws_region", "cn-north-1"),
         ("description", "a \"q\" \\ # 'x' {y} é < b > c"),
     ],
 )
 def test_odd_but_good_answers_pass(field, value):
     assert pre_gen.problems(GOOD | {field: value}) == []
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "cn-northwest-1"])
+def test_china_is_refused_with_the_reason(region):
+    assert pre_gen.problems(GOOD | {"aws_region": region}) == [
+        f"aws_region {region!r} cannot be used: the release cannot exist in China, whose "
+        "CodePipeline has no CloudFormation action: take another region"
+    ]
 
 
 def test_each_problem_names_the_field_the_answer_and_the_mend():

@@ -17,7 +17,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from rich.console import Console
 from rich.table import Column, Table
@@ -39,7 +39,9 @@ MENDS = {
 }
 BOUNDARY = "(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?"
 PARTITIONS = create_loader().load_data("endpoints")["partitions"]
-REGIONS = [region for partition in PARTITIONS for region in partition["regions"]]
+REGIONS = {region: each["partition"] for each in PARTITIONS for region in each["regions"]}
+# Partitions that the templates are written for. China's CodePipeline has no CloudFormation action.
+RELEASABLE = ("aws", "aws-us-gov")
 
 
 def form(pattern: str, words: str) -> BeforeValidator:
@@ -51,6 +53,17 @@ def form(pattern: str, words: str) -> BeforeValidator:
         raise PydanticCustomError("form", words)
 
     return BeforeValidator(check)
+
+
+def releasable(region: str) -> str:
+    """Return the region. Raises where the pipeline cannot exist in it."""
+    partition = REGIONS[region]
+    if partition == "aws-cn":
+        words = "not China: its CodePipeline has no CloudFormation action, so nothing is released"
+        raise PydanticCustomError("form", words)
+    if partition not in RELEASABLE:
+        raise PydanticCustomError("form", f"a region of {' or '.join(RELEASABLE)}, not {partition}")
+    return region
 
 
 Positive = Field(ge=1)
@@ -109,10 +122,6 @@ class Prod(Sized):
         return self
 
 
-class Monitor(Sized):
-    model_monitor: Literal["own", "existing-customer"]
-
-
 class Retrain(Strict):
     cool_down_hours: int = Field(ge=0)
     monthly: bool
@@ -122,7 +131,11 @@ class Settings(Strict):
     # A stack's name starts with a letter; the longest name built on this one fits with 20.
     project: Annotated[str, form("[a-z]([a-z0-9-]{0,18}[a-z0-9])?", "1 to 20 of a-z, 0-9 and -")]
     email: Annotated[str, form(r"[^@\s]+@[^@\s]+", "an e-mail address")]
-    region: Annotated[str, form("|".join(REGIONS), "a region of AWS, such as ap-southeast-2")]
+    region: Annotated[
+        str,
+        form("|".join(REGIONS), "a region of AWS, such as ap-southeast-2"),
+        AfterValidator(releasable),
+    ]
     source: Source
     base_image: str = Word
     prod_account_id: Annotated[str, form("([0-9]{12})?", "12 digits in quotes, or ''")]
@@ -135,17 +148,11 @@ class Settings(Strict):
     prod: Prod
     # CodePipeline's bounds.
     approval_minutes: int = Field(ge=5, le=86_400)
-    monitor: Monitor
+    monitor: Sized
     retrain: Retrain
     budget_usd: int = Positive
     # Of the numbers that CloudWatch Logs offers, those that make sense here.
     log_days: Literal[7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731]
-
-    @model_validator(mode="after")
-    def hosted(self) -> Self:
-        if self.region.startswith("cn-") and self.source.host != "CodeCommit":
-            raise PydanticCustomError("form", "source.host: CodeCommit: China has no connections")
-        return self
 
     @property
     def live(self) -> str:

@@ -460,7 +460,6 @@ def proven(settings: Settings) -> None:
     forms = {
         "prod_account_id": (settings.prod_account_id, ""),
         "prod.auth": (settings.prod.auth, "iam"),
-        "monitor.model_monitor": (settings.monitor.model_monitor, "own"),
     }
     others = [f"{key}: {form!r}" for key, (found, form) in forms.items() if found != form]
     if others:

@@ -44,7 +44,6 @@ GIVEN: dict[str, Any] = {
         "arn:aws:sagemaker:ap-southeast-2:111122223333:model-package/bank-categoriser/7"
     ),
     "MonitorInstance": "ml.t3.medium",
-    "MonitorModelMonitor": "own",
     "Network": "none",
     "Part": "all",
     "PermissionsBoundary": "",
@@ -100,7 +99,6 @@ NAMES: dict[str, tuple[str, str]] = {
     ),
     "AWS::CodeDeploy::DeploymentGroup": ("DeploymentGroupName", ""),
     "AWS::CodePipeline::Pipeline": ("Name", "codepipeline:{r}:{a}:{n}"),
-    "AWS::CodeStarNotifications::NotificationRule": ("Name", ""),
     "AWS::DynamoDB::Table": ("TableName", "dynamodb:{r}:{a}:table/{n}"),
     "AWS::ECR::Repository": ("RepositoryName", "ecr:{r}:{a}:repository/{n}"),
     "AWS::Events::EventBus": ("Name", "events:{r}:{a}:event-bus/{n}"),
@@ -125,24 +123,18 @@ NAMES: dict[str, tuple[str, str]] = {
         "ModelPackageGroupName",
         "sagemaker:{r}:{a}:model-package-group/{n}",
     ),
-    "AWS::SageMaker::MonitoringSchedule": (
-        "MonitoringScheduleName",
-        "sagemaker:{r}:{a}:monitoring-schedule/{n}",
-    ),
     "AWS::Scheduler::Schedule": ("Name", "scheduler:{r}:{a}:schedule/{g}/{n}"),
     "AWS::Scheduler::ScheduleGroup": ("Name", "scheduler:{r}:{a}:schedule-group/{n}"),
 }
 # Ref gives these by ARN; the others by name. From each type's page, "Return values".
 REF_IS_ARN = {
     "AWS::CodeConnections::Connection",
-    "AWS::CodeStarNotifications::NotificationRule",
     "AWS::IAM::ManagedPolicy",
     "AWS::SNS::Topic",
     "AWS::SageMaker::Endpoint",
     "AWS::SageMaker::EndpointConfig",
     "AWS::SageMaker::Model",
     "AWS::SageMaker::ModelPackageGroup",
-    "AWS::SageMaker::MonitoringSchedule",
 }
 # Functions of nothing but their arguments.
 PLAIN: dict[str, Callable[..., Any]] = {

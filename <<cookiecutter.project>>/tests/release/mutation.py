@@ -39,7 +39,7 @@ TARGET = 0.95
 # Tests that are no judges: the linters (cfn-lint is asked last), this file's own, and the one that
 # holds a digest, which sees everything and says nothing.
 SLOW = "cfn_lint|checkov|mutants|the_api_deployed"
-JUDGES = ("test_templates.py", "test_contracts.py", "test_permissions.py")
+JUDGES = ("test_templates.py", "test_contracts.py", "test_notices.py", "test_permissions.py")
 CODE = ("test_contracts.py", "test_lambdas.py")
 LAMBDAS = ("api", "traffic", "jobs", "pipeline")
 GONE = object()
@@ -67,11 +67,11 @@ HARMLESS: list[tuple[str, str]] = [
     (r"\.(Conditions|Rules)\.0\.Rules\.0\.Name: Healthy", "a rule's name is for the console"),
     (r"Validator\.Properties\.Name: ", "a validator's name is for the console; its id is used"),
     (
-        r"(GitConnection|Notification|UsagePlan|ApiKey)\.Properties\.(\w*Name): .*Project",
+        r"(GitConnection|UsagePlan|ApiKey)\.Properties\.(\w*Name): .*Project",
         "its id or ARN is used; its name is for the console, and is the project's still",
     ),
     (r"Key\.Properties\.Description: ", "a description is for people"),
-    (r"RolledBackRule\..*InputTemplate: Project to", "a message for people"),
+    (r"\w+Rule\..*InputTemplate: Project to .*\${Project}: ", "a message for people"),
     (r"DashboardBody: ReleaseId to Run in .*Endpoint of", "a graph's title is for people"),
     (
         r"deployers: action: Resources\.Release\..*without lambda:",

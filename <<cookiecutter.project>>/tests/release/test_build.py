@@ -31,7 +31,7 @@ from categoriser.errors import UserError
 from categoriser.manifest import NAME, File, Manifest, unzip
 from release import build, operate
 from release.build import requests
-from release.settings import SETTINGS, Settings, flat, read_settings
+from release.settings import REGIONS, SETTINGS, Settings, flat, read_settings
 
 ROOT = Path(__file__).parents[2]
 PROJECT, RELEASE, REGION = "bank-categoriser", aws.RELEASE, "ap-southeast-2"
@@ -67,7 +67,7 @@ GIVEN: dict[str, Any] = {
         "latency_ms": 500,
     },
     "approval_minutes": 4320,
-    "monitor": {"model_monitor": "own", "instance": "ml.t3.medium"},
+    "monitor": {"instance": "ml.t3.medium"},
     "retrain": {"cool_down_hours": 72, "monthly": False},
     "budget_usd": 300,
     "log_days": 90,
@@ -252,11 +252,22 @@ def test_a_repository_has_its_owner_but_in_codecommit() -> None:
         changed(source__host="CodeCommit")
 
 
-def test_china_has_codecommit_alone() -> None:
-    with pytest.raises(ValueError, match="China has no connections"):
-        changed(region="cn-north-1")
+@pytest.mark.parametrize("region", ["cn-north-1", "cn-northwest-1"])
+def test_china_is_refused_with_the_reason(region: str) -> None:
     source = {"host": "CodeCommit", "repository": "bank", "branch": "main"}
-    assert changed(region="cn-north-1", source=source).region == "cn-north-1"
+    with pytest.raises(ValueError, match="China: its CodePipeline has no CloudFormation action"):
+        changed(region=region, source=source)
+
+
+@pytest.mark.parametrize("region", ["us-iso-east-1", "eusc-de-east-1"])
+def test_a_partition_that_the_templates_do_not_know_is_refused(region: str) -> None:
+    with pytest.raises(ValueError, match=f"a region of aws or aws-us-gov, not {REGIONS[region]}"):
+        changed(region=region)
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1"])
+def test_the_other_regions_are_taken(region: str) -> None:
+    assert changed(region=region).region == region
 
 
 def test_no_profile_is_needed_to_read_the_settings(

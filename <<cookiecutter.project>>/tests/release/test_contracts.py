@@ -17,7 +17,6 @@ import aws
 import pytest
 import yaml
 
-from categoriser.monitor import metrics as monitor_metrics
 from categoriser.monitor.settings import Settings as Monitoring
 from release import build, operate
 from release.settings import Settings, flat
@@ -98,7 +97,6 @@ def rendered(path: str) -> Any:
         "repository": aws.GIVEN["SourceRepository"],
         "branch": aws.GIVEN["SourceBranch"],
         "prod_account_id": "",
-        "model_monitor": "own",
         "project": PROJECT,
     }
 
@@ -199,12 +197,10 @@ PLAIN = {
     "BudgetUsd": {"Amount"},
     "DevInstance": {"InstanceType"},
     "Email": {"Address", "Endpoint"},
-    "JobImage": {"ImageUri"},
     "LambdaKey": {"S3Key"},
     "LiveBucket": {"LIVE_BUCKET"},
     "LogDays": {"RetentionInDays"},
     "ModelPackageArn": {"ModelPackageName"},
-    "MonitorInstance": {"InstanceType"},
     "PermissionsBoundary": {"PermissionsBoundary"},
     "ProdBakeMinutes": {"BAKE_MINUTES"},
     "ProdBurst": {"BurstLimit", "ThrottlingBurstLimit"},
@@ -308,7 +304,6 @@ ROLES = {
     ("AWS::Events::Rule", "RoleArn"): "events",
     ("AWS::Lambda::Function", "Role"): "lambda",
     ("AWS::SageMaker::Model", "ExecutionRoleArn"): "sagemaker",
-    ("AWS::SageMaker::MonitoringSchedule", "RoleArn"): "sagemaker",
     ("AWS::Scheduler::Schedule", "RoleArn"): "scheduler",
 }
 # Whose work it is, by the name that the resource has.
@@ -324,7 +319,6 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
         "pipeline.retrain": "retrain",
     }.get(item["Handler"], "hooks"),
     "AWS::SageMaker::Model": lambda item: "endpoint",
-    "AWS::SageMaker::MonitoringSchedule": lambda item: "monitor",
     "AWS::Scheduler::Schedule": lambda item: (
         "monthly" if item["Name"].endswith("-monthly") else "schedule"
     ),
@@ -344,7 +338,7 @@ def test_who_works_with_a_role_is_trusted_by_it(part: str) -> None:
     """By its service, and as the source that the role's trust names."""
     roles = role_arns(part)
     for name in IN[part]:
-        for given in ({"MonitorModelMonitor": "existing-customer"}, {"SourceHost": "CodeCommit"}):
+        for given in ({}, {"SourceHost": "CodeCommit"}):
             parameters = ACCOUNTS[part] | given
             for key, item in made(name, part, **given).items():
                 for path, value in aws.walk(item.get("Properties", {})):
@@ -1004,7 +998,6 @@ def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
     return {
         f"{PROJECT}/Api": (names, {own}),
         rendered("monitoring/monitoring.yaml")["metrics"]["namespace"]: monitor,
-        monitor_metrics.NAMESPACES[0]: monitor,
     }
 
 
@@ -1019,10 +1012,9 @@ def dimensions(item: dict[str, Any]) -> dict[str, str]:
     return {each["Name"]: each["Value"] for each in item["Dimensions"]}
 
 
-@pytest.mark.parametrize("monitor", ["own", "existing-customer"])
-def test_an_alarm_watches_a_metric_that_somebody_sends(monitor: str) -> None:
+def test_an_alarm_watches_a_metric_that_somebody_sends() -> None:
     sent = AWS_METRICS | own_metrics()
-    for name, alarm in alarms(MonitorModelMonitor=monitor).items():
+    for name, alarm in alarms().items():
         names, sets = sent[alarm["Namespace"]]
         assert alarm["MetricName"] in names, name
         assert frozenset(dimensions(alarm)) in sets, name
@@ -1113,14 +1105,12 @@ def test_the_release_alarm_is_of_all_that_roll_back_and_of_no_other() -> None:
 @pytest.mark.parametrize("hours", ["1", "2", "3", "4", "6", "8", "12", "24"])
 def test_an_alarms_period_is_its_schedules(hours: str) -> None:
     found = made("monitor", ScheduleEveryHours=hours)
-    other = made("monitor", ScheduleEveryHours=hours, MonitorModelMonitor="existing-customer")
     for key in ("DriftAlarm", "QualityAlarm"):
         assert int(found[key]["Properties"]["Period"]) == int(hours) * 3600
     own = [
         found[key]["Properties"]["ScheduleExpression"] for key in ("CheckSchedule", "LabelSchedule")
     ]
-    config = other["ModelMonitorSchedule"]["Properties"]["MonitoringScheduleConfig"]
-    for expression in (*own, config["ScheduleConfig"]["ScheduleExpression"]):
+    for expression in own:
         (minute, hour, *_) = re.findall(r"cron\((.*)\)", expression)[0].split()
         assert minute in ("0", "30")
         first, _, step = hour.partition("/")
@@ -1198,11 +1188,10 @@ def arns(part: str) -> set[str]:
     account = ACCOUNTS[part].get("AWS::AccountId", ACCOUNT)
     place, known = f"{REGION}:{account}", set[str]()
     for name in IN[part]:
-        for monitor in ("own", "existing-customer"):
-            given = ACCOUNTS[part] | {"MonitorModelMonitor": monitor, "ProdAuth": "api-key"}
-            for key, item in aws.present(name, given).items():
-                if aws.NAMES.get(item["Type"], ("", ""))[1]:
-                    known.add(aws.arn(name, key, given))
+        given = ACCOUNTS[part] | {"ProdAuth": "api-key"}
+        for key, item in aws.present(name, given).items():
+            if aws.NAMES.get(item["Type"], ("", ""))[1]:
+                known.add(aws.arn(name, key, given))
     for item in everything("AWS::S3::Bucket", part).values():
         kind = item["BucketName"].removeprefix(f"{PROJECT}-").split("-")[0]
         known |= {f"arn:aws:s3:::{item['BucketName']}/{key}" for key in OBJECTS.get(kind, ())}
@@ -1270,7 +1259,7 @@ def condition_values() -> dict[str, set[str]]:
     repository = {aws.GIVEN["SourceRepository"]}
     return {
         "application-autoscaling:service-namespace": {"sagemaker"},
-        "cloudwatch:namespace": {f"{PROJECT}/Monitor", *SAGEMAKER, *monitor_metrics.NAMESPACES},
+        "cloudwatch:namespace": {f"{PROJECT}/Monitor", *SAGEMAKER},
         "codeconnections:FullRepositoryId": repository,
         "codestar-connections:FullRepositoryId": repository,
         "iam:AWSServiceName": {"sagemaker.application-autoscaling.amazonaws.com"},
@@ -1526,8 +1515,6 @@ def test_a_service_is_admitted_for_this_account() -> None:
             }
             if services == ["events.amazonaws.com"]:
                 assert not condition
-            elif services == ["codestar-notifications.amazonaws.com"]:
-                assert condition == {"kms:ViaService": f"sns.{REGION}.amazonaws.com"}
             elif services == [f"logs.{REGION}.amazonaws.com"]:
                 (pattern,) = condition.values()
                 for group in everything("AWS::Logs::LogGroup").values():
@@ -1605,15 +1592,14 @@ def test_all_that_can_be_is_under_the_projects_key() -> None:
     for part in ACCOUNTS:
         key = aws.arn("data", "Key", ACCOUNTS[part])
         for name in IN[part]:
-            for monitor in ("own", "existing-customer"):
-                resources = made(name, part, MonitorModelMonitor=monitor)
-                for path, value in aws.walk(resources):
-                    if path and path[-1] in KEYS and isinstance(value, str):
-                        assert value == key, f"{name}.{path}"
-                for item in resources.values():
-                    wanted = ENCRYPTED.get(item["Type"], set())
-                    here = {k for p, _ in aws.walk(item["Properties"]) for k in p}
-                    assert wanted <= here or "Serverless" in str(item), f"{name}: {item['Type']}"
+            resources = made(name, part)
+            for path, value in aws.walk(resources):
+                if path and path[-1] in KEYS and isinstance(value, str):
+                    assert value == key, f"{name}.{path}"
+            for item in resources.values():
+                wanted = ENCRYPTED.get(item["Type"], set())
+                here = {k for p, _ in aws.walk(item["Properties"]) for k in p}
+                assert wanted <= here or "Serverless" in str(item), f"{name}: {item['Type']}"
 
 
 KEYS = {"KmsKeyId", "KMSMasterKeyID", "KmsMasterKeyId", "KmsKey", "VolumeKmsKeyId", "EncryptionKey"}
@@ -1646,12 +1632,16 @@ def rules(part: str = "all", **given: Any) -> dict[str, dict[str, Any]]:
 
 # From the EventBridge guide and the services' own pages on their events.
 SOURCES = {
-    "aws.s3": "Object Created",
-    "aws.ecr": "ECR Image Action",
-    "aws.codecommit": "CodeCommit Repository State Change",
-    "aws.cloudwatch": "CloudWatch Alarm State Change",
-    "aws.codedeploy": "CodeDeploy Deployment State-change Notification",
-    "aws.sagemaker": "SageMaker Processing Job State Change",
+    "aws.s3": {"Object Created"},
+    "aws.ecr": {"ECR Image Action"},
+    "aws.codebuild": {"CodeBuild Build State Change"},
+    "aws.codecommit": {"CodeCommit Repository State Change"},
+    "aws.codepipeline": {
+        f"CodePipeline {what} Execution State Change" for what in ("Pipeline", "Stage")
+    },
+    "aws.cloudwatch": {"CloudWatch Alarm State Change"},
+    "aws.codedeploy": {"CodeDeploy Deployment State-change Notification"},
+    "aws.sagemaker": {"SageMaker Processing Job State Change"},
 }
 
 
@@ -1662,7 +1652,8 @@ def test_each_rule_hears_an_event_that_is_sent_and_reaches_what_there_is() -> No
             pattern = rule.get("EventPattern", {})
             if pattern:
                 (sender,) = pattern["source"]
-                assert pattern["detail-type"] == [SOURCES[sender]], name
+                (kind,) = pattern["detail-type"]
+                assert kind in SOURCES[sender], name
             else:
                 assert rule["ScheduleExpression"].startswith("cron("), name
             for target in rule["Targets"]:
@@ -1831,14 +1822,10 @@ def test_an_alarm_of_the_monitor_asks_for_retraining() -> None:
 
 
 def test_people_are_told_by_name() -> None:
-    notification = made("pipeline")["Notification"]["Properties"]
-    assert notification["Resource"] == aws.arn("pipeline", "Pipeline")
-    assert notification["Targets"] == [{"TargetType": "SNS", "TargetAddress": topic_arn()}]
-    told = {each.removeprefix("codepipeline-pipeline-") for each in notification["EventTypeIds"]}
-    assert told == {"stage-execution-failed", "pipeline-execution-superseded"}
     (approval,) = [each for each in actions() if each["Name"] == "Approve"]
     assert approval["Configuration"]["NotificationArn"] == topic_arn()
-    for name in ("rolled-back", "failed-job"):
+    told = ("stage-failed", "superseded", "base-failed", "rolled-back", "failed-job")
+    for name in told:
         assert [target["Arn"] for target in rules()[name]["Targets"]] == [topic_arn()], name
     detail = rules()["failed-job"]["EventPattern"]["detail"]
     prefixes = [each["prefix"] for each in detail["ProcessingJobName"]]
@@ -1937,45 +1924,17 @@ def test_the_schedules_are_in_the_group_that_is_watched() -> None:
             assert item["Target"]["Arn"] == target
 
 
-def test_model_monitor_runs_the_same_image() -> None:
-    found = made("monitor", MonitorModelMonitor="existing-customer", Network="vpc")
-    assert "CheckSchedule" not in found
-    assert "ModelMonitorSchedule" not in made("monitor")
-    schedule = found["ModelMonitorSchedule"]["Properties"]
-    assert schedule["MonitoringScheduleName"] == f"{PROJECT}-check"
-    job = schedule["MonitoringScheduleConfig"]["MonitoringJobDefinition"]
-    assert job["MonitoringAppSpecification"] == {
-        "ImageUri": aws.GIVEN["JobImage"],
-        "ContainerEntrypoint": ["process", "monitor"],
-    }
-    (given,) = job["MonitoringInputs"]
-    assert given["EndpointInput"]["EndpointName"] == live_endpoint()
-    assert job["Environment"] == {
-        "AWS_DEFAULT_REGION": REGION,
-        "baseline": f"s3://{aws.GIVEN['DataBucket']}/runs/{RELEASE}/evaluation/baseline",
-        "ground_truth_source": f"s3://{aws.GIVEN['LiveBucket']}/ground-truth",
-        "publish_cloudwatch_metrics": "Enabled",
-    }
-    assert job["Environment"].keys() - {"AWS_DEFAULT_REGION"} <= job_reads()["monitor"]
-    (output,) = job["MonitoringOutputConfig"]["MonitoringOutputs"]
-    assert output["S3Output"]["S3Uri"] == f"s3://{aws.GIVEN['LiveBucket']}/reports"
-    assert job["MonitoringResources"]["ClusterConfig"]["InstanceType"] == "ml.t3.medium"
-    network = job["NetworkConfig"]["VpcConfig"]
-    assert network["Subnets"] == exports("all")[f"{PROJECT}-Subnets"].split(",")
-    assert network["SecurityGroupIds"] == [exports("all")[f"{PROJECT}-SecurityGroup"]]
-    own, theirs = f"{PROJECT}/Monitor", "aws/sagemaker/Endpoints/data-metrics"
-    for monitor, namespace in (("own", own), ("existing-customer", theirs)):
-        watched = alarms(MonitorModelMonitor=monitor)
-        for kind in ("drift", "quality"):
-            assert watched[f"{PROJECT}-{kind}"]["Namespace"] == namespace
-            assert watched[f"{PROJECT}-{kind}"]["EvaluationPeriods"] == aws.GIVEN["AlarmsWindows"]
+def test_the_monitors_alarms_are_of_as_many_windows_as_its_settings_say() -> None:
+    for kind in ("drift", "quality"):
+        watched = alarms()[f"{PROJECT}-{kind}"]
+        assert watched["Namespace"] == monitoring().metrics.namespace == f"{PROJECT}/Monitor"
+        assert watched["EvaluationPeriods"] == aws.GIVEN["AlarmsWindows"]
 
 
 def test_the_hosts_of_the_console_are_the_partitions() -> None:
     links = {
         "aws": "console.aws.amazon.com",
         "aws-us-gov": "console.amazonaws-us-gov.com",
-        "aws-cn": "console.amazonaws.cn",
     }
     for partition, host in links.items():
         (approval,) = [
@@ -2006,8 +1965,6 @@ def test_the_network_is_one() -> None:
     assert found["S3Endpoint"]["Properties"]["ServiceName"] == services["s3"].format(REGION)
     here = found["MetricsEndpoint"]["Properties"]["ServiceName"]
     assert here == services["monitoring"].format(REGION)
-    china = made("network", **{"AWS::Region": "cn-north-1"})["MetricsEndpoint"]["Properties"]
-    assert china["ServiceName"] == "cn.com.amazonaws.cn-north-1.monitoring"
     log = found["FlowLog"]["Properties"]
     assert log["LogDestination"] == f"arn:aws:s3:::{PROJECT}-logs-{ACCOUNT}-{REGION}/flow/"
     assert written["FlowLog"]["Properties"]["ResourceId"] == {"Ref": "Vpc"}
@@ -2030,10 +1987,9 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "prod of two": ("prod", {}),
     "CodeCommit": ("all", {"SourceHost": "CodeCommit"}),
     "API keys": ("all", {"ProdAuth": "api-key"}),
-    "Model Monitor": ("all", {"MonitorModelMonitor": "existing-customer"}),
     "VPC": ("all", {"Network": "vpc"}),
 }
-ONE = {"one account", "CodeCommit", "API keys", "Model Monitor", "VPC"}
+ONE = {"one account", "CodeCommit", "API keys", "VPC"}
 TOOLS, PROD = ONE | {"tools of two"}, ONE | {"prod of two"}
 
 
@@ -2055,12 +2011,9 @@ def test_a_form_makes_what_it_needs() -> None:
         "data.ModelPackageGroup": TOOLS,
         "identity.Interfaces": {"VPC"},
         "monitor.AlarmRule": {"prod of two"},
-        "monitor.CheckSchedule": PROD - {"Model Monitor"},
-        "monitor.ModelMonitorSchedule": {"Model Monitor"},
         "monitor.ShiftRule": {"prod of two"},
         "pipeline.CommitRule": {"CodeCommit"},
         "pipeline.GitConnection": TOOLS - {"CodeCommit"},
-        "pipeline.Notification": TOOLS,
         "pipeline.ProdEvents": {"tools of two"},
         "prod.ApiKey": {"API keys"},
         "prod.UsagePlan": {"API keys"},

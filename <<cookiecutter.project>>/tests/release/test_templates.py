@@ -28,7 +28,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 
 from categoriser.errors import UserError
 
-REGIONS = ("ap-southeast-2", "us-gov-west-1", "cn-north-1")  # one of each partition
+REGIONS = ("ap-southeast-2", "us-gov-west-1")  # one of each partition
 LONGEST = {"Project": "a-name-of-20-letters"}
 RELEASES = ("train", "dev", "prod", "monitor")
 CHECKOV = Path(os.environ.get("CHECKOV", aws.ROOT / ".tools/checkov/bin/checkov"))
@@ -272,7 +272,6 @@ LENGTHS = {
     "AWS::CodeDeploy::Application": 100,
     "AWS::CodeDeploy::DeploymentGroup": 100,
     "AWS::CodePipeline::Pipeline": 100,
-    "AWS::CodeStarNotifications::NotificationRule": 64,
     "AWS::DynamoDB::Table": 255,
     "AWS::ECR::Repository": 256,
     "AWS::Events::EventBusPolicy": 64,
@@ -288,7 +287,6 @@ LENGTHS = {
     "AWS::SageMaker::EndpointConfig": 63,
     "AWS::SageMaker::Model": 63,
     "AWS::SageMaker::ModelPackageGroup": 63,
-    "AWS::SageMaker::MonitoringSchedule": 63,
     "AWS::Scheduler::Schedule": 64,
     "AWS::Scheduler::ScheduleGroup": 64,
 }
@@ -443,7 +441,7 @@ LITERALS = {
     "a domain of a partition": r"amazonaws\.com(?=/|$)",
 }
 # A principal of a service, and an endpoint service's name, are called so in every partition.
-EVERYWHERE = re.compile(r"(cn\.)?com\.amazonaws\..*|[a-z0-9.-]+\.amazonaws\.com")
+EVERYWHERE = re.compile(r"com\.amazonaws\..*|[a-z0-9.-]+\.amazonaws\.com")
 
 
 def test_no_account_region_or_partition_is_written_in() -> None:
@@ -673,7 +671,11 @@ def test_rollback_is_by_the_candidates_own_metric_alarms() -> None:
     rollback = group["Properties"]["AutoRollbackConfiguration"]
     assert rollback == {
         "Enabled": True,
-        "Events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"],
+        "Events": [
+            "DEPLOYMENT_FAILURE",
+            "DEPLOYMENT_STOP_ON_ALARM",
+            "DEPLOYMENT_STOP_ON_REQUEST",
+        ],
     }
     assert len(rollback_alarms()) == 4
     for key, alarm in rollback_alarms().items():
@@ -822,7 +824,7 @@ def test_the_topic_can_be_told() -> None:
             services = statement["Principal"].get("Service", [])
             if action in statement["Action"] and statement["Effect"] == "Allow":
                 admitted |= {services} if isinstance(services, str) else {*services}
-        for service in ("cloudwatch", "events", "codestar-notifications"):
+        for service in ("cloudwatch", "events"):
             assert f"{service}.amazonaws.com" in admitted, f"{action} by {service}"
 
 
@@ -831,8 +833,6 @@ def test_the_topic_can_be_told() -> None:
     [
         ("ap-southeast-2", "aws"),
         ("us-gov-west-1", "aws-us-gov"),
-        ("cn-north-1", "aws-cn"),
-        ("cn-northwest-1", "aws-cn"),
     ],
 )
 def test_what_a_region_has_is_made_and_what_it_lacks_is_left_out(
@@ -848,24 +848,17 @@ def test_what_a_region_has_is_made_and_what_it_lacks_is_left_out(
             assert (key in made) == there, f"{name}.{key} in {region}"
 
 
-def test_the_network_is_chinas_in_both_of_its_regions() -> None:
-    for region in ("cn-north-1", "cn-northwest-1"):
-        given = {"AWS::Region": region, "AWS::Partition": "aws-cn"}
-        service = aws.resolve(aws.resources("network")["MetricsEndpoint"], "network", given)
-        assert service["Properties"]["ServiceName"] == f"cn.com.amazonaws.{region}.monitoring"
+def test_no_template_speaks_of_china() -> None:
+    """Its CodePipeline has no CloudFormation action (CodePipeline's page on that action)."""
+    for name in aws.templates():
+        text = aws.source(f"cloudformation/{name}.yaml")
+        assert not re.search(r"\bcn[.-]|aws-cn|amazonaws\.cn|China", text), name
 
 
-def test_model_monitor_gives_way_where_cloudformation_lacks_it() -> None:
-    for region in ("us-gov-east-1", "us-gov-west-1"):
-        given = {"AWS::Region": region, "MonitorModelMonitor": "existing-customer"}
-        assert "ModelMonitorSchedule" not in aws.present("monitor", given)
-
-
-def test_govclouds_other_region_has_no_budget_group_or_notification() -> None:
+def test_govclouds_other_region_has_no_budget_and_no_group() -> None:
     """It has no endpoints in CloudFormation either, so no release; the layers are still right."""
     given = {"AWS::Region": "us-gov-east-1", "AWS::Partition": "aws-us-gov"}
     assert not {"Budget", "ModelPackageGroup"} & aws.present("data", given).keys()
-    assert "Notification" not in aws.present("pipeline", given)
     assert "GitConnection" in aws.present("pipeline", given)
 
 

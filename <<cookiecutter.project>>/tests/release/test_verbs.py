@@ -1292,7 +1292,6 @@ def test_the_proof_without_a_profile_says_how_to_sign_in(
     [
         ({"prod_account_id": PROD}, "prod_account_id"),
         ({"prod__auth": "api-key"}, "prod.auth: 'iam'"),
-        ({"monitor__model_monitor": "existing-customer"}, "monitor.model_monitor: 'own'"),
     ],
     ids=lambda value: str(value),
 )
