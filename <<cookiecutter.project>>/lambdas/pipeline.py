@@ -8,6 +8,7 @@ Each decision is recorded in S3 and announced.
 import hashlib
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ from categoriser.manifest import Manifest, unzip
 
 TIME, DECISIONS = "%Y-%m-%dT%H:%M:%SZ", "retraining/"
 OTHERS = ("-labels.json", "-schedule.json")
+# Of a package's metadata: who approved it; which rollback has rejected it.
+APPROVER, PUT_BACK = "Approver", "PutBack"
 logger, tracer = Logger(), Tracer()
 pipeline, sagemaker, s3, sns = map(boto3.client, ("codepipeline", "sagemaker", "s3", "sns"))
 
@@ -37,36 +40,63 @@ def approve(event: dict[str, Any], context: Any) -> None:
 
 
 def mark(package: str, execution: str) -> None:
-    """Set a package Approved in the name of who approved the execution.
+    """Set a package Approved in the name of who approved its release, and those after it Rejected.
 
-    One that is stays so: a rollback deploys it anew, and nobody approves that. Those approved after
-    it are Rejected then, for the newest that is approved is what the next model is compared with.
-    Raises `LookupError` where nobody approved.
+    Who approved is recorded with the package: nobody approves the execution of a rollback, which
+    deploys an earlier or, after another rollback, a later package anew. What is newer than the one
+    that is deployed was put back with it, for the newest that is approved is what the next model is
+    compared with. Raises `LookupError` where nobody approved, and `PermissionError` where a person
+    has rejected the package in the registry: only a rollback's own rejection is taken back.
     """
     known = sagemaker.describe_model_package(ModelPackageName=package)
+    metadata = known.get("CustomerMetadataProperties", {})
+    if known["ModelApprovalStatus"] == "Rejected" and PUT_BACK not in metadata:
+        words = known.get("ApprovalDescription", "without a reason")
+        raise PermissionError(f"{package} was rejected in the registry ({words}): approve it there")
     if known["ModelApprovalStatus"] != "Approved":
-        decide(package, "Approved", f"{execution}, approved by {approver(execution)}")
-        return
-    group, made = {"ModelPackageGroupName": known["ModelPackageGroupName"]}, known["CreationTime"]
-    newer = {"ModelApprovalStatus": "Approved", "CreationTimeAfter": made} | group
+        who = metadata.get(APPROVER) or approver(metadata.get("Execution", execution))
+        decide(known, "Approved", f"{execution}, approved by {who}", {APPROVER: who})
+    newer = {
+        "ModelPackageGroupName": known["ModelPackageGroupName"],
+        "ModelApprovalStatus": "Approved",
+        "CreationTimeAfter": known["CreationTime"],
+    }
     for page in sagemaker.get_paginator("list_model_packages").paginate(**newer):
         for item in page["ModelPackageSummaryList"]:
-            if item["ModelPackageArn"] != package:
-                decide(item["ModelPackageArn"], "Rejected", f"{execution}, put back to {package}")
+            name = item["ModelPackageArn"]
+            if name != package:
+                other = sagemaker.describe_model_package(ModelPackageName=name)
+                words = f"{execution}, put back to {package}"
+                decide(other, "Rejected", words, {PUT_BACK: execution})
 
 
-def decide(package: str, status: str, words: str) -> None:
-    decision = {"ModelApprovalStatus": status, "ApprovalDescription": f"execution {words}"}
-    sagemaker.update_model_package(ModelPackageArn=package, **decision)
+def decide(known: dict[str, Any], status: str, words: str, facts: dict[str, str]) -> None:
+    """Set a package's status, with its reason, and facts that its metadata keep.
+
+    All metadata are sent: AWS does not say whether those that are not would stay.
+    """
+    metadata = known.get("CustomerMetadataProperties", {})
+    kept = {name: value for name, value in metadata.items() if name != PUT_BACK}
+    sagemaker.update_model_package(
+        ModelPackageArn=known["ModelPackageArn"],
+        ModelApprovalStatus=status,
+        ApprovalDescription=f"execution {words}",
+        CustomerMetadataProperties=kept | facts,
+        **({"CustomerMetadataPropertiesToRemove": [PUT_BACK]} if PUT_BACK in metadata else {}),
+    )
 
 
 def approver(execution: str) -> str:
+    """Return who approved an execution, in the characters that the registry's metadata take.
+
+    Raises `LookupError` where nobody did.
+    """
     name, chosen = os.environ["PIPELINE"], {"pipelineExecutionId": execution}
     actions = pipeline.list_action_executions(pipelineName=name, filter=chosen)
     for action in actions["actionExecutionDetails"]:
         kind = action["input"]["actionTypeId"]["category"]
         if (kind, action["status"]) == ("Approval", "Succeeded"):
-            return str(action["updatedBy"])
+            return re.sub(r"[^\w .:/=+@-]", "_", action["updatedBy"])[:256]
     raise LookupError(f"nobody approved the execution {execution}")
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from os import environ
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -180,8 +181,24 @@ def data_release(settings: Settings, opened: boto3.Session, files: str = "") -> 
     console.print(f"{sum(part.rows for part in parts):,} rows are what is trained on from now on")
 
 
+def lived(runs: list[dict[str, Any]]) -> list[str]:
+    """Return the executions that stand behind what is live, which is the last.
+
+    Of `runs`, the newest first, a rollback takes away what came after its target; one that goes
+    forward, to what an earlier one took away, adds it again.
+    """
+    line: list[str] = []
+    for run in reversed(runs):
+        name = run["pipelineExecutionId"]
+        name = run.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId", name)
+        if name in line:
+            del line[line.index(name) :]
+        line.append(name)
+    return line
+
+
 def rollback(settings: Settings, opened: boto3.Session, execution: str = "") -> None:
-    """Put back what an execution released: by default the one before that which is live.
+    """Put back what an execution released: by default what was live before that which is.
 
     Raises `UserError` for a target that CodePipeline would refuse, or whose artifacts are gone.
     """
@@ -189,10 +206,7 @@ def rollback(settings: Settings, opened: boto3.Session, execution: str = "") -> 
     query = {"pipelineName": name, "filter": {"succeededInStage": {"stageName": STAGE}}}
     runs = [*each(pipeline, "list_pipeline_executions", "pipelineExecutionSummaries", **query)]
     able = [run["pipelineExecutionId"] for run in runs if run["executionType"] == "STANDARD"]
-    kept = "rollbackTargetPipelineExecutionId"
-    past = [run.get("rollbackMetadata", {}).get(kept, run["pipelineExecutionId"]) for run in runs]
-    older = able[able.index(past[0]) + 1 :] if past else []
-    target = execution or "".join(older[:1])
+    target = execution or "".join(lived(runs)[-2:-1])
     if target not in able:
         fault = f"{target or 'no earlier execution'} cannot be put back: it must have passed"
         raise UserError(f"{fault} {STAGE}, and be no rollback itself. These can: {', '.join(able)}")
