@@ -13,7 +13,7 @@ import polars as pl
 
 from categoriser.features import features
 from categoriser.files import write_json
-from categoriser.model.evaluate import evaluate
+from categoriser.model.measure import measure
 from categoriser.model.train import train
 from categoriser.params import Evaluate, Train, read_params
 
@@ -102,6 +102,6 @@ def trained() -> tuple[Path, Path]:
 
 @cache
 def result() -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
-    """Return what `evaluate` returns for it, without a champion."""
+    """Return what `measure` returns for it, without a champion."""
     prepared, model = trained()
-    return evaluate(prepared, model, no_champion(model.parent / "champion"), SETTINGS)
+    return measure(prepared, model, no_champion(model.parent / "champion"), SETTINGS)

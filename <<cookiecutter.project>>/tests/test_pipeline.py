@@ -345,13 +345,15 @@ def test_outputs_are_where_the_code_writes_them() -> None:
 
 
 def test_every_section_of_params_has_a_stage() -> None:
-    read = [name for stage in STAGES.values() for name in stage["params"]]
+    read = [name for stage in STAGES.values() for name in stage.get("params", [])]
     known = {field.alias or name for name, field in Params.model_fields.items()}
     assert {name.partition(".")[0] for name in read if isinstance(name, str)} == known
 
 
 def test_the_monitors_settings_that_a_stage_reads_are_those_of_the_file() -> None:
-    [read] = [p for stage in STAGES.values() for p in stage["params"] if isinstance(p, dict)]
+    [read] = [
+        p for stage in STAGES.values() for p in stage.get("params", []) if isinstance(p, dict)
+    ]
     [(file, sections)] = read.items()
     assert file == paths.MONITORING.as_posix()
     assert set(sections) < set(Settings.model_fields)
@@ -436,6 +438,11 @@ def test_an_experiment_is_kept_where_the_gate_would_fail(copy: Copy) -> None:
     assert tried.returncode == 0, tried.stderr
     changed = set(copy.params().splitlines()) ^ set(before.splitlines())
     assert {line.strip() for line in changed} == {"epoch: 1", "epoch: 10"}
+    # All that stands is the try's, as the README says to commit it.
+    standing = digest(copy.folder / paths.MODEL)
+    assert json.loads((copy.folder / paths.VERDICT).read_text())["model"] == standing
+    for page in (paths.REPORT, paths.MODEL_CARD):
+        assert standing[:12] in (copy.folder / page).read_text(encoding="utf-8")
     [name] = copy.run("dvc", "exp", "list", "--name-only").stdout.split()
     assert name in copy.run("dvc", "exp", "show", "--csv").stdout
     copy.set(SETTINGS)

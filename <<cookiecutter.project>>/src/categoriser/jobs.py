@@ -23,7 +23,7 @@ from categoriser import manifest, paths
 from categoriser.data import prepare, validate
 from categoriser.errors import UserError, run
 from categoriser.files import digest, give_up_root, read_json, write_json
-from categoriser.model import evaluate, gate, package, train
+from categoriser.model import evaluate, gate, measure, package, train
 from categoriser.monitor import baseline
 from categoriser.params import set_params
 from categoriser.process import leave, words
@@ -108,8 +108,9 @@ def process(ml: Path = ML) -> str:
             unpack(archive, paths.CHAMPION_MODEL)
             champion = {"digest": digest(paths.CHAMPION_MODEL), "metrics": {}}
         write_json(paths.CHAMPION_FACTS, champion)
-        evaluate.main()
+        measure.main()
         baseline.main()
+        evaluate.main()
         faults = gate.decide()
         write_json(output / "golden.json", golden())
         for path in (*paths.REPORT.parent.glob("*.*"), paths.BASELINE):
@@ -123,7 +124,7 @@ def golden() -> dict[str, Any]:
     They are held-out rows, of each class the two surest that are right and need no review.
     """
     model = package.Categoriser.load(paths.MODEL)
-    held = [paths.PREPARED / f"{part}.parquet" for part in evaluate.PARTS]
+    held = [paths.PREPARED / f"{part}.parquet" for part in measure.PARTS]
     rows = pl.read_parquet(held, columns=["text", "price", "category"]).unique("text", keep="first")
     answered = model.predict(rows["text"].to_list(), rows["price"].to_list())
     answers = pl.DataFrame([asdict(answer) for answer in answered])

@@ -37,7 +37,7 @@ from rich.table import Table
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.model.evaluate import PARTS
+from categoriser.model.measure import PARTS
 from categoriser.model.package import Categoriser
 from categoriser.serving.protocol import CSV, JSON
 from categoriser.tracking import track

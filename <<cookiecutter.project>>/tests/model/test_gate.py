@@ -27,24 +27,25 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall
 
 from categoriser.errors import UserError
 from categoriser.files import digest, write_json
-from categoriser.model import evaluate as stage
+from categoriser.model import evaluate as evaluate_stage
 from categoriser.model import gate, metrics, report
+from categoriser.model import measure as stage
 from categoriser.model import promote as command
-from categoriser.model.evaluate import (
-    evaluate,
+from categoriser.model.gate import Verdict, compare, judge
+from categoriser.model.measure import (
     fit_majority,
     fit_reference,
     headline,
     load_champion,
+    measure,
 )
-from categoriser.model.gate import Verdict, compare, judge
 from categoriser.model.metrics import MIN_GROUPS, MISSING, by_slice, price_bands
 from categoriser.model.package import METADATA, Categoriser
 from categoriser.model.promote import forget, promote
 from categoriser.model.train import train
 from categoriser.params import Evaluate, Gate
 
-# categoriser.model.evaluate
+# categoriser.model.measure
 
 
 def crown(folder: Path, model: Path) -> Path:
@@ -98,7 +99,7 @@ def test_the_planted_slice_is_the_worst() -> None:
 
 def test_the_same_input_gives_the_same_evaluation(tmp_path: Path) -> None:
     prepared, model = trained()
-    again = evaluate(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
+    again = measure(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
     assert again[0] == result()[0]
     assert all(again[1][name].equals(table) for name, table in result()[1].items())
 
@@ -110,7 +111,7 @@ def test_tokens_explain_each_class() -> None:
 
 def test_a_champion_that_is_the_model_itself_leads_by_nothing(tmp_path: Path) -> None:
     prepared, model = trained()
-    evaluation, _ = evaluate(prepared, model, crown(tmp_path, model), SETTINGS)
+    evaluation, _ = measure(prepared, model, crown(tmp_path, model), SETTINGS)
     for part in evaluation["parts"].values():
         nothing = {"value": 0, "low": 0, "high": 0}
         assert part["lead"]["champion"] == {"accuracy": nothing, "macro_f1": nothing}
@@ -126,7 +127,7 @@ def test_a_champion_may_know_other_classes(tmp_path: Path) -> None:
         rows.write_parquet(fewer / f"{part}.parquet")
     train(fewer, tmp_path / "other", TRAIN)
     champion = crown(tmp_path / "champion", tmp_path / "other")
-    evaluation, _ = evaluate(prepared, model, champion, SETTINGS)
+    evaluation, _ = measure(prepared, model, champion, SETTINGS)
     assert "food" in evaluation["labels"]
     assert evaluation["parts"]["random"]["lead"]["champion"]["accuracy"]["low"] > 0.1
 
@@ -136,7 +137,7 @@ def test_a_class_that_training_lacks_is_an_error_of_every_model(tmp_path: Path) 
     prepared = write_parts(tmp_path / "prepared")
     rows = pl.read_parquet(prepared / "random.parquet")
     rows.with_columns(category=pl.lit("never seen")).write_parquet(prepared / "random.parquet")
-    evaluation, _ = evaluate(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
+    evaluation, _ = measure(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
     part = evaluation["parts"]["random"]
     assert {figures["accuracy"]["value"] for figures in part["models"].values()} == {0}
     assert part["classes"][evaluation["labels"].index("never seen")]["rows"] == SIZES["random"]
@@ -146,7 +147,7 @@ def test_empty_parts_are_reported_as_empty(tmp_path: Path) -> None:
     _, model = trained()
     sizes = SIZES | {"time": 0, "merchant": 0, "random": 0}
     prepared = write_parts(tmp_path / "prepared", sizes)
-    evaluation, tables = evaluate(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
+    evaluation, tables = measure(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
     assert evaluation["parts"]["time"] == {"rows": 0, "groups": 0}
     assert evaluation["slices"]["country"]["slices"] == []
     assert headline(evaluation) == {}
@@ -159,7 +160,7 @@ def test_a_part_of_the_majority_class_alone_has_no_errors_to_avoid(tmp_path: Pat
     commonest = pl.read_parquet(prepared / "train.parquet")["category"].mode().first()
     rows = pl.read_parquet(prepared / "random.parquet").with_columns(category=pl.lit(commonest))
     rows.write_parquet(prepared / "random.parquet")
-    evaluation, _ = evaluate(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
+    evaluation, _ = measure(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
     assert evaluation["parts"]["random"]["avoided"] is None
 
 
@@ -168,7 +169,7 @@ def test_a_champion_without_its_model_says_what_to_do(tmp_path: Path) -> None:
     champion = crown(tmp_path, model)
     shutil.rmtree(champion / "model")
     with pytest.raises(UserError, match="dvc pull"):
-        evaluate(prepared, model, champion, SETTINGS)
+        measure(prepared, model, champion, SETTINGS)
 
 
 def test_a_champion_of_another_digest_is_refused(tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_a_champion_of_another_digest_is_refused(tmp_path: Path) -> None:
     champion = crown(tmp_path, model)
     write_json(champion / "champion.json", {"digest": "0" * 64, "metrics": {}})
     with pytest.raises(UserError, match=r"not the model that .*champion\.json names"):
-        evaluate(prepared, model, champion, SETTINGS)
+        measure(prepared, model, champion, SETTINGS)
 
 
 def test_a_champion_of_other_features_is_not_compared_and_says_why(tmp_path: Path) -> None:
@@ -185,14 +186,14 @@ def test_a_champion_of_other_features_is_not_compared_and_says_why(tmp_path: Pat
     metadata = json.loads((champion / "model" / METADATA).read_text())
     write_json(champion / "model" / METADATA, metadata | {"features_version": -1})
     write_json(champion / "champion.json", {"digest": digest(champion / "model"), "metrics": {}})
-    evaluation, _ = evaluate(prepared, model, champion, SETTINGS)
+    evaluation, _ = measure(prepared, model, champion, SETTINGS)
     assert "features" in evaluation["champion"]["unreadable"]
     assert "champion" not in evaluation["parts"]["random"]["models"]
 
 
 def test_a_missing_part_names_the_stage_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"time\.parquet is missing; `dvc repro prepare`"):
-        evaluate(tmp_path, trained()[1], no_champion(tmp_path / "champion"), SETTINGS)
+        measure(tmp_path, trained()[1], no_champion(tmp_path / "champion"), SETTINGS)
 
 
 def test_main_writes_metrics_that_are_numbers_only_and_a_table_for_each_plot(
@@ -235,7 +236,7 @@ def test_main_writes_metrics_that_are_numbers_only_and_a_table_for_each_plot(
                 assert all(drawn[axis] in pl.read_csv(path).columns for path in drawn["y"])
 
 
-# categoriser.model.evaluate: the models that it is held against
+# categoriser.model.measure: the models that it is held against
 
 
 def test_the_reference_learns_and_the_majority_answers_the_commonest_class() -> None:
@@ -682,8 +683,12 @@ def write_project(folder: Path, changes: dict[str, Any]) -> None:
     )
 
 
-def test_the_stage_fails_with_status_1_after_it_has_written_everything(tmp_path: Path) -> None:
+def test_the_stage_fails_with_status_1_after_all_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_project(tmp_path, {"min_accuracy": 0.99, "max_slice_gap": 1})
+    monkeypatch.chdir(tmp_path)
+    evaluate_stage.main()
     failed = subprocess.run(
         [sys.executable, "-m", "categoriser.model.gate"],
         cwd=tmp_path,
@@ -710,6 +715,7 @@ def test_the_stage_passes_and_writes_the_same_bytes_each_time(
     for folder in (tmp_path / "a", tmp_path / "b"):
         write_project(folder, {"max_slice_gap": 1, "max_loss_to_reference": 1})
         monkeypatch.chdir(folder)
+        evaluate_stage.main()
         gate.main()
         names = ("gate.json", "report.html", "model_card.md")
         written.append([(folder / "reports" / name).read_bytes() for name in names])
@@ -726,9 +732,9 @@ def test_a_baseline_of_another_model_is_refused(
     write_project(tmp_path, {"max_slice_gap": 1, "max_loss_to_reference": 1})
     write_json(tmp_path / "baseline/facts.json", {"model": "another"})
     monkeypatch.chdir(tmp_path)
+    evaluate_stage.main()
     with pytest.raises(UserError, match=r"baseline/facts\.json is of another model"):
         gate.main()
-    assert not (tmp_path / "reports/gate.json").exists()
 
 
 # categoriser.model.report

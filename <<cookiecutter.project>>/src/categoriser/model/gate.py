@@ -1,4 +1,4 @@
-"""Stage `gate`, the last: may this model go on? It writes the report, then fails if it may not.
+"""Stage `gate`, the last: it fails where the model may not go on; and the rules by which it may.
 
 Every figure is such that more is better, and has a bound that it must reach. With its interval it
 
@@ -11,7 +11,7 @@ otherwise: a floor looks at the figure alone, and slices that are not judged fai
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich.console import Console
@@ -20,10 +20,9 @@ from rich.table import Table
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.files import read_json, write_json, write_text
-from categoriser.model import report
+from categoriser.files import read_json
 from categoriser.model.metrics import MIN_GROUPS
-from categoriser.params import Gate, read_params
+from categoriser.params import Gate
 
 FIGURES = ("accuracy", "macro_f1")
 GATES = ("majority", "reference", "champion", "min_accuracy", "min_macro_f1", "slices")
@@ -154,29 +153,18 @@ def describe(verdict: Verdict) -> str:
 
 
 def decide() -> list[str]:
-    """Judge the model, write verdict, report and card, and return what failed, in words."""
-    params = read_params()
-    evaluation = read_json(paths.EVALUATION, "dvc repro evaluate")
-    model = evaluation["model"]["digest"]
-    if read_json(paths.BASELINE_FACTS, "dvc repro baseline")["model"] != model:
+    """Print the verdict that stands, and return what failed, in words.
+
+    Raises `UserError` where the monitor's baseline is of another model than the verdict.
+    """
+    verdict = read_json(paths.VERDICT, "dvc repro evaluate")
+    if read_json(paths.BASELINE_FACTS, "dvc repro baseline")["model"] != verdict["model"]:
         raise UserError(
-            f"{paths.BASELINE_FACTS} is of another model than {paths.EVALUATION}; "
+            f"{paths.BASELINE_FACTS} is of another model than {paths.VERDICT}; "
             "`dvc repro` makes both anew"
         )
-    data, generated = read_json(paths.PROFILE, "dvc repro validate"), None
-    if params.data.path == paths.GENERATED:
-        generated = read_json(paths.GENERATED_FACTS, "dvc repro generate")
-    verdicts = judge(evaluation, params.gate)
-    failed = [verdict for verdict in verdicts if verdict.outcome == "failed"]
-    found = {"passed": not failed, "verdicts": [asdict(verdict) for verdict in verdicts]}
-    faults = [describe(verdict) for verdict in failed]
-    write_json(paths.VERDICT, {"model": model, "faults": faults} | found)
-    facts = {"evaluation": evaluation, "data": data, "data_path": str(params.data.path)} | found
-    facts |= {"generated": generated, "gate": params.gate.model_dump()}
-    write_text(paths.REPORT, report.html(facts))
-    write_text(paths.MODEL_CARD, report.model_card(facts))
-
-    print_table(verdicts)
+    print_table([Verdict(**one) for one in verdict["verdicts"]])
+    faults: list[str] = verdict["faults"]
     return faults
 
 

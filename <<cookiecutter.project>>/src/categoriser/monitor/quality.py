@@ -36,7 +36,7 @@ from categoriser.data.validate import REQUIRED
 from categoriser.errors import UserError, run
 from categoriser.features import normalise
 from categoriser.files import Json, read_json, replacing
-from categoriser.model.evaluate import group_codes
+from categoriser.model.measure import group_codes
 from categoriser.model.metrics import SEED, Codes, by_slice, confusion, ratio, resample, scores
 from categoriser.monitor.features import UNKNOWN as UNKNOWN_COUNTRY
 from categoriser.monitor.formats import capture, constraints
