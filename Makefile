@@ -1,10 +1,11 @@
 # The template's verbs; `make help` lists them. GNU make 3.81 or newer.
-PYTHON ?= python3
+# A variable that is empty counts as none.
+PYTHON := $(or $(PYTHON),python3)
 BIN := .venv/bin
-PROJECT := <<cookiecutter.project>>
-UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+UV := $(PYTHON) '<<cookiecutter.project>>/requirements/uv.py'
 
 export UV_PYTHON_DOWNLOADS := never
+unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lock
@@ -12,12 +13,8 @@ export UV_PYTHON_DOWNLOADS := never
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-.tools/bin/uv:
-	$(PYTHON) -m pip install --quiet --require-hashes --target .tools \
-		-r '$(PROJECT)/requirements/uv.txt'
-
-.venv/ready: requirements.txt | $(UV)
-	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' .venv
+.venv/ready: requirements.txt
+	@test -x $(BIN)/python || $(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
 	@touch $@
 
@@ -36,7 +33,7 @@ bench: .venv/ready ## measure a project against the bare libraries: make bench F
 	@$(BIN)/python -m cookiecutter . --no-input --default-config --output-dir build/bench >/dev/null
 	@cd build/bench/* && $(MAKE) --no-print-directory bench $(if $(FILE),FILE='$(abspath $(FILE))')
 
-lock: | $(UV) ## compile requirements.txt anew from pyproject.toml
+lock: ## compile requirements.txt anew from pyproject.toml
 	$(UV) pip compile --quiet pyproject.toml --group test --upgrade --universal \
 		--python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --output-file requirements.txt

@@ -8,7 +8,6 @@ stages after it look for them, and write those stages' parameters.
 import io
 import itertools
 import json
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -46,8 +45,9 @@ NETWORK = ("SUBNETS", "SECURITY_GROUP")
 # The package's, that the Lambdas import too.
 SHARED = ["categoriser/__init__.py", "categoriser/errors.py", "categoriser/manifest.py"]
 UNWANTED = {"bin", "__pycache__", ".lock"}
-INSTALL = "pip install --quiet --require-hashes --requirement requirements/lambda.txt --only-binary"
-INSTALL += " :all: --python-platform aarch64-manylinux2014 --python-version"
+INSTALL = "requirements/uv.py pip install --quiet --require-hashes --only-binary :all:"
+INSTALL += " --requirement requirements/lambda.txt --python-platform aarch64-manylinux2014"
+INSTALL += " --python-version"
 PROCESSING = "/opt/ml/processing"
 ONE = {"InstanceCount": 1, "VolumeSizeInGB": 30}
 # What the training job's log says as `name=value` (categoriser.model.train).
@@ -131,9 +131,8 @@ def package(settings: Settings) -> tuple[str, bytes]:
 
     Raises `UserError` where it cannot be installed as requirements/lambda.txt says.
     """
-    uv = shutil.which("uv") or ".tools/bin/uv"
     with TemporaryDirectory() as folder:
-        line = [uv, *INSTALL.split(), settings.lambda_python, "--target", folder]
+        line = [sys.executable, *INSTALL.split(), settings.lambda_python, "--target", folder]
         done = subprocess.run(line, capture_output=True, text=True, check=False)
         if done.returncode:
             raise UserError(f"the Lambdas' libraries cannot be installed: {done.stderr.strip()}")
