@@ -121,7 +121,8 @@ def main() -> None:
         fetch()
     uv = found or str(FETCHED)
     arguments = sys.argv[1:]
-    os.execve(uv, [uv, *arguments], environment(compiles="compile" in arguments[:2]))
+    told = environment(compiles="compile" in arguments[:2])
+    sys.exit(subprocess.run([uv, *arguments], env=told).returncode)
 
 
 if __name__ == "__main__":
