@@ -281,6 +281,7 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringLike": matches,
     "ArnLike": matches,
     "ArnEquals": matches,
+    "Bool": lambda wanted, value: wanted == value,
 }
 
 

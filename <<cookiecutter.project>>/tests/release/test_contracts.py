@@ -1002,10 +1002,15 @@ def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
 
 
 def alarms(**given: Any) -> dict[str, dict[str, Any]]:
-    """Give the metric alarms' properties by name."""
-    return {
-        item["AlarmName"]: item for item in everything("AWS::CloudWatch::Alarm", **given).values()
-    }
+    """Give the properties by name of the alarms of one metric each."""
+    found = everything("AWS::CloudWatch::Alarm", **given).values()
+    return {item["AlarmName"]: item for item in found if "Metrics" not in item}
+
+
+def counted(**given: Any) -> dict[str, dict[str, Any]]:
+    """Give the properties by name of the alarms of several metrics, counted together."""
+    found = everything("AWS::CloudWatch::Alarm", **given).values()
+    return {item["AlarmName"]: item for item in found if "Metrics" in item}
 
 
 def dimensions(item: dict[str, Any]) -> dict[str, str]:
@@ -1082,10 +1087,12 @@ def test_each_alarm_watches_what_it_is_called() -> None:
 
 def test_each_alarm_that_pages_pages_the_topic() -> None:
     composite = everything("AWS::CloudWatch::CompositeAlarm")
-    for name, alarm in (alarms() | composite).items():
+    # The composite alarm pages for them all.
+    silent = {*ALARMS, *counted()}
+    for name, alarm in (alarms() | counted() | composite).items():
         for key in ("AlarmActions", "OKActions"):
             assert alarm.get(key, [topic_arn()]) == [topic_arn()], name
-        assert ("AlarmActions" in alarm) == (name not in ALARMS), name
+        assert ("AlarmActions" in alarm) == (name not in silent), name
 
 
 def test_the_release_alarm_is_of_all_that_roll_back_and_of_no_other() -> None:
@@ -1093,10 +1100,11 @@ def test_the_release_alarm_is_of_all_that_roll_back_and_of_no_other() -> None:
     assert composite["AlarmName"] == f"{PROJECT}-release"
     assert composite["AlarmRule"] == " OR ".join(f'ALARM("{name}")' for name in ALARMS)
     (rule,) = condition_rules("")
-    assert rule["Configuration"]["AlarmName"] == composite["AlarmName"]
     # The pipeline's condition works in production's account, where the alarm is.
+    assert {rule["Configuration"]["AlarmName"]} == counted().keys()
     assert {f"{PROJECT}-{kind}" for kind in operate.ALARMS} == {
         composite["AlarmName"],
+        *counted(),
         *(name for name in WATCHED if RELEASE not in name),
     }
     assert {f"{PROJECT}-{kind}-{RELEASE}" for kind in operate.CANDIDATE} == {*ALARMS}
@@ -1147,7 +1155,7 @@ def test_the_dashboard_shows_metrics_that_somebody_sends() -> None:
     assert {*re.findall(r'FunctionName="(.*?)"', searched)} == {f"{PROJECT}-api"}
     assert f'MonitoringSchedule="{PROJECT}-check"' in searched
     shown = {arn for w in body["widgets"] for arn in w["properties"].get("alarms", [])}
-    names = {*alarms(), f"{PROJECT}-release"}
+    names = {*alarms(), *counted(), f"{PROJECT}-release"}
     form = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"
     assert {arn.removeprefix(form) for arn in shown} == names
 
@@ -1259,6 +1267,8 @@ def condition_values() -> dict[str, set[str]]:
     repository = {aws.GIVEN["SourceRepository"]}
     return {
         "application-autoscaling:service-namespace": {"sagemaker"},
+        "aws:RequestTag/Project": {PROJECT},
+        "aws:ResourceTag/Project": {PROJECT},
         "cloudwatch:namespace": {f"{PROJECT}/Monitor", *SAGEMAKER},
         "codeconnections:FullRepositoryId": repository,
         "codestar-connections:FullRepositoryId": repository,
@@ -1913,6 +1923,23 @@ def test_a_scheduled_job_is_told_what_it_reads() -> None:
     assert output["S3Output"]["S3Uri"] == f"s3://{live}/reports"
     assert output["S3Output"]["LocalPath"] == check["output_path"]
     assert found["check"]["ProcessingOutputConfig"]["KmsKeyId"] == key_arn()
+
+
+def test_who_makes_a_job_whose_volume_has_a_key_may_let_sagemaker_use_it() -> None:
+    """SageMaker's page on API permissions asks it of the caller; else no job ever begins."""
+    roles = {
+        item["RoleName"].removeprefix(f"{PROJECT}-").removesuffix(f"-{REGION}"): item
+        for item in everything("AWS::IAM::Role").values()
+    }
+    for_a_service = {"kms:GrantIsForAWSResource": "true"}
+    for name, request in scheduled().items():
+        key = request["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"]
+        schedule = roles["schedule"]
+        assert actors.allows(schedule, actors.Need("kms:DescribeKey", key)), name
+        assert actors.allows(schedule, actors.Need("kms:CreateGrant", key, for_a_service)), name
+        assert not actors.allows(schedule, actors.Need("kms:CreateGrant", key)), name
+    # The jobs of training have volumes without one.
+    assert "VolumeKmsKeyId" not in aws.source("release/build.py")
 
 
 def test_the_schedules_are_in_the_group_that_is_watched() -> None:

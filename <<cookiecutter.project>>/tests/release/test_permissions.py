@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import actors
 import aws
+import botocore.session
 import pytest
 from actors import ACCOUNT, PROJECT, REGION, Need
 from botocore.loaders import create_loader
@@ -37,6 +38,7 @@ SERVICES = {
     "AWS::SageMaker": "sagemaker",
     "AWS::Scheduler": "scheduler",
 }
+SESSION = botocore.session.get_session()
 WRITE = {"Write", "Permissions management", "Tagging"}
 
 
@@ -140,6 +142,11 @@ DECLARED = [
         "sagemaker:AddTags sagemaker:CreateProcessingJob iam:PassRole",
         "the schedules' target",
     ),
+    Row(
+        "schedule",
+        "kms:CreateGrant kms:DescribeKey",
+        "SageMaker's page on API permissions asks them of who makes a job whose volume has a key",
+    ),
     Row("pipeline", "ecr:DescribeImages", "CodePipeline's action Base"),
     Row(
         "pipeline",
@@ -168,14 +175,14 @@ DECLARED = [
     Row("pipeline", "codebuild:StartBuild codebuild:BatchGetBuilds", "Build and Test"),
     Row(
         "pipeline",
-        "cloudformation:CreateStack cloudformation:DeleteStack cloudformation:DescribeStacks "
-        "cloudformation:UpdateStack iam:PassRole",
+        "cloudformation:CreateStack cloudformation:DeleteStack cloudformation:DescribeStackEvents "
+        "cloudformation:DescribeStacks cloudformation:UpdateStack iam:PassRole",
         "CodePipeline's CloudFormation actions",
     ),
     Row(
         "pipeline-actions",
-        "cloudformation:CreateStack cloudformation:DescribeStacks "
-        "cloudformation:UpdateStack iam:PassRole",
+        "cloudformation:CreateStack cloudformation:DescribeStackEvents "
+        "cloudformation:DescribeStacks cloudformation:UpdateStack iam:PassRole",
         "CodePipeline's CloudFormation actions in the other account",
     ),
     Row("pipeline", "lambda:InvokeFunction lambda:ListFunctions", "CodePipeline's action Package"),
@@ -245,7 +252,7 @@ UNUSED = {
     },
 }
 # Of these IAM's page marks the resource as optional, and does not say what it is asked for without.
-UNCLEAR = {"sagemaker:ListModelPackages", "cloudwatch:DescribeAlarms"}
+UNCLEAR = {"sagemaker:ListModelPackages"}
 # What an action can be on, besides what the service authorization reference says.
 DASHBOARD = "arn:${P}:cloudwatch::${Account}:dashboard/${Name}"
 ALSO = {
@@ -301,6 +308,20 @@ def forms(action: str) -> tuple[str, ...]:
     kinds = [kind for kind in privilege(action)["resource_types"] if kind]
     more = (ALSO[action],) if action in ALSO else ()
     return (*(iam_definition[service]["resources"][kind]["arn"] for kind in kinds), *more)
+
+
+@cache
+def unscoped(action: str) -> bool:
+    """Tell whether the API's page says that AWS heeds the permission on all resources only.
+
+    IAM's own description names a resource for these actions all the same.
+    """
+    service, _, name = action.partition(":")
+    if service not in SESSION.get_available_services():
+        return False
+    model = SESSION.get_service_model(service)
+    text = model.operation_model(name).documentation if name in model.operation_names else ""
+    return "permission that is scoped to <code>*</code>" in " ".join(text.split())
 
 
 def matches(form: str, resource: str) -> bool:
@@ -395,7 +416,7 @@ def test_every_resource_is_one_of_the_actions(part: str) -> None:
             resources = actors.many(statement["Resource"])
             for action in actions:
                 if resources == ["*"]:
-                    assert not forms(action) or action in UNCLEAR, (
+                    assert not forms(action) or action in UNCLEAR or unscoped(action), (
                         f"{actor}: {action} can be granted by resource"
                     )
                 else:
@@ -404,6 +425,22 @@ def test_every_resource_is_one_of_the_actions(part: str) -> None:
             for resource in resources:
                 fits = [a for a in actions if any(matches(f, resource) for f in forms(a))]
                 assert fits or resources == ["*"], f"{actor}: {resource} is of none of {actions}"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_aws_heeds_on_all_resources_only_is_granted_on_all(part: str) -> None:
+    found = {
+        (action, str(resource))
+        for _, role in every(part)
+        for statement in actors.statements(role)
+        for action in actors.many(statement["Action"])
+        for resource in actors.many(statement["Resource"])
+        if unscoped(action)
+    }
+    wanted = {"cloudwatch:DescribeAlarms", "cloudwatch:PutCompositeAlarm"}
+    # Production makes the composite alarm.
+    wanted -= {"cloudwatch:PutCompositeAlarm"} if part == "tools" else set()
+    assert found == {(action, "*") for action in wanted}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -416,7 +453,7 @@ def test_resources_are_named_by_the_project(part: str) -> None:
 
 # What AWS names, and what is guarded otherwise.
 UNNAMED = {
-    ":apigateway:": "the API's and the keys' ids are AWS's",
+    ":apigateway:": "the ids are AWS's; those with the project's tag",
     ":connection/": "the connection's id is AWS's; for one repository",
     ":key/": "the other account's key, which admits the role",
     ":event-bus/default": "the account's own",
@@ -446,6 +483,52 @@ def test_no_role_may_write_all_of_a_service_whosever_it_is(part: str) -> None:
                 if each["access_level"] in WRITE
             }
             assert not writing or writing - granted, f"{actor} may write all of {service}"
+
+
+GATEWAY = f"arn:aws:apigateway:{REGION}::"
+VERBS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+
+
+@pytest.mark.parametrize("part", ["all", "prod"])
+def test_the_release_changes_this_projects_api_and_key_and_no_other(part: str) -> None:
+    """By tags, as the guide of API Gateway says: what is under an API or a plan inherits its."""
+    role = actors.roles(part)["release"]
+    for place in ("restapis", "apikeys", "usageplans"):
+        for verb in VERBS:
+            for owner, expected in ((PROJECT, True), ("other", False), ("", False)):
+                tag = {"aws:ResourceTag/Project": owner} if owner else {}
+                for below in ("", "/resources/y"):
+                    need = Need(f"apigateway:{verb}", f"{GATEWAY}/{place}/x{below}", tag)
+                    assert actors.allows(role, need) == expected, need
+                new = Need(
+                    f"apigateway:{verb}",
+                    f"{GATEWAY}/{place}",
+                    {"aws:RequestTag/Project": owner} if owner else {},
+                )
+                assert actors.allows(role, new) == (expected and verb == "POST"), new
+    # To change a resource's tags takes PATCH on the resource besides.
+    assert not actors.allows(role, Need("apigateway:PATCH", f"{GATEWAY}/tags/x"))
+
+
+def test_what_the_release_may_change_by_its_tag_has_the_tag() -> None:
+    tagged = {
+        item["Type"].rsplit(":", 1)[-1]
+        for _, _, item in aws.everywhere()
+        if item["Type"].startswith("AWS::ApiGateway::")
+        and {"Key": "Project", "Value": PROJECT}
+        in aws.resolve(item.get("Properties", {}), "prod").get("Tags", [])
+    }
+    assert tagged == {"RestApi", "ApiKey", "UsagePlan"}
+
+
+@pytest.mark.parametrize("part", ["all", "tools", "prod"])
+def test_who_deploys_a_stack_is_told_why_it_failed(part: str) -> None:
+    """Else the pipeline shows CodePipeline's general words instead of the gate's."""
+    stacks = {"all": "train dev prod monitor", "tools": "train dev", "prod": "prod monitor"}
+    role = actors.roles(part)["pipeline-actions" if part == "prod" else "pipeline"]
+    for stack in stacks[part].split():
+        arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{PROJECT}-{stack}/0"
+        assert actors.allows(role, Need("cloudformation:DescribeStackEvents", arn))
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -769,9 +769,56 @@ def test_a_stage_that_fails_goes_back_and_production_must_be_well() -> None:
     assert condition["Result"] == "ROLLBACK"
     (rule,) = condition["Rules"]
     assert rule["RuleTypeId"]["Provider"] == "CloudWatchAlarm"
-    assert rule["Configuration"].keys() == {"AlarmName", "WaitTime"}
-    composite = aws.resources("prod", "AWS::CloudWatch::CompositeAlarm")
-    assert [rule["Configuration"]["AlarmName"]] == [aws.physical("prod", key) for key in composite]
+    # The rule's page calls AlarmStates required; of composite alarms it says nothing, and who asks
+    # CloudWatch for alarms without naming a type is told of metric alarms alone.
+    name = aws.physical("prod", "UnhealthyAlarm")
+    assert prod()["UnhealthyAlarm"]["Type"] == "AWS::CloudWatch::Alarm"
+    assert rule["Configuration"] == {"AlarmName": name, "AlarmStates": "ALARM", "WaitTime": "5"}
+
+
+def test_the_pipelines_condition_sees_what_rolls_back() -> None:
+    """One alarm of a name that stays, of the candidate's four metrics by the same thresholds."""
+    alarm = aws.resolve(prod()["UnhealthyAlarm"]["Properties"], "prod")
+    assert aws.RELEASE not in alarm["AlarmName"]
+    parts = {each["Id"]: each for each in alarm["Metrics"]}
+    watched = {key: part["MetricStat"] for key, part in parts.items() if "MetricStat" in part}
+    found = [(stat["Metric"], stat["Stat"], stat["Period"]) for stat in watched.values()]
+    for key in rollback_alarms():
+        rolls = aws.resolve(prod()[key]["Properties"], "prod")
+        metric = {name: rolls[name] for name in ("Namespace", "MetricName", "Dimensions")}
+        statistic = rolls.get("Statistic") or rolls["ExtendedStatistic"]
+        longest = max(
+            each["Properties"]["Period"] * each["Properties"]["EvaluationPeriods"]
+            for each in rollback_alarms().values()
+        )
+        assert (metric, statistic, longest) in found, key
+    assert len(found) == len(rollback_alarms())
+    (result,) = [part for part in parts.values() if part["ReturnData"]]
+    latency = aws.resolve(prod()["LatencyAlarm"]["Properties"], "prod")["Threshold"]
+    counts = " + ".join(key for key, stat in watched.items() if stat["Stat"] == "Sum")
+    assert result["Expression"] == f"{counts} + (latency >= {latency})"
+    assert watched["latency"]["Metric"]["MetricName"] == "ModelLatency"
+    assert alarm["Threshold"] == 1
+    for key in rollback_alarms().keys() - {"LatencyAlarm"}:
+        assert prod()[key]["Properties"]["Threshold"] == alarm["Threshold"], key
+
+
+def test_the_pipelines_condition_is_of_the_release_in_hand() -> None:
+    """An alarm that is updated keeps its state, so it is no alarm of the deployment group."""
+    before, after = (
+        aws.resolve(
+            prod()["UnhealthyAlarm"]["Properties"]["Metrics"],
+            "prod",
+            {"ReleaseId": f"20261122-101500-{commit}"},
+        )
+        for commit in ("aaaaaaa", "bbbbbbb")
+    )
+    changed = [one["Id"] for one, other in zip(before, after, strict=True) if one != other]
+    # The errors' is the version's number, which only AWS knows.
+    assert changed == ["refusals", "failures", "latency"]
+    assert "ApiVersion.Version" in {*aws.references(prod()["UnhealthyAlarm"])}
+    assert "UnhealthyAlarm" not in rollback_alarms()
+    assert "UnhealthyAlarm" not in graph.replaced(prod())
 
 
 def test_a_failed_creation_is_replaced_but_never_in_production() -> None:

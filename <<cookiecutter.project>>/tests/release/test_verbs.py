@@ -904,7 +904,11 @@ def test_status_says_what_is_live_and_what_waits(
             "Body": io.BytesIO(json.dumps(decision | {"started": None}).encode())
         },
         "DescribeAlarms": lambda asked: {
-            "MetricAlarms": [{"AlarmName": asked["AlarmNames"][2], "StateValue": "ALARM"}],
+            "MetricAlarms": [
+                {"AlarmName": name, "StateValue": "ALARM"}
+                for name in asked["AlarmNames"]
+                if name == f"{PROJECT}-drift"
+            ],
             "CompositeAlarms": [],
         },
     }
