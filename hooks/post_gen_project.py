@@ -10,13 +10,17 @@ import sys
 
 ANSWERS = r"""<< cookiecutter | tojson >>"""
 
+# Variables that name another repository, or another author.
+NAMED_ELSEWHERE = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"),
+    *("GIT_NAMESPACE", "GIT_AUTHOR_", "GIT_COMMITTER_"),
+)
+
 
 def git(*arguments, check=True):
-    """Run Git in this folder, deaf to a repository that the environment names."""
+    """Run Git in this folder, deaf to a repository and an author that the environment names."""
     environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+        name: value for name, value in os.environ.items() if not name.startswith(NAMED_ELSEWHERE)
     }
     return subprocess.run(
         ["git", *arguments],

@@ -1,8 +1,8 @@
 """Refuses bad answers: every problem in one message, each with its mend, before a file is made.
 
+`needs_cookiecutter_2_6.py` asks `problems` before there is a folder. Of a replay it is not asked:
 cookiecutter fills `ANSWERS` in and runs this file in the new, still empty folder, which it takes
-away again when this ends with another status than 0. An answer that is no folder's name never gets
-to be one: `__folder` in cookiecutter.json puts another in its place, and `__project` keeps it.
+away again when this ends with another status than 0.
 """
 
 import json
@@ -23,11 +23,12 @@ PATTERNS = {
         "write one address, such as 'team@example.com'",
     ),
     "repository": (
-        r"(?=.{3,140}\Z)[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+",
+        r"(?=.{3,140}\Z)[A-Za-z0-9][A-Za-z0-9._-]*/(?!\.{1,2}\Z)(?!.*\.git\Z)[A-Za-z0-9._-]+",
         "write owner/name, such as 'example/categoriser', without https:// or .git",
     ),
     "branch": (
-        r"(?!.*(\.\.|//|/\.|\.lock(/|\Z)))(?=.{1,100}\Z)[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9_-])?",
+        r"(?!HEAD\Z)(?!.*(\.\.|//|/\.|\.lock(/|\Z)))(?=.{1,100}\Z)"
+        r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9_-])?",
         "write a Git branch, such as 'main'",
     ),
     "aws_region": (
@@ -35,7 +36,7 @@ PATTERNS = {
         "write a region's code, such as 'ap-southeast-2'",
     ),
     "prod_account_id": (
-        r"(\d{12})?",
+        r"([0-9]{12})?",
         "write the account's twelve digits, or nothing for the same account",
     ),
     # No lists of choices: cookiecutter refuses another answer alone, before all the rest is seen.
@@ -54,6 +55,8 @@ CHINA = (
     "take another region"
 )
 LENGTHS = {"project_name": (1, 60), "description": (0, 200), "team": (1, 60)}
+# Git drops these at both ends of an author's name, and refuses a name of nothing else.
+DROPPED_BY_GIT = ".,:;<>\"\\' "
 
 
 def text_problem(value, shortest, longest):
@@ -74,12 +77,13 @@ def problems(answers):
     found = []
     for field, (shortest, longest) in LENGTHS.items():
         problem = text_problem(answers[field], shortest, longest)
+        if field == "team" and not problem and not answers["team"].strip(DROPPED_BY_GIT):
+            problem = "is no author for Git: write a letter or a digit"
         if problem:
             found.append(f"{field} {answers[field]!r} {problem}")
     for field, (pattern, mend) in PATTERNS.items():
-        answer = answers["__project"] if field == "project" else answers[field]
-        if not re.fullmatch(pattern, answer):
-            found.append(f"{field} {answer!r} cannot be used: {mend}")
+        if not re.fullmatch(pattern, answers[field]):
+            found.append(f"{field} {answers[field]!r} cannot be used: {mend}")
     if answers["aws_region"].startswith("cn-"):
         found.append(f"aws_region {answers['aws_region']!r} cannot be used: {CHINA}")
     return found

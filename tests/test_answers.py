@@ -1,11 +1,13 @@
 """Bad answers: refused in one message that names each field, with nothing left on disk."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, TEMPLATE
+from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 
 spec = importlib.util.spec_from_file_location("pre_gen", ROOT / "hooks" / "pre_gen_project.py")
@@ -43,6 +45,9 @@ BAD = [
     ("team", ""),
     ("team", "tab\there"),
     ("team", "a >> b"),
+    ("team", "."),
+    ("team", ".,;"),
+    ("team", "'"),
     ("email", "nobody"),
     ("email", "a@b"),
     ("email", 'a"b@c.example'),
@@ -50,16 +55,29 @@ BAD = [
     ("repository", "no-owner"),
     ("repository", "https://example.com/o/n"),
     ("repository", "o/n/m"),
+    ("repository", "a/."),
+    ("repository", "a/.."),
+    ("repository", "a/b.git"),
+    ("repository", "a/.git"),
+    ("repository", "é/b"),
     ("branch", ""),
     ("branch", "a b"),
     ("branch", "a..b"),
     ("branch", "/main"),
     ("branch", "x.lock"),
     ("branch", "@{u}"),
+    ("branch", "HEAD"),
+    ("branch", "-x"),
+    ("branch", "a/.b"),
+    ("branch", "a.lock/b"),
+    ("branch", "a/"),
+    ("branch", "a."),
+    ("branch", "\uff41"),
     ("aws_region", "Sydney"),
     ("aws_region", "ap-southeast"),
     ("git_host", "github"),
     ("prod_account_id", "12345678901"),
+    ("prod_account_id", "\uff11" * 12),
     ("prod_account_id", "1111-2222-3333"),
     ("python_version", "3.9"),
     ("python_version", "3.14"),
@@ -85,7 +103,7 @@ def left(folder):
 def test_a_bad_answer_is_refused(tmp_path, field, value, capfd):
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(Exception, match="Hook script failed"):
+    with pytest.raises(FailedHookException, match="nothing was made"):
         cookiecutter(str(ROOT), no_input=True, extra_context={field: value}, output_dir=str(out))
     message = capfd.readouterr().err
     assert f"{field} {value!r} " in message
@@ -97,6 +115,8 @@ def test_the_command_fails_and_leaves_nothing(tmp_path, value):
     done = bake(tmp_path, project=value)
     assert done.returncode != 0
     assert f"project {value!r} cannot be used: begin with a lower-case letter" in done.stderr
+    assert done.stdout == "These answers cannot be used; nothing was made.\n"
+    assert "Traceback" not in done.stderr
     assert left(tmp_path) == []
 
 
@@ -117,7 +137,7 @@ def test_every_problem_is_in_one_message(tmp_path):
         licence="x",
     )
     assert done.returncode != 0
-    fields = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
+    fields = [line.split()[0] for line in done.stderr.splitlines()]
     named = [field for field in fields if field in pre_gen.PATTERNS | pre_gen.LENGTHS]
     assert sorted(named) == sorted(pre_gen.PATTERNS | pre_gen.LENGTHS)
     assert left(tmp_path) == []
@@ -135,7 +155,6 @@ def test_an_existing_folder_is_not_touched(tmp_path):
 GOOD = {
     "project_name": "Name",
     "project": "name",
-    "__project": "name",
     "description": "",
     "team": "Team",
     "email": "a@b.example",
@@ -156,9 +175,15 @@ def test_good_answers_have_no_problems():
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("__project", "a"),
-        ("__project", "a1-b2"),
-        ("__project", "abcdefghijklmnopqrst"),
+        ("project", "a"),
+        ("project", "a1-b2"),
+        ("project", "abcdefghijklmnopqrst"),
+        ("team", "Ann & Co."),
+        ("team", "💸"),
+        ("repository", "o/.github"),
+        ("repository", "o/git"),
+        ("branch", "head"),
+        ("branch", "HEAD/x"),
         ("email", "first.last+tag@sub.bank.example"),
         ("branch", "feature/x_1.2"),
         ("aws_region", "us-gov-west-1"),
@@ -181,3 +206,68 @@ def test_each_problem_names_the_field_the_answer_and_the_mend():
     assert pre_gen.problems(GOOD | {"aws_region": "Sydney"}) == [
         "aws_region 'Sydney' cannot be used: write a region's code, such as 'ap-southeast-2'"
     ]
+
+
+BRANCHES = [value for field, value in BAD if field == "branch"]
+BRANCHES += ["main", "feature/x_1.2", "HEAD/x", "head", "a-b", "a..b/c", "x/y.lock/z", "a/-b", "@"]
+
+
+def test_git_takes_every_branch_that_is_accepted():
+    accepted = [name for name in BRANCHES if not pre_gen.problems(GOOD | {"branch": name})]
+    assert {"main", "HEAD/x", "head"} <= set(accepted)
+    for name in accepted:
+        line = ["git", "check-ref-format", "--branch", name]
+        assert subprocess.run(line, capture_output=True).returncode == 0, name
+
+
+@pytest.mark.parametrize("team", ["💸", "Ann & Co.", "<Ann>", "'", "x", '"x"', "...a", "é"])
+def test_git_takes_every_team_that_is_accepted_as_an_author(tmp_path, team):
+    refused = bool(pre_gen.problems(GOOD | {"team": team}))
+    author = ["-c", f"user.name={team}", "-c", "user.email=a@b.example"]
+    done = subprocess.run(
+        ["git", *author, "var", "GIT_AUTHOR_IDENT"], cwd=tmp_path, capture_output=True
+    )
+    assert refused == (done.returncode != 0)
+
+
+def test_a_replay_of_bad_answers_is_refused_too(tmp_path):
+    """Nothing is asked of a replay, so that the hook alone can refuse it."""
+    answers = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+    good = {**answers, **GOOD, "__project": GOOD["project"], "branch": "HEAD"}
+    file = tmp_path / "replay.json"
+    file.write_text(json.dumps({"cookiecutter": good}))
+    line = [sys.executable, "-m", "cookiecutter", str(ROOT), "--replay-file", file]
+    done = subprocess.run(
+        [*line, "--output-dir", tmp_path / "out"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode != 0
+    assert "branch 'HEAD' cannot be used" in done.stderr
+    assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize("version", ["1.7.3", "2.1.1", "2.5.0"])
+def test_an_older_cookiecutter_says_in_a_line_what_it_lacks(tmp_path, version):
+    """Before the first question: standard input is empty."""
+    older = tmp_path / "older"
+    python = older / "bin/python"
+    packages = [f"cookiecutter=={version}", "setuptools<81"]
+    if version == "1.7.3":
+        packages += ["jinja2<3.1", "markupsafe<2.1"]
+    uv = [sys.executable, TEMPLATE / "requirements/uv.py"]
+    subprocess.run([*uv, "venv", "--quiet", older], cwd=ROOT, check=True)
+    subprocess.run(
+        [*uv, "pip", "install", "--quiet", "--python", python, *packages], cwd=ROOT, check=True
+    )
+    done = subprocess.run(
+        [older / "bin/cookiecutter", ROOT, "--output-dir", "out"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert said.startswith("Unable to load extension: ")
+    assert len(said.splitlines()) == 1
+    assert ("needs_cookiecutter_2_6" if version == "1.7.3" else "cookiecutter 2.6 or newer") in said
+    assert not (tmp_path / "out").exists()

@@ -2,12 +2,19 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT, TEMPLATE
+
+IDENTITY = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Ann"), ("EMAIL", "ann@example.com"))
+}
 
 
 @pytest.fixture
@@ -38,15 +45,10 @@ def commit(folder):
 
 
 def cruft(folder, *arguments, **settings):
-    identity = {
-        f"GIT_{role}_{what}": value
-        for role in ("AUTHOR", "COMMITTER")
-        for what, value in (("NAME", "Ann"), ("EMAIL", "ann@example.com"))
-    }
     return subprocess.run(
         [sys.executable, "-m", "cruft", *arguments],
         cwd=folder,
-        env=os.environ | identity | settings,
+        env=os.environ | IDENTITY | settings,
         capture_output=True,
         text=True,
     )
@@ -58,7 +60,9 @@ def test_create_check_update(template, tmp_path):
     project = tmp_path / "bank-categoriser"
     state = json.loads((project / ".cruft.json").read_text())
     assert state["context"]["cookiecutter"]["project"] == "bank-categoriser"
-    commit(project)
+    follow = re.search(r"^git add .cruft.json .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    subprocess.run(["sh", "-c", follow.group()], cwd=project, env=os.environ | IDENTITY, check=True)
+    assert git(project, "status", "--porcelain") == ""
     assert cruft(project, "check").returncode == 0
 
     mine = project / "src/categoriser/errors.py"

@@ -96,7 +96,7 @@ def test_the_users_git_settings_do_not_stop_the_first_commit(tmp_path, monkeypat
         f"[commit]\n\tgpgsign = true\n[core]\n\thooksPath = {hooks}\n[gpg]\n\tprogram = false\n"
     )
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
-    done = bake(tmp_path / "out", GIT_DIR=str(tmp_path / "elsewhere"))
+    done = bake(tmp_path / "out", GIT_DIR=str(tmp_path / "elsewhere"), GIT_AUTHOR_NAME="")
     assert (done.returncode, done.stderr) == (0, "")
     assert git(tmp_path / "out/bank-categoriser", "log", "--format=%an") == "Data science"
 

@@ -49,7 +49,16 @@ def test_every_bake_passes_the_linters_with_its_own_settings(project, bake, answ
 
 def test_the_pipeline_runs_once(repeated):
     project, first, second = repeated
-    for stage in ("generate", "validate", "prepare", "train", "measure", "evaluate", "baseline", "gate"):
+    for stage in (
+        "generate",
+        "validate",
+        "prepare",
+        "train",
+        "measure",
+        "evaluate",
+        "baseline",
+        "gate",
+    ):
         assert f"Running stage '{stage}'" in first
         assert f"Stage '{stage}' didn't change, skipping" in second
     assert "Running stage" not in second

@@ -42,6 +42,8 @@ PARTITIONS = create_loader().load_data("endpoints")["partitions"]
 REGIONS = {region: each["partition"] for each in PARTITIONS for region in each["regions"]}
 # Partitions that the templates are written for. China's CodePipeline has no CloudFormation action.
 RELEASABLE = ("aws", "aws-us-gov")
+# What Git takes as a branch, and the template as a parameter.
+BRANCH = r"(?!HEAD\Z)(?!.*(\.\.|//|/\.|\.lock(/|\Z)))[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9_-])?"
 
 
 def form(pattern: str, words: str) -> BeforeValidator:
@@ -79,12 +81,13 @@ class Strict(Section):
 class Source(Strict):
     host: Literal["GitHub", "GitLab", "Bitbucket", "CodeCommit"]
     repository: str = Word
-    branch: str = Word
+    branch: Annotated[str, form(BRANCH, "a Git branch, such as main")]
 
     @model_validator(mode="after")
     def named(self) -> Self:
         owners = "{0}" if self.host == "CodeCommit" else "+"
-        if not re.fullmatch(rf"([\w.-]+/){owners}[\w.-]+", self.repository):
+        name = r"(?!\.{1,2}\Z)(?!.*\.git\Z)[A-Za-z0-9._-]+"
+        if not re.fullmatch(rf"([A-Za-z0-9._-]+/){owners}{name}", self.repository):
             raise PydanticCustomError("form", "repository: owner/name; in CodeCommit its name")
         return self
 

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct, json
 from categoriser.errors import UserError
 
 NAME = "data.json"
-TIME = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?$"
+TIME = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$"
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True):
