@@ -19,7 +19,9 @@ from release.operate import CLICK, data_release
 from release.settings import Settings, account, command, consent, console, each, read, show, stack
 
 # Kept by `make teardown`: the data, and the roles with which a stack is deleted.
-KEPT = ("data", "identity", "deployers")
+KEPT = ("data", "serving", "identity", "deployers")
+# Of these a production account of its own has nothing.
+TOOLS_ONLY = ("identity",)
 # Ends of the types that bill: by the hour, the month or the request, or for what they hold.
 BILLS = "Alarm Bucket Dashboard Endpoint Function Key LogGroup Pipeline Project Repository RestApi"
 STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
@@ -40,7 +42,9 @@ def layers(settings: Settings) -> list[tuple[str, str]]:
     """
     parts = ["tools", "prod"] if settings.prod_account_id else ["all"]
     own = [*KEPT, *(["network"] if settings.network == "vpc" else [])]
-    below = [(part, name) for part in parts for name in own]
+    below = [
+        (part, name) for part in parts for name in own if part != "prod" or name not in TOOLS_ONLY
+    ]
     return [*below, (parts[0], "images"), (parts[0], "pipeline")]
 
 

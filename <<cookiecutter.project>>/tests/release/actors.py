@@ -30,7 +30,7 @@ REGION = aws.PSEUDO["AWS::Region"]
 ACCOUNT = aws.PSEUDO["AWS::AccountId"]
 OTHER = "444455556666"
 MOTO_ACCOUNT = "123456789012"
-TEMPLATES = ("identity", "deployers")
+TEMPLATES = ("serving", "identity", "deployers")
 BOTO = re.compile(r"/(botocore|boto3|s3transfer|moto|unittest|concurrent|threading)[./]")
 TESTS = str(Path(__file__).parents[1])
 

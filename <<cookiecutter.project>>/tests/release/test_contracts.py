@@ -18,12 +18,12 @@ import pytest
 import yaml
 
 from categoriser.monitor.settings import Settings as Monitoring
-from release import build, operate
+from release import build, operate, stacks
 from release.settings import Settings, flat
 
 PROJECT, RELEASE = aws.GIVEN["Project"], aws.RELEASE
 REGION, ACCOUNT, OTHER = aws.PSEUDO["AWS::Region"], aws.PSEUDO["AWS::AccountId"], "444455556666"
-LAYERS = ("data", "identity", "deployers", "network", "images", "pipeline")
+LAYERS = ("data", "serving", "identity", "deployers", "network", "images", "pipeline")
 RELEASED = build.STACKS
 LAMBDAS = ("api", "traffic", "jobs", "pipeline")
 # Parameters of the three accounts that a template can be in.
@@ -40,7 +40,7 @@ ACCOUNTS: dict[str, aws.Parameters] = {
 IN = {
     "all": (*LAYERS, *RELEASED),
     "tools": (*LAYERS, "train", "dev"),
-    "prod": ("data", "identity", "deployers", "network", "prod", "monitor"),
+    "prod": ("data", "serving", "deployers", "network", "prod", "monitor"),
 }
 
 
@@ -141,6 +141,27 @@ def overrides() -> dict[str, dict[str, str]]:
         for action in actions()
         if action["ActionTypeId"]["Provider"] == "CloudFormation"
     }
+
+
+def test_the_layers_are_those_that_deploy_makes() -> None:
+    """In each account: none that makes nothing, and none missing."""
+    for part, account in (("all", ""), ("tools", OTHER), ("prod", OTHER)):
+        chosen = settings().model_copy(update={"prod_account_id": account, "network": "vpc"})
+        order = [name for where, name in stacks.layers(chosen) if where == part]
+        assert {*order} == {*IN[part]} - {*RELEASED}, part
+        for name in order:
+            assert aws.present(name, ACCOUNTS[part]), f"{name} makes nothing in {part}"
+
+
+def test_a_layer_is_deployed_after_what_its_roles_name() -> None:
+    """A role is refused that has a policy which is not there yet."""
+    made_by = {
+        aws.arn(name, key): name for name, key, _ in aws.everywhere("AWS::IAM::ManagedPolicy")
+    }
+    for name in LAYERS:
+        for item in made(name, Network="vpc").values():
+            for policy in item.get("Properties", {}).get("ManagedPolicyArns", []):
+                assert LAYERS.index(made_by[policy]) <= LAYERS.index(name), name
 
 
 @pytest.mark.parametrize("name", [*LAYERS, *RELEASED])
@@ -326,9 +347,15 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def role_arns(part: str) -> dict[str, dict[str, Any]]:
+    """Give an account's roles by ARN; the policies that a role shares are among its own."""
     account = ACCOUNTS[part].get("AWS::AccountId", ACCOUNT)
+    shared = {
+        f"arn:aws:iam::{account}:policy/{item['ManagedPolicyName']}": item
+        for item in everything("AWS::IAM::ManagedPolicy", part).values()
+    }
     return {
         f"arn:aws:iam::{account}:role/{item['RoleName']}": item
+        | {"Policies": item["Policies"] + [shared[a] for a in item.get("ManagedPolicyArns", [])]}
         for item in everything("AWS::IAM::Role", part).values()
     }
 
@@ -1323,23 +1350,25 @@ def test_codecommit_is_read_as_its_guides_say() -> None:
 
 
 def test_in_the_network_jobs_and_endpoints_may_have_interfaces() -> None:
-    (policy_arn,) = [
-        aws.arn(name, key) for name, key, _ in aws.everywhere("AWS::IAM::ManagedPolicy")
-    ]
+    policy_arn = aws.arn("serving", "Interfaces")
     assert policy_arn == f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-interfaces-{REGION}"
     for network, wanted in (("none", set()), ("vpc", {"train", "endpoint", "monitor"})):
         found = {
             item["RoleName"].removeprefix(f"{PROJECT}-").removesuffix(f"-{REGION}")
             for item in everything("AWS::IAM::Role", Network=network).values()
-            if item.get("ManagedPolicyArns")
+            if policy_arn in item.get("ManagedPolicyArns", [])
         }
         assert found == wanted
-    attached = [
-        item["ManagedPolicyArns"]
+
+
+def test_a_shared_policy_is_some_roles() -> None:
+    attached = {
+        policy
         for item in everything("AWS::IAM::Role", Network="vpc").values()
-        if item.get("ManagedPolicyArns")
-    ]
-    assert all(each == [policy_arn] for each in attached)
+        for policy in item.get("ManagedPolicyArns", [])
+    }
+    made_here = {aws.arn(name, key) for name, key, _ in aws.everywhere("AWS::IAM::ManagedPolicy")}
+    assert attached == made_here
 
 
 @pytest.mark.parametrize("part", ACCOUNTS)
@@ -2036,7 +2065,7 @@ def test_a_form_makes_what_it_needs() -> None:
         "data.LiveBucket": PROD,
         "data.LiveBucketPolicy": PROD,
         "data.ModelPackageGroup": TOOLS,
-        "identity.Interfaces": {"VPC"},
+        "serving.Interfaces": {"VPC"},
         "monitor.AlarmRule": {"prod of two"},
         "monitor.ShiftRule": {"prod of two"},
         "pipeline.CommitRule": {"CodeCommit"},
@@ -2047,7 +2076,7 @@ def test_a_form_makes_what_it_needs() -> None:
         "prod.UsagePlanKey": {"API keys"},
     }
     roles = {k: v for k, v in made_in.items() if k.split(".")[0] in actors.TEMPLATES}
-    del roles["identity.Interfaces"]
+    del roles["serving.Interfaces"]
     deployments = {k: v for k, v in made_in.items() if "Deployment" in k}
     rest = made_in.keys() - roles.keys() - deployments.keys()
     assert {key: made_in[key] for key in rest} == expected
@@ -2056,7 +2085,7 @@ def test_a_form_makes_what_it_needs() -> None:
     actors_of = {
         "tools": {"Approve", "Base", "Build", "Events", "Jobs", "Monthly", "Pipeline", "Retrain"}
         | {"Stage", "Test", "Train"},
-        "prod": {"Api", "Codedeploy", "CodeDeploy", "Monitor", "Release", "Schedule"},
+        "prod": {"Api", "CodeDeploy", "Monitor", "Release", "Schedule", "Watch"},
         "apart": {"Forward", "PipelineActions"},
     }
     wanted = {"tools": TOOLS, "prod": PROD, "apart": {"prod of two"}}

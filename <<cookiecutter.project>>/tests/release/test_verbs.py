@@ -314,7 +314,7 @@ def names(cloud: Cloud, operation: str) -> list[str]:
     return [asked["StackName"].removeprefix(f"{PROJECT}-") for asked in cloud.made(operation)]
 
 
-ORDER = ["data", "identity", "deployers", "images", "pipeline"]
+ORDER = ["data", "serving", "identity", "deployers", "images", "pipeline"]
 
 
 def test_layers_are_deployed_in_order_and_the_seeds_lie_before_the_pipeline(
@@ -333,7 +333,7 @@ def test_layers_are_deployed_in_order_and_the_seeds_lie_before_the_pipeline(
         for name, call in cloud.calls
         if name in ("PutObject", "ExecuteChangeSet", "StartBuild", "data_release")
     ]
-    assert what[3:] == [
+    assert what[4:] == [
         f"{PROJECT}-images",
         "base/source.zip",
         "StartBuild",
@@ -479,7 +479,7 @@ def test_a_failed_first_create_names_its_cause_and_then_what_to_do(
 
     with pytest.raises(UserError, match=r"identity failed.*Role: boundary refused"):
         stacks.deploy(changed(), changed().session("tools"))
-    assert names(cloud, "ExecuteChangeSet") == ["data", "identity"]
+    assert names(cloud, "ExecuteChangeSet") == ["data", "serving", "identity"]
 
     with pytest.raises(UserError, match="delete-stack --stack-name bank-categoriser-identity"):
         stacks.deploy(changed(), changed().session("tools"))
@@ -534,9 +534,11 @@ def test_with_two_accounts_the_layers_are_in_both(
         for (name, asked), key in zip(cloud.calls, cloud.keys, strict=False)
         if name == "ExecuteChangeSet"
     ]
-    assert [name for _, name in done] == [*ORDER[:3] * 2, *ORDER[3:]]
+    # What builds, trains and approves is the tools' account's alone.
+    prod = ["data", "serving", "deployers"]
+    assert [name for _, name in done] == [*ORDER[:4], *prod, *ORDER[4:]]
     # What follows is the base image's and the pipeline's, in the tools' account again.
-    assert [key for key, _ in done[:6]] == ["tools"] * 3 + ["prod"] * 3
+    assert [key for key, _ in done[:7]] == ["tools"] * 4 + ["prod"] * 3
 
 
 def test_credentials_of_another_account_are_refused_for_prod(cloud: Cloud) -> None:
@@ -555,7 +557,7 @@ HELD = {
     "network": [("AWS::EC2::VPCEndpoint", "vpce")],
 }
 EVERY = ["pipeline", "monitor", "prod", "dev", "train", "images", "network"]
-KEPT = ["deployers", "identity", "data"]
+KEPT = ["deployers", "identity", "serving", "data"]
 
 
 @pytest.fixture
