@@ -19,6 +19,10 @@ def status(project):
     return project.run("git", "status", "--porcelain").stdout
 
 
+def packages(project):
+    return sorted(path.name for path in project.folder.glob(".venv/lib/python3*/site-packages/*"))
+
+
 @pytest.fixture(scope="module")
 def repeated(project):
     """The project after two literal `dvc repro`, with what each printed."""
@@ -28,6 +32,7 @@ def repeated(project):
 def test_its_own_tests_pass(project):
     done = project.run("make", "test")
     assert re.search(r"\d+ passed", done.stdout)
+    assert "failed" not in done.stdout
     print(done.stdout[-400:])
     assert status(project) == ""
 
@@ -169,6 +174,8 @@ def test_own_data_take_the_place_of_the_generated(project, tmp_path):
 
 
 def test_spark_computes_the_same_summary(project):
-    """The project's own target, last: it puts PySpark and a JRE into the environment."""
+    """PySpark and a JRE are in an environment of their own: what the others run in stays."""
+    before = packages(project)
     done = project.run("make", "test-spark")
     assert re.search(r"\d+ passed", done.stdout)
+    assert packages(project) == before

@@ -23,6 +23,7 @@ import boto3
 import polars as pl
 import pytest
 import yaml
+from aws import PROJECT
 from measured import FEW, rows
 from moto import mock_aws
 
@@ -327,7 +328,7 @@ def imported(module: str) -> set[str]:
 
 def test_a_stage_depends_on_its_code() -> None:
     # A change of these would run everything anew, and hardly ever change what is made.
-    means = ("asides", "disk", "errors", "files", "lifetime", "params", "paths")
+    means = ("asides", "disk", "errors", "files", "lifetime", "params", "paths", "variables")
     apart = {f"src/categoriser/{name}.py" for name in means}
     for name, stage in STAGES.items():
         needed = imported(stage["cmd"].removeprefix(COMMAND)) - apart
@@ -469,9 +470,9 @@ def test_the_same_rows_give_the_same_bytes(copy: Copy) -> None:
 
 
 COLUMNS = ["date", "text", "price", "category", "country"]
-LIVE, DATA = (f"bank-categoriser-{part}-111122223333-ap-southeast-2" for part in ("live", "data"))
+LIVE, DATA = (f"{PROJECT}-{part}-111122223333-ap-southeast-2" for part in ("live", "data"))
 RELEASES = ("20261101-120000-0aaaaaa", "20261115-120000-0bbbbbb")
-OLD, NEW = (f"bank-categoriser-{release}" for release in RELEASES)
+OLD, NEW = (f"{PROJECT}-{release}" for release in RELEASES)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FILE: dict[str, Any] = {
     "uri": "s3://b/raw/own.csv",
@@ -997,7 +998,7 @@ def watching(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setenv("baseline", f"s3://{DATA}/runs/{{release}}/evaluation/baseline")
     monkeypatch.setenv("output_path", str(tmp_path / "output"))
     monkeypatch.setenv("publish_cloudwatch_metrics", "Enabled")
-    monkeypatch.setenv("sagemaker_monitoring_schedule_name", "bank-categoriser-check")
+    monkeypatch.setenv("sagemaker_monitoring_schedule_name", f"{PROJECT}-check")
     return account
 
 
@@ -1011,10 +1012,10 @@ def sent(metric: str) -> set[str]:
     """Return the endpoints of which a metric was sent."""
     found = boto3.client("cloudwatch").list_metrics(MetricName=metric)["Metrics"]
     for one in found:
-        assert one["Namespace"] == "bank-categoriser/Monitor"
+        assert one["Namespace"] == f"{PROJECT}/Monitor"
         assert one["Dimensions"][1] == {
             "Name": "MonitoringSchedule",
-            "Value": "bank-categoriser-check",
+            "Value": f"{PROJECT}-check",
         }
     return {one["Dimensions"][0]["Value"] for one in found}
 
@@ -1026,7 +1027,7 @@ def test_after_a_release_the_old_endpoint_s_window_is_judged_too_and_by_itself(
     watching.capture(OLD, rows(200, seed=3), NOON - timedelta(days=2))
     drifted = rows(200, seed=4).with_columns(pl.col("price") * 30)
     watching.capture(NEW, drifted, NOON - timedelta(days=1))
-    watching.capture("bank-categoriser-20250101-000000-0000000", rows(9, 1), datetime(2025, 2, 1))
+    watching.capture(f"{PROJECT}-20250101-000000-0000000", rows(9, 1), datetime(2025, 2, 1))
     process.process("monitor", tmp_path / "message")
     found = reports(tmp_path / "output")
     assert {*found} == {OLD, NEW}
@@ -1043,7 +1044,7 @@ def test_after_a_release_the_old_endpoint_s_window_is_judged_too_and_by_itself(
 def test_an_endpoint_that_cannot_be_judged_hides_no_other_s_result(
     watching: Account, tmp_path: Path
 ) -> None:
-    unknown = "bank-categoriser-20261109-120000-0cccccc"  # no baseline
+    unknown = f"{PROJECT}-20261109-120000-0cccccc"  # no baseline
     watching.capture(unknown, rows(60, seed=3), NOON - timedelta(days=1))
     watching.capture(OLD, rows(200, seed=3), NOON - timedelta(days=2))
     with pytest.raises(

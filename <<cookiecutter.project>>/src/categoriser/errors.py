@@ -16,11 +16,13 @@ def run(main: Callable[[], None]) -> None:
 
     A fault of the machine, such as a full disk, is one line too. SIGTERM ends the command as an
     exception would, so that what was being written is taken away. A stage that DVC runs ends with
-    DVC. What commands that were killed left half-written is cleared first.
+    DVC. What commands that were killed left half-written is cleared first, and empty variables are
+    forgotten.
     """
     # Here, since the Lambdas carry this module without those.
-    from categoriser import asides, disk, lifetime
+    from categoriser import asides, disk, lifetime, variables
 
+    variables.forget_empty()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if "DVC_STAGE" in os.environ:
         lifetime.end_with_parent()

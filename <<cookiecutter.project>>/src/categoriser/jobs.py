@@ -138,8 +138,8 @@ def golden() -> dict[str, Any]:
 def main() -> None:
     """Train: the command `train`."""
     give_up_root(ML / "model", ML / "output")
-    run(fit)
+    fit()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

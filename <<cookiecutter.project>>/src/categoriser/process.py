@@ -44,8 +44,8 @@ def leave(text: str, message: Path) -> None:
 def main() -> None:
     """Run the step that the command line names: the command `process`."""
     give_up_root(MESSAGE.parent, Path({"output_path": OUTPUT, **os.environ}["output_path"]))
-    run(lambda: process(" ".join(sys.argv[1:])))
+    process(" ".join(sys.argv[1:]))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -31,7 +31,7 @@ from moto import mock_aws
 from rich.console import Console
 
 from categoriser import process
-from categoriser.errors import UserError
+from categoriser.errors import UserError, run
 from categoriser.model.package import Categoriser
 from categoriser.monitor import metrics, report, watching
 from categoriser.monitor.baseline import baseline
@@ -676,7 +676,7 @@ def test_an_exit_message_is_cut_between_characters(tmp_path: Path) -> None:
 def test_the_command_refuses_an_unknown_step_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["process", "deploy"])
     with pytest.raises(SystemExit, match=r"^error: there is no step 'deploy'; the steps are e"):
-        process.main()
+        run(process.main)
 
 
 def test_the_report_is_shown_in_the_terminal(

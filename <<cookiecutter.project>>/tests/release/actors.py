@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 Context = dict[str, str]
 Parameters = dict[str, Any]
 
-PROJECT = "bank-categoriser"
+PROJECT = aws.PROJECT
 REGION = aws.PSEUDO["AWS::Region"]
 ACCOUNT = aws.PSEUDO["AWS::AccountId"]
 OTHER = "444455556666"

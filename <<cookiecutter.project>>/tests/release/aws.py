@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+# The project's own name, since some of its files have it where the tests read them.
+PROJECT: str = yaml.safe_load((ROOT / "cloudformation/settings.yaml").read_text())["project"]
 PSEUDO = {
     "AWS::Partition": "aws",
     "AWS::AccountId": "111122223333",
@@ -23,26 +25,24 @@ PSEUDO = {
 RELEASE = "20261122-101500-abcdef1"
 # What the parameters are in tests: each another value, so that one for another is seen.
 DIGEST = "sha256:" + "0123456789abcdef" * 4
-REGISTRY = "111122223333.dkr.ecr.ap-southeast-2.amazonaws.com/bank-categoriser"
+REGISTRY = f"111122223333.dkr.ecr.ap-southeast-2.amazonaws.com/{PROJECT}"
 GIVEN: dict[str, Any] = {
     "AlarmsViolations": 1,
     "AlarmsWindows": 2,
     "ApprovalMinutes": 4320,
-    "ArtifactBucket": "bank-categoriser-artifacts-111122223333-ap-southeast-2",
+    "ArtifactBucket": f"{PROJECT}-artifacts-111122223333-ap-southeast-2",
     "BaseImage": "registry.example.com/python:3.13-slim",
     "BudgetUsd": 300,
-    "DataBucket": "bank-categoriser-data-111122223333-ap-southeast-2",
+    "DataBucket": f"{PROJECT}-data-111122223333-ap-southeast-2",
     "DevInstance": "ml.t2.medium",
     "DevKind": "instance",
     "Email": "team@example.com",
     "JobImage": f"{REGISTRY}@{DIGEST}",
     "LambdaKey": f"lambdas/{DIGEST[7:]}.zip",
     "LambdaPython": "3.13",
-    "LiveBucket": "bank-categoriser-live-111122223333-ap-southeast-2",
+    "LiveBucket": f"{PROJECT}-live-111122223333-ap-southeast-2",
     "LogDays": 90,
-    "ModelPackageArn": (
-        "arn:aws:sagemaker:ap-southeast-2:111122223333:model-package/bank-categoriser/7"
-    ),
+    "ModelPackageArn": (f"arn:aws:sagemaker:ap-southeast-2:111122223333:model-package/{PROJECT}/7"),
     "MonitorInstance": "ml.t3.medium",
     "Network": "none",
     "Part": "all",
@@ -58,11 +58,11 @@ GIVEN: dict[str, Any] = {
     "ProdMaximum": 4,
     "ProdMinimum": 3,
     "ProdRate": 20,
-    "Project": "bank-categoriser",
+    "Project": PROJECT,
     "ReleaseId": RELEASE,
     "RetrainCoolDownHours": 72,
     "RetrainMonthly": "false",
-    "Run": f"s3://bank-categoriser-data-111122223333-ap-southeast-2/runs/{RELEASE}",
+    "Run": f"s3://{PROJECT}-data-111122223333-ap-southeast-2/runs/{RELEASE}",
     "ScheduleEveryHours": "24",
     "ServeImage": f"{REGISTRY}@{DIGEST[:-1]}0",
     "SourceBranch": "main",
@@ -303,7 +303,7 @@ class _Resolver:
 
     @property
     def project(self) -> str:
-        return str(self.known.get("Project", "bank-categoriser"))
+        return str(self.known.get("Project", PROJECT))
 
     def _format(self, form: str, name: str) -> str:
         text = form.format(r=self.known["AWS::Region"], a=self.known["AWS::AccountId"], n=name)

@@ -34,7 +34,7 @@ from release.build import requests
 from release.settings import REGIONS, SETTINGS, Settings, flat, read_settings
 
 ROOT = Path(__file__).parents[2]
-PROJECT, RELEASE, REGION = "bank-categoriser", aws.RELEASE, "ap-southeast-2"
+PROJECT, RELEASE, REGION = aws.PROJECT, aws.RELEASE, "ap-southeast-2"
 ARTIFACTS, DATA, LIVE = (
     f"{PROJECT}-{kind}-111122223333-{REGION}" for kind in ("artifacts", "data", "live")
 )

@@ -41,7 +41,7 @@ from categoriser.monitor.formats import capture
 from categoriser.serving.capture import record
 from release.build import requests
 
-PROJECT, RELEASE, OLD = "bank-categoriser", aws.RELEASE, "20261101-080000-0ddba11"
+PROJECT, RELEASE, OLD = aws.PROJECT, aws.RELEASE, "20261101-080000-0ddba11"
 BUCKET = f"{PROJECT}-{{}}-111122223333-ap-southeast-2"
 DATA, LIVE = BUCKET.format("data"), BUCKET.format("live")
 ENDPOINT, VARIANT = f"{PROJECT}-{RELEASE}", "main"

@@ -32,7 +32,7 @@ from release import build
 REGIONS = ("ap-southeast-2", "us-gov-west-1")  # one of each partition
 LONGEST = {"Project": "a-name-of-20-letters"}
 RELEASES = ("train", "dev", "prod", "monitor")
-CHECKOV = Path(os.environ.get("CHECKOV", aws.ROOT / ".tools/checkov/bin/checkov"))
+CHECKOV = Path(os.environ.get("CHECKOV") or aws.ROOT / ".tools/checkov/bin/checkov")
 
 # ------------------------------------------------------------------------------------ linters
 
@@ -40,7 +40,7 @@ CHECKOV = Path(os.environ.get("CHECKOV", aws.ROOT / ".tools/checkov/bin/checkov"
 @pytest.fixture(scope="module")
 def checkov() -> Iterator[subprocess.Popen[str]]:
     """Run checkov while cfn-lint runs: each takes ten seconds."""
-    assert CHECKOV.exists(), "checkov is missing: make .tools/checkov"
+    assert CHECKOV.exists(), "checkov is missing: make .tools/checkov/ready"
     command = [str(CHECKOV), "--framework", "cloudformation", "--compact", "--quiet"]
     command += ["--skip-download", "--directory", str(aws.ROOT / "cloudformation")]
     command += ["--output", "json"]
@@ -840,7 +840,7 @@ def test_the_pipelines_condition_is_of_the_release_in_hand() -> None:
 
 def test_a_failed_creation_is_replaced_but_never_in_production() -> None:
     modes = {
-        action["Configuration"]["StackName"].removeprefix("bank-categoriser-"): action[
+        action["Configuration"]["StackName"].removeprefix(f"{aws.PROJECT}-"): action[
             "Configuration"
         ]["ActionMode"]
         for action in actions()

@@ -481,7 +481,7 @@ def test_a_failed_first_create_names_its_cause_and_then_what_to_do(
         stacks.deploy(changed(), changed().session("tools"))
     assert names(cloud, "ExecuteChangeSet") == ["data", "serving", "identity"]
 
-    with pytest.raises(UserError, match="delete-stack --stack-name bank-categoriser-identity"):
+    with pytest.raises(UserError, match=f"delete-stack --stack-name {PROJECT}-identity"):
         stacks.deploy(changed(), changed().session("tools"))
 
 

@@ -34,7 +34,7 @@ from categoriser.serving.protocol import CSV, JSON, LINES, MAX_ROWS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are seen in /proc")
 
-CASES = int(os.environ.get("FUZZ", "0"))
+CASES = int(os.environ.get("FUZZ") or 0)
 SECRET = "ZEBRA"
 KINDS = (CSV, JSON, LINES)
 PATHS = ("/invocations", "/endpoints/shop/invocations")
