@@ -2,8 +2,9 @@
 
 What the caller did wrong is a 4xx, too much load a 429, and whatever the endpoint did wrong a 502:
 none is an error of this function, so its `Errors` are its own faults. Each answer moves one metric
-of the release; `EndpointFailures` is the one that rolls a release back. Nothing of a transaction is
-logged. A problem is RFC 9457's `application/problem+json`.
+of the release, and each call of the endpoint moves `EndpointCalls`: the share of `EndpointFailures`
+in them rolls a release back, so what is plainly wrong is refused here, before the endpoint works on
+it. Nothing of a transaction is logged. A problem is RFC 9457's `application/problem+json`.
 """
 
 import base64
@@ -13,19 +14,24 @@ import re
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import boto3
+import msgspec
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 JSON = "application/json"
-MAX_BODY, MAX_ROWS = 5 * 1024 * 1024, 1000
-PREDICTION_ID, CATEGORY, ROW = "[0-9a-f]{32}", r"\S[^\r\n\0]{0,99}", "[0-9]{1,3}"
-FEEDBACK = {"prediction_id": (str, PREDICTION_ID), "category": (str, CATEGORY), "row": (int, ROW)}
-RETRY = {429: {"retry-after": "2"}}
+MAX_ROWS, MAX_TEXT = 1000, 256
+# Bytes: such a text with each character written as an escape, and what is around it.
+MAX_ROW = 4096
+MAX_BODY = MAX_ROWS * MAX_ROW
+# What one caller may label in an hour: as many as S3 lists at once.
+MAX_LABELS = 1000
+RETRY_SECONDS = 2
 METRICS = {429: "Overloads", 502: "EndpointFailures"}
 # What an answer raises that is no prediction.
 GARBAGE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -37,12 +43,33 @@ one_attempt = Config(connect_timeout=2, read_timeout=10, retries={"total_max_att
 runtime, s3 = (boto3.client(name, config=one_attempt) for name in ("sagemaker-runtime", "s3"))
 
 
-class Problem(Exception):  # noqa: N818  # RFC 9457's word
-    """An answer of a status from 400 on; `members` go into its body."""
+class Row(msgspec.Struct, forbid_unknown_fields=True):
+    """A transaction. What else its values may be, the model's server says."""
 
-    def __init__(self, status: int, /, **members: Any) -> None:
+    text: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
+    price: float
+
+
+class Label(msgspec.Struct, forbid_unknown_fields=True):
+    """What a person says of a prediction; of a batch, which row it is, from 0."""
+
+    prediction_id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+    category: Annotated[str, msgspec.Meta(pattern=r"\A\S[^\r\n\0]{0,99}\Z")]
+    row: Annotated[int, msgspec.Meta(ge=0, lt=MAX_ROWS)] | msgspec.UnsetType = msgspec.UNSET
+
+
+ROWS, LABEL = msgspec.json.Decoder(Row | list[Row]), msgspec.json.Decoder(Label)
+
+
+class Problem(Exception):  # noqa: N818  # RFC 9457's word
+    """An answer of a status from 400 on; `members` go into its body.
+
+    Of a 429, `retry` is after how many seconds to ask again.
+    """
+
+    def __init__(self, status: int, /, retry: int = RETRY_SECONDS, **members: Any) -> None:
         super().__init__(status)
-        self.status, self.members = status, members
+        self.status, self.retry, self.members = status, retry, members
 
 
 @logger.inject_lambda_context
@@ -56,7 +83,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except Problem as fault:
         status, known = fault.status, {"type": "about:blank", "status": fault.status}
         answer = known | {"title": HTTPStatus(status).phrase} | fault.members
-        headers = {"content-type": "application/problem+json"} | RETRY.get(status, {})
+        headers = {"content-type": "application/problem+json"}
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            headers["retry-after"] = str(fault.retry)
         metrics.add_metric(METRICS.get(status, "ClientErrors"), "Count", 1)
     logger.info({"status": status, "prediction_id": answer.get("prediction_id")})
     return {"statusCode": status, "headers": headers, "body": json.dumps(answer)}
@@ -64,24 +93,35 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def predict(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """Return the endpoint's predictions for one row, or for a list of rows."""
-    content, asked = body(event)
+    content, asked = body(event, ROWS)
     listed = isinstance(asked, list)
     if listed and len(asked) > MAX_ROWS:
         raise Problem(400, detail=f"the list has {len(asked)} rows, more than {MAX_ROWS}")
-    name, endpoint = event.get("probe") or uuid.uuid4().hex, os.environ["ENDPOINT_NAME"]
+    name = event.get("probe") or uuid.uuid4().hex
+    predictions = ask(content, name, len(asked) if listed else None)
+    metrics.add_metric("Predictions", "Count", len(predictions))
+    answer = {"prediction_id": name, "release": os.environ["RELEASE_ID"]}
+    return 200, answer | ({"predictions": predictions} if listed else predictions[0])
+
+
+def ask(content: bytes, name: str, count: int | None) -> list[dict[str, Any]]:
+    """Return what the endpoint predicts for a list of so many rows, or, without a count, for one.
+
+    Raises `Problem` as `problem` says.
+    """
+    endpoint = os.environ["ENDPOINT_NAME"]
+    metrics.add_metric("EndpointCalls", "Count", 1)
     try:
         reply = runtime.invoke_endpoint(
             EndpointName=endpoint, Body=content, ContentType=JSON, Accept=JSON, InferenceId=name
         )
         found = json.loads(reply["Body"].read())
-        predictions = [checked(row) for row in (found if listed else [found])]
-        if listed and len(predictions) != len(asked):
+        predictions = [checked(row) for row in ([found] if count is None else found)]
+        if len(predictions) != (1 if count is None else count):
             raise ValueError("another number of rows")
     except (BotoCoreError, ClientError, *GARBAGE) as error:
         raise problem(error) from None
-    metrics.add_metric("Predictions", "Count", len(predictions))
-    answer = {"prediction_id": name, "release": os.environ["RELEASE_ID"]}
-    return 200, answer | ({"predictions": predictions} if listed else predictions[0])
+    return predictions
 
 
 def problem(error: Exception) -> Problem:
@@ -112,34 +152,60 @@ def checked(row: Any) -> dict[str, Any]:
 
 def feedback(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """Keep the label of a prediction; the rows of a batch count from 0."""
-    _, given = body(event)
-    if not isinstance(given, dict) or not {*given} <= {*FEEDBACK}:
-        raise Problem(400, detail=f"the body must be an object of {', '.join(FEEDBACK)}")
-    for field, (kind, pattern) in FEEDBACK.items():
-        value = given.get(field, 0)
-        if type(value) is not kind or not re.fullmatch(pattern, str(value)):
-            raise Problem(400, detail=f"{field} must be {kind.__name__}, {pattern}", field=field)
-    keep(given["prediction_id"], given.get("row"), given["category"])
+    label = body(event, LABEL)[1]
+    if label.category not in classes():
+        words = "category is no class of the release: the probabilities of a prediction name all"
+        raise Problem(400, detail=words, field="category")
+    keep(label, caller(event))
     metrics.add_metric("Feedback", "Count", 1)
-    return 202, given
+    return 202, msgspec.to_builtins(label)
 
 
-def keep(prediction: str, row: int | None, category: str) -> None:
-    """Write a label as SageMaker's ground truth, in the folder of its hour.
+@cache
+def classes() -> frozenset[str]:
+    """Return the release's classes, which any answer of its endpoint names; it is asked once."""
+    name = f"probe-{os.environ['RELEASE_ID']}-classes-{uuid.uuid4().hex[:8]}"
+    [prediction] = ask(msgspec.json.encode(Row("classes", 1.0)), name, None)
+    return frozenset(prediction["probabilities"])
 
-    The object's name stands for hour, prediction and row. So a repetition writes nothing new, and a
-    correction in the same hour, where no reader could tell which came last, replaces the label.
+
+def caller(event: dict[str, Any]) -> str:
+    """Return who calls: the id of a key, a user or a role, whatever name its session has."""
+    identity = event.get("requestContext", {}).get("identity", {})
+    principal = (identity.get("caller") or "").partition(":")[0]
+    return re.sub(r"\W", "", identity.get("apiKeyId") or principal)[:64] or "nobody"
+
+
+def keep(label: Label, who: str) -> None:
+    """Write a label as SageMaker's ground truth, in its caller's folder of the hour.
+
+    The object's name stands for hour, caller, prediction and row. So a repetition writes nothing
+    new, and a correction in the same hour, where no reader could tell which came last, replaces the
+    label. Raises `Problem`, 429, where the caller's folder has `MAX_LABELS`: requests at once may
+    write a few more.
     """
-    name = prediction if row is None else f"{prediction}#{row}"
-    data = '"' + category.replace('"', '""') + '"' if {*category} & {*',"'} else category
-    truth, event = {"data": data, "encoding": "CSV"}, {"eventId": name}
-    line = {"groundTruthData": truth, "eventMetadata": event, "eventVersion": "0"}
-    key = f"ground-truth/{datetime.now(UTC):%Y/%m/%d/%H}/{name.replace('#', '-')}.jsonl"
-    s3.put_object(Bucket=os.environ["LIVE_BUCKET"], Key=key, Body=json.dumps(line) + "\n")
+    bucket, now = os.environ["LIVE_BUCKET"], datetime.now(UTC)
+    folder = f"ground-truth/{now:%Y/%m/%d/%H}/{who}/"
+    held = s3.list_objects_v2(Bucket=bucket, Prefix=folder, MaxKeys=MAX_LABELS)
+    if held["KeyCount"] >= MAX_LABELS:
+        rest = 3600 - now.minute * 60 - now.second
+        words = f"a caller may label {MAX_LABELS} rows an hour; ask again in the next"
+        raise Problem(429, rest, detail=words)
+    row = "" if label.row is msgspec.UNSET else f"#{label.row}"
+    quoted = '"' + label.category.replace('"', '""') + '"'
+    data = quoted if {*label.category} & {*',"'} else label.category
+    name = f"{label.prediction_id}{row}"
+    truth, metadata = {"data": data, "encoding": "CSV"}, {"eventId": name}
+    line = {"groundTruthData": truth, "eventMetadata": metadata, "eventVersion": "0"}
+    key = f"{folder}{name.replace('#', '-')}.jsonl"
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(line) + "\n")
 
 
-def body(event: dict[str, Any]) -> tuple[bytes, Any]:
-    """Return a request's bytes, and what they say. Raises `Problem`: 400, 413, 415."""
+def body(event: dict[str, Any], decoder: msgspec.json.Decoder[Any]) -> tuple[bytes, Any]:
+    """Return a request's bytes, and what they say. Raises `Problem`: 400, 413, 415.
+
+    The decoder gives up at the first thing of another shape, however much comes after it.
+    """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     # Where there is none, API Gateway too takes it for JSON.
     kind = headers.get("content-type") or JSON
@@ -148,8 +214,24 @@ def body(event: dict[str, Any]) -> tuple[bytes, Any]:
     try:
         content = (event.get("body") or "").encode()
         content = base64.b64decode(content) if event.get("isBase64Encoded") else content
-        if len(content) > MAX_BODY:
-            raise Problem(413, detail=f"the body is larger than {MAX_BODY} bytes")
-        return content, json.loads(content)
+        most = MAX_BODY if content.lstrip()[:1] == b"[" else MAX_ROW
+        if len(content) > most:
+            raise Problem(413, detail=f"the body is larger than {most} bytes")
+        return content, decoder.decode(content)
+    except msgspec.ValidationError as error:
+        raise refusal(str(error)) from None
     except (RecursionError, ValueError):
         raise Problem(400, detail="the body is not JSON") from None
+
+
+def refusal(words: str) -> Problem:
+    """Return the problem of what msgspec says, such as: Expected `str` - at `$[0].text`."""
+    place = re.search(r"`\$(?:\[(\d+)\])?(?:\.(\w+))?`$", words)
+    row, field = place.groups() if place else (None, None)
+    members: dict[str, Any] = {}
+    if row:
+        members["row"] = int(row) + 1
+    if field:
+        members["field"] = field
+    # A name that nobody knows may be as long as a body.
+    return Problem(400, detail=words[:200], **members)

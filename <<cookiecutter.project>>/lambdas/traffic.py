@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
+from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import CfnResource
 from jobs import read, sagemaker
 
@@ -23,6 +24,8 @@ logger, tracer, s3 = Logger(), Tracer(), boto3.resource("s3")
 services = ("sagemaker-runtime", "lambda", "cloudwatch", "codedeploy", "cloudformation")
 runtime, functions, cloudwatch, codedeploy, cloudformation = map(boto3.client, services)
 golden = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
+# How often in a minute `after` looks, and how many of its own calls may not fail.
+ROUNDS, FAULTS = 3, 3
 
 
 def hook(check: Callable[[], None]) -> Callable[[dict[str, Any], Any], None]:
@@ -67,19 +70,39 @@ def before() -> None:
 def after() -> None:
     """Watch the candidate for BAKE_MINUTES; raise for the first alarm.
 
-    Raise also where by then the captures lack the probes of `before`: all of them where every call
-    is captured, else one.
+    Of a quiet night the alarms see little: so the candidate is asked a golden case in each round,
+    and the third that fails is raised for. Raise also where by the end the captures lack the probes
+    of `before`: nine in ten of them are asked for where every call is captured, else one.
     """
-    sent, found = {*probes(read(os.environ["GOLDEN"]))}, set[str]()
+    known = read(os.environ["GOLDEN"])
+    sent, found = {*probes(known)}, set[str]()
+    faults: list[str] = []
     # The canary's five minutes, and the one in which it began.
     since = datetime.now(UTC) - timedelta(minutes=6)
-    for _ in range(3 * int(os.environ["BAKE_MINUTES"])):
-        time.sleep(20)
+    for number in range(ROUNDS * int(os.environ["BAKE_MINUTES"])):
+        time.sleep(60 / ROUNDS)
         if red := alarms(since):
             raise RuntimeError(f"over the threshold since the shift: {red}")
+        faults += failed(known, number)
+        if len(faults) == FAULTS:
+            raise RuntimeError(f"{FAULTS} of {number + 1} calls failed: {faults}")
         found |= (sent - found) and (sent & captures())
-    if len(found) < (len(sent) if os.environ["CAPTURE_PERCENT"] == "100" else 1):
+    # Captures are sent on a best effort.
+    missing = len(sent) // 10 if os.environ["CAPTURE_PERCENT"] == "100" else len(sent) - 1
+    if len(found) < len(sent) - missing:
         raise RuntimeError(f"{len(found)} of {len(sent)} probes were captured")
+
+
+def failed(known: dict[str, Any], number: int) -> list[str]:
+    """Ask the candidate a golden case; return what is wrong with the answer, if anything is."""
+    case = known["cases"][number % len(known["cases"])]
+    content = json.dumps({"text": case["text"], "price": case["price"]})
+    probe = f"probe-{os.environ['RELEASE_ID']}-watch-{number}"
+    try:
+        answer = ask(os.environ["CANDIDATE"], content, probe)
+    except (RuntimeError, BotoCoreError, ClientError) as error:
+        return [f"{probe}: {error}"]
+    return [] if answer["category"] == case["category"] else [f"{probe}: another category"]
 
 
 @golden.create
@@ -101,8 +124,11 @@ def judge(event: dict[str, Any], context: Any) -> str:
 
 
 def probes(known: dict[str, Any]) -> list[str]:
-    """Return the ids of the calls of `before`: so many that one in a thousand samples has none."""
-    count = max(len(known["cases"]), 700 // int(os.environ["CAPTURE_PERCENT"]))
+    """Return the ids of the calls of `before`.
+
+    They are so many that one in a thousand samples has none, and one in ten may be missed.
+    """
+    count = max(len(known["cases"]), 10, 700 // int(os.environ["CAPTURE_PERCENT"]))
     return [f"probe-{os.environ['RELEASE_ID']}-{number}" for number in range(count)]
 
 
@@ -156,15 +182,21 @@ def alarms(since: datetime) -> list[str]:
     names, red = os.environ["ALARMS"].split(","), []
     found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
     for alarm in found:
-        metric = {key: alarm[key] for key in ("Namespace", "MetricName", "Dimensions")}
-        statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
-        read = {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}
-        query = {"Id": "m", "MetricStat": read}
         times = {"StartTime": since, "EndTime": datetime.now(UTC)}
-        [result] = cloudwatch.get_metric_data(MetricDataQueries=[query], **times)[
-            "MetricDataResults"
-        ]
-        over = sum(value >= alarm["Threshold"] for value in result["Values"])
-        if alarm["StateValue"] == "ALARM" or over >= alarm["EvaluationPeriods"]:
+        answer = cloudwatch.get_metric_data(MetricDataQueries=queries(alarm), **times)
+        values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
+        over = sum(value >= alarm["Threshold"] for value in values)
+        wanted = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
+        if alarm["StateValue"] == "ALARM" or over >= wanted:
             red.append(alarm["AlarmName"])
     return red if len(found) == len(names) else [*names, "of which one is missing"]
+
+
+def queries(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what an alarm reads: its metrics and their expression, or its one metric."""
+    if alarm.get("Metrics"):
+        return list(alarm["Metrics"])
+    metric = {key: alarm[key] for key in ("Namespace", "MetricName", "Dimensions")}
+    statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
+    read = {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}
+    return [{"Id": "m", "MetricStat": read}]

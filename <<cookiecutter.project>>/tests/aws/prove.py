@@ -247,6 +247,9 @@ def bad_requests(sandbox: Sandbox) -> Any:
     sent = {"no JSON": b"{", "no row": b"[1]", "5.5 MB": b"[" + b" " * 5_500_000 + b"]"}
     seen = {name: sandbox.call(body)[0] for name, body in sent.items()}
     seen["11 MB"] = sandbox.call(b" " * 11_000_000)[0]
+    seen["another field"] = sandbox.call(json.dumps(ROW | {"x": 1}).encode())[0]
+    label = json.dumps({"prediction_id": "0" * 32, "category": "no class of ours"}).encode()
+    seen["a label of no class"] = sandbox.call(label, "feedback")[0]
     assert all(400 <= status < 500 for status in seen.values()), seen
     # An alarm looks once a minute, at metrics that come late.
     for _ in polls(minutes=5):

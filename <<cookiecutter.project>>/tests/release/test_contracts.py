@@ -1044,12 +1044,43 @@ def dimensions(item: dict[str, Any]) -> dict[str, str]:
     return {each["Name"]: each["Value"] for each in item["Dimensions"]}
 
 
+def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the metrics that an alarm reads: namespace, name, dimensions."""
+    if "Metrics" not in alarm:
+        return [alarm]
+    parts = [part for part in alarm["Metrics"] if "MetricStat" in part]
+    return [part["MetricStat"]["Metric"] for part in parts]
+
+
 def test_an_alarm_watches_a_metric_that_somebody_sends() -> None:
     sent = AWS_METRICS | own_metrics()
-    for name, alarm in alarms().items():
-        names, sets = sent[alarm["Namespace"]]
-        assert alarm["MetricName"] in names, name
-        assert frozenset(dimensions(alarm)) in sets, name
+    for name, alarm in (alarms() | counted()).items():
+        for metric in metrics(alarm):
+            names, sets = sent[metric["Namespace"]]
+            assert metric["MetricName"] in names, name
+            assert frozenset(dimensions(metric)) in sets, name
+
+
+def test_the_failures_of_the_endpoint_are_a_share_of_its_calls() -> None:
+    alarm = counted()[f"{PROJECT}-failures-{RELEASE}"]
+    named = {part["Id"]: part for part in alarm["Metrics"]}
+    share = named.pop("share")
+    assert {key: part["MetricStat"]["Metric"]["MetricName"] for key, part in named.items()} == {
+        "failures": "EndpointFailures",
+        "calls": "EndpointCalls",
+    }
+    for part in named.values():
+        stat = part["MetricStat"]
+        assert dimensions(stat["Metric"]) == {"service": "api", "release": RELEASE}
+        assert (stat["Period"], stat["Stat"], part["ReturnData"]) == (60, "Sum", False)
+    # By the minute a few failures are none, and one such minute is none either.
+    assert share["Expression"] == "IF(failures >= 3, 100 * failures / calls, 0)"
+    assert share.get("ReturnData", True) is True
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (
+        10,
+        2,
+        5,
+    )
 
 
 # Of each alarm: the metric, the values of its dimensions, and from which number on it is red.
@@ -1075,12 +1106,6 @@ WATCHED: dict[str, tuple[str, dict[str, str], float, str]] = {
         {"EndpointName": f"{PROJECT}-{RELEASE}", "VariantName": "main"},
         aws.GIVEN["ProdLatencyMs"] * 1000,  # microseconds
         "p99",
-    ),
-    f"{PROJECT}-failures-{RELEASE}": (
-        "EndpointFailures",
-        {"service": "api", "release": RELEASE},
-        1,
-        "Sum",
     ),
     f"{PROJECT}-api-5xx": ("5XXError", {"ApiName": PROJECT, "Stage": "v1"}, 5, "Sum"),
     f"{PROJECT}-drift": (
@@ -1128,10 +1153,10 @@ def test_the_release_alarm_is_of_all_that_roll_back_and_of_no_other() -> None:
     assert composite["AlarmRule"] == " OR ".join(f'ALARM("{name}")' for name in ALARMS)
     (rule,) = condition_rules("")
     # The pipeline's condition works in production's account, where the alarm is.
-    assert {rule["Configuration"]["AlarmName"]} == counted().keys()
+    assert {rule["Configuration"]["AlarmName"]} == counted().keys() - {*ALARMS}
     assert {f"{PROJECT}-{kind}" for kind in operate.ALARMS} == {
         composite["AlarmName"],
-        *counted(),
+        *(counted().keys() - {*ALARMS}),
         *(name for name in WATCHED if RELEASE not in name),
     }
     assert {f"{PROJECT}-{kind}-{RELEASE}" for kind in operate.CANDIDATE} == {*ALARMS}
@@ -1303,6 +1328,7 @@ def condition_values() -> dict[str, set[str]]:
         "iam:PassedToService": {f"{service}.amazonaws.com" for service in services},
         "kms:GrantIsForAWSResource": {"true"},
         "kms:ViaService": {f"{service}.{REGION}.amazonaws.com" for service in ("s3", "sns")},
+        "s3:prefix": {"ground-truth/2026/11/22/10/AROAEXAMPLE/"},
     }
 
 

@@ -280,7 +280,7 @@ def test_a_row_is_answered_with_an_id_that_the_capture_has(
     assert world.called == [answer["prediction_id"]]
     assert len(answer["prediction_id"]) == 32
     assert [*answer["probabilities"]] == CLASSES
-    assert moved(capsys) == {"Predictions": 1}
+    assert moved(capsys) == {"Predictions": 1, "EndpointCalls": 1}
 
 
 @pytest.mark.actor("api")
@@ -289,7 +289,7 @@ def test_rows_are_answered_as_a_list(world: World, capsys: pytest.CaptureFixture
     answer = json.loads(run(world.api.handler, proxy(rows))["body"])
     assert [row["category"] for row in answer["predictions"]] == ["groceries", "fees & interest"]
     assert {*answer} == {"prediction_id", "release", "predictions"}
-    assert moved(capsys) == {"Predictions": 2}
+    assert moved(capsys) == {"Predictions": 2, "EndpointCalls": 1}
 
 
 @pytest.mark.actor("api")
@@ -305,6 +305,19 @@ def test_rows_are_answered_as_a_list(world: World, capsys: pytest.CaptureFixture
         "nested too deeply": (400, proxy("[" * 100_000)),
         "1,001 rows": (400, proxy([ROW] * 1001)),
         "half a surrogate pair": (400, proxy('"\ud800"')),
+        "another field": (400, proxy(ROW | {"x": 1})),
+        "another field in a row of a list": (400, proxy([ROW, ROW | {"x": []}])),
+        "no price": (400, proxy({"text": "coles"})),
+        "a price that is text": (400, proxy(ROW | {"price": "x"})),
+        "a price that is a truth": (400, proxy(ROW | {"price": True})),
+        "a price beyond a double": (400, proxy('{"text": "coles", "price": 1e999}')),
+        "a price that is no number": (400, proxy('{"text": "coles", "price": NaN}')),
+        "257 characters": (400, proxy([ROW | {"text": "x" * 257}])),
+        "a text that is none": (400, proxy(ROW | {"text": None})),
+        "a list in a list": (400, proxy([[ROW]])),
+        "a text": (400, proxy('"coles"')),
+        "a row over 4 KiB": (413, proxy(ROW | {"text": "x" * 4096})),
+        "a list over 4 MB": (413, proxy([ROW | {"text": "x" * 4200}] * 1000)),
     }.values(),
     ids=lambda value: None if isinstance(value, dict) else str(value),
 )
@@ -316,6 +329,46 @@ def test_the_callers_fault_is_4xx_and_never_reaches_the_endpoint(
     assert problem(reply)["status"] == status
     assert world.called == []
     assert moved(capsys) == {"ClientErrors": 1}
+
+
+def test_a_refusal_names_row_and_field_and_repeats_no_long_name(world: World) -> None:
+    said = problem(run(world.api.handler, proxy([ROW, ROW, ROW | {"price": "x"}])))
+    assert said["detail"] == "Expected `float`, got `str` - at `$[2].price`"
+    assert (said["row"], said["field"]) == (3, "price")
+    said = problem(run(world.api.handler, proxy(ROW | {"text": 3})))
+    assert (said.get("row"), said["field"]) == (None, "text")
+    said = problem(run(world.api.handler, proxy(ROW | {"x" * 3000: 3})))
+    assert said["detail"].startswith("Object contains unknown field `xxx")
+    assert len(said["detail"]) == 200
+
+
+def deep(size: int) -> str:
+    return '{"text": "coles", "price": 1, "x": ' + "[" * size + "]" * size + "}"
+
+
+ATTACKS = {
+    "a field of nested lists": deep(2_000_000),
+    "a list of it": f"[{deep(2_000_000)}]",
+    "a flat list of wrong objects": "[" + '{"a":1},' * 500_000 + "{}]",
+    "a list of numbers": "[" + "1," * 2_000_000 + "1]",
+    "many rows": "[" + '{"text":"a","price":1},' * 170_000 + '{"text":"a","price":1}]',
+    "one row of a long text": json.dumps({"text": "x" * 4_000_000, "price": 1}),
+    "a list of one row of a long text": json.dumps([{"text": "x" * 4_000_000, "price": 1}]),
+    "a list of names": "[" + json.dumps({"x" * 4_000_000: 1}) + "]",
+}
+
+
+@pytest.mark.parametrize("content", ATTACKS.values(), ids=ATTACKS.keys())
+def test_a_body_that_costs_its_reader_dear_is_refused_cheaply(world: World, content: str) -> None:
+    event = proxy(content)
+    begun = time.process_time()
+    reply = world.api.handler(event, Context())
+    seconds = time.process_time() - begun
+    assert reply["statusCode"] in (400, 413)
+    assert world.called == []
+    assert len(reply["body"]) < 1000
+    # Reading such a body with json takes seconds, and hundreds of megabytes.
+    assert seconds < 0.5
 
 
 @pytest.mark.actor("api")
@@ -339,10 +392,10 @@ def test_what_the_container_refuses_the_caller_hears(
 ) -> None:
     detail = "row 1: price must be a finite number"
     world.container = lambda _: (status, {"status": status, "detail": detail, "row": 1})
-    reply = run(world.api.handler, proxy({"text": "coles", "price": "x"}))
+    reply = run(world.api.handler, proxy())
     assert problem(reply) | {"detail": detail, "row": 1, "status": status} == problem(reply)
     # Not the endpoint's failure: bad clients roll no release back.
-    assert moved(capsys) == {"ClientErrors": 1}
+    assert moved(capsys) == {"ClientErrors": 1, "EndpointCalls": 1}
 
 
 @pytest.mark.actor("api")
@@ -364,7 +417,7 @@ def test_overload_is_429_with_retry_after_and_no_failure(
     reply = run(world.api.handler, proxy())
     assert problem(reply)["status"] == 429
     assert int(reply["headers"]["retry-after"]) > 0
-    assert moved(capsys) == {"Overloads": 1}
+    assert moved(capsys) == {"Overloads": 1, "EndpointCalls": 1}
 
 
 def other(**changes: Any) -> dict[str, Any]:
@@ -411,7 +464,7 @@ def test_the_endpoints_fault_is_502_and_counts_towards_the_rollback(
     assert problem(reply)["status"] == 502
     # One attempt: a second would take longer than API Gateway waits.
     assert len(world.called) == 1
-    assert moved(capsys) == {"EndpointFailures": 1}
+    assert moved(capsys) == {"EndpointFailures": 1, "EndpointCalls": 1}
 
 
 @pytest.mark.actor("api")
@@ -421,7 +474,7 @@ def test_another_number_of_rows_is_502(
 ) -> None:
     world.container = lambda _: (200, [prediction(ROW)] * count)
     assert run(world.api.handler, proxy([ROW, ROW]))["statusCode"] == 502
-    assert moved(capsys) == {"EndpointFailures": 1}
+    assert moved(capsys) == {"EndpointFailures": 1, "EndpointCalls": 1}
 
 
 @pytest.mark.actor("api")
@@ -446,7 +499,7 @@ def test_a_timeout_is_502_after_one_attempt(
     world.container = fail
     assert problem(run(world.api.handler, proxy()))["status"] == 502
     assert len(attempts) == 1
-    assert moved(capsys) == {"EndpointFailures": 1}
+    assert moved(capsys) == {"EndpointFailures": 1, "EndpointCalls": 1}
 
 
 def test_the_endpoints_timeout_ends_before_the_functions(world: World) -> None:
@@ -504,16 +557,25 @@ def test_a_probe_has_the_id_it_asks_for(world: World) -> None:
 
 
 SAID = {"prediction_id": "0" * 32, "category": "transport"}
+ROLE = {"requestContext": {"identity": {"caller": "AROAEXAMPLE:a-session"}}}
+
+
+@pytest.fixture(autouse=True)
+def unknown(modules: dict[str, ModuleType]) -> None:
+    """Let the function know no classes yet, as when it starts."""
+    modules["api"].classes.cache_clear()
 
 
 @pytest.mark.actor("api")
 def test_feedback_is_ground_truth_of_its_hour(
     cloud: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for said in (SAID, SAID | {"row": 4, "category": 'food, "drinks"'}):
-        assert run(cloud.api.handler, proxy(said, "/feedback"))["statusCode"] == 202
+    for said in (SAID, SAID | {"row": 4, "category": "fees & interest"}):
+        reply = run(cloud.api.handler, proxy(said, "/feedback", **ROLE))
+        assert (reply["statusCode"], json.loads(reply["body"])) == (202, said)
+        assert moved(capsys)["Feedback"] == 1
     [single, row] = sorted(cloud.objects(LIVE, "ground-truth/").items(), key=lambda f: len(f[0]))
-    assert datetime.strptime(single[0], f"ground-truth/%Y/%m/%d/%H/{'0' * 32}.jsonl")
+    assert datetime.strptime(single[0], f"ground-truth/%Y/%m/%d/%H/AROAEXAMPLE/{'0' * 32}.jsonl")
     assert json.loads(single[1]) == {
         "groundTruthData": {"data": "transport", "encoding": "CSV"},
         "eventMetadata": {"eventId": "0" * 32},
@@ -521,35 +583,108 @@ def test_feedback_is_ground_truth_of_its_hour(
     }
     assert row[0] == single[0].replace(".jsonl", "-4.jsonl")
     assert json.loads(row[1])["eventMetadata"] == {"eventId": f"{'0' * 32}#4"}
-    assert moved(capsys) == {"Feedback": 1}
-    assert cloud.called == []
 
 
-def test_the_monitor_reads_what_feedback_writes(cloud: World) -> None:
+@pytest.mark.actor("api")
+def test_the_function_learns_the_releases_classes_from_its_endpoint_once(
+    cloud: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for category in ("transport", "x", "Transport", "groceries", "...", "transport "):
+        reply = run(cloud.api.handler, proxy(SAID | {"category": category}, "/feedback"))
+        assert reply["statusCode"] == (202 if category in CLASSES else 400)
+        if category not in CLASSES:
+            assert problem(reply)["field"] == "category"
+            assert "no class of the release" in problem(reply)["detail"]
+            assert moved(capsys) == {"ClientErrors": 1}
+        capsys.readouterr()
+    # What the monitor leaves out, as it does the hooks' calls.
+    [asked] = cloud.called
+    assert asked.startswith(f"probe-{RELEASE}-classes-")
+    assert len(asked) <= 64
+
+
+@pytest.mark.actor("api")
+def test_as_many_and_as_long_classes_as_there_may_be_are_known(cloud: World) -> None:
+    """The environment of a function has 4 KB; these are sixteen."""
+    names = [f"{number:03d}{'x' * 97}" for number in range(167)]
+    best = {"category": names[0], "probability": 1.0, "review": False}
+    values = dict.fromkeys(names, 0.0) | {names[0]: 1.0}
+    cloud.container = lambda _: (200, best | {"probabilities": values})
+    reply = run(cloud.api.handler, proxy(SAID | {"category": names[166]}, "/feedback"))
+    assert reply["statusCode"] == 202
+
+
+@pytest.mark.actor("api")
+def test_while_the_endpoint_fails_no_label_is_judged_and_none_is_lost_for_good(
+    cloud: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.container = lambda _: FAULTS["ModelError 503"]
+    assert problem(run(cloud.api.handler, proxy(SAID, "/feedback")))["status"] == 502
+    assert moved(capsys) == {"EndpointFailures": 1, "EndpointCalls": 1}
+    cloud.container = lambda rows: (200, predicted(rows))
+    assert run(cloud.api.handler, proxy(SAID, "/feedback"))["statusCode"] == 202
+
+
+@pytest.mark.actor("api")
+def test_a_caller_labels_so_many_rows_an_hour_and_stops_nobody_else(
+    cloud: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cloud.api.MAX_LABELS == 1000
+    monkeypatch.setattr(cloud.api, "MAX_LABELS", 3)
+
+    def labelled(number: int, **identity: Any) -> dict[str, Any]:
+        said = SAID | {"row": number}
+        more = {"requestContext": {"identity": identity}}
+        answer: dict[str, Any] = run(cloud.api.handler, proxy(said, "/feedback", **more))
+        return answer
+
+    for number in range(3):
+        # A role's session is named by who takes it.
+        assert labelled(number, caller=f"AROAONE:session-{number}")["statusCode"] == 202
+    capsys.readouterr()
+    reply = labelled(3, caller="AROAONE:session-3")
+    assert problem(reply)["status"] == 429
+    assert 0 < int(reply["headers"]["retry-after"]) <= 3600
+    assert moved(capsys) == {"Overloads": 1}
+    for other in ({"caller": "AROATWO:x"}, {"apiKeyId": "key", "caller": None}, {}):
+        assert labelled(3, **other)["statusCode"] == 202
+    folders = {key.split("/")[5] for key in cloud.objects(LIVE, "ground-truth/")}
+    assert folders == {"AROAONE", "AROATWO", "key", "nobody"}
+
+
+def test_the_monitor_reads_what_feedback_writes(
+    cloud: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud.api, "classes", lambda: {"transport", 'food, "drinks"'})
     for said in (SAID, SAID | {"row": 4, "category": 'food, "drinks"'}):
-        run(cloud.api.handler, proxy(said, "/feedback"))
+        run(cloud.api.handler, proxy(said, "/feedback", **ROLE))
     problems = capture.Problems()
-    [frame] = capture.truths(capture.find(f"s3://{LIVE}/ground-truth"), problems)
+    now = datetime.now(UTC)
+    # By folder of the hour too: a job looks at its window alone.
+    hour = (now - timedelta(hours=1), now + timedelta(hours=1))
+    [frame] = capture.truths(capture.find(f"s3://{LIVE}/ground-truth", *hour), problems)
     assert sorted(frame.select("id", "row", "label").rows()) == [
         ("0" * 32, 0, "transport"),
         ("0" * 32, 4, 'food, "drinks"'),
     ]
     assert (problems.counts, frame["time"].null_count()) == ({}, 0)
+    assert capture.find(f"s3://{LIVE}/ground-truth", now + timedelta(days=2)) == []
 
 
 @pytest.mark.actor("api")
 def test_repeated_feedback_writes_nothing_new_and_a_correction_stands(cloud: World) -> None:
     for category in ("transport", "transport", "groceries"):
-        said = proxy(SAID | {"category": category}, "/feedback")
+        said = proxy(SAID | {"category": category}, "/feedback", **ROLE)
         assert run(cloud.api.handler, said)["statusCode"] == 202
         [content] = cloud.objects(LIVE, "ground-truth/").values()
         assert json.loads(content)["groundTruthData"]["data"] == category
-    run(cloud.api.handler, proxy(SAID | {"row": 0}, "/feedback"))
+    run(cloud.api.handler, proxy(SAID | {"row": 0}, "/feedback", **ROLE))
     assert len(cloud.objects(LIVE, "ground-truth/")) == 2
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics")
 def test_feedback_that_cannot_be_kept_is_the_functions_own_error(world: World) -> None:
+    assert world.api.classes() == {*CLASSES}
     with mock_aws(), pytest.raises(botocore.exceptions.ClientError):
         run(world.api.handler, proxy(SAID, "/feedback"))
 
@@ -563,10 +698,13 @@ def test_feedback_that_cannot_be_kept_is_the_functions_own_error(world: World) -
         SAID | {"category": ""},
         SAID | {"category": "two\nlines"},
         SAID | {"category": 3},
+        SAID | {"category": "x" * 101},
         SAID | {"prediction_id": "probe-x-1"},
+        SAID | {"prediction_id": f"{'0' * 32}\n"},
         SAID | {"prediction_id": None},
         SAID | {"row": -1},
         SAID | {"row": True},
+        SAID | {"row": None},
         SAID | {"row": 1000},
         SAID | {"row": 1.5},
         SAID | {"text": "more"},
@@ -578,6 +716,7 @@ def test_feedback_that_cannot_be_joined_is_400(
 ) -> None:
     assert problem(run(world.api.handler, proxy(said, "/feedback")))["status"] == 400
     assert moved(capsys) == {"ClientErrors": 1}
+    assert world.called == []
 
 
 # Golden cases and hooks.
@@ -697,9 +836,9 @@ def test_before_lets_a_release_pass_whose_golden_cases_are_right(prod: World) ->
     prod.container = answer
     assert hook(prod, "before") == ["Succeeded"]
     cases = [{name: case[name] for name in ("text", "price")} for case in golden()["cases"]]
-    assert rows == [*cases, *cases, cases[0]]
+    assert rows == [*cases, *cases, *cases, cases[0]]
     # So many that the captures of a sample show some; their ids are what `after` waits for.
-    assert prod.called == probes(prod) == [f"probe-{RELEASE}-{n}" for n in range(7)]
+    assert prod.called == probes(prod) == [f"probe-{RELEASE}-{n}" for n in range(10)]
 
 
 @pytest.mark.actor("hooks")
@@ -856,8 +995,8 @@ def test_after_watches_for_the_bake_once_the_probes_are_captured(
 @pytest.mark.actor("hooks")
 @pytest.mark.parametrize(
     "ids",
-    [(), ("a-customers",), (f"probe-{OLD}-0",), tuple(f"probe-{RELEASE}-{n}" for n in range(6))],
-    ids=["no captures", "others' only", "another release's", "one too few"],
+    [(), ("a-customers",), (f"probe-{OLD}-0",), tuple(f"probe-{RELEASE}-{n}" for n in range(8))],
+    ids=["no captures", "others' only", "another release's", "two too few of ten"],
 )
 def test_after_fails_without_this_releases_probes_in_the_captures(
     prod: World, slept: list[float], ids: tuple[str, ...]
@@ -865,6 +1004,88 @@ def test_after_fails_without_this_releases_probes_in_the_captures(
     if ids:
         captured(prod, *ids)
     assert hook(prod, "after") == ["Failed"]
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.parametrize(("cases", "missing"), [(3, 1), (19, 1), (20, 2), (40, 4)])
+def test_after_is_content_with_nine_probes_in_ten(
+    prod: World, slept: list[float], cases: int, missing: int
+) -> None:
+    known = golden()
+    known["cases"] = [known["cases"][0]] * cases
+    prod.put(GOLDEN, known)
+    sent = prod.traffic.probes(known)
+    captured(prod, *sent[missing + 1 :])
+    assert hook(prod, "after") == ["Failed"]
+    captured(prod, *sent[missing:])
+    assert hook(prod, "after") == ["Succeeded"]
+    # The wait for them has a bound: the bake.
+    assert sum(slept) == 2 * 120
+
+
+@pytest.mark.actor("hooks")
+@pytest.mark.parametrize("name", ["an error of the model", "garbage", "another category"])
+def test_after_asks_a_quiet_nights_release_itself_and_fails_for_the_third_wrong_answer(
+    prod: World, slept: list[float], log: io.StringIO, name: str
+) -> None:
+    captured(prod, *probes(prod))
+    answers: list[Any] = []
+    wrong = WRONG[name][1]
+
+    def answer(row: Any) -> tuple[int, Any]:
+        answers.append(row)
+        return wrong(row) if len(answers) > 1 else (200, prediction(row))
+
+    prod.container = answer
+    prod.put(GOLDEN, golden(cases=golden()["cases"][:2]))
+    assert hook(prod, "after") == ["Failed"]
+    assert prod.called == [f"probe-{RELEASE}-watch-{n}" for n in range(4)]
+    assert "3 of 4 calls failed: " in log.getvalue()
+
+
+@pytest.mark.actor("hooks")
+def test_two_calls_that_fail_are_no_failing_release(prod: World, slept: list[float]) -> None:
+    captured(prod, *probes(prod))
+    answers: list[Any] = []
+
+    def answer(row: Any) -> tuple[int, Any]:
+        answers.append(row)
+        return (502, {"detail": "x"}) if len(answers) in (2, 5) else (200, prediction(row))
+
+    prod.container = answer
+    assert hook(prod, "after") == ["Succeeded"]
+    assert len(answers) == 6
+
+
+def share(failures: int, calls: int) -> list[float]:
+    """Return what the alarm's expression makes of a minute."""
+    [alarm] = [alarm for alarm in alarms() if "Metrics" in alarm]
+    [expression] = [part["Expression"] for part in alarm["Metrics"] if "Expression" in part]
+    minute = {"failures": failures, "calls": calls}
+    results = [{"id": key, "timestamps": [0], "values": [v]} for key, v in minute.items()]
+    return worked_out(expression, results)[0]
+
+
+@pytest.mark.parametrize(
+    ("failures", "calls", "red"),
+    [
+        # A caller's few, whether or not others call too.
+        (2, 2, False),
+        (12, 200, False),
+        # A failing model, busy and on a quiet night, when the hook's own three calls are all.
+        (200, 200, True),
+        (20, 200, True),
+        (3, 3, True),
+    ],
+)
+def test_a_minute_is_red_where_three_calls_and_a_tenth_of_them_fail(
+    failures: int, calls: int, red: bool
+) -> None:
+    [alarm] = [alarm for alarm in alarms() if "Metrics" in alarm]
+    [value] = share(failures, calls)
+    assert (value >= alarm["Threshold"]) == red
+    # A burst is over within its minute: two are asked for.
+    assert minutes_to_alarm(alarm) == 2
 
 
 @pytest.mark.actor("hooks")
@@ -907,24 +1128,54 @@ def test_after_fails_where_an_alarm_is_missing(prod: World, slept: list[float]) 
 def measure(world: World, alarm: dict[str, Any], value: float, minutes: float) -> None:
     """Put a value of what an alarm watches, so long before the test's start.
 
-    Before one moment, since two values meant for two minutes must not fall into one.
+    Before one moment, since two values meant for two minutes must not fall into one. Of a share in
+    a hundred there are a hundred calls.
     """
-    metric = {name: alarm[name] for name in ("MetricName", "Dimensions")}
-    time = world.start - timedelta(minutes=minutes)
-    world.traffic.cloudwatch.put_metric_data(
-        Namespace=alarm["Namespace"], MetricData=[metric | {"Value": value, "Timestamp": time}]
-    )
+    values = {"EndpointFailures": value, "EndpointCalls": 100.0}
+    for metric in watched(alarm):
+        put = {
+            "MetricName": metric["MetricName"],
+            "Dimensions": metric["Dimensions"],
+            "Value": values[metric["MetricName"]] if "Metrics" in alarm else value,
+            "Timestamp": world.start - timedelta(minutes=minutes),
+        }
+        world.traffic.cloudwatch.put_metric_data(Namespace=metric["Namespace"], MetricData=[put])
+
+
+def watched(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the metrics that an alarm reads."""
+    parts = [part for part in alarm.get("Metrics", []) if "MetricStat" in part]
+    return [part["MetricStat"]["Metric"] for part in parts] or [alarm]
+
+
+def minutes_to_alarm(alarm: dict[str, Any]) -> int:
+    return int(alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]))
+
+
+def worked_out(expression: str, results: list[dict[str, Any]]) -> tuple[list[float], list[Any]]:
+    """Work out metric math as CloudWatch does: where a metric has no value there is none."""
+    found = {
+        each["id"]: dict(zip(each["timestamps"], each["values"], strict=True)) for each in results
+    }
+    times = sorted(set.intersection(*(set(values) for values in found.values())))
+    names = {"IF": lambda condition, then, other: then if condition else other}
+    values = [
+        float(eval(expression, names | {key: known[time] for key, known in found.items()}))
+        for time in times
+    ]
+    return values, times
 
 
 @pytest.fixture
 def percentiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Teach moto the percentiles: the highest value stands for any."""
+    """Teach moto arithmetic, and the percentiles: the highest value stands for any."""
     known = moto.cloudwatch.models.Statistics.get_statistics_for_type
 
     def statistic(self: Any, name: str) -> Any:
         return max(self.metric_single_values_list) if name.startswith("p") else known(self, name)
 
     monkeypatch.setattr(moto.cloudwatch.models.Statistics, "get_statistics_for_type", statistic)
+    monkeypatch.setattr(moto.cloudwatch.models, "parse_expression", worked_out)
 
 
 @pytest.mark.actor("hooks")
@@ -939,7 +1190,7 @@ def test_what_is_over_an_alarms_threshold_since_the_shift_fails_the_release(
     measure(prod, alarm, alarm["Threshold"] * 2, minutes=8)
     measure(prod, alarm, alarm["Threshold"] * 0.4, minutes=2)
     assert hook(prod, "after") == ["Succeeded"]
-    minutes = range(4, 4 - alarm["EvaluationPeriods"], -1)
+    minutes = range(4, 4 - minutes_to_alarm(alarm), -1)
     for minute in minutes[1:]:
         measure(prod, alarm, alarm["Threshold"], minutes=minute)
     assert hook(prod, "after") == ["Succeeded"]
@@ -953,14 +1204,22 @@ def test_what_is_over_an_alarms_threshold_since_the_shift_fails_the_release(
 def test_the_fix_passes_while_the_old_release_is_red(prod: World, slept: list[float]) -> None:
     captured(prod, *probes(prod))
     for alarm in alarms():
-        old = [
-            d
-            | {"Value": "0" if d["Name"] == "ExecutedVersion" else d["Value"].replace(RELEASE, OLD)}
-            for d in alarm["Dimensions"]
-        ]
-        # A dimension tells the releases apart, in every alarm.
-        assert old != alarm["Dimensions"]
-        measure(prod, alarm | {"Dimensions": old}, alarm["Threshold"] * 9, minutes=2)
+        for metric in watched(alarm):
+            old = [
+                d
+                | {
+                    "Value": "0"
+                    if d["Name"] == "ExecutedVersion"
+                    else d["Value"].replace(RELEASE, OLD)
+                }
+                for d in metric["Dimensions"]
+            ]
+            # A dimension tells the releases apart, in every alarm.
+            assert old != metric["Dimensions"]
+            one = {"MetricName": metric["MetricName"], "Namespace": metric["Namespace"]}
+            for minutes in (2, 3, 4):
+                value = alarm["Threshold"] * 9
+                measure(prod, one | {"Dimensions": old}, value, minutes=minutes)
     assert hook(prod, "after") == ["Succeeded"]
 
 
@@ -969,11 +1228,13 @@ def test_what_the_handler_counts_is_what_an_alarm_watches(
 ) -> None:
     world.container = lambda _: FAULTS["ModelError 500"]
     run(world.api.handler, proxy())
-    [name] = moved(capsys)
-    [alarm] = [alarm for alarm in alarms() if alarm["MetricName"] == name]
-    assert alarm["Namespace"] == f"{PROJECT}/Api"
-    expected = {"service": "api", "release": RELEASE}
-    assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == expected
+    [alarm] = [alarm for alarm in alarms() if "Metrics" in alarm]
+    read = [part["MetricStat"]["Metric"] for part in alarm["Metrics"] if "MetricStat" in part]
+    assert {metric["MetricName"] for metric in read} == {*moved(capsys)}
+    for metric in read:
+        assert metric["Namespace"] == f"{PROJECT}/Api"
+        expected = {"service": "api", "release": RELEASE}
+        assert {d["Name"]: d["Value"] for d in metric["Dimensions"]} == expected
 
 
 def test_the_hook_compares_as_the_alarms_do() -> None:

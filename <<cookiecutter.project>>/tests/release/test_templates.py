@@ -697,15 +697,14 @@ def test_rollback_is_by_the_candidates_own_metric_alarms() -> None:
     assert len(rollback_alarms()) == 4
     for key, alarm in rollback_alarms().items():
         assert alarm["Type"] == "AWS::CloudWatch::Alarm", key
-        # The post hook reads the metric and the threshold, so there is no arithmetic.
-        assert "Metrics" not in alarm["Properties"], key
         before, after = (
             aws.resolve(alarm["Properties"], "prod", {"ReleaseId": f"20261122-101500-{commit}"})
             for commit in ("aaaaaaa", "bbbbbbb")
         )
         assert before["AlarmName"] != after["AlarmName"], key
         if key != "ErrorsAlarm":  # by the version's number, which only AWS knows
-            assert before["Dimensions"] != after["Dimensions"], key
+            read = ("Dimensions", "Metrics")
+            assert [before.get(name) for name in read] != [after.get(name) for name in read], key
         assert "AlarmActions" not in before, f"{key} pages for a candidate that rolls back"
 
 
@@ -797,27 +796,37 @@ def test_the_pipelines_condition_sees_what_rolls_back() -> None:
     """One alarm of a name that stays, of the candidate's four metrics by the same thresholds."""
     alarm = aws.resolve(prod()["UnhealthyAlarm"]["Properties"], "prod")
     assert aws.RELEASE not in alarm["AlarmName"]
-    parts = {each["Id"]: each for each in alarm["Metrics"]}
-    watched = {key: part["MetricStat"] for key, part in parts.items() if "MetricStat" in part}
-    found = [(stat["Metric"], stat["Stat"], stat["Period"]) for stat in watched.values()]
-    for key in rollback_alarms():
-        rolls = aws.resolve(prod()[key]["Properties"], "prod")
-        metric = {name: rolls[name] for name in ("Namespace", "MetricName", "Dimensions")}
-        statistic = rolls.get("Statistic") or rolls["ExtendedStatistic"]
-        longest = max(
-            each["Properties"]["Period"] * each["Properties"]["EvaluationPeriods"]
-            for each in rollback_alarms().values()
-        )
-        assert (metric, statistic, longest) in found, key
-    assert len(found) == len(rollback_alarms())
-    (result,) = [part for part in parts.values() if part["ReturnData"]]
-    latency = aws.resolve(prod()["LatencyAlarm"]["Properties"], "prod")["Threshold"]
-    counts = " + ".join(key for key, stat in watched.items() if stat["Stat"] == "Sum")
-    assert result["Expression"] == f"{counts} + (latency >= {latency})"
-    assert watched["latency"]["Metric"]["MetricName"] == "ModelLatency"
+    latency = aws.resolve(prod()["LatencyAlarm"]["Properties"], "prod")
+    seconds = latency["Period"] * latency["EvaluationPeriods"]
+    rolls = [aws.resolve(prod()[key]["Properties"], "prod") for key in rollback_alarms()]
+    wanted = [each for one in rolls for each in statistics(one)]
+    assert sorted(statistics(alarm), key=str) == sorted(wanted, key=str)
+    periods = {part["MetricStat"]["Period"] for part in alarm["Metrics"] if "MetricStat" in part}
+    assert periods == {seconds}
+    (result,) = [part for part in alarm["Metrics"] if part["ReturnData"]]
+    terms = [
+        "errors",
+        "refusals",
+        # Of three calls, and a tenth of them, as of the share that rolls back.
+        "(failures >= 3 AND 10 * failures >= calls)",
+        f"(latency >= {latency['Threshold']})",
+    ]
+    assert result["Expression"] == " + ".join(terms)
     assert alarm["Threshold"] == 1
-    for key in rollback_alarms().keys() - {"LatencyAlarm"}:
+    for key in ("ErrorsAlarm", "ServerErrorsAlarm"):
         assert prod()[key]["Properties"]["Threshold"] == alarm["Threshold"], key
+    share = prod()["FailuresAlarm"]["Properties"]
+    assert share["Threshold"] == 100 / 10
+    assert share["Metrics"][-1]["Expression"].startswith("IF(failures >= 3, 100 * failures / calls")
+
+
+def statistics(alarm: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Give the metrics that an alarm reads, each with its statistic."""
+    if "Metrics" in alarm:
+        parts = [part["MetricStat"] for part in alarm["Metrics"] if "MetricStat" in part]
+        return [(part["Metric"], part["Stat"]) for part in parts]
+    metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
+    return [(metric, alarm.get("Statistic") or alarm["ExtendedStatistic"])]
 
 
 def test_the_pipelines_condition_is_of_the_release_in_hand() -> None:
@@ -832,7 +841,7 @@ def test_the_pipelines_condition_is_of_the_release_in_hand() -> None:
     )
     changed = [one["Id"] for one, other in zip(before, after, strict=True) if one != other]
     # The errors' is the version's number, which only AWS knows.
-    assert changed == ["refusals", "failures", "latency"]
+    assert changed == ["refusals", "failures", "calls", "latency"]
     assert "ApiVersion.Version" in {*aws.references(prod()["UnhealthyAlarm"])}
     assert "UnhealthyAlarm" not in rollback_alarms()
     assert "UnhealthyAlarm" not in graph.replaced(prod())

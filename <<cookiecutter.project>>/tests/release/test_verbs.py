@@ -1535,6 +1535,8 @@ class World:
     # The API, its shift and its alarms.
 
     def call(self, body: bytes, path: str = "predict") -> tuple[int, dict[str, Any]]:
+        if path == "feedback" and b"no class" in body:
+            return (400 if self.status == 200 else self.status), {}
         if path == "feedback":
             stem = "ground-truth/2026/11/22/10/" if self.labels else "ground-truth/other/"
             for number in range(self.labels):
