@@ -19,7 +19,25 @@ from categoriser.paths import HOLDOUT
 from release.build import DATA, check
 from release.settings import Settings, account, command, consent, console, each, show, stack
 
-SERVICES = "apigateway codebuild codedeploy codepipeline dynamodb ecr events kms lambda sagemaker"
+# What the templates make, of what botocore knows the regions.
+SERVICES = (
+    "apigateway",
+    "application-autoscaling",
+    "cloudwatch",
+    "codebuild",
+    "codedeploy",
+    "codepipeline",
+    "ec2",
+    "ecr",
+    "events",
+    "kms",
+    "lambda",
+    "logs",
+    "s3",
+    "sagemaker",
+    "scheduler",
+    "sns",
+)
 # Some for each layer: who has them is hardly without the others.
 ACTIONS = "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet codebuild:CreateProject "
 ACTIONS += "codebuild:StartBuild codepipeline:CreatePipeline ecr:CreateRepository events:PutRule "
@@ -38,7 +56,7 @@ def services(settings: Settings, opened: boto3.Session, part: str) -> list[str]:
     """By what this botocore knows of the region."""
     place = settings.region
     regions = opened.get_partition_for_region(place)
-    known = {name: opened.get_available_regions(name, regions) for name in SERVICES.split()}
+    known = {name: opened.get_available_regions(name, regions) for name in SERVICES}
     lacking = [name for name in known if place not in known[name]]
     return [f"{name} is not in {place}: take another region" for name in lacking]
 

@@ -108,6 +108,7 @@ class Dev(Sized):
 class Prod(Sized):
     minimum: int = Positive
     maximum: int = Positive
+    requests_per_instance: int = Positive
     auth: Literal["iam", "api-key"]
     rate: int = Positive
     burst: int = Positive

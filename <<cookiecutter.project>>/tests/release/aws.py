@@ -58,6 +58,7 @@ GIVEN: dict[str, Any] = {
     "ProdMaximum": 4,
     "ProdMinimum": 3,
     "ProdRate": 20,
+    "ProdRequestsPerInstance": 700,
     "Project": PROJECT,
     "ReleaseId": RELEASE,
     "RetrainCoolDownHours": 72,
@@ -71,6 +72,8 @@ GIVEN: dict[str, Any] = {
     "ToolsAccountId": "111122223333",
 }
 NOTHING = object()  # AWS::NoValue
+# What custom resources answer where the text of a template needs a number.
+ANSWERS = {("Custom::Hosting", "Instances"): 3}
 
 Template = dict[str, Any]
 Parameters = dict[str, Any]
@@ -99,7 +102,6 @@ NAMES: dict[str, tuple[str, str]] = {
     ),
     "AWS::CodeDeploy::DeploymentGroup": ("DeploymentGroupName", ""),
     "AWS::CodePipeline::Pipeline": ("Name", "codepipeline:{r}:{a}:{n}"),
-    "AWS::DynamoDB::Table": ("TableName", "dynamodb:{r}:{a}:table/{n}"),
     "AWS::ECR::Repository": ("RepositoryName", "ecr:{r}:{a}:repository/{n}"),
     "AWS::Events::EventBus": ("Name", "events:{r}:{a}:event-bus/{n}"),
     "AWS::Events::EventBusPolicy": ("StatementId", ""),
@@ -349,6 +351,8 @@ class _Resolver:
         resource = resources(self.template)[target]  # KeyError: no such resource
         if resource["Type"] == "AWS::Lambda::Version" and attribute == "Version":
             return "1"
+        if (resource["Type"], attribute) in ANSWERS:
+            return ANSWERS[resource["Type"], attribute]
         prefix = NAMES.get(resource["Type"], ("", ""))
         if attribute == prefix[0]:
             return self.name(target)

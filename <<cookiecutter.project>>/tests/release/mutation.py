@@ -40,8 +40,8 @@ TARGET = 0.95
 # holds a digest, which sees everything and says nothing.
 SLOW = "cfn_lint|checkov|mutants|the_api_deployed"
 JUDGES = ("test_templates.py", "test_contracts.py", "test_notices.py", "test_permissions.py")
-CODE = ("test_contracts.py", "test_lambdas.py")
-LAMBDAS = ("api", "traffic", "jobs", "pipeline")
+CODE = ("test_contracts.py", "test_hosting.py", "test_lambdas.py")
+LAMBDAS = ("api", "traffic", "jobs", "pipeline", "hosting")
 GONE = object()
 
 console = Console(soft_wrap=True)

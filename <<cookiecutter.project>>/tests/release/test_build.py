@@ -58,6 +58,7 @@ GIVEN: dict[str, Any] = {
         "instance": "ml.m5.large",
         "minimum": 2,
         "maximum": 4,
+        "requests_per_instance": 600,
         "auth": "iam",
         "rate": 20,
         "burst": 40,

@@ -14,6 +14,8 @@ from typing import Any
 
 import actors
 import aws
+import boto3
+import graph
 import pytest
 import yaml
 
@@ -25,7 +27,7 @@ PROJECT, RELEASE = aws.GIVEN["Project"], aws.RELEASE
 REGION, ACCOUNT, OTHER = aws.PSEUDO["AWS::Region"], aws.PSEUDO["AWS::AccountId"], "444455556666"
 LAYERS = ("data", "serving", "identity", "deployers", "network", "images", "pipeline")
 RELEASED = build.STACKS
-LAMBDAS = ("api", "traffic", "jobs", "pipeline")
+LAMBDAS = ("api", "traffic", "jobs", "pipeline", "hosting")
 # Parameters of the three accounts that a template can be in.
 ACCOUNTS: dict[str, aws.Parameters] = {
     "all": {},
@@ -164,6 +166,20 @@ def test_a_layer_is_deployed_after_what_its_roles_name() -> None:
                 assert LAYERS.index(made_by[policy]) <= LAYERS.index(name), name
 
 
+# Services that botocore calls otherwise than CloudFormation calls their types.
+CALLED = {"ApplicationAutoScaling": "application-autoscaling"}
+
+
+def test_preflight_asks_for_the_services_that_the_templates_use() -> None:
+    words = {item["Type"].split("::")[1] for _, _, item in aws.everywhere() if "AWS" in item["Type"]}
+    used = {CALLED.get(word, word.lower()) for word in words}
+    session = boto3.Session()
+    placed = {name for name in used if session.get_available_regions(name)}
+    assert sorted(operate.SERVICES) == sorted(placed)
+    # Of these botocore has no regions: IAM is everywhere, and templates leave out a budget.
+    assert used - placed == {"iam", "budgets", "codeconnections"}
+
+
 @pytest.mark.parametrize("name", [*LAYERS, *RELEASED])
 def test_every_parameter_has_a_value(name: str) -> None:
     """A default does not count: it would hide a setting that never arrives."""
@@ -220,7 +236,7 @@ PLAIN = {
     "Email": {"Address", "Endpoint"},
     "LambdaKey": {"S3Key"},
     "LiveBucket": {"LIVE_BUCKET"},
-    "LogDays": {"RetentionInDays"},
+    "LogDays": {"LogDays", "RetentionInDays"},
     "ModelPackageArn": {"ModelPackageName"},
     "PermissionsBoundary": {"PermissionsBoundary"},
     "ProdBakeMinutes": {"BAKE_MINUTES"},
@@ -228,9 +244,10 @@ PLAIN = {
     "ProdCapturePercent": {"CAPTURE_PERCENT", "InitialSamplingPercentage"},
     "ProdDailyQuota": {"Limit"},
     "ProdInstance": {"InstanceType"},
-    "ProdMaximum": {"MaxCapacity"},
-    "ProdMinimum": {"MinCapacity", "InitialInstanceCount"},
+    "ProdMaximum": {"MaxCapacity", "Maximum"},
+    "ProdMinimum": {"MinCapacity", "Minimum"},
     "ProdRate": {"RateLimit", "ThrottlingRateLimit"},
+    "ProdRequestsPerInstance": {"TargetValue"},
     "RetrainCoolDownHours": {"COOL_DOWN_HOURS"},
     "ServeImage": {"Image"},
     "SourceHost": {"ProviderType"},
@@ -335,6 +352,7 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::Events::Rule": lambda item: "forward" if "event-bus" in str(item) else "events",
     "AWS::Lambda::Function": lambda item: {
         "api.handler": "api",
+        "hosting.handler": "hosting",
         "jobs.handler": "jobs",
         "pipeline.approve": "approve",
         "pipeline.retrain": "retrain",
@@ -698,7 +716,9 @@ HANDLERS = {
     f"{PROJECT}-api": "api.handler",
     f"{PROJECT}-approve": "pipeline.approve",
     f"{PROJECT}-dev-golden": "traffic.golden",
+    f"{PROJECT}-dev-hosting": "hosting.handler",
     f"{PROJECT}-golden": "traffic.golden",
+    f"{PROJECT}-hosting": "hosting.handler",
     f"{PROJECT}-jobs": "jobs.handler",
     f"{PROJECT}-retrain": "pipeline.retrain",
     f"CodeDeployHook_{PROJECT}-after": "traffic.after",
@@ -800,7 +820,9 @@ def test_what_custom_resources_say_is_what_is_read() -> None:
     for name, module, token in (
         ("train", "jobs", f"{PROJECT}-jobs"),
         ("dev", "traffic", f"{PROJECT}-dev-golden"),
+        ("dev", "hosting", f"{PROJECT}-dev-hosting"),
         ("prod", "traffic", f"{PROJECT}-golden"),
+        ("prod", "hosting", f"{PROJECT}-hosting"),
     ):
         text = code(module)
         read = {*re.findall(r"properties(?:\.get\(|\[)'(\w+)'", text)}
@@ -810,14 +832,52 @@ def test_what_custom_resources_say_is_what_is_read() -> None:
             read |= {*re.findall(r"'(\w+)'", words)}
         if module == "jobs":  # what a requests.json is of, and a job's name says
             read |= {"Release"}
+        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{token}"
+        asking = {
+            key: item["Properties"]
+            for key, item in made(name).items()
+            if item["Type"].startswith("Custom::") and item["Properties"]["ServiceToken"] == arn
+        }
+        assert asking, token
+        for key, properties in asking.items():
+            given = {*properties} - {"ServiceToken", "ServiceTimeout"}
+            assert given <= read, f"{name}.{key}"
+            # Dev's endpoint has one instance.
+            left = {"Function", "Minimum", "Maximum"} if name == "dev" else {"Function", "Endpoint"}
+            assert read - given <= left | {"Endpoint"}, f"{name}.{key}"
+            # Else CloudFormation would not ask again for another release.
+            assert RELEASE in json.dumps(properties), f"{name}.{key}"
+
+
+def test_every_custom_resource_asks_a_function_of_its_own_template() -> None:
+    for name in RELEASED:
+        functions_here = {
+            aws.arn(name, key) for key in aws.resources(name, "AWS::Lambda::Function")
+        }
         for key, item in made(name).items():
             if item["Type"].startswith("Custom::"):
-                given = {*item["Properties"]} - {"ServiceToken", "ServiceTimeout"}
-                assert given <= read, f"{name}.{key}"
-                assert read - given <= {"Function", "Endpoint"}, f"{name}.{key}"
-                arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{token}"
-                assert item["Properties"]["ServiceToken"] == arn
-                assert item["Properties"]["Release"] == RELEASE
+                assert item["Properties"]["ServiceToken"] in functions_here, f"{name}.{key}"
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_an_endpoint_begins_with_what_is_made_for_it(name: str) -> None:
+    """Its log is there before SageMaker would make one, by the name that SageMaker gives it."""
+    found = made(name)
+    asked = found["Hosting"]["Properties"]
+    assert asked["Endpoint"] == found["Endpoint"]["Properties"]["EndpointName"]
+    assert asked["LogDays"] == aws.GIVEN["LogDays"]
+    assert asked["Key"] == key_arn()
+    written = aws.resources(name)
+    assert "Hosting" in graph.needs(written, "Endpoint")
+    if name == "prod":
+        (variant,) = written["EndpointConfig"]["Properties"]["ProductionVariants"]
+        assert variant["InitialInstanceCount"] == {"Fn::GetAtt": ["Hosting", "Instances"]}
+        assert "Data['Instances'] = " in code("hosting")
+        assert asked["Function"] == found["Api"]["Properties"]["FunctionName"]
+        assert (asked["Minimum"], asked["Maximum"]) == (
+            found["ScalableTarget"]["Properties"]["MinCapacity"],
+            found["ScalableTarget"]["Properties"]["MaxCapacity"],
+        )
 
 
 def test_the_steps_of_training_are_asked_for_in_their_order() -> None:
@@ -887,7 +947,6 @@ def test_prod_hosts_the_approved_package_and_captures_what_it_answers() -> None:
     (variant,) = config["ProductionVariants"]
     assert (variant["VariantName"], variant["ModelName"]) == ("main", name)
     assert variant["InstanceType"] == aws.GIVEN["ProdInstance"]
-    assert variant["InitialInstanceCount"] == aws.GIVEN["ProdMinimum"]
     assert found["Endpoint"]["Properties"] == {"EndpointName": name, "EndpointConfigName": name}
     capture = config["DataCaptureConfig"]
     assert capture["EnableCapture"] is True
@@ -1257,8 +1316,10 @@ def arns(part: str) -> set[str]:
         known |= {f"arn:aws:s3:::{item['BucketName']}/{key}" for key in OBJECTS.get(kind, ())}
     for group in [each for each in known if ":log-group:" in each]:
         known |= {group.removesuffix(":*"), f"{group.removesuffix('*')}log-stream:x"}
-    for kind in ("TrainingJobs", "ProcessingJobs", f"Endpoints/{PROJECT}-{RELEASE}"):
-        known.add(f"arn:aws:logs:{place}:log-group:/aws/sagemaker/{kind}:log-stream:x")
+    ends = [f"Endpoints/{PROJECT}-{RELEASE}", f"Endpoints/{PROJECT}-dev-{RELEASE}"]
+    for kind in ("TrainingJobs", "ProcessingJobs", *ends):
+        group = f"arn:aws:logs:{place}:log-group:/aws/sagemaker/{kind}"
+        known |= {group, f"{group}:log-stream:x"}
     known |= {f"arn:aws:cloudformation:{place}:stack/{PROJECT}-{name}/0" for name in IN[part]}
     job = f"{PROJECT}-{RELEASE}"
     sagemaker = [f"training-job/{job}-training", f"processing-job/{job}-evaluation"]

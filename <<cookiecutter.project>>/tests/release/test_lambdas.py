@@ -1,6 +1,6 @@
 """The Lambda functions, fault by fault: what the caller sees, which metric moves, what rolls back.
 
-S3, DynamoDB, SageMaker, CloudWatch, SNS and EventBridge are moto's. What moto lacks is answered at
+S3, SageMaker, CloudWatch, SNS and EventBridge are moto's. What moto lacks is answered at
 the level of HTTP, so that botocore's own checks, retries and parsing take part. The functions'
 environments and the alarms are those of the templates.
 """

@@ -56,12 +56,12 @@ class Row(NamedTuple):
 
 DECLARED = [
     Row(
-        "api approve hooks jobs retrain",
+        "api approve hooks hosting jobs retrain",
         "logs:CreateLogStream logs:PutLogEvents",
         "Lambda writes the function's log",
     ),
     Row(
-        "api approve hooks jobs retrain",
+        "api approve hooks hosting jobs retrain",
         "xray:PutTraceSegments xray:PutTelemetryRecords",
         "Lambda's active tracing",
     ),
@@ -402,7 +402,7 @@ def test_trust_is_loose_only_where_aws_does_not_say_what_the_service_sends() -> 
         for actor, role in every("all")
         if "IfExists" in json.dumps(role["AssumeRolePolicyDocument"])
     }
-    functions = {"api", "approve", "hooks", "jobs", "retrain"}
+    functions = {"api", "approve", "hooks", "hosting", "jobs", "retrain"}
     assert loose == {"pipeline", "stage", "release", "codedeploy"} | functions
 
 

@@ -172,10 +172,10 @@ def test_each_action_reads_what_it_names() -> None:
         assert len(inputs) < 2 or "PrimarySource" in configuration, action["Name"]
 
 
-# From the CodeBuild user guide, "Docker images provided by CodeBuild" and "Build environment
-# compute modes": x86, which the images are built for.
-CODEBUILD_IMAGES = {f"aws/codebuild/amazonlinux-x86_64-standard:{n}.0" for n in (5, 6)}
-CODEBUILD_IMAGES |= {f"aws/codebuild/standard:{n}.0" for n in (7, 8)}
+# From the CodeBuild user guide, "Docker images provided by CodeBuild" and "Available runtimes": the
+# current image of Ubuntu for x86, which the images are built for, and its versions of Python.
+CODEBUILD_IMAGES = {"aws/codebuild/standard:8.0": {"3.10", "3.11", "3.12", "3.13", "3.14"}}
+# From the same, "Build environment compute modes".
 COMPUTE = {f"BUILD_GENERAL1_{size}" for size in ("SMALL", "MEDIUM", "LARGE", "XLARGE", "2XLARGE")}
 
 
@@ -196,7 +196,10 @@ def test_each_codebuild_project_has_a_machine_that_exists() -> None:
         assert environment["Image"] in CODEBUILD_IMAGES, name
         kinds = {project["Source"]["Type"], project["Artifacts"]["Type"]}
         assert kinds in ({"CODEPIPELINE"}, {"S3", "NO_ARTIFACTS"}), name
-        docker = re.search(r"\bdocker\b", aws.source(project["Source"]["BuildSpec"]))
+        spec = aws.source(project["Source"]["BuildSpec"])
+        docker = re.search(r"\bdocker\b", spec)
+        for python in re.findall(r"\n      python: (.+)\n", spec):
+            assert python in CODEBUILD_IMAGES[environment["Image"]], f"{name}: Python {python}"
         assert environment.get("PrivilegedMode", False) == bool(docker), name
 
 
@@ -273,7 +276,6 @@ LENGTHS = {
     "AWS::CodeDeploy::Application": 100,
     "AWS::CodeDeploy::DeploymentGroup": 100,
     "AWS::CodePipeline::Pipeline": 100,
-    "AWS::DynamoDB::Table": 255,
     "AWS::ECR::Repository": 256,
     "AWS::Events::EventBusPolicy": 64,
     "AWS::Events::Rule": 64,
