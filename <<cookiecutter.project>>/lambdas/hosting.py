@@ -23,7 +23,7 @@ handler = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
 def begin(event: dict[str, Any], context: Any) -> str:
     """Keep the endpoint's log, and answer `Instances` where there is a minimum; return its name."""
     properties = event["ResourceProperties"]
-    name = str(properties["Endpoint"])
+    name = str(properties["EndpointName"])
     keep(f"{PLACE}{name}", int(properties["LogDays"]), properties["Key"])
     if "Minimum" in properties:
         serving = instances(name, properties["Function"])

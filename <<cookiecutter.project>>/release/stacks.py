@@ -4,6 +4,7 @@ Each layer is a change set that is shown and asked for (YES=1 answers yes). The 
 (train, dev, prod, monitor) are the pipeline's to deploy.
 """
 
+import re
 import time
 from datetime import UTC, datetime
 from os import environ
@@ -168,9 +169,18 @@ def teardown(settings: Settings, opened: boto3.Session) -> None:
         fate, ends = "kept without DATA=1" if stay else "deleted", (*BILLS.split(), "Schedule")
         bills += [(title, name, kind, fate) for kind, name in found if kind.endswith(ends)]
         held[stay].append((part, title, found))
+    logs = [
+        (reached, name)
+        for reached in accounts.values()
+        for name in endpoint_logs(reached, settings.project)
+    ]
+    bills += [("no stack", name, "AWS::Logs::LogGroup", "deleted") for _, name in logs]
     show("What bills", ("stack", "resource", "type", "fate"), bills)
-    if gone := held[False]:
-        consent(f"Delete {', '.join(title for _, title, _ in gone)}?")
+    gone = held[False]
+    if gone or logs:
+        titles = [title for _, title, _ in gone]
+        titles += [f"the logs of {len(logs)} endpoints"] if logs else []
+        consent(f"Delete {', '.join(titles)}?")
     else:
         console.print("there is nothing to delete")
     for part, title, found in gone:
@@ -181,10 +191,26 @@ def teardown(settings: Settings, opened: boto3.Session) -> None:
             clouds[part].get_waiter("stack_delete_complete").wait(StackName=title)
         except (BotoCoreError, ClientError) as error:
             left.append(f"{title}: {error}")
+    for reached, name in logs:
+        try:
+            reached.client("logs").delete_log_group(logGroupName=name)
+        except (BotoCoreError, ClientError) as error:
+            left.append(f"{name}: {error}")
     if stays := held[True]:
         console.print(f"kept, and deleted with DATA=1: {', '.join(title for _, title, _ in stays)}")
     if left:
         raise UserError("not deleted, and so may bill on:\n  " + "\n  ".join(left))
+
+
+def endpoint_logs(opened: boto3.Session, project: str) -> list[str]:
+    """Return the log groups of an account's endpoints, of every release: no stack owns them."""
+    place = f"/aws/sagemaker/Endpoints/{project}-"
+    # Another project's name may begin with this one's.
+    form = re.escape(place) + r"(dev-)?\d{8}-\d{6}-[0-9a-f]{7}"
+    groups = each(
+        opened.client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=place
+    )
+    return [group["logGroupName"] for group in groups if re.fullmatch(form, group["logGroupName"])]
 
 
 def purge(opened: boto3.Session, kind: str, name: str) -> None:

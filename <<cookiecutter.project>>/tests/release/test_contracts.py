@@ -171,7 +171,8 @@ CALLED = {"ApplicationAutoScaling": "application-autoscaling"}
 
 
 def test_preflight_asks_for_the_services_that_the_templates_use() -> None:
-    words = {item["Type"].split("::")[1] for _, _, item in aws.everywhere() if "AWS" in item["Type"]}
+    kinds = {item["Type"] for _, _, item in aws.everywhere()}
+    words = {kind.split("::")[1] for kind in kinds if not kind.startswith("Custom::")}
     used = {CALLED.get(word, word.lower()) for word in words}
     session = boto3.Session()
     placed = {name for name in used if session.get_available_regions(name)}
@@ -851,12 +852,10 @@ def test_what_custom_resources_say_is_what_is_read() -> None:
 
 def test_every_custom_resource_asks_a_function_of_its_own_template() -> None:
     for name in RELEASED:
-        functions_here = {
-            aws.arn(name, key) for key in aws.resources(name, "AWS::Lambda::Function")
-        }
+        own = {aws.arn(name, key) for key in aws.resources(name, "AWS::Lambda::Function")}
         for key, item in made(name).items():
             if item["Type"].startswith("Custom::"):
-                assert item["Properties"]["ServiceToken"] in functions_here, f"{name}.{key}"
+                assert item["Properties"]["ServiceToken"] in own, f"{name}.{key}"
 
 
 @pytest.mark.parametrize("name", ["dev", "prod"])
@@ -864,7 +863,7 @@ def test_an_endpoint_begins_with_what_is_made_for_it(name: str) -> None:
     """Its log is there before SageMaker would make one, by the name that SageMaker gives it."""
     found = made(name)
     asked = found["Hosting"]["Properties"]
-    assert asked["Endpoint"] == found["Endpoint"]["Properties"]["EndpointName"]
+    assert asked["EndpointName"] == found["Endpoint"]["Properties"]["EndpointName"]
     assert asked["LogDays"] == aws.GIVEN["LogDays"]
     assert asked["Key"] == key_arn()
     written = aws.resources(name)
@@ -1365,7 +1364,8 @@ def test_a_role_speaks_of_what_there_is(part: str) -> None:
     for arn, role in role_arns(part).items():
         for statement in statements(role):
             for resource in many(statement["Resource"]):
-                there = both if re.search(f"{PROJECT}-(hooks|pipeline)-{REGION}", arn) else known
+                shared = re.search(f"{PROJECT}-(hooks|hosting|pipeline)-{REGION}", arn)
+                there = both if shared else known
                 found = resource == "*" or any(actors.matches(resource, each) for each in there)
                 assert found, f"{arn}: {resource}"
 

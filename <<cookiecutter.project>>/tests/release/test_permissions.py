@@ -260,6 +260,8 @@ ALSO = {
     "cloudwatch:ListTagsForResource": DASHBOARD,
     "cloudwatch:TagResource": DASHBOARD,
     "cloudwatch:UntagResource": DASHBOARD,
+    # Of a version or an alias: Lambda's guide, "Fine-tuning the Resources and Conditions sections".
+    "lambda:GetFunctionConfiguration": "arn:${P}:lambda:${Region}:${Account}:function:${N}:${A}",
     # A model from another account's package: AWS's page on sharing model groups.
     "sagemaker:CreateModel": "arn:${P}:sagemaker:${Region}:${Account}:model-package/${Name}",
 }

@@ -634,6 +634,69 @@ def test_where_nothing_stands_teardown_asks_nothing(
     assert "there is nothing to delete" in capsys.readouterr().out
 
 
+OTHERS_LOG = f"/aws/sagemaker/Endpoints/{PROJECT}-two-20261122-101500-abcdef1"
+LOGS = [
+    f"/aws/sagemaker/Endpoints/{PROJECT}-20261101-080000-0ddba11",
+    f"/aws/sagemaker/Endpoints/{PROJECT}-dev-20261122-101500-abcdef1",
+]
+
+
+def log_groups(asked: dict[str, Any]) -> dict[str, Any]:
+    """Answer as CloudWatch Logs does: by a prefix, which another project's groups have too."""
+    every = [*LOGS, OTHERS_LOG, "/aws/sagemaker/TrainingJobs"]
+    named = [name for name in every if name.startswith(asked["logGroupNamePrefix"])]
+    return {"logGroups": [{"logGroupName": name} for name in named]}
+
+
+def test_teardown_takes_the_endpoints_logs_which_no_stack_owns(
+    cloud: Cloud,
+    standing: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    cloud.answers["DescribeLogGroups"] = log_groups
+
+    stacks.teardown(changed(), changed().session("tools"))
+
+    assert [asked["logGroupName"] for asked in cloud.made("DeleteLogGroup")] == LOGS
+    # After the endpoints, which write into them.
+    deleted = [name for name, _ in cloud.calls if name.startswith("Delete")]
+    assert deleted.index("DeleteLogGroup") > deleted.index("DeleteStack")
+    shown = capsys.readouterr().out.splitlines()
+    for name in LOGS:
+        (line,) = [each for each in shown if name in each]
+        assert "no stack" in line
+        assert "deleted" in line
+    assert not any(OTHERS_LOG in line for line in shown)
+
+
+def test_logs_that_are_left_over_are_asked_for_and_deleted(
+    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing.standing.clear()
+    cloud.answers["DescribeLogGroups"] = log_groups
+    asked = answered(monkeypatch, "y")
+
+    stacks.teardown(changed(), changed().session("tools"))
+
+    assert asked == ["Delete the logs of 2 endpoints? (y/n) "]
+    assert len(cloud.made("DeleteLogGroup")) == 2
+
+
+def test_a_log_that_cannot_be_deleted_is_named(
+    cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    cloud.answers |= {
+        "DescribeLogGroups": log_groups,
+        "DeleteLogGroup": refused("AccessDeniedException"),
+    }
+
+    with pytest.raises(UserError, match=f"may bill on:\n  {LOGS[0]}: .*AccessDenied"):
+        stacks.teardown(changed(), changed().session("tools"))
+
+
 def test_with_data_1_the_data_go_too(
     cloud: Cloud, standing: Stacks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
