@@ -28,6 +28,7 @@ from categoriser.files import digest, write_json
 from categoriser.manifest import NAME, Manifest, parse
 from categoriser.params import read_params
 from categoriser.paths import LOCK
+from release.lineage import data_hash, held
 from release.settings import Settings, account, command, each
 
 BASE_FILES = (
@@ -244,17 +245,19 @@ def release(settings: Settings, opened: boto3.Session) -> None:
         "LambdaKey": code,
         "ToolsAccountId": here,
     }
-    lineage = {
-        "Project": settings.project,
-        "Release": run["ReleaseId"],
-        "Commit": environ["COMMIT"],
-        "ServeImage": run["ServeImage"].partition("@")[2],
-        "JobImage": run["JobImage"].partition("@")[2],
-        "DataVersion": environ["DATA_VERSION"],
-        "DvcHash": git_hash(),
-        "ManifestDvcHash": " ".join(given.dvc.values()) or "none",
-    }
-    metadata = {"Execution": environ["EXECUTION"], "LabelledThrough": given.labelled_through}
+    lineage = held(
+        {
+            "Project": settings.project,
+            "Release": run["ReleaseId"],
+            "Commit": environ["COMMIT"],
+            "ServeImage": run["ServeImage"].partition("@")[2],
+            "JobImage": run["JobImage"].partition("@")[2],
+            "DataVersion": environ["DATA_VERSION"],
+            "DvcHash": git_hash(),
+            "ManifestDvcHash": data_hash(given),
+        }
+    )
+    metadata = held({"Execution": environ["EXECUTION"], "LabelledThrough": given.labelled_through})
     put = opened.resource("s3").Object
     put(run["ArtifactBucket"], code).put(Body=body)
     wanted = json.dumps(requests(settings, run, lineage, metadata), indent=2)

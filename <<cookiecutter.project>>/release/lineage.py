@@ -1,0 +1,39 @@
+"""What a release is known by, within AWS's limits: facts that its stacks, jobs and package carry.
+
+The jobs and stacks have them as tags, the package as metadata, which take the same characters. What
+grows with the data is said as one digest; the manifest beside the release's data has it in full.
+"""
+
+import re
+from hashlib import sha256
+
+from categoriser.errors import UserError
+from categoriser.manifest import Manifest
+
+# Of the value of a tag, and of a package's metadata.
+LONGEST = 256
+UNTAKEN = re.compile(r"[^\w .:/=+@-]")
+
+
+def data_hash(manifest: Manifest) -> str:
+    """Return DVC's hash of the one file; of several, the SHA-256 of their sorted lines.
+
+    A line is a file's path, a space, its hash, and a line feed. `none` where there is none.
+    """
+    if len(manifest.dvc) > 1:
+        lines = [f"{path} {known}\n" for path, known in sorted(manifest.dvc.items())]
+        digest = sha256("".join(lines).encode()).hexdigest()
+        return f"sha256:{digest} of {len(lines)} hashes"
+    return next(iter(manifest.dvc.values()), "none")
+
+
+def held(facts: dict[str, str]) -> dict[str, str]:
+    """Return the facts, where AWS takes them. Raises `UserError` that names one it would not."""
+    for name, value in facts.items():
+        if len(value) > LONGEST:
+            words = f"has {len(value)} characters; AWS takes {LONGEST} of a tag"
+            raise UserError(f"{name} of the release, {value[:40]!r}..., {words}")
+        if found := UNTAKEN.search(value):
+            words = f"has {found[0]!r}, which AWS takes in no tag"
+            raise UserError(f"{name} of the release, {value!r}, {words}")
+    return facts
