@@ -461,6 +461,7 @@ def test_the_pipeline_runs_from_end_to_end_and_then_rests(copy: Copy) -> None:
 
 
 def test_the_same_rows_give_the_same_bytes(copy: Copy) -> None:
+    assert copy.run("dvc", "repro").returncode == 0
     lock = (copy.folder / paths.LOCK).read_bytes()
     assert copy.run("dvc", "repro", "--force").returncode == 0
     assert (copy.folder / paths.LOCK).read_bytes() == lock
