@@ -101,3 +101,9 @@ def project(bake):
     project.run("make", "setup")
     yield project
     shutil.rmtree(project.folder)
+
+
+@pytest.fixture(scope="session")
+def repeated(project):
+    """The project after two literal `dvc repro`, with what each printed."""
+    return project, project.run("dvc", "repro").stdout, project.run("dvc", "repro").stdout
