@@ -50,6 +50,46 @@ PATTERNS = {
         "write Proprietary, Apache-2.0, BSD-3-Clause or MIT",
     ),
 }
+# The regions that the project's own check takes, which has them from botocore.
+REGIONS = (
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+)
+NO_REGION = "AWS has no such region: write the code of one that it has, such as 'ap-southeast-2'"
 CHINA = (
     "the release cannot exist in China, whose CodePipeline has no CloudFormation action: "
     "take another region"
@@ -84,8 +124,11 @@ def problems(answers):
     for field, (pattern, mend) in PATTERNS.items():
         if not re.fullmatch(pattern, answers[field]):
             found.append(f"{field} {answers[field]!r} cannot be used: {mend}")
-    if answers["aws_region"].startswith("cn-"):
-        found.append(f"aws_region {answers['aws_region']!r} cannot be used: {CHINA}")
+    region = answers["aws_region"]
+    if region.startswith("cn-"):
+        found.append(f"aws_region {region!r} cannot be used: {CHINA}")
+    elif re.fullmatch(PATTERNS["aws_region"][0], region) and region not in REGIONS:
+        found.append(f"aws_region {region!r} cannot be used: {NO_REGION}")
     return found
 
 

@@ -194,6 +194,19 @@ def test_odd_but_good_answers_pass(field, value):
     assert pre_gen.problems(GOOD | {field: value}) == []
 
 
+@pytest.mark.parametrize("region", ["eu-west-9", "ap-southwest-2", "us-gov-west-2"])
+def test_a_region_that_aws_has_not_is_refused(region):
+    assert pre_gen.problems(GOOD | {"aws_region": region}) == [
+        f"aws_region {region!r} cannot be used: AWS has no such region: write the code of one that "
+        "it has, such as 'ap-southeast-2'"
+    ]
+
+
+@pytest.mark.parametrize("region", pre_gen.REGIONS)
+def test_a_region_that_aws_has_is_taken(region):
+    assert pre_gen.problems(GOOD | {"aws_region": region}) == []
+
+
 @pytest.mark.parametrize("region", ["cn-north-1", "cn-northwest-1"])
 def test_china_is_refused_with_the_reason(region):
     assert pre_gen.problems(GOOD | {"aws_region": region}) == [

@@ -1,5 +1,6 @@
 """One project, set up by its own Makefile: its tests, its checks and its pipeline, for real."""
 
+import ast
 import gzip
 import json
 import os
@@ -165,3 +166,18 @@ def test_spark_computes_the_same_summary(project):
     done = project.run("make", "test-spark")
     assert re.search(r"\d+ passed", done.stdout)
     assert packages(project) == before
+
+
+def test_the_answers_know_the_regions_that_the_project_takes(project):
+    """The hook has no botocore: it keeps the list, and this compares it with the project's own."""
+    source = (ROOT / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
+    (kept,) = [
+        ast.literal_eval(node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "REGIONS"
+    ]
+    line = (
+        "from release.settings import REGIONS, RELEASABLE; "
+        "print(*(name for name, partition in REGIONS.items() if partition in RELEASABLE))"
+    )
+    assert sorted(kept) == sorted(project.run("python", "-c", line).stdout.split())

@@ -249,8 +249,11 @@ def why(settings: Settings, opened: boto3.Session, prediction: str = "", days: s
 
     Raises `UserError` that says where it looked, or what is no id or number of days.
     """
-    if not re.fullmatch(r"([0-9a-f]{32}|probe-[\w-]+) [1-9][0-9]{0,3}", f"{prediction} {days}"):
-        raise UserError(f"{prediction!r} must be an API's prediction_id, DAYS={days} 1 to 9999")
+    if not re.fullmatch(r"[0-9a-f]{32}|probe-[\w-]+", prediction):
+        form = "32 of 0-9 and a-f, such as the API answers as prediction_id"
+        raise UserError(f"PREDICTION={prediction} is no id of a prediction: it has {form}")
+    if not re.fullmatch("[1-9][0-9]{0,3}", days):
+        raise UserError(f"DAYS={days} is no number of days: write 1 to 9999")
     live = settings.session(settings.live)
     s3, store = live.client("s3"), {"Bucket": settings.bucket("live", live)}
     place = store | {"Prefix": "captures/", "Delimiter": "/"}

@@ -1191,15 +1191,21 @@ def test_a_table_folds_what_is_long(
     assert sum(map(str.isdigit, out)) == 100
 
 
-@pytest.mark.parametrize(
-    ("prediction", "days"),
-    [("", "7"), ("e", "7"), ('.*"', "7"), (PREDICTION, "0"), (PREDICTION, "-1"), (PREDICTION, "x")],
-)
-def test_why_refuses_what_is_no_id_or_no_number_of_days(
-    captured: Cloud, prediction: str, days: str
-) -> None:
-    with pytest.raises(UserError, match="prediction_id, DAYS="):
-        operate.why(changed(), changed().session("tools"), prediction, days)
+@pytest.mark.parametrize("prediction", ["", "abc", '.*"', f"{PREDICTION}0", PREDICTION.upper()])
+def test_why_says_what_an_id_looks_like(captured: Cloud, prediction: str) -> None:
+    with pytest.raises(UserError) as refused:
+        operate.why(changed(), changed().session("tools"), prediction)
+
+    words = "is no id of a prediction: it has 32 of 0-9 and a-f, such as the API answers"
+    assert str(refused.value).startswith(f"PREDICTION={prediction} {words}")
+    assert "DAYS" not in str(refused.value)
+    assert not captured.made("GetObject")
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "x", "10000"])
+def test_why_says_what_a_number_of_days_is(captured: Cloud, days: str) -> None:
+    with pytest.raises(UserError, match=f"^DAYS={days} is no number of days: write 1 to 9999$"):
+        operate.why(changed(), changed().session("tools"), PREDICTION, days)
 
     assert not captured.made("GetObject")
 
