@@ -37,7 +37,8 @@ from categoriser.model.package import Categoriser, calibrate
 from categoriser.model.predict import predict_file, read_rows
 from categoriser.model.train import fit_temperature, train
 from categoriser.params import Train, set_params
-from categoriser.serving.protocol import CSV, RequestError, parse
+from categoriser.serving.problem import RequestError
+from categoriser.serving.protocol import CSV, parse
 
 # categoriser.model.package
 

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,15 @@ from categoriser.model.classifier import Classifier
 from categoriser.model.package import Categoriser, Prediction
 from categoriser.monitor.formats import capture
 from categoriser.serving import app as server
-from categoriser.serving.app import BATCH, MAX_BODY, SMALL_BODY, App, JsonLine, main
+from categoriser.serving import transactions
+from categoriser.serving.app import BATCH, MAX_BODY, SMALL_BODY, App, main
+from categoriser.serving.log import JsonLine, lines
+from categoriser.serving.problem import RequestError
 from categoriser.serving.protocol import (
     CSV,
     JSON,
     LINES,
     MAX_ROWS,
-    RequestError,
     Rows,
     media_type,
     parse,
@@ -114,8 +117,22 @@ def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
         (JSON, "[]", None, None),
         (JSON, "1", 1, None),
         (JSON, "null", 1, None),
-        (JSON, "[" * 1_000_000, None, None),
-        (JSON, '{"a":' * 1_000_000, None, None),
+        (JSON, "[" * 1_000_000, 1, None),
+        (JSON, '{"a":' * 1_000_000, 1, "a"),
+        (JSON, '{"text":' * 1_000_000, 1, "text"),
+        (JSON, '{"text":"a","price":' + "[" * 1_000_000, 1, "price"),
+        (JSON, f"[{GOOD},{GOOD}", None, None),
+        (JSON, f"[{GOOD} {GOOD}]", None, None),
+        (JSON, f"[{GOOD},]", None, None),
+        (JSON, '{"text": "a", "price": 1, "price": {}}', 1, "price"),
+        (JSON, '{"text": "a", "price": 1, "\\u0070rice": 2}', 1, "price"),
+        (JSON, '{"text": "a:", "text": "a\\u003a", "price": 1}', 1, "text"),
+        (JSON, '{"text": "a", "price": 01}', None, None),
+        (JSON, '{"text": "a", "price": 1,}', None, None),
+        (JSON, '{"text" "a", "price": 1}', None, None),
+        (JSON, '{1: "a", "price": 1}', None, None),
+        (JSON, '{"text": "a\n", "price": 1}', None, None),
+        (LINES, f'{GOOD}\n{{"text": "a", "price": 1, "price": 1}}', 2, "price"),
         (JSON, f"{GOOD} {GOOD}", None, None),
         (JSON, f"[{GOOD}, [1]]", 2, None),
         (JSON, "{}", 1, "text"),
@@ -187,6 +204,55 @@ def test_a_problem_is_json_of_rfc_9457() -> None:
         "field": "price",
     }
     assert "row" not in json.loads(RequestError(415, "no").body())
+
+
+COLONS = st.text('ab:"\\,{}', max_size=6).filter(str.strip)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(COLONS, st.integers(-9, 9)), min_size=1), st.booleans())
+def test_texts_like_json_are_read_at_once_and_one_by_one(
+    rows: list[tuple[str, float]], escaped: bool
+) -> None:
+    body = json.dumps([{"text": text, "price": price} for text, price in rows])
+    body = body.replace(": ", "\n :").replace("a", "\\u0061") if escaped else body
+    assert list(transactions.read_body(body, 0)[0]) == rows
+    assert list(transactions.Reader(body).rows()) == rows
+    assert list(transactions.read_body(body, MAX_ROWS)[0]) == rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "head", "tail"),
+    [
+        (JSON, "[[[[]]]],", '{"text":"a","price":1,"x":[', "0]}"),
+        (JSON, "[" * 900 + "]" * 900 + ",", '[{"text":"a","price":1},', "0]"),
+        (JSON, '{"a":{"b":{}}},', "[", "{}]"),
+        (JSON, '{"t":1},', "[", "{}]"),
+        (JSON, "[],", '{"price":1,"text":[', "0]}"),
+        (JSON, '"k":1,', "{", '"text":"a"}'),
+        (JSON, '"price":1,', "{", '"text":"a"}'),
+        (JSON, "1,", "[", "1]"),
+        (JSON, "9", '{"text":"a","price":', "}"),
+        (CSV, ",", "", ""),
+        (CSV, '"",', "", ""),
+        (CSV, '"\r', "", ""),
+        (LINES, '{"text":"a","price":1,"x":[[[]]]}\n', "", ""),
+        (LINES, "\n", "x", "x"),
+    ],
+)
+def test_a_large_body_that_is_refused_costs_little(
+    kind: str, unit: str, head: str, tail: str
+) -> None:
+    body = (head + unit * ((MAX_BODY - 100) // len(unit)) + tail).encode()
+    tracemalloc.start()
+    began = time.process_time()
+    with pytest.raises(RequestError):
+        parse(body, kind)
+    took, (_, most) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # It took up to 1.6 s, and 60 times the body.
+    assert took < 0.3
+    assert most < 7 * MAX_BODY
 
 
 VALUES = st.recursive(
@@ -345,19 +411,21 @@ def until(come: Callable[[], bool]) -> None:
 class Server:
     """A server process on a port of its own; its log is a file, which no writer waits for.
 
-    `change` is Python that it runs first.
+    `change` is Python that it runs first; `started` workers are waited for, or all.
     """
 
-    def __init__(self, model: Path, *options: str, change: str = "") -> None:
+    def __init__(
+        self, model: Path, *options: str, change: str = "", started: int | None = None
+    ) -> None:
         program = f"import os; from categoriser.serving import app, workers\n{change}\napp.main()"
         command = [sys.executable, "-c", program, "--model", str(model)]
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as log:
             self.log = Path(log.name).open(encoding="utf-8")  # noqa: SIM115  # stop() closes it
             self.process = subprocess.Popen([*command, "--port", "0", *options], stderr=log)
-        started = self.line()
-        assert started["event"] == "listening"
-        self.port: int = started["port"]
-        for _ in range(started["workers"]):
+        listening = self.line()
+        assert listening["event"] == "listening"
+        self.port: int = listening["port"]
+        for _ in range(listening["workers"] if started is None else started):
             assert self.line()["event"] == "worker started"
 
     def line(self) -> dict[str, Any]:
@@ -596,6 +664,7 @@ def test_a_models_fault_is_500_and_logged_without_the_text(
     assert (answer.status_code, answer.json()["title"]) == (500, "Internal Server Error")
     failure = next(record for record in caplog.records if record.levelno == logging.ERROR)
     JsonLine().emit(failure)
+    lines.flush(60)
     line = capfd.readouterr().err.splitlines()[-1]
     assert SECRET not in line
     logged = json.loads(line)
@@ -611,6 +680,7 @@ def test_a_models_fault_is_500_and_logged_without_the_text(
 def test_another_librarys_record_is_a_line_too(capfd: pytest.CaptureFixture[str]) -> None:
     record = logging.LogRecord("uvicorn.error", logging.WARNING, "", 0, "%d\nbad", (3,), None)
     JsonLine().emit(record)
+    lines.flush(60)
     logged = json.loads(capfd.readouterr().err)
     assert (logged["level"], logged["event"]) == ("warning", "3\nbad")
 

@@ -11,12 +11,9 @@ import logging
 import os
 import random
 import re
-import sys
 import time
-import traceback
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +26,10 @@ from categoriser.errors import UserError, run
 from categoriser.files import give_up_root
 from categoriser.model.package import Categoriser, Prediction
 from categoriser.serving.capture import Writer, folder_of
-from categoriser.serving.protocol import RequestError, Rows, media_type, parse, render
-from categoriser.serving.workers import listen, serve
+from categoriser.serving.log import JsonLine, lines, write_line
+from categoriser.serving.problem import RequestError
+from categoriser.serving.protocol import Rows, media_type, parse, render
+from categoriser.serving.workers import LAST_WORDS_SECONDS, listen, serve
 
 MAX_BODY = 6 * 2**20
 # Larger bodies are answered in a thread, one at a time, so that /ping and small requests go on
@@ -200,14 +199,6 @@ class App:
             predictions.set_result(answers[start : (start := start + len(rows.texts))])
 
 
-def write_line(level: str, line: dict[str, Any]) -> None:
-    """Log a line of JSON, in one piece beside other processes'."""
-    known = {"time": round(time.time(), 3), "level": level}
-    # Whoever read it may be gone.
-    with suppress(OSError):
-        os.write(sys.stderr.fileno(), msgspec.json.encode({**known, **line}) + b"\n")
-
-
 def problem(error: RequestError) -> Reply:
     told = [(b"content-type", b"application/problem+json")]
     told += [(b"retry-after", b"1")] if error.status == 429 else []
@@ -226,20 +217,6 @@ def of_endpoint(status: int, content: bytes, told: Headers) -> Reply:
     fault = msgspec.json.encode({"Message": message, **original, "LogStreamArn": ""})
     kind = (b"content-type", b"application/json")
     return 424, fault, [kind, (b"x-amzn-errortype", b"ModelError")]
-
-
-class JsonLine(logging.Handler):
-    """Writes a record as a line of JSON. Of an exception it has type and place, not the message.
-
-    A message could hold a transaction's text.
-    """
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = record.msg if isinstance(record.msg, dict) else {"event": record.getMessage()}
-        if record.exc_info and record.exc_info[0]:
-            trace = "".join(traceback.format_tb(record.exc_info[2]))
-            line = {**line, "error": record.exc_info[0].__name__, "trace": trace}
-        write_line(record.levelname.lower(), line)
 
 
 def main() -> None:
@@ -271,6 +248,7 @@ def main() -> None:
     log.info(line | {"model": str(arguments.model)})
     serve(App(model, capture), listener, arguments.workers)
     log.info({"event": "stopped"})
+    lines.flush(LAST_WORDS_SECONDS)
 
 
 if __name__ == "__main__":
