@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -82,6 +83,41 @@ def test_too_few_open_files_are_said_at_once(model: Path) -> None:
         "raise it with `ulimit -n`"
     )
     assert "worker died" not in log
+
+
+def test_a_model_that_takes_too_long_to_load_is_said(model: Path) -> None:
+    # As foreign code does that never gives the interpreter back.
+    change = """
+import ctypes
+from categoriser.model.package import Categoriser
+app.LOAD_SECONDS = 0.2
+Categoriser.load = lambda _: ctypes.PyDLL(None).sleep(60)
+"""
+    status, log = failing(model, change)
+    assert status == 1
+    [line] = log.splitlines()
+    assert line.startswith(f"error: {model} could not be loaded within 0.2 s")
+
+
+def test_a_model_that_is_overwritten_while_it_serves_changes_nothing(
+    model: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(model, tmp_path / "model")
+    running = Server(folder, "--workers", "1")
+    before = running.request("aldi,1").content
+    for file in folder.rglob("*.*"):
+        size = file.stat().st_size
+        with file.open("r+b") as stream:
+            stream.write(b"\xff" * size)
+            stream.truncate(size // 2)
+    for _ in range(20):
+        assert running.request("aldi,1").content == before
+    # And a worker that begins now has the same model.
+    os.kill(children(running.process.pid)[0], signal.SIGKILL)
+    while running.line()["event"] != "worker started":
+        pass
+    assert running.request("aldi,1").content == before
+    assert running.stop()[0] == 0
 
 
 def test_no_bound_of_open_files_is_no_small_one(monkeypatch: pytest.MonkeyPatch) -> None:

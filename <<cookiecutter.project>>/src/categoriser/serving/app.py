@@ -27,10 +27,13 @@ from categoriser.files import give_up_root
 from categoriser.model.package import Categoriser, Prediction
 from categoriser.serving.capture import Writer, folder_of
 from categoriser.serving.log import JsonLine, lines, write_line
+from categoriser.serving.patience import within
 from categoriser.serving.problem import RequestError
 from categoriser.serving.protocol import Rows, media_type, parse, render
 from categoriser.serving.workers import LAST_WORDS_SECONDS, listen, serve
 
+# SageMaker waits four minutes for the first answer.
+LOAD_SECONDS = 180
 MAX_BODY = 6 * 2**20
 # Larger bodies are answered in a thread, one at a time, so that /ping and small requests go on
 # meanwhile (the JSON of 6 MiB is read in one go, and stops them for 0.3 s); small ones that come
@@ -236,7 +239,9 @@ def main() -> None:
     # What uvicorn says of its start and stop is said below.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
-    model = Categoriser.load(arguments.model)
+    late = f"{arguments.model} could not be loaded within {LOAD_SECONDS} s; `dvc repro` makes it anew"
+    with within(LOAD_SECONDS, late):
+        model = Categoriser.load(arguments.model)
     give_up_root(*[arguments.capture] if arguments.capture else [])
     capture = None
     if arguments.capture:

@@ -107,7 +107,7 @@ class Connection(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what has come whole, since a client may end its own side alone; then close."""
         self.shutdown()
-        return not self.since
+        return not self.since or bool(self.refusal and self.cycles)
 
     def data_received(self, data: bytes) -> None:
         self.head += len(data)
