@@ -26,7 +26,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serving.test_serving import Server
+from serving.test_serving import Server, until
 
 from categoriser.features import LONGEST
 from categoriser.serving.app import MAX_BODY, OPENAPI, REQUEST_ID, SMALL_BODY
@@ -192,7 +192,10 @@ def unharmed(server: Watched) -> Iterator[None]:
     yield
     assert [server.ask(GOOD).body for _ in range(4)] == [expected] * 4
     assert server.workers() == workers
-    assert not amiss(server.log.read().splitlines())
+    lines: list[str] = []
+    # It is written a moment later.
+    until(lambda: bool(lines.extend(server.log.read().splitlines()) or lines))
+    assert not amiss(lines)
 
 
 # What is at fault is named.

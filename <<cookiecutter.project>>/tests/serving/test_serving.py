@@ -946,7 +946,8 @@ def test_others_children_that_end_are_no_workers(folder: Path) -> None:
 
 def test_a_worker_that_cannot_be_forked_is_tried_again(folder: Path) -> None:
     change = """
-fork, results = os.fork, [True, True, False, False]
+# The process that watches the loading, two workers, and then no room twice.
+fork, results = os.fork, [True, True, True, False, False]
 def seldom():
     if results and not results.pop(0):
         raise BlockingIOError("no room")

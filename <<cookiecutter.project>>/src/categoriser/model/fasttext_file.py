@@ -21,7 +21,7 @@ little-endian, one after the other.
 """
 
 import struct
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from os import SEEK_END
 from pathlib import Path
 
@@ -35,10 +35,10 @@ BUFFER = 1024
 class Walk:
     """A place in a file, whose end nothing may pass."""
 
-    def __init__(self, stream: BufferedReader) -> None:
-        self.stream = stream
-        self.size = stream.seek(0, SEEK_END)
-        self.place = stream.seek(0)
+    def __init__(self, file: FileIO) -> None:
+        self.stream = BufferedReader(file, BUFFER)
+        self.size = self.stream.seek(0, SEEK_END)
+        self.place = self.stream.seek(0)
 
     def read(self, size: int) -> bytes:
         """Read bytes. Raises `ValueError` for a size under 0, and beyond the file's end."""
@@ -73,8 +73,8 @@ def output_matrix(path: Path) -> bytes:
 
     Raises `ValueError` that says where a file is not as fastText writes it.
     """
-    with BufferedReader(path.open("rb", buffering=0), BUFFER) as stream:
-        walk = Walk(stream)
+    with path.open("rb", buffering=0) as file:
+        walk = Walk(file)
         if walk.numbers("2i") != (MAGIC, VERSION):
             raise ValueError("it does not begin as fastText's files do")
         dim, *_ = walk.numbers("12id")
@@ -85,8 +85,8 @@ def output_matrix(path: Path) -> bytes:
             raise ValueError(f"it has {labels} labels, and an output matrix of {rows} rows")
         if walk.place != walk.size:
             raise ValueError(f"{walk.size - walk.place} bytes follow its end")
-        stream.seek(start)
-        return stream.read()
+        walk.stream.seek(start)
+        return walk.stream.read()
 
 
 def _dictionary(walk: Walk) -> int:

@@ -5,7 +5,7 @@ import os
 import select
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -16,10 +16,13 @@ def within(seconds: float, sentence: str) -> Iterator[None]:
     interpreter, ends this one: the first process of a container cannot be killed from within.
     """
     reader, writer = os.pipe()
-    watcher = os.fork()
-    if not watcher:
-        os.close(writer)
-        _say_unless_over(reader, seconds, sentence)
+    watcher = 0
+    # Where there is no room for it nothing is said, but the bound holds.
+    with suppress(OSError):
+        watcher = os.fork()
+        if not watcher:
+            os.close(writer)
+            _say_unless_over(reader, seconds, sentence)
     os.close(reader)
     with open(os.devnull, "w") as trace:  # noqa: PTH123  # a device
         faulthandler.dump_traceback_later(seconds + 1, exit=True, file=trace)
@@ -28,7 +31,8 @@ def within(seconds: float, sentence: str) -> Iterator[None]:
         finally:
             faulthandler.cancel_dump_traceback_later()
             os.close(writer)
-            os.waitpid(watcher, 0)
+            if watcher:
+                os.waitpid(watcher, 0)
 
 
 def _say_unless_over(reader: int, seconds: float, sentence: str) -> None:
