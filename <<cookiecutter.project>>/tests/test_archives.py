@@ -118,7 +118,9 @@ def test_a_bomb_in_a_head_of_tars_own_is_refused(
 ) -> None:
     monkeypatch.setattr(files, "UNPACKED_FREELY", 2**20)
     large = 30 * 2**20
-    archive = packed(tmp_path / "model.tar.gz", (member("pax", large, tarfile.XHDTYPE), bytes(large)))
+    archive = packed(
+        tmp_path / "model.tar.gz", (member("pax", large, tarfile.XHDTYPE), bytes(large))
+    )
     with pytest.raises(UserError, match=r"model.tar.gz unpacks to far more than its size"):
         unpack(archive, tmp_path / "model")
 

@@ -137,7 +137,10 @@ def test_a_missing_folder_names_the_command(tmp_path: Path) -> None:
             for value in (None, "1", True, -1, 0, 1e-300, 21, math.inf, math.nan)
         ),
         *(
-            ({"review_threshold": value}, "review_threshold is .*, and must be a number from 0 to 1")
+            (
+                {"review_threshold": value},
+                "review_threshold is .*, and must be a number from 0 to 1",
+            )
             for value in (None, "0.6", -0.1, 1.1, math.nan, -math.inf)
         ),
         ({"classes": ["a", "b", "c"]}, "names other classes"),

@@ -15,7 +15,17 @@ from categoriser.model.predict import predict_file
 
 PRICES = [0.5, 4.2, 11.99, 80.0, 3000.0, -15.0]
 # Nothing, numbers, signs, masks, other scripts, words that nobody has ever said, single letters.
-NOTHING = ["...", "12345678", "\U0001f600", "xxxx1234", "超市购物", "магазин", "zzqx wvvk", "q", "7 9"]
+NOTHING = [
+    "...",
+    "12345678",
+    "\U0001f600",
+    "xxxx1234",
+    "超市购物",
+    "магазин",
+    "zzqx wvvk",
+    "q",
+    "7 9",
+]
 
 
 @pytest.fixture(scope="module")

@@ -192,10 +192,16 @@ def unharmed(server: Watched) -> Iterator[None]:
     yield
     assert [server.ask(GOOD).body for _ in range(4)] == [expected] * 4
     assert server.workers() == workers
-    lines: list[str] = []
+    log = ""
+
+    def told() -> bool:
+        nonlocal log
+        log += server.log.read()
+        return log.endswith("\n")
+
     # It is written a moment later.
-    until(lambda: bool(lines.extend(server.log.read().splitlines()) or lines))
-    assert not amiss(lines)
+    until(told)
+    assert not amiss(log.splitlines())
 
 
 # What is at fault is named.

@@ -997,7 +997,10 @@ def test_workers_end_with_their_parent(folder: Path) -> None:
     [
         (b"GET /ping HTTP/1.1\r\nx: " + b"y" * 5 * HEAD_BYTES, 431),
         (b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" * 50_000, 400),
-        (b"POST /invocations HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
+        (
+            b"POST /invocations HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+            400,
+        ),
         (b"spotify p0d3d89b19\r\n\r\n", 400),
     ],
 )

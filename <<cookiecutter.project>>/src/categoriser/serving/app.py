@@ -239,7 +239,9 @@ def main() -> None:
     # What uvicorn says of its start and stop is said below.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
-    late = f"{arguments.model} could not be loaded within {LOAD_SECONDS} s; `dvc repro` makes it anew"
+    late = (
+        f"{arguments.model} could not be loaded within {LOAD_SECONDS} s; `dvc repro` makes it anew"
+    )
     with within(LOAD_SECONDS, late):
         model = Categoriser.load(arguments.model)
     give_up_root(*[arguments.capture] if arguments.capture else [])
@@ -251,9 +253,11 @@ def main() -> None:
     host, port = listener.getsockname()[:2]
     line = {"event": "listening", "host": host, "port": port, "workers": arguments.workers}
     log.info(line | {"model": str(arguments.model)})
-    serve(App(model, capture), listener, arguments.workers)
-    log.info({"event": "stopped"})
-    lines.flush(LAST_WORDS_SECONDS)
+    try:
+        serve(App(model, capture), listener, arguments.workers)
+        log.info({"event": "stopped"})
+    finally:
+        lines.flush(LAST_WORDS_SECONDS)
 
 
 if __name__ == "__main__":
