@@ -38,7 +38,13 @@ def rows(count: int, seed: int) -> pl.DataFrame:
         names[random.integers(len(names))] if random.random() < 0.2 else name for name in true
     ]
     return pl.DataFrame(
-        {"text": texts, "price": prices, "category": labels, "features": features(texts, prices)}
+        {
+            "text": texts,
+            "price": prices,
+            "category": labels,
+            "key": texts,
+            "features": features(texts, prices),
+        }
     )
 
 

@@ -328,8 +328,8 @@ def imported(module: str) -> set[str]:
 
 def test_a_stage_depends_on_its_code() -> None:
     # A change of these would run everything anew, and hardly ever change what is made.
-    means = ("asides", "disk", "errors", "files", "lifetime", "params", "paths", "variables")
-    apart = {f"src/categoriser/{name}.py" for name in means}
+    files = ("asides", "disk", "files", "lock", "params", "paths")
+    apart = {f"src/categoriser/{name}.py" for name in (*files, "errors", "lifetime", "variables")}
     for name, stage in STAGES.items():
         needed = imported(stage["cmd"].removeprefix(COMMAND)) - apart
         assert needed <= {*stage["deps"]}, name
@@ -759,6 +759,32 @@ def test_a_model_that_the_gate_refuses_is_said_in_gate_json_and_fails_no_job(
     assert document["champion"]["digest"] == champion != document["model"]["digest"]
     assert "champion" in {verdict["gate"] for verdict in gate["verdicts"]}
     assert json.loads((output / "golden.json").read_text())["cases"] == []
+
+
+@pytest.mark.parametrize(
+    ("in_git", "compared"),
+    [
+        (None, False),
+        ({"digest": "of Git", "classes": ["food", "fuel"]}, False),
+        ({"digest": "of Git", "classes": ["food", "rent"]}, True),
+        ({"digest": "of Git"}, True),
+    ],
+)
+def test_a_live_model_of_other_classes_is_compared_unless_git_says_that_this_is_meant(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    in_git: dict[str, Any] | None,
+    compared: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_json(paths.CHAMPION_FACTS, in_git)
+    write_json(paths.MODEL / "metadata.json", {"classes": ["food", "fuel"]})
+    write_json(Path("live/metadata.json"), {"classes": ["food", "rent"]})
+    packed(Path("live"), tmp_path / "given")
+    found = jobs.crowned(tmp_path / "given/model.tar.gz")
+    assert (found is not None) == compared
+    if found:
+        assert found["digest"] == digest(Path("live"))
 
 
 def unpacked(given: Path, folder: Path) -> Path:

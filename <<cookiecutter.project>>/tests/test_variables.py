@@ -13,7 +13,7 @@ import pytest
 
 from categoriser.errors import run
 from categoriser.files import give_up_root
-from categoriser.tracking import track
+from categoriser.tracking import store, track
 
 
 def test_a_command_forgets_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,11 +30,12 @@ def test_tracking_goes_to_the_projects_own_store(
     monkeypatch.chdir(tmp_path)
     Path("pyproject.toml").write_text('[project]\nname = "mine"\n')
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.setattr("sys.argv", ["track"])
     stores: list[str] = []
     monkeypatch.setattr(track, "Mirror", lambda _: stores.append(mlflow.get_tracking_uri()))
     monkeypatch.setattr(track, "track", lambda _: None)
     run(track.main)
-    assert stores == [track.STORE]
+    assert stores == [store.STORE]
 
 
 def test_aws_is_asked_without_a_profile(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.ht
 """
 
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
@@ -19,10 +20,9 @@ import yaml
 from msgspec.structs import asdict
 
 from categoriser import manifest, paths
-from categoriser.archives import unpack
 from categoriser.data import prepare, validate
 from categoriser.errors import UserError, run
-from categoriser.files import digest, give_up_root, read_json, write_json
+from categoriser.files import Json, digest, give_up_root, read_json, write_json
 from categoriser.model import evaluate, gate, measure, package, train
 from categoriser.monitor import baseline
 from categoriser.params import set_params
@@ -77,6 +77,19 @@ def fit(ml: Path = ML) -> None:
         raise
 
 
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a model. Raises `UserError` for what is not a file or a folder in it.
+
+    By hand, since the filters of tarfile came with Python 3.11.4; Debian 12 has 3.11.2.
+    """
+    with tarfile.open(archive) as packed:
+        for member in packed:
+            path = (folder / member.name).resolve()
+            if not (member.isfile() or member.isdir()) or not path.is_relative_to(folder.resolve()):
+                raise UserError(f"{archive}: {member.name} is outside of it, or no file")
+            packed.extract(member, folder)
+
+
 def process(ml: Path = ML) -> str:
     """Evaluate the model beside the champion, if there is one, and return the exit message.
 
@@ -89,12 +102,7 @@ def process(ml: Path = ML) -> str:
         trained = read_json(paths.MODEL / package.METADATA, "train")["train_digest"]
         if trained != digest(paths.PREPARED / "train.parquet"):
             raise UserError(f"{given / 'model'} was trained on other rows than {given / 'data'}")
-        # The champion is the live model, whatever Git's is.
-        champion = None
-        if (archive := given / "champion/model.tar.gz").exists():
-            unpack(archive, paths.CHAMPION_MODEL)
-            champion = {"digest": digest(paths.CHAMPION_MODEL), "metrics": {}}
-        write_json(paths.CHAMPION_FACTS, champion)
+        write_json(paths.CHAMPION_FACTS, crowned(given / "champion/model.tar.gz"))
         measure.main()
         baseline.main()
         evaluate.main()
@@ -103,6 +111,23 @@ def process(ml: Path = ML) -> str:
         for path in (*paths.REPORT.parent.glob("*.*"), paths.BASELINE):
             shutil.move(path, output / path.name)
     return f"Refused: {'; '.join(faults)}" if faults else "Completed: the model may go on"
+
+
+def crowned(live: Path) -> Json | None:
+    """Unpack the live model as the champion, whatever Git's is, and return its facts.
+
+    There is none where nothing is live, and where the live model's classes are others than the
+    model's and Git says that this is meant: its champion was retired, or has the model's classes.
+    """
+    if not live.exists():
+        return None
+    unpack(live, paths.CHAMPION_MODEL)
+    in_git = read_json(paths.CHAMPION_FACTS, "make promote")
+    both = (paths.MODEL, paths.CHAMPION_MODEL)
+    new, old = ({*read_json(model / package.METADATA, "train")["classes"]} for model in both)
+    if new != old and (in_git is None or {*in_git.get("classes", ())} == new):
+        return None
+    return {"digest": digest(paths.CHAMPION_MODEL), "metrics": {}}
 
 
 def golden() -> dict[str, Any]:

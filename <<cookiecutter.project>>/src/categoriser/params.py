@@ -26,6 +26,11 @@ class Section(BaseModel):
 Sections = TypeVar("Sections", bound=Section)
 
 
+class About(Section):
+    project: str
+    owner: str
+
+
 class Data(Section):
     path: Path
 
@@ -82,6 +87,7 @@ class Gate(Section):
 
 
 class Params(Section):
+    about: About
     data: Data
     generate: Generate
     validate_: Validate = Field(alias="validate")

@@ -26,6 +26,7 @@ HOLDOUT = FEEDBACK / "holdout.csv"
 METRICS = Path("reports/metrics.json")
 EVALUATION = Path("reports/evaluation.json")
 PLOTS = Path("reports/plots")
+TUNING = Path("reports/tuning.json")
 VERDICT = Path("reports/gate.json")
 REPORT = Path("reports/report.html")
 MODEL_CARD = Path("reports/model_card.md")

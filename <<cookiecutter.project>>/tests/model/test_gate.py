@@ -26,6 +26,7 @@ from measured import SETTINGS, SIZES, TRAIN, no_champion, result, trained, write
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 
 from categoriser.errors import UserError
+from categoriser.features import features
 from categoriser.files import digest, write_json
 from categoriser.model import evaluate as evaluate_stage
 from categoriser.model import gate, metrics, report
@@ -38,10 +39,13 @@ from categoriser.model.measure import (
     headline,
     load_champion,
     measure,
+    other_classes,
 )
-from categoriser.model.metrics import MIN_GROUPS, MISSING, by_slice, price_bands
+from categoriser.model.metrics import MIN_GROUPS, UNKNOWN, by_slice, price_bands
+from categoriser.model.mistakes import confused
 from categoriser.model.package import METADATA, Categoriser
 from categoriser.model.promote import forget, promote
+from categoriser.model.tokens import said
 from categoriser.model.train import train
 from categoriser.params import Evaluate, Gate
 
@@ -118,7 +122,7 @@ def test_a_champion_that_is_the_model_itself_leads_by_nothing(tmp_path: Path) ->
     assert evaluation["champion"]["digest"] == evaluation["model"]["digest"]
 
 
-def test_a_champion_may_know_other_classes(tmp_path: Path) -> None:
+def test_a_champion_of_other_classes_is_not_compared_and_says_what_to_do(tmp_path: Path) -> None:
     prepared, model = trained()
     fewer = write_parts(tmp_path / "fewer")
     for part in ("train", "validation"):
@@ -128,8 +132,19 @@ def test_a_champion_may_know_other_classes(tmp_path: Path) -> None:
     train(fewer, tmp_path / "other", TRAIN)
     champion = crown(tmp_path / "champion", tmp_path / "other")
     evaluation, _ = measure(prepared, model, champion, SETTINGS)
-    assert "food" in evaluation["labels"]
-    assert evaluation["parts"]["random"]["lead"]["champion"]["accuracy"]["low"] > 0.1
+    assert "champion" not in evaluation["parts"]["random"]["models"]
+    why = evaluation["champion"]["unreadable"]
+    assert "the champion alone knows food; the model alone knows groceries" in why
+    [last] = [v for v in judge(evaluation, LIMITS) if (v.gate, v.part) == ("champion", "all")]
+    assert last.outcome == "failed"
+    assert "FORGET=champion" in last.why
+
+
+def test_many_classes_that_differ_are_named_shortly() -> None:
+    assert other_classes(["a", "b"], ["b", "a"]) == ""
+    why = other_classes([f"c{n}" for n in range(9)], ["c0"])
+    assert "the champion alone knows c1, c2, c3, c4, c5 and 3 more" in why
+    assert "the model alone" not in why
 
 
 def test_a_class_that_training_lacks_is_an_error_of_every_model(tmp_path: Path) -> None:
@@ -329,14 +344,9 @@ def test_a_certain_answer_is_in_the_last_bin() -> None:
 
 def test_coverage_counts_what_reaches_the_threshold() -> None:
     table = np.array([[0.6, 0.4], [0.59, 0.41], [0.1, 0.9]])
-    known = np.ones(3, dtype=bool)
-    found = metrics.coverage(np.array([0, 1, 0]), table, 0.6, known)
+    found = metrics.coverage(np.array([0, 1, 0]), table, 0.6)
     assert found == {"coverage": pytest.approx(2 / 3), "covered_accuracy": 0.5}
-    assert metrics.coverage(np.array([0, 1, 0]), table, 0.95, known)["covered_accuracy"] == 0
-    # A text without a known word is never answered without review.
-    known[0] = False
-    found = metrics.coverage(np.array([0, 1, 0]), table, 0.6, known)
-    assert found == {"coverage": pytest.approx(1 / 3), "covered_accuracy": 0}
+    assert metrics.coverage(np.array([0, 1, 0]), table, 0.95)["covered_accuracy"] == 0
 
 
 def spread_of_accuracy(groups: np.ndarray, right: np.ndarray, resamples: int = 4000) -> float:
@@ -422,7 +432,7 @@ def test_the_worst_slice_and_its_gap() -> None:
     frame, right = two_places()
     found = compare_places(frame, right)["place"]
     overall = (180 + 60 + 60) / 380
-    assert [part["name"] for part in found["slices"]] == ["B", "A", MISSING]
+    assert [part["name"] for part in found["slices"]] == ["B", "A", UNKNOWN]
     assert found["worst"] == "B"
     assert found["gap"]["value"] == pytest.approx(overall - 0.6)
     assert found["gap"]["low"] < overall - 0.6 < found["gap"]["high"]
@@ -442,8 +452,21 @@ def test_small_slices_are_not_judged_and_absent_values_are_a_slice() -> None:
     assert compare_places(frame, right, min_rows=60)["place"]["not_judged"] == {"C": 20}
     assert compare_places(frame, right, min_rows=61)["place"]["not_judged"] == {
         "C": 20,
-        MISSING: 60,
+        UNKNOWN: 60,
     }
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  "])
+def test_what_is_not_known_is_the_slice_unknown(nothing: str | None) -> None:
+    frame = pl.DataFrame({"place": [*["AU"] * 60, *[nothing] * 60]})
+    found = compare_places(frame, [True] * 60 + [False] * 60)["place"]
+    assert [part["name"] for part in found["slices"]] == ["unknown", "AU"]
+
+
+def test_a_number_that_is_none_is_unknown_too() -> None:
+    frame = pl.DataFrame({"place": [1.0] * 60 + [float("nan")] * 60})
+    found = compare_places(frame, [True] * 120)["place"]
+    assert {part["name"] for part in found["slices"]} == {"unknown", "1.0"}
 
 
 def test_many_rows_of_few_merchants_are_not_judged() -> None:
@@ -759,6 +782,7 @@ VOID = {"meta", "img", "br"}
 def facts(evaluation: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     evaluation = evaluation or result()[0]
     return {
+        "about": {"project": "Bank <b>& Co", "owner": "Data science, a@example.com"},
         "evaluation": evaluation,
         "data": {"rows": 2000, "set_aside": {}},
         "data_path": "data/own.csv",
@@ -858,6 +882,8 @@ def test_text_from_the_data_is_escaped_everywhere() -> None:
     evaluation["tokens"] = {evil: [(evil, 0.5)]}
     for part in evaluation["parts"].values():
         part["classes"][0]["class"] = evil
+        part["confused"][0] |= {"truth": evil, "answer": evil}
+        part["confused"][0]["examples"] = [{"words": evil, "price": 1.0, "probability": 0.5}]
     shown = facts(evaluation, data={"rows": 1, "set_aside": {evil: 1}})
     page = Page(report.html(shown))
     assert "script" not in page.names
@@ -905,6 +931,108 @@ def test_many_classes_leave_out_the_numbers_in_the_confusion_matrix() -> None:
     assert shown[1] > 0
 
 
+def test_so_many_classes_that_no_matrix_is_read_have_the_most_confused_and_the_worst() -> None:
+    evaluation = copy.deepcopy(result()[0])
+    names = [f"class {n}" for n in range(167)]
+    evaluation["labels"] = evaluation["model"]["metadata"]["classes"] = names
+    for part in evaluation["parts"].values():
+        part["confusion"] = [[0] * 167] * 167
+        part["classes"] = [
+            {"class": name, "rows": 9, "precision": 0.5, "recall": 0.5, "f1": n / 167}
+            for n, name in enumerate(names)
+        ]
+    text = report.html(facts(evaluation))
+    assert "Confusion matrix" not in text
+    assert "The 15 worst classes" in text
+    assert text.count("<summary>All 167 classes</summary>") == 3 + 1
+    # A name breaks between names alone.
+    assert '<span class="name">class 7,</span>' in text
+
+
+def test_both_pages_are_headed_by_project_date_data_and_owner() -> None:
+    page, card = report.html(facts()), report.model_card(facts())
+    assert "<title>Bank &lt;b&gt;&amp; Co: model report, data to 2026-03-31</title>" in page
+    for text in ("2026-01-01 to 2026-03-31", "Data science, a@example.com"):
+        assert text in page
+        assert text in card.replace("\\", "")
+    assert "data/own.csv" in page
+    assert card.startswith("# Bank \\<b\\>\\& Co: model card")
+
+
+def banner(page: str) -> str:
+    [kind] = re.findall('class="banner ([a-z-]+)"', page)
+    return str(kind)
+
+
+def test_the_banner_is_green_only_where_all_is_judged() -> None:
+    evaluation = copy.deepcopy(result()[0])
+    for column in filter(None, evaluation["slices"].values()):
+        column["not_judged"] = {}
+    passed = [v for v in facts(evaluation)["verdicts"] if v["outcome"] == "passed"]
+    open_ = passed[0] | {"outcome": "not judged", "why": "199 rows, fewer than 200"}
+    assert banner(report.html(facts(evaluation, verdicts=passed))) == "passed"
+    page = report.html(facts(evaluation, verdicts=[*passed, open_]))
+    assert banner(page) == "not-judged"
+    assert "Not all could be judged." in page
+    assert "Not judged: majority, " in page
+    assert "Not all could be judged" in report.model_card(
+        facts(evaluation, verdicts=[*passed, open_])
+    )
+    assert banner(report.html(facts(evaluation, verdicts=[open_], passed=False))) == "failed"
+    evaluation["slices"]["country"]["not_judged"] = {"FJ": 3}
+    page = report.html(facts(evaluation, verdicts=passed))
+    assert banner(page) == "not-judged"
+    assert "1 slice has too few rows" in page
+
+
+def test_the_report_shows_mistakes_and_says_prices_in_words() -> None:
+    part = result()[0]["parts"]["random"]
+    text = " ".join(Page(report.html(facts())).texts)
+    first = part["confused"][0]
+    assert first["examples"][0]["words"] in text
+    assert "an amount of " in text
+    assert not re.search(r"\b([A-Z])\1\b", text)
+
+
+def test_most_confused_pairs_come_first_with_their_surest_examples() -> None:
+    judged = pl.DataFrame(
+        {
+            "text": ["aldi 1234567", "ALDI", "shell", "coles", "coles", "aldi"],
+            "price": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            "truth": [0, 0, 1, 0, 0, 0],
+            "answer": [1, 1, 0, 1, 2, 0],
+            "probability": [0.6, 0.9, 0.5, 0.7, 0.8, 0.9],
+        }
+    )
+    first, *others = confused(judged, ["food", "fuel", "rent"])
+    assert (first["truth"], first["answer"], first["rows"]) == ("food", "fuel", 3)
+    assert first["share"] == 3 / 5
+    # Of equal words the surest alone; codes and long numbers are left out.
+    assert first["examples"] == [
+        {"words": "aldi", "price": 2.0, "probability": 0.9},
+        {"words": "coles", "price": 4.0, "probability": 0.7},
+    ]
+    assert [(pair["truth"], pair["answer"]) for pair in others] == [
+        ("food", "rent"),
+        ("fuel", "food"),
+    ]
+    assert confused(judged.filter(pl.col("truth") == pl.col("answer")), ["food"]) == []
+
+
+@pytest.mark.parametrize("price", [0, 0.2, 4.5, 4.95, 4.05, 11.99, -11.99, 1e9])
+def test_every_price_token_is_said_as_an_amount_that_holds_the_price(price: float) -> None:
+    for token in features([""], [price])[0].split():
+        words = said(token)
+        assert words != token
+        if found := re.fullmatch(r"an amount of ([\d,.]+) (?:to ([\d,.]+)|and over)", words):
+            low, high = (float((edge or "inf").replace(",", "")) for edge in found.groups())
+            assert low <= abs(price) < high
+
+
+def test_words_are_said_as_they_are() -> None:
+    assert [said(word) for word in ("aldi", "7", "za", "ww", "é")] == ["aldi", "7", "za", "ww", "é"]
+
+
 @pytest.mark.parametrize(
     ("share", "percent", "points"),
     [(None, "–", "–"), (0.1234, "12.3 %", "+12.3"), (-0.5, "-50.0 %", "−50.0")],
@@ -931,7 +1059,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_json(Path("champion/profile.json"), None)
     write_json(Path("data/profile.json"), {"rows": 3})
     write_json(Path("reports/metrics.json"), METRICS)
-    write_json(Path("reports/gate.json"), {"passed": True, "model": digest(model), "verdicts": []})
+    write_json(
+        Path("reports/gate.json"),
+        {"passed": True, "model": digest(model), "verdicts": [], "faults": []},
+    )
     subprocess.run(["git", "init", "-q"], check=True)
     # All of `dvc init` that matters here, without its start-up.
     Path(".dvc").mkdir()
@@ -954,7 +1085,10 @@ def test_the_model_becomes_the_champion_that_evaluate_reads(
     command.main()
     standing = digest(Path("model"))
     facts, champion = load_champion(Path("champion"))
-    assert facts == {"digest": standing, "metrics": {"time": {"accuracy": 0.8, "macro_f1": 0.7}}}
+    assert facts is not None
+    assert facts["digest"] == standing
+    assert facts["metrics"] == {"time": {"accuracy": 0.8, "macro_f1": 0.7}}
+    assert facts["classes"] == list(Categoriser.load(Path("model")).classes)
     assert champion is not None
     assert json.loads(Path("champion/profile.json").read_text()) == {"rows": 3}
     # Git keeps the pointer, DVC the model.
@@ -974,7 +1108,8 @@ def test_a_second_champion_takes_the_place_of_the_first(project: Path) -> None:
     metadata = Path("model/metadata.json")
     write_json(metadata, json.loads(metadata.read_text()) | {"train_rows": 1})
     write_json(
-        Path("reports/gate.json"), {"passed": True, "model": digest(Path("model")), "verdicts": []}
+        Path("reports/gate.json"),
+        {"passed": True, "model": digest(Path("model")), "verdicts": [], "faults": []},
     )
     assert promote() == digest(Path("champion/model")) == digest(Path("model"))
 
@@ -995,6 +1130,28 @@ def test_no_other_model_than_one_that_passed_is_promoted(
     with pytest.raises(UserError, match=message):
         promote()
     assert state(project / "champion") == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is damaged: it holds no object"),
+        ('{"passed": true}', "is damaged: it lacks faults, model, verdicts"),
+    ],
+)
+def test_a_damaged_verdict_is_said_in_a_line(project: Path, content: str, message: str) -> None:
+    Path("reports/gate.json").write_text(content)
+    for use in (promote, gate.decide):
+        with pytest.raises(UserError, match=rf"gate\.json {message}.*`dvc repro`"):
+            use()
+
+
+@pytest.mark.parametrize("content", ["[]", "{}"])
+def test_damaged_facts_of_a_champion_are_said_in_a_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "champion.json").write_text(content)
+    with pytest.raises(UserError, match=r"champion\.json is damaged"):
+        load_champion(tmp_path)
 
 
 def test_what_is_missing_is_named(project: Path) -> None:

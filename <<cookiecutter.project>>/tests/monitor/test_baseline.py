@@ -876,7 +876,7 @@ def test_slices_are_compared_where_the_captures_have_them(params: Params) -> Non
     assert found.slices["country"]["worst"] == "NZ"
     assert names["NZ"]["accuracy"]["value"] == 0.4
     assert (names["NZ"]["rows"], names["NZ"]["groups"]) == (500, 16)
-    assert found.slices["country"]["not_judged"] == {"(none)": 100}
+    assert found.slices["country"]["not_judged"] == {"unknown": 100}
     assert found.slices["price_band"]["worst"] == "0 to 10"
     without = measured(truth, answers, params, text=texts, price=pl.lit(None, pl.Float64))
     assert without.slices is None

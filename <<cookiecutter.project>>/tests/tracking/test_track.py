@@ -400,7 +400,7 @@ def test_files_that_are_not_the_locks_are_refused_but_history_is_not(project: Pr
     assert "model_digest" not in run.data.tags
 
 
-def test_candidate_is_the_last_that_passed_and_champion_the_one_of_its_digest(
+def test_candidate_is_the_workspace_s_if_it_passed_and_champion_the_one_of_its_digest(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     champion = project.reproduce(0.1)
@@ -408,6 +408,7 @@ def test_candidate_is_the_last_that_passed_and_champion_the_one_of_its_digest(
     assert alias(project, "champion") is None
     project.reproduce(0.2)
     main()
+    assert alias(project, "candidate") == "2"
     project.reproduce(0.9, "validate", "train", "evaluate", passed=False)
     # Promoted, the champion alone differs from what the stages read: they need not have run.
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": champion}))
@@ -415,7 +416,7 @@ def test_candidate_is_the_last_that_passed_and_champion_the_one_of_its_digest(
     main()
     assert [run.data.tags["gate"] for run in project.runs()] == ["passed", "passed", "failed"]
     assert versions(project) == ["1", "2", "3"]
-    assert (alias(project, "candidate"), alias(project, "champion")) == ("2", "1")
+    assert (alias(project, "candidate"), alias(project, "champion")) == (None, "1")
     # A champion of another registry is said; a workspace that is refused hinders no alias.
     capsys.readouterr()
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": "0" * 64}))
@@ -447,14 +448,136 @@ def test_another_verdict_or_champion_is_another_run_of_the_same_version(project:
     assert len(project.runs()) == 2
     assert runs["passed"].info.run_id == passed.info.run_id
     assert runs["failed"].data.params["gate.floor"] == "1"
-    assert (alias(project, "candidate"), alias(project, "champion")) == ("1", "1")
+    assert (alias(project, "candidate"), alias(project, "champion")) == (None, "1")
     # Compared with itself as the champion, the model is judged anew and not registered anew.
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": model, "metrics": {}}))
     project.write(paths.VERDICT, json.dumps({"passed": True, "model": model}))
     project.record()
     main()
     assert [run.data.tags["model_version"] for run in project.runs()] == ["1", "1", "1"]
+    assert alias(project, "candidate") == "1"
     assert versions(project) == ["1"]
+
+
+def test_going_back_to_earlier_data_takes_the_candidate_along(project: Project) -> None:
+    project.reproduce(0.1)
+    main()
+    project.reproduce(0.2)
+    main()
+    assert alias(project, "candidate") == "2"
+    project.reproduce(0.1)
+    main()
+    assert alias(project, "candidate") == "1"
+    # A model that is no state's is no candidate.
+    project.write("data/own.csv", "other rows")
+    project.write(paths.MODEL / "metadata.json", "{}")
+    with pytest.raises(UserError, match="not run: "):
+        main()
+    assert alias(project, "candidate") is None
+
+
+def test_a_champion_that_was_retired_has_no_alias(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = project.reproduce(0.1)
+    project.write(paths.CHAMPION_FACTS, json.dumps({"digest": model}))
+    project.record()
+    main()
+    assert alias(project, "champion") == "1"
+    project.write(paths.CHAMPION_FACTS, "null")
+    # Whatever the stages say: `make promote FORGET=champion` ends well.
+    project.write(paths.PARAMS, "{}")
+    monkeypatch.setattr("sys.argv", ["track", "--only", "champion"])
+    main()
+    assert alias(project, "champion") is None
+
+
+def test_a_registered_model_that_was_deleted_is_registered_again(project: Project) -> None:
+    model = project.reproduce(0.1)
+    main()
+    MlflowClient().delete_registered_model(project.name)
+    main()
+    version = MlflowClient().get_model_version_by_alias(project.name, "candidate")
+    assert version.tags["model_digest"] == model
+    (run,) = project.runs()
+    assert version.run_id == run.info.run_id
+    assert mlflow.pyfunc.load_model(f"models:/{project.name}@candidate")
+
+
+def test_runs_have_names_authors_sources_and_data(project: Project) -> None:
+    project.reproduce(0.1)
+    commit = project.commit()
+    project.reproduce(0.2)
+    main()
+    old, new = project.runs()
+    assert old.info.run_name == f"state ({commit[:7]})"
+    assert old.data.tags["mlflow.user"] == "n"
+    assert old.data.tags["mlflow.source.name"] == "dvc.yaml"
+    assert old.data.tags["mlflow.source.git.commit"] == commit
+    assert str(new.info.run_name).endswith(f" UTC, on {commit[:7]}")
+    for run in (old, new):
+        assert run.inputs
+        [given] = run.inputs.dataset_inputs
+        assert given.dataset.name == "data/own.csv"
+        assert given.dataset.digest == hashlib.md5(b"rows").hexdigest()
+        assert [tag.value for tag in given.tags] == ["training"]
+    # Committed, it is called by its commit, and is the same run.
+    last = project.commit()
+    main()
+    assert [run.info.run_name for run in project.runs()] == [
+        f"state ({commit[:7]})",
+        f"state ({last[:7]})",
+    ]
+    assert project.runs()[1].info.run_id == new.info.run_id
+
+
+def test_experiments_are_nested_in_the_run_that_they_began_at(project: Project) -> None:
+    project.reproduce(0.1)
+    begun = project.commit()
+    project.reproduce(0.3)
+    tried = project.commit()
+    project.call("git", "update-ref", f"refs/exps/{begun[:2]}/{begun[2:]}/brave-try", tried)
+    project.call("git", "update-ref", "refs/exps/exec/EXEC_HEAD", tried)
+    project.call("git", "reset", "--quiet", "--hard", begun)
+    project.reproduce(0.1)
+    main()
+    main()
+    parent, child = project.runs()
+    assert child.info.run_name == "brave-try"
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.data.metrics == {"random.accuracy": 0.7}
+    assert child.info.status == "FINISHED"
+    assert "mlflow.parentRunId" not in parent.data.tags
+    # A try is no candidate, even where it passed.
+    assert alias(project, "candidate") == "1"
+
+
+def test_a_search_s_trials_are_nested_in_its_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = [
+        {"knobs": {"lr": lr}, "measured": {"validation_log_loss": loss}, "milliseconds": 9}
+        for lr, loss in ((0.1, 0.5), (0.2, None), (0.3, 0.4))
+    ]
+    found = {"data": "data/own.csv", "seed": 7, "kept": 2, "milliseconds": 1000, "trials": trials}
+    project.write(paths.TUNING, json.dumps(found))
+    monkeypatch.setattr("sys.argv", ["track", "--only", "tuning"])
+    main()
+    main()
+    experiment = MlflowClient().get_experiment_by_name(project.name)
+    assert experiment
+    runs = MlflowClient().search_runs([experiment.experiment_id])
+    by_name = {str(run.info.run_name): run for run in runs}
+    whole = by_name.pop("make tune: 3 trials, seed 7")
+    assert sorted(by_name) == ["the settings as they were", "trial 1", "trial 2"]
+    assert {run.data.tags["mlflow.parentRunId"] for run in by_name.values()} == {whole.info.run_id}
+    assert by_name["trial 2"].data.params["train.classifier.lr"] == "0.3"
+    assert by_name["trial 2"].data.metrics == whole.data.metrics == {"validation_log_loss": 0.4}
+    assert by_name["trial 1"].data.metrics == {}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    project.write(paths.TUNING, "[]")
+    with pytest.raises(UserError, match=r"tuning\.json is damaged"):
+        main()
 
 
 def test_a_store_of_another_folder_is_refused(

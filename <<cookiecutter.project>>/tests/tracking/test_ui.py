@@ -1,24 +1,59 @@
-"""`make ui`: the port is looked at before MLflow is started."""
+"""`make ui` opens at the project's runs, on a port that is free."""
 
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
+import mlflow
 import pytest
 
 from categoriser.errors import UserError
-from categoriser.tracking.ui import HOST, check_free
+from categoriser.tracking import ui
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "some-project"\n')
+    return tmp_path
 
 
 def test_a_port_that_is_in_use_is_named_with_another() -> None:
-    with socket.create_server((HOST, 0)) as taken:
+    with socket.create_server((ui.HOST, 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=rf"port {port} .*in use.*make ui PORT=5001"):
-            check_free(port)
-    check_free(port)
+            ui.check_free(port)
+    ui.check_free(port)
 
 
 @pytest.mark.parametrize("port", [70_000, -1])
 def test_a_port_that_there_is_not_is_named(port: int) -> None:
     with pytest.raises(UserError, match=f"port {port} "):
-        check_free(port)
+        ui.check_free(port)
+
+
+def test_a_store_that_is_no_database_is_said_before_anything_is_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["ui"])
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (folder / "mlflow.db").write_text("no pages of a database")
+    with pytest.raises(UserError, match=r"mlflow\.db is no sound database"):
+        ui.main()
+
+
+def test_the_pages_open_at_the_runs_and_give_no_usage_data(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr("os.execve", lambda _, command, env: started.append((command, env)))
+    monkeypatch.setattr("sys.argv", ["ui", "--port", "0"])
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    found = type("Experiment", (), {"experiment_id": "7"})
+    monkeypatch.setattr(mlflow, "get_experiment_by_name", {"some-project": found}.get)
+    ui.main()
+    assert "http://127.0.0.1:0/#/experiments/7/runs" in capsys.readouterr().out
+    [(command, environment)] = started
+    assert command[-1] == "sqlite:///mlflow.db"
+    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"

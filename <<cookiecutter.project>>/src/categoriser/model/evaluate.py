@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from categoriser import paths
 from categoriser.errors import run
-from categoriser.files import read_json, write_json, write_text
+from categoriser.files import read_json, read_object, write_json, write_text
 from categoriser.model import report
 from categoriser.model.gate import describe, judge
 from categoriser.params import read_params
@@ -16,7 +16,8 @@ from categoriser.params import read_params
 
 def main() -> None:
     params = read_params()
-    evaluation = read_json(paths.EVALUATION, "dvc repro measure")
+    keys = ("champion", "model", "parts", "settings", "slices")
+    evaluation = read_object(paths.EVALUATION, "dvc repro measure", *keys)
     data, generated = read_json(paths.PROFILE, "dvc repro validate"), None
     if params.data.path == paths.GENERATED:
         generated = read_json(paths.GENERATED_FACTS, "dvc repro generate")
@@ -25,8 +26,13 @@ def main() -> None:
     found = {"passed": not failed, "verdicts": [asdict(verdict) for verdict in verdicts]}
     about = {"model": evaluation["model"]["digest"], "faults": list(map(describe, failed))}
     write_json(paths.VERDICT, about | found)
-    facts = {"evaluation": evaluation, "data": data, "data_path": str(params.data.path)} | found
-    facts |= {"generated": generated, "gate": params.gate.model_dump()}
+    facts = {
+        "about": params.about.model_dump(),
+        "evaluation": evaluation,
+        "data": data,
+        "data_path": str(params.data.path),
+        "generated": generated,
+    } | found
     write_text(paths.REPORT, report.html(facts))
     write_text(paths.MODEL_CARD, report.model_card(facts))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from categoriser.errors import UserError, run
@@ -92,8 +93,11 @@ def main() -> None:
     title = f"{explanation.category} {explanation.probability:.3f}"
     table = Table("left out", "change", title=title)
     table.columns[1].justify = "right"
-    for token, change in explanation.changes:
-        table.add_row(token, f"{change:+.3f}")
+    names = [token for token, _ in explanation.changes]
+    if arguments.price is not None:
+        names[-1] = f"the price ({arguments.price:g})"
+    for name, (_, change) in zip(names, explanation.changes, strict=True):
+        table.add_row(escape(name), f"{change:+.3f}")
     Console().print(table)
 
 

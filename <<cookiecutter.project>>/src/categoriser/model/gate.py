@@ -20,7 +20,7 @@ from rich.table import Table
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.files import read_json
+from categoriser.files import Json, read_object
 from categoriser.model.metrics import MIN_GROUPS
 from categoriser.params import Gate
 
@@ -152,13 +152,19 @@ def describe(verdict: Verdict) -> str:
     )
 
 
+def read_verdict() -> Json:
+    """Return what `evaluate` wrote. Raises `UserError` where that is missing or damaged."""
+    return read_object(paths.VERDICT, "dvc repro", "faults", "model", "passed", "verdicts")
+
+
 def decide() -> list[str]:
     """Print the verdict that stands, and return what failed, in words.
 
     Raises `UserError` where the monitor's baseline is of another model than the verdict.
     """
-    verdict = read_json(paths.VERDICT, "dvc repro evaluate")
-    if read_json(paths.BASELINE_FACTS, "dvc repro baseline")["model"] != verdict["model"]:
+    verdict = read_verdict()
+    baseline = read_object(paths.BASELINE_FACTS, "dvc repro baseline", "model")
+    if baseline["model"] != verdict["model"]:
         raise UserError(
             f"{paths.BASELINE_FACTS} is of another model than {paths.VERDICT}; "
             "`dvc repro` makes both anew"

@@ -5,13 +5,12 @@ the `time` and `random` rows together: both are rows as they arrive, while `merc
 merchants only, in slices of another mixture.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import SGDClassifier
@@ -22,8 +21,10 @@ from categoriser.data.prepare import read_rows
 from categoriser.errors import UserError, run
 from categoriser.files import Json, digest, read_json, replacing, write_json
 from categoriser.model import metrics
+from categoriser.model.champion import champion_facts
 from categoriser.model.explain import class_tokens
 from categoriser.model.metrics import Codes, Floats, by_slice
+from categoriser.model.mistakes import confused
 from categoriser.model.package import Categoriser
 from categoriser.params import Evaluate, read_params
 
@@ -31,6 +32,7 @@ PARTS = ("time", "merchant", "random")
 AS_THEY_ARRIVE = ("time", "random")
 # The answers that the model's are compared with, in the order of reports.
 RIVALS = ("reference", "majority", "champion")
+RETIRE = "`make promote FORGET=champion` retires the champion"
 THRESHOLDS = [step / 50 for step in range(51)]
 
 # DVC's template counts the rows of a table, so a confusion matrix is a table of rows, thinned.
@@ -42,13 +44,6 @@ Figures = dict[str, dict[str, Floats]]  # by answerer, by name
 Tables = dict[str, pl.DataFrame]
 
 
-class Review(NamedTuple):
-    """What is answered without review: what is sure enough, where the text has a known word."""
-
-    threshold: float
-    known: NDArray[np.bool_]  # by row
-
-
 def measure(prepared: Path, model: Path, champion: Path, settings: Evaluate) -> tuple[Json, Tables]:
     """Return all that is known of the model, and the tables of DVC's plots by name.
 
@@ -58,7 +53,9 @@ def measure(prepared: Path, model: Path, champion: Path, settings: Evaluate) -> 
     frames = {part: read_rows(prepared / f"{part}.parquet") for part in PARTS}
     train = read_rows(prepared / "train.parquet")
     categoriser = Categoriser.load(model)
-    champion_facts, champion_model = load_champion(champion)
+    facts, champion_model = load_champion(champion)
+    if champion_model and (why := other_classes(champion_model.classes, categoriser.classes)):
+        facts, champion_model = {**(facts or {}), "unreadable": why}, None
 
     lines, classes = train["features"].to_list(), train["category"].to_list()
     reference, majority = fit_reference(lines, classes), fit_majority(lines, classes)
@@ -81,16 +78,21 @@ def measure(prepared: Path, model: Path, champion: Path, settings: Evaluate) -> 
             name: metrics.spread(ask(lines) if lines else np.zeros((0, len(known))), known, labels)
             for name, (ask, known) in answerers.items()
         }
-        judged[part] = frame.with_columns(truth=truth, answer=probabilities["model"].argmax(axis=1))
-        review = Review(categoriser.review_threshold, np.array(categoriser.knows(lines), bool))
-        parts[part] = measure_part(
-            truth, probabilities, group_codes(frame), labels, review, settings
+        own = probabilities["model"]
+        judged[part] = frame.with_columns(
+            truth=truth, answer=own.argmax(axis=1), probability=own.max(axis=1, initial=0)
         )
+        threshold = categoriser.review_threshold
+        parts[part] = measure_part(
+            truth, probabilities, group_codes(frame), labels, threshold, settings
+        )
+        if len(frame):
+            parts[part]["confused"] = confused(judged[part], labels)
 
     rows = pl.concat(judged[part] for part in AS_THEY_ARRIVE)
     answered = rows["truth"].to_numpy(), rows["answer"].to_numpy()
     evaluation = {
-        "champion": champion_facts,
+        "champion": facts,
         "labels": labels,
         "model": {"digest": digest(model), "metadata": categoriser.metadata},
         "parts": parts,
@@ -135,7 +137,7 @@ def load_champion(folder: Path) -> tuple[dict[str, Any] | None, Categoriser | No
     A champion that this code cannot read, such as one of other features, gives its facts with
     `unreadable` and no model. Raises `UserError` where the model is missing or is another one.
     """
-    facts = read_json(folder / paths.CHAMPION_FACTS.name, "make promote")
+    facts = champion_facts(folder)
     if facts is None:
         return None, None
     model = folder / "model"
@@ -147,8 +149,25 @@ def load_champion(folder: Path) -> tuple[dict[str, Any] | None, Categoriser | No
     try:
         return facts, Categoriser.load(model)
     except UserError as error:
-        why = f"{error}; `make promote FORGET=champion` retires the champion"
-        return facts | {"unreadable": why}, None
+        return facts | {"unreadable": f"{error}; {RETIRE}"}, None
+
+
+def other_classes(champion: Sequence[str], model: Sequence[str]) -> str:
+    """Say why a champion cannot be compared, where its classes are others; else nothing.
+
+    Each row of a class that it does not know would count as its error, and as the model's lead.
+    """
+    if set(champion) == set(model):
+        return ""
+    alone = {"the champion": {*champion} - {*model}, "the model": {*model} - {*champion}}
+    named = (f"{who} alone knows {some(names)}" for who, names in alone.items() if names)
+    return f"its classes are others ({'; '.join(named)}); {RETIRE}"
+
+
+def some(names: Collection[str], most: int = 5) -> str:
+    """Name the first few in order, and say how many more there are."""
+    shown = ", ".join(sorted(names)[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def measure_part(
@@ -156,7 +175,7 @@ def measure_part(
     probabilities: dict[str, Floats],
     groups: Codes,
     labels: Sequence[str],
-    review: Review,
+    threshold: float,
     settings: Evaluate,
 ) -> dict[str, Any]:
     """Measure one part's rows: each one's figures, and the model's beside each rival's.
@@ -178,7 +197,7 @@ def measure_part(
         } | {
             "calibration_error": metrics.calibration_error(bins),
             "log_loss": metrics.log_loss(truth, table),
-            **metrics.coverage(truth, table, *review),
+            **metrics.coverage(truth, table, threshold),
         }
 
     def lead(rival: str, figure: str) -> dict[str, float]:
@@ -186,9 +205,7 @@ def measure_part(
         return metrics.interval(value, values, settings.confidence)
 
     by_class, rivals = point["model"], [rival for rival in RIVALS if rival in models]
-    covered = [
-        {"threshold": at} | metrics.coverage(truth, own, at, review.known) for at in THRESHOLDS
-    ]
+    covered = [{"threshold": at} | metrics.coverage(truth, own, at) for at in THRESHOLDS]
     return {
         "rows": len(truth),
         "groups": int(groups.max()) + 1,

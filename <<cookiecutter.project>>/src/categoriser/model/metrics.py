@@ -33,7 +33,7 @@ MIN_GROUPS = 10
 # A probability under this counts as this in the log loss, which would be infinite otherwise.
 LEAST = 1e-15
 PRICE_BAND = "price_band"
-MISSING = "(none)"
+UNKNOWN = "unknown"
 
 
 def encode(values: Sequence[str], labels: Sequence[str]) -> Codes:
@@ -114,14 +114,9 @@ def log_loss(truth: Codes, probabilities: Floats) -> float:
     return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], LEAST)).mean())
 
 
-def coverage(
-    truth: Codes, probabilities: Floats, threshold: float, known: NDArray[np.bool_]
-) -> dict[str, float]:
-    """Share of rows answered without review, and how well.
-
-    Those are of a probability at or over `threshold`, and `known`: the text has a word of training.
-    """
-    sure = (probabilities.max(axis=1, initial=0) >= threshold) & known
+def coverage(truth: Codes, probabilities: Floats, threshold: float) -> dict[str, float]:
+    """Share of rows answered without review (probability at or over `threshold`), and how well."""
+    sure = probabilities.max(axis=1, initial=0) >= threshold
     right = probabilities.argmax(axis=1) == truth
     return {
         "coverage": float(sure.mean()),
@@ -180,14 +175,23 @@ def by_slice(
     worse. A column gives None where the frame lacks it, else `slices` (judged, the worst served
     first), `worst` and `gap` of the first of them (None where there is none), `spread` (the largest
     difference between two slices) and `not_judged` (the rows of each slice that has fewer than
-    `settings.min_rows` rows or than `MIN_GROUPS` groups). An absent value is a slice of its own.
+    `settings.min_rows` rows or than `MIN_GROUPS` groups). Rows whose value is not known are the
+    slice `unknown`.
     """
     frame = frame.with_columns(price_bands(frame["price"], settings.price_bands).alias(PRICE_BAND))
     compared = dict.fromkeys(settings.slices)
     for column in compared.keys() & {*frame.columns}:
-        values = frame[column].cast(pl.String).fill_null(MISSING)
+        values = named(frame[column])
         compared[column] = slices_of(values, truth, answers, groups, settings)
     return compared
+
+
+def named(values: pl.Series) -> pl.Series:
+    """Name each row's slice; a value that is absent, empty or no number is `UNKNOWN`."""
+    if values.dtype.is_float():
+        values = values.fill_nan(None)
+    names = values.cast(pl.String).str.strip_chars().fill_null("")
+    return names.replace("", UNKNOWN)
 
 
 def slices_of(

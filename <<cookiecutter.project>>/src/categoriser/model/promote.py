@@ -13,6 +13,8 @@ from rich.console import Console
 from categoriser import paths
 from categoriser.errors import UserError, run
 from categoriser.files import digest, dvc, dvc_status, read_json, restored_on_failure, write_json
+from categoriser.model.gate import read_verdict
+from categoriser.model.package import METADATA
 
 
 def promote() -> str:
@@ -21,7 +23,7 @@ def promote() -> str:
     Raises `UserError` where the gates did not pass for exactly this model with what stands in the
     workspace, and where DVC fails; then the champion stays as it was.
     """
-    verdict = read_json(paths.VERDICT, "dvc repro")
+    verdict = read_verdict()
     if not paths.MODEL.is_dir():
         raise UserError(f"{paths.MODEL} is missing; `dvc repro` makes it")
     standing = digest(paths.MODEL)
@@ -50,7 +52,9 @@ def promote() -> str:
             for part, figures in metrics.items()
         }
         write_json(paths.CHAMPION_PROFILE, profile)
-        write_json(paths.CHAMPION_FACTS, {"digest": standing, "metrics": own})
+        classes = read_json(paths.MODEL / METADATA, "dvc repro")["classes"]
+        facts = {"classes": classes, "digest": standing, "metrics": own}
+        write_json(paths.CHAMPION_FACTS, facts)
     return standing
 
 

@@ -15,6 +15,8 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, se
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from categoriser.model.tokens import said
+
 OWN, MAJORITY = "#0b5cad", "#8b96a3"
 COLOURS = {"model": OWN, "reference": "#c2691c", "champion": "#2f8f5b", "majority": MAJORITY}
 STYLE: dict[Any, Any] = {
@@ -45,6 +47,11 @@ PARTS = {
 FIGURES = {"accuracy": "Accuracy", "macro_f1": "Macro-F1"}
 # Cells of a larger confusion matrix are too small for a number.
 MOST_NUMBERS = 16
+# Of more classes a matrix says nothing: the pairs that are confused most do, and the worst classes.
+MANY_CLASSES = 40
+WORST = 15
+# A plot of more slices is not read.
+MOST_SLICES = 40
 
 
 def html(facts: dict[str, Any]) -> str:
@@ -54,19 +61,32 @@ def html(facts: dict[str, Any]) -> str:
     labels = facts["evaluation"]["labels"]
     compared = facts["evaluation"]["slices"].items()
     judged = {name: column["slices"] for name, column in compared if column and column["slices"]}
+    readable = len(labels) <= MANY_CLASSES
     with mpl.rc_context(STYLE):
         plots = {
             "overview": overview(parts) if parts else "",
-            "confusion": {name: confusion(part, labels) for name, part in parts.items()},
+            "confusion": {
+                name: confusion(part, labels) if readable else "" for name, part in parts.items()
+            },
             "curves": {name: curves(part) for name, part in parts.items()},
-            "slices": {name: slices(found) for name, found in judged.items()},
+            "slices": {name: slices(found[:MOST_SLICES]) for name, found in judged.items()},
         }
-    return render("report.html", plots=plots, **facts)
+    shown = {"labels": labels, "many": MANY_CLASSES, "worst": WORST, "plots": plots}
+    return render("report.html", **shown, **common(facts), **facts)
 
 
 def model_card(facts: dict[str, Any]) -> str:
     """Return the model card in Markdown; text from the data cannot end a table's cell."""
-    return render("model_card.md", **facts)
+    return render("model_card.md", **common(facts), **facts)
+
+
+def common(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return what both pages say beside the facts: dates, and how many slices are too small."""
+    evaluation = facts["evaluation"]
+    dates = [date for part in evaluation["split"]["parts"].values() for date in part["dates"]]
+    compared = filter(None, evaluation["slices"].values())
+    small = sum(len(column["not_judged"]) for column in compared)
+    return {"period": (min(dates, default="?"), max(dates, default="?")), "small": small}
 
 
 def render(template: str, package: str = "categoriser.model", **values: Any) -> str:
@@ -81,7 +101,13 @@ def render(template: str, package: str = "categoriser.model", **values: Any) -> 
         trim_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"cell": cell, "percent": percent, "points": points, "span": span}
+    environment.filters |= {
+        "cell": cell,
+        "percent": percent,
+        "points": points,
+        "said": said,
+        "span": span,
+    }
     return environment.get_template(template).render(values, meaning=PARTS, order=list(COLOURS))
 
 

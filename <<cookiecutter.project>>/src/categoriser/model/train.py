@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from categoriser.errors import run
 from categoriser.features import VERSION
 from categoriser.files import digest
 from categoriser.model.classifier import Classifier
-from categoriser.model.package import COLDEST, HOTTEST, Categoriser, calibrate
+from categoriser.model.package import Categoriser, calibrate
 from categoriser.params import Train, read_params
 from categoriser.paths import MODEL, PREPARED
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 COLUMNS = ("features", "category")
 
+# Bounds of the temperature: beyond them calibration has nothing to go by.
+COLDEST, HOTTEST = 0.05, 20.0
 # An answer of probability 0 that turns out true costs this probability's logarithm.
 TINY = 1e-12
 
@@ -35,7 +38,7 @@ def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
     rows = read_rows(prepared / "train.parquet", *COLUMNS)
     lines, labels = (rows[name].to_list() for name in COLUMNS)
     classifier = Classifier.fit(lines, labels, settings.classifier)
-    measured = measure(classifier, read_rows(prepared / "validation.parquet", *COLUMNS))
+    measured = measure(answer(classifier, read_rows(prepared / "validation.parquet", *COLUMNS)))
     metadata = {
         "classes": list(classifier.classes),
         "classifier": settings.classifier,
@@ -53,27 +56,43 @@ def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
     return categoriser
 
 
-def measure(classifier: Classifier, validation: pl.DataFrame) -> dict[str, float]:
-    """Fit the temperature, and return it with the calibrated accuracy and log loss (in nats).
+@dataclass(frozen=True)
+class Answered:
+    """Calibrated answers to the validation rows of classes that were trained."""
 
-    Rows of classes that were not trained say nothing about it. With no row left the temperature is
-    1 and there is nothing else to return.
+    temperature: float
+    right: NDArray[np.bool_]  # (rows,)
+    losses: NDArray[np.float64]  # (rows,): -ln p(true class), in nats
+
+
+def answer(classifier: Classifier, validation: pl.DataFrame) -> Answered:
+    """Fit the temperature and answer with it; with no row left it is 1.
+
+    Rows of classes that were not trained say nothing about it.
     """
     number = {name: position for position, name in enumerate(classifier.classes)}
     validation = validation.filter(pl.col("category").is_in(classifier.classes))
     if validation.is_empty():
-        return {"temperature": 1.0, "validation_rows": 0}
+        return Answered(1.0, np.zeros(0, dtype=bool), np.zeros(0))
     probabilities = classifier.predict_proba(validation["features"].to_list())
     truth = np.array([number[label] for label in validation["category"]])
     temperature = fit_temperature(probabilities, truth)
     calibrated = calibrate(probabilities, temperature)
     true = np.maximum(calibrated[np.arange(len(truth)), truth], TINY)
-    accuracy = round(float((calibrated.argmax(axis=1) == truth).mean()), 6)
-    found = {
-        "validation_accuracy": accuracy,
-        "validation_log_loss": round(float(-np.log(true).mean()), 6),
+    right = calibrated.argmax(axis=1) == truth
+    return Answered(temperature, right, -np.log(true))
+
+
+def measure(answered: Answered) -> dict[str, float]:
+    """Return the temperature, and accuracy and log loss (in nats) where there are rows."""
+    found: dict[str, float] = {
+        "temperature": answered.temperature,
+        "validation_rows": len(answered.right),
     }
-    return {"temperature": temperature, "validation_rows": len(truth)} | found
+    if len(answered.right):
+        found["validation_accuracy"] = round(float(answered.right.mean()), 6)
+        found["validation_log_loss"] = round(float(answered.losses.mean()), 6)
+    return found
 
 
 def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> float:

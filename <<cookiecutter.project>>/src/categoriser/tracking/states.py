@@ -1,7 +1,8 @@
-"""The pipeline's states, as the workspace and Git's history hold them.
+"""The pipeline's states, as the workspace, Git's history and DVC's experiments hold them.
 
 A state is what one dvc.lock stands for, and the gate's verdict, since DVC does not record a stage
-that failed. The tags `dvc_lock`, the SHA-256 of its bytes, and `gate` are its key.
+that failed. The tags `dvc_lock`, the SHA-256 of its bytes, and `gate` are its key; an experiment's
+has `dvc_exp`, its name, as well.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,10 @@ import yaml
 from categoriser import paths
 from categoriser.errors import UserError
 from categoriser.files import digest, dvc_status
+from categoriser.lock import read_lock
 
 LIMIT = 100  # commits of history
+LONGEST_SUBJECT = 60
 # What the pipeline itself writes into Git does not make a commit "dirty".
 INPUTS = (".", ":(exclude)dvc.lock", ":(exclude)reports")
 FILES = (paths.LOCK, paths.PARAMS, paths.METRICS, paths.VERDICT)
@@ -35,6 +39,7 @@ class State:
     metrics: dict[str, float]
     tags: dict[str, str]
     milliseconds: int  # since 1970
+    name: str = ""  # for people
 
 
 def history() -> Iterator[State]:
@@ -42,16 +47,46 @@ def history() -> Iterator[State]:
 
     Commits whose files are missing or of another form are passed over; without Git there are none.
     """
-    which = ("--first-parent", f"--max-count={LIMIT}", "--timestamp", "HEAD", "--", str(paths.LOCK))
-    for line in reversed((git("rev-list", *which) or b"").decode().splitlines()):
-        seconds, commit = line.split()
-        contents = {path: git("show", f"{commit}:./{path.as_posix()}") for path in FILES}
-        files = {path: content for path, content in contents.items() if content is not None}
-        try:
-            state = read_state(files, int(seconds) * 1000)
-        except (AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError):
-            continue
-        yield tagged(state, git_commit=commit, git_dirty="false")
+    which = ("--first-parent", f"--max-count={LIMIT}", "HEAD", "--", str(paths.LOCK))
+    for commit in reversed((git("rev-list", *which) or b"").decode().splitlines()):
+        if state := of_commit(commit):
+            yield tagged(state, git_dirty="false")
+
+
+def experiments() -> Iterator[State]:
+    """Yield the states of DVC's experiments, the oldest first, each with the commit it began at.
+
+    DVC keeps each as a commit under refs/exps, by the commit that it began at and its name.
+    """
+    how = ("--sort=committerdate", "--format=%(refname) %(objectname)", "refs/exps")
+    for line in (git("for-each-ref", *how) or b"").decode().splitlines():
+        reference, commit = line.split()
+        _, _, *place = reference.split("/")
+        if len(place) == 3 and place[0] != "exec" and (state := of_commit(commit)):
+            first, rest, name = place
+            begun = hashlib.sha256(git("show", f"{first}{rest}:./{paths.LOCK}") or b"").hexdigest()
+            found = tagged(state, dvc_exp=name, dvc_exp_from=begun, git_commit=f"{first}{rest}")
+            yield replace(found, name=name)
+
+
+def of_commit(commit: str) -> State | None:
+    """Return a commit's state; None where its files are missing or of another form."""
+    contents = {path: git("show", f"{commit}:./{path.as_posix()}") for path in FILES}
+    files = {path: content for path, content in contents.items() if content is not None}
+    seconds, author, subject = said_of(commit)
+    try:
+        state = read_state(files, int(seconds) * 1000)
+    except (AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError):
+        return None
+    name = f"{subject[:LONGEST_SUBJECT]} ({commit[:7]})"
+    return replace(tagged(state, git_commit=commit, author=author), name=name)
+
+
+def said_of(commit: str) -> tuple[str, str, str]:
+    """Return a commit's time (seconds since 1970), author, and first line of its message."""
+    shown = git("show", "--no-patch", "--format=%ct%n%an%n%s", commit) or b"0\n\n"
+    seconds, author, subject = shown.decode(errors="replace").splitlines()[:3]
+    return seconds, author, subject
 
 
 def workspace() -> State:
@@ -60,6 +95,7 @@ def workspace() -> State:
     `gate` may be behind, since DVC does not record a stage that failed. So may stages that only
     read a champion of before: what they wrote is still what dvc.lock says.
     """
+    read_lock()
     changed = dvc_status()
     behind = (stage for stage, changes in changed.items() if not only_champion(changes))
     if others := sorted({*behind} - {"gate"}):
@@ -67,22 +103,41 @@ def workspace() -> State:
             f"the workspace was not tracked, since not all stages have run on its files as they "
             f"are (not run: {', '.join(others)}); mend what `dvc repro` reports first"
         )
-    files = {path: path.read_bytes() for path in FILES if path.exists()}
-    state = read_state(files, int(time.time() * 1000))
+    state = standing()
     model = digest(paths.MODEL)
-    verdict = json.loads(files.get(paths.VERDICT, b"{}"))
+    verdict = json.loads(paths.VERDICT.read_bytes()) if paths.VERDICT.exists() else {}
     if "gate" in changed and (verdict.get("passed") or verdict.get("model") != model):
         # A verdict that is not in dvc.lock is this state's only where it failed this model.
         state = tagged(state, gate="not run")
     changes = git("status", "--porcelain", "--", *INPUTS)
     return tagged(
         state,
-        git_commit=(git("rev-parse", "HEAD") or b"").decode().strip(),
         git_dirty="unknown" if changes is None else str(changes != b"").lower(),
         model_digest=model,
         image_digest=os.environ.get("IMAGE_DIGEST", ""),
         release=os.environ.get("RELEASE", ""),
     )
+
+
+def standing() -> State:
+    """Return the state that the workspace's small files describe, whatever DVC says of them."""
+    files = {path: path.read_bytes() for path in FILES if path.exists()}
+    milliseconds = int(time.time() * 1000)
+    state = tagged(read_state(files, milliseconds), author=author())
+    commit = (git("rev-parse", "HEAD") or b"").decode().strip()
+    changed = git("status", "--porcelain", "--", ".") != b""
+    if commit and not changed:
+        name = f"{said_of(commit)[2][:LONGEST_SUBJECT]} ({commit[:7]})"
+    else:
+        at = datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        name = f"{at}, on {commit[:7]}" if commit else at
+    return replace(tagged(state, git_commit=commit), name=name)
+
+
+def author() -> str:
+    """Return who works here, as Git or the system names them."""
+    name = (git("config", "user.name") or b"").decode(errors="replace").strip()
+    return name or os.environ.get("USER", "")
 
 
 def only_champion(changes: Iterable[Any]) -> bool:
@@ -128,7 +183,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def data_hash(lock: Mapping[str, Any], data: str) -> str:
     """Return DVC's hash of the data file, which `validate` reads."""
-    for dependency in lock["stages"].get("validate", {}).get("deps", []):
+    for dependency in lock.get("stages", {}).get("validate", {}).get("deps", []):
         if dependency["path"] == data:
             return str(dependency["md5"])
     return ""

@@ -2,11 +2,13 @@
 
 A commit's state gives a run with parameters, metrics and verdict. The workspace's state, which has
 the files as well, gives plots and report too, in place of its commit's run, and a version of the
-registered model, which later states of the same model share. What is mirrored already is passed
+registered model, which later states of the same model share. An experiment of DVC's is nested in
+the run that it began at, a trial of `make tune` in the search's. What is mirrored already is passed
 over; a run that was interrupted is made anew. Versions are never deleted.
 """
 
-import os
+import argparse
+import json
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -14,23 +16,37 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+    MLFLOW_USER,
+)
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.files import read_json
+from categoriser.files import digest, read_json
+from categoriser.lock import read_lock
+from categoriser.model.champion import champion_facts
 from categoriser.model.package import METADATA
-from categoriser.tracking.states import State, history, workspace
+from categoriser.tracking import store
+from categoriser.tracking.states import State, experiments, history, standing, workspace
+from categoriser.tracking.trials import Search, read_search
 
-STORE = "sqlite:///mlflow.db"
 KEY = ("dvc_lock", "gate")  # the tags that tell a state from others
 JUDGED = (paths.VERDICT, paths.REPORT, paths.MODEL_CARD)
+KIND = "custom_model_development"
 EXAMPLE = pd.DataFrame({"text": ["spotify p0d3d89b19 sydney au"], "price": [11.99]})
 
-# MLflow's limits: entries a call, a parameter's characters.
-BATCH, LONGEST = 100, 500
+# MLflow's limits: entries a call, a parameter's characters, those of a data set's digest.
+BATCH, LONGEST, LONGEST_DIGEST = 100, 500, 36
 
 
 class Mirror:
@@ -43,11 +59,13 @@ class Mirror:
         self.experiment = experiment.experiment_id
         # MLflow keeps absolute paths: after a move it would go on writing to the old folder.
         folder = Path(experiment.artifact_location).parent.parent
-        if mlflow.get_tracking_uri() == STORE and folder != Path.cwd():
+        if mlflow.get_tracking_uri() == store.STORE and folder != Path.cwd():
             raise UserError(
                 f"mlflow.db belongs to a project at {folder}; remove mlflow.db and mlruns, "
                 "`make track` makes them anew from Git"
             )
+        # Its page is then that of runs, not of traces.
+        self.client.set_experiment_tag(self.experiment, "mlflow.experimentKind", KIND)
         self.made: set[tuple[str, ...]] = set()
 
     def add_history(self, state: State) -> None:
@@ -55,18 +73,18 @@ class Mirror:
         found = self.find(state)
         if found is None:
             self.client.set_terminated(self.start(state), end_time=state.milliseconds)
-        elif found.data.tags.get("git_dirty") == "true":
-            for tag in ("git_commit", "git_dirty"):
-                self.client.set_tag(found.info.run_id, tag, state.tags[tag])
+        elif not str(found.info.run_name).endswith(
+            f"({found.data.tags.get('git_commit', '')[:7]})"
+        ):
+            for tag, value in mlflow_tags(state).items():
+                self.client.set_tag(found.info.run_id, tag, value)
 
     def add_workspace(self, state: State) -> None:
-        """Mirror the workspace's state with its files, and register its model.
-
-        The model's version is given the alias `candidate` where it passed the gate.
-        """
+        """Mirror the workspace's state with its files, and register its model."""
         model, gate = state.tags["model_digest"], state.tags["gate"]
+        number = self.registered(model)
         if found := self.find(state):
-            if found.data.tags.get("model_digest") == model:
+            if number and found.data.tags.get("model_digest") == model:
                 return
             self.client.delete_run(found.info.run_id)
         run_id = self.start(state)
@@ -74,23 +92,61 @@ class Mirror:
             self.client.log_artifacts(run_id, str(paths.PLOTS), "plots")
             for file in () if gate == "not run" else JUDGED:
                 self.client.log_artifact(run_id, str(file))
-            number = self.registered(model)
             if number is None:
                 tags = {"model_digest": model}
                 number = str(mlflow.register_model(log_model(), self.name, tags=tags).version)
             self.client.set_tag(run_id, "model_version", number)
-            if gate == "passed":
-                self.client.set_registered_model_alias(self.name, "candidate", number)
+
+    def add_experiment(self, state: State) -> None:
+        """Mirror an experiment, nested in the run of the state that it began at, if there."""
+        found = self.find(state)
+        run_id = found.info.run_id if found else self.start(state)
+        begun = self.runs(dvc_lock=state.tags["dvc_exp_from"])
+        if parents := [run for run in begun if "dvc_exp" not in run.data.tags]:
+            self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, parents[0].info.run_id)
+        if found is None:
+            self.client.set_terminated(run_id, end_time=state.milliseconds)
+
+    def add_search(self, search: Search) -> None:
+        """Mirror what `make tune` tried, each trial nested in the search's run."""
+        found = self.runs(tuning=search.whole.tags["tuning"])
+        if any("trial" not in one.data.tags and one.info.status == "FINISHED" for one in found):
+            return
+        for interrupted in found:
+            self.client.delete_run(interrupted.info.run_id)
+        whole = self.start(search.whole)
+        for trial in search.trials:
+            run_id = self.start(trial)
+            self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, whole)
+            self.client.set_terminated(run_id)
+        self.client.set_terminated(whole)
+
+    def name_candidate(self) -> None:
+        """Give the alias to the version of the workspace's model if that passed, or to none."""
+        number = None
+        if all(path.exists() for path in (paths.LOCK, paths.PARAMS, paths.METRICS)):
+            found = self.find(standing())
+            tags = found.data.tags if found else {}
+            model = tags.get("model_digest", "")
+            replaced = paths.MODEL.is_dir() and digest(paths.MODEL) != model
+            if tags.get("gate") == "passed" and not replaced:
+                number = self.registered(model)
+        self.alias("candidate", number)
+
+    def alias(self, name: str, number: str | None) -> None:
+        """Give the alias to a version; take it away where there is none."""
+        if number is not None:
+            self.client.set_registered_model_alias(self.name, name, number)
+        elif self.client.search_registered_models(f"name = '{self.name}'"):
+            self.client.delete_registered_model_alias(self.name, name)
 
     def name_champion(self) -> str:
-        """Give the champion's version its alias; return what is to be noted."""
-        champion = read_json(paths.CHAMPION_FACTS, "make promote")
-        if champion is None:
-            return ""
-        number = self.registered(champion["digest"])
-        if number is None:
+        """Give the champion's version its alias, or none; return what is to be noted."""
+        champion = champion_facts(paths.CHAMPION)
+        number = self.registered(champion["digest"]) if champion else None
+        self.alias("champion", number)
+        if champion and number is None:
             return f"; the champion {champion['digest'][:12]} is not in the registry"
-        self.client.set_registered_model_alias(self.name, "champion", number)
         return ""
 
     def registered(self, model: str) -> str | None:
@@ -102,27 +158,56 @@ class Mirror:
     def find(self, state: State) -> Run | None:
         """Return the state's finished run; delete interrupted ones."""
         finished = None
-        key = " and ".join(f"tags.{tag} = '{state.tags[tag]}'" for tag in KEY)
-        for found in self.client.search_runs([self.experiment], key):
+        for found in self.runs(**{tag: state.tags[tag] for tag in KEY}):
+            if found.data.tags.get("dvc_exp") != state.tags.get("dvc_exp"):
+                continue
             if found.info.status == "FINISHED":
                 finished = found
             else:
                 self.client.delete_run(found.info.run_id)
         return finished
 
+    def runs(self, **tags: str) -> list[Run]:
+        """Return the runs that have these tags."""
+        which = " and ".join(f"tags.{tag} = '{value}'" for tag, value in tags.items())
+        return list(self.client.search_runs([self.experiment], which))
+
     def start(self, state: State) -> str:
         """Make a run with what is known without files; return its id."""
         at = state.milliseconds
-        self.made.add(tuple(state.tags[tag] for tag in KEY))
-        tags = {name: tag for name, tag in state.tags.items() if tag}
-        created = self.client.create_run(self.experiment, at, tags, tags["dvc_lock"][:8])
+        if KEY[0] in state.tags:
+            self.made.add(tuple(state.tags[tag] for tag in KEY))
+        tags = {name: tag for name, tag in (state.tags | mlflow_tags(state)).items() if tag}
+        created = self.client.create_run(self.experiment, at, tags, state.name)
         run_id = str(created.info.run_id)
         params = [Param(name, str(value)[:LONGEST]) for name, value in state.params.items()]
         metrics = [Metric(name, value, at, 0) for name, value in state.metrics.items()]
         for first in range(0, max(len(params), len(metrics)), BATCH):
             last = first + BATCH
             self.client.log_batch(run_id, metrics[first:last], params[first:last])
+        self.client.log_inputs(run_id, [dataset(state)])
         return run_id
+
+
+def mlflow_tags(state: State) -> dict[str, str]:
+    """Return the tags that MLflow's pages show: name, author, source and commit."""
+    commit = state.tags.get("git_commit", "")
+    own = {"git_commit": commit, "git_dirty": state.tags.get("git_dirty", "")}
+    return own | {
+        MLFLOW_GIT_COMMIT: commit,
+        MLFLOW_RUN_NAME: state.name,
+        MLFLOW_SOURCE_NAME: "make tune" if "tuning" in state.tags else "dvc.yaml",
+        MLFLOW_SOURCE_TYPE: "PROJECT",
+        MLFLOW_USER: state.tags.get("author", ""),
+    }
+
+
+def dataset(state: State) -> DatasetInput:
+    """Return the data of a state: the file, by DVC's hash."""
+    path, known = state.params["data.path"], state.tags["dvc_data"] or "unknown"
+    source = json.dumps({"uri": path})
+    data = Dataset(path, known[:LONGEST_DIGEST], "local", source)
+    return DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
 
 
 def log_model() -> str:
@@ -142,9 +227,10 @@ def log_model() -> str:
 
 
 def track(mirror: Mirror) -> None:
-    """Mirror Git's history, then the workspace where its model is there, then the champion."""
+    """Mirror history, the workspace where its model is there, and what was tried; alias."""
     if not paths.LOCK.exists():
         raise UserError(f"{paths.LOCK} is missing: no stage has run; mend what `dvc repro` reports")
+    read_lock()
     for state in history():
         mirror.add_history(state)
     note = ""
@@ -154,19 +240,43 @@ def track(mirror: Mirror) -> None:
         else:
             note = f"; {paths.MODEL} is missing, so Git's history only: `dvc repro` or `dvc pull`"
     finally:
-        # A workspace that is refused does not keep the champion from being named.
+        # A workspace that is refused does not keep the rest from being mirrored.
+        for state in experiments():
+            mirror.add_experiment(state)
+        if search := read_search():
+            mirror.add_search(search)
+        mirror.name_candidate()
         note += mirror.name_champion()
     Console(soft_wrap=True).print(f"new states in MLflow: {len(mirror.made)}{note}")
 
 
+def project_name() -> str:
+    settings = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    return str(settings["project"]["name"])
+
+
 def main() -> None:
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
-    uri = os.environ.get("MLFLOW_TRACKING_URI", STORE)
+    parser = argparse.ArgumentParser(prog="python -m categoriser.tracking.track")
+    parser.add_argument(
+        "--only", choices=("champion", "tuning"), help="mirror this alone, whatever else stands"
+    )
+    only = parser.parse_args().only
+    uri = store.address()
+    store.check(uri)
     mlflow.set_tracking_uri(uri)
     try:
-        track(Mirror(project))
+        mirror = Mirror(project_name())
+        if only == "champion":
+            mirror.name_champion()
+        elif only == "tuning":
+            if search := read_search():
+                mirror.add_search(search)
+        else:
+            track(mirror)
     except MlflowException as error:
         raise UserError(f"MLflow at {uri}: {error.message}") from None
+    except SQLAlchemyError as error:
+        raise UserError(f"MLflow at {uri}: {str(error).splitlines()[0]}") from None
 
 
 if __name__ == "__main__":

@@ -1,14 +1,30 @@
-"""`make ui`: MLflow's pages of the tracked runs, for this machine alone."""
+"""`make ui [PORT=5000]`: MLflow's pages at this project's runs, for this machine alone."""
 
 import argparse
 import os
 import socket
 import sys
 
+import mlflow
+from mlflow.exceptions import MlflowException
+from rich.console import Console
+
 from categoriser.errors import UserError, run
-from categoriser.tracking.track import STORE
+from categoriser.tracking import store
+from categoriser.tracking.track import project_name
 
 HOST = "127.0.0.1"
+# No usage data; and no job runner, which needs more workers, and nothing here runs jobs.
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def page(name: str) -> str:
+    """Return the part of the address that shows the runs, or what there is without any."""
+    try:
+        experiment = mlflow.get_experiment_by_name(name)
+    except MlflowException as error:
+        raise UserError(f"MLflow at {mlflow.get_tracking_uri()}: {error.message}") from None
+    return f"#/experiments/{experiment.experiment_id}/runs" if experiment else "#/experiments"
 
 
 def check_free(port: int) -> None:
@@ -23,17 +39,25 @@ def check_free(port: int) -> None:
 
 
 def main() -> None:
-    """Become MLflow's server, on the store that `make track` writes to."""
+    """Become MLflow's server, on the store that `make track` writes to, or say where that is."""
     parser = argparse.ArgumentParser(prog="make ui", description=__doc__)
     parser.add_argument("--port", type=int, default=5000)
     port = parser.parse_args().port
-    check_free(port)
-    store = os.environ.get("MLFLOW_TRACKING_URI", STORE)
-    # Its job runner needs more workers, and nothing here runs jobs.
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    where = ["--host", HOST, "--port", str(port), "--backend-store-uri", store]
+    uri = store.address()
+    is_server = uri.startswith(("http://", "https://"))
+    if not is_server:
+        check_free(port)
+        store.check(uri)
+    mlflow.set_tracking_uri(uri)
+    console, shown = Console(soft_wrap=True), page(project_name())
+    if is_server:
+        console.print(f"The runs are at {uri.rstrip('/')}/{shown}")
+        return
+    console.print(f"The runs: http://{HOST}:{port}/{shown}")
+    where = ["--host", HOST, "--port", str(port), "--backend-store-uri", uri]
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", *where]
-    os.execv(sys.executable, command)  # noqa: S606 (so that Ctrl-C ends MLflow, and says no more)
+    # So that Ctrl-C ends MLflow, and says no more.
+    os.execve(sys.executable, command, os.environ | QUIET)  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -29,8 +29,7 @@ from categoriser import features
 from categoriser.errors import UserError
 from categoriser.files import replacing
 from categoriser.serving.capture import ENCODINGS, LONGEST_LINE
-from categoriser.serving.protocol import CSV, JSON, LINES
-from categoriser.serving.transactions import BLANK, FIELDS
+from categoriser.serving.protocol import BLANK, CSV, FIELDS, JSON, LINES
 
 S3 = "s3://"
 LABEL = "__label__"

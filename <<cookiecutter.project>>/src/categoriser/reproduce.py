@@ -1,0 +1,62 @@
+"""`make run`: run the pipeline, mirror it into MLflow, and say on which data and what came out."""
+
+import subprocess
+import sys
+
+from categoriser import paths
+from categoriser.errors import UserError, run
+from categoriser.files import digest, read_json
+from categoriser.lock import read_lock
+from categoriser.model.gate import read_verdict
+from categoriser.params import read_params
+
+
+def reproduce() -> int:
+    """Run DVC, then `track`, and return the first's status that is not 0.
+
+    Raises `UserError` for files that DVC would not read.
+    """
+    data = read_params().data.path
+    read_lock()
+    say(f"data: {data}{origin(data == paths.GENERATED)}")
+    statuses = [call("dvc", "repro"), call("categoriser.tracking.track")]
+    say(summary())
+    return next(filter(None, statuses), 0)
+
+
+def call(module: str, *arguments: str) -> int:
+    """Run a Python command, which says itself what fails; return its status."""
+    return subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()  # before what the next command says
+
+
+def origin(generated: bool) -> str:
+    return " (generated; `make data FILE=my.csv` takes your own)" if generated else ""
+
+
+def summary() -> str:
+    """Say how good the model that stands is, in each held-out part, and where the report is.
+
+    Where the verdict is of another model, because a stage failed, only that is said.
+    """
+    try:
+        verdict, figures = read_verdict(), read_json(paths.METRICS, "dvc repro")
+    except UserError as error:
+        return f"No report: {error}"
+    if not paths.MODEL.is_dir() or digest(paths.MODEL) != verdict["model"]:
+        return f"No report on the model that stands: {paths.REPORT} is of another"
+    parts = (f"{part} {100 * one['accuracy']:.1f} %" for part, one in figures.items())
+    outcome = "No gate failed" if verdict["passed"] else "A gate failed"
+    return f"Accuracy: {', '.join(parts) or 'no held-out rows'}. {outcome}. Report: {paths.REPORT}"
+
+
+def main() -> None:
+    sys.exit(reproduce())
+
+
+if __name__ == "__main__":
+    run(main)

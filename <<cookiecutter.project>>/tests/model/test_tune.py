@@ -1,0 +1,196 @@
+"""`make tune`: what it tries, what it says, and when it writes."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from categoriser.errors import UserError
+from categoriser.model import tune as command
+from categoriser.model.classifier import Classifier
+from categoriser.model.train import train
+from categoriser.model.tune import Gain, Trial, choose, gain, outcome, tune
+from categoriser.params import read_params, set_params
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+POOR = {"epoch": 1, "lr": 0.0001, "bucket": 1000}
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy the project's file with settings sure to be bettered; make the space small."""
+    path = tmp_path / "params.yaml"
+    shutil.copy(PARAMS, path)
+    set_params(path, {f"train.classifier.{name}": value for name, value in POOR.items()})
+    monkeypatch.setattr(Classifier, "SEARCH", {"epoch": (10, 20), "lr": (0.5, 1e30)})
+    return path
+
+
+def tried(params: Path, prepared: Path, **how: Any) -> tuple[list[Trial], Trial | None]:
+    settings = {"minutes": 0.0, "trials": 3, "seed": 0} | how
+    return tune(prepared, params, params.with_name("tuning.json"), **settings)
+
+
+def test_what_is_surely_better_is_written_and_comments_stay(params: Path, prepared: Path) -> None:
+    before = params.read_text(encoding="utf-8")
+    done, kept = tried(params, prepared, trials=5)
+    assert len(done) == 5
+    assert kept is not None
+    assert kept.loss == min(trial.loss for trial in done)
+    assert read_params(params).train.classifier == kept.knobs
+    after = params.read_text(encoding="utf-8")
+    changed = [b for b, a in zip(before.splitlines(), after.splitlines(), strict=True) if a != b]
+    assert [line.split(":")[0].strip() for line in changed] == ["epoch", "lr"]
+    line = outcome(done, kept)
+    assert f"epoch 1 → {kept.knobs['epoch']}, lr 0.0001 → 0.5: log loss" in line
+
+
+def test_nothing_is_written_where_nothing_is_better(params: Path, prepared: Path) -> None:
+    # The same settings again, and some that cannot be trained.
+    tried(params, prepared)
+    good = read_params(params).train.classifier
+    Classifier.SEARCH.update({"epoch": (good["epoch"],), "lr": (0.5, 1e30)})
+    before = params.read_bytes()
+    done, kept = tried(params, prepared, trials=4)
+    assert kept is None
+    assert params.read_bytes() == before
+    assert "stays as it is" in outcome(done, kept)
+
+
+def trial(number: int, log_loss: Gain, accuracy: Gain) -> Trial:
+    measured = {"validation_log_loss": 0.3 - log_loss.value, "validation_accuracy": 0.9}
+    return Trial(number, {"lr": number}, measured, 1.0, log_loss, accuracy)
+
+
+NONE = Gain(0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("log_loss", "accuracy", "better"),
+    [
+        (Gain(0.0006, 0.0005), Gain(0.001, 0.002), False),  # within noise
+        (Gain(0.01, 0.001), Gain(-0.001, 0.002), False),  # at the price of accuracy
+        (Gain(0.01, 0.001), Gain(0.0, 0.002), True),
+        (Gain(0.0, 0.001), Gain(0.01, 0.002), True),
+        (Gain(-0.0001, 0.001), Gain(0.01, 0.002), False),
+    ],
+)
+def test_better_is_one_figure_surely_and_the_other_no_worse(
+    log_loss: Gain, accuracy: Gain, better: bool
+) -> None:
+    done = [trial(0, NONE, NONE), trial(1, log_loss, accuracy)]
+    assert (choose(done, 0.95) is not None) == better
+    assert ("stays as it is" in outcome(done, choose(done, 0.95))) != better
+
+
+def test_of_more_trials_more_is_asked() -> None:
+    lucky = Gain(2.5, 1.0)
+    assert lucky.is_sure(0.95, tried=1)
+    assert not lucky.is_sure(0.95, tried=40)
+
+
+def test_draws_of_noise_are_hardly_ever_sure() -> None:
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 5)
+
+    def is_written() -> bool:
+        trials = [
+            gain(np.repeat(random.normal(size=60), 5) + random.normal(size=300), groups)
+            for _ in range(20)
+        ]
+        return any(each.is_sure(0.95, tried=20) for each in trials)
+
+    assert sum(is_written() for _ in range(200)) / 200 < 0.06
+
+
+def test_the_error_is_that_of_whole_groups() -> None:
+    random = np.random.default_rng(0)
+    values = random.normal(size=100)
+    alone = gain(values, np.arange(100))
+    together = gain(np.repeat(values, 4), np.repeat(np.arange(100), 4))
+    assert alone.error == pytest.approx(values.std(ddof=1) / 10)
+    assert together.error == pytest.approx(alone.error)
+    assert together.value == pytest.approx(values.mean())
+
+
+def test_the_loss_is_the_one_that_train_reports(
+    params: Path, prepared: Path, tmp_path: Path
+) -> None:
+    _, kept = tried(params, prepared, seed=3)
+    assert kept is not None
+    metadata = train(prepared, tmp_path / "model", read_params(params).train).metadata
+    assert metadata["validation_log_loss"] == kept.loss
+
+
+def test_the_same_seed_tries_the_same(params: Path, prepared: Path, tmp_path: Path) -> None:
+    again = Path(shutil.copy(params, tmp_path / "again.yaml"))
+    first, second = (tried(path, prepared, trials=4, seed=7)[0] for path in (params, again))
+    assert [(one.knobs, one.measured) for one in first] == [
+        (one.knobs, one.measured) for one in second
+    ]
+
+
+def test_settings_that_cannot_be_trained_are_never_better(params: Path, prepared: Path) -> None:
+    done, _ = tried(params, prepared, trials=6)
+    failed = [one for one in done if one.knobs["lr"] == 1e30]
+    assert failed
+    assert {one.loss for one in failed} == {math.inf}
+
+
+def test_each_trial_is_said_with_the_best_so_far_and_written_down(
+    params: Path, prepared: Path
+) -> None:
+    lines: list[str] = []
+    done, kept = tried(params, prepared, trials=6, say=lines.append)
+    assert len(lines) == 6
+    assert lines[0].startswith("as it is, ")
+    assert any("training fails; best so far" in line for line in lines)
+    best = min(done, key=lambda one: one.loss)
+    assert lines[-1].endswith(f"; best so far {best.loss:.4f} (trial {best.number})")
+    found = json.loads(params.with_name("tuning.json").read_text())
+    assert found["kept"] == (kept.number if kept else None)
+    assert [one["knobs"] for one in found["trials"]] == [one.knobs for one in done]
+
+
+def test_the_time_ends_the_search(
+    params: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock) * 15.0)
+    # Looked at by the search for its trial, and by its end, in turns.
+    done, _ = tried(params, prepared, minutes=1, trials=None)
+    assert len(done) == 2
+
+
+def test_without_validation_rows_there_is_nothing_to_compare(
+    params: Path, prepared: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(prepared, tmp_path / "prepared")
+    empty = pl.read_parquet(folder / "validation.parquet").clear()
+    empty.write_parquet(folder / "validation.parquet")
+    with pytest.raises(UserError, match=r"raise params.yaml: prepare.validation"):
+        tried(params, folder, trials=1)
+
+
+def test_the_command_prints_the_trials_and_what_changed(
+    params: Path,
+    prepared: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {"PREPARED": prepared, "TUNING": params.with_name("t.json")}.items():
+        monkeypatch.setattr(command, name, value)
+    monkeypatch.chdir(params.parent)
+    monkeypatch.setattr(sys, "argv", ["tune", "--trials", "3"])
+    command.main()
+    printed = capsys.readouterr().out
+    assert "the best of 3 trials" in printed
+    assert printed.splitlines()[-1].startswith("params.yaml: ")
