@@ -36,7 +36,7 @@ from scipy import stats
 from categoriser.errors import UserError
 from categoriser.model.package import Prediction
 from categoriser.monitor import summary as summaries
-from categoriser.monitor.formats import capture, constraints, statistics
+from categoriser.monitor.formats import capture, constraints, deequ, statistics
 from categoriser.monitor.formats.capture import Problems, batches, fetch, find, truths
 from categoriser.monitor.formats.constraints import Constraints, Drift, Violation
 from categoriser.monitor.formats.statistics import Feature, Sketch, Statistics, Weighted, decode
@@ -228,8 +228,12 @@ def test_nan_and_infinity_are_missing() -> None:
     [
         (["1", "-2", "+3", "007", None], "Integral", (4, 0, 0)),
         (["1", "2.5", ".5", "6.8e-06"], "Fractional", (1, 3, 0)),
+        # As Deequ's patterns have it.
+        ([".5", "5.", "+.5", "-5.", " 5.5", "- .5"], "Fractional", (0, 6, 0)),
+        ([" 5", "- 5", "+ 07"], "Integral", (3, 0, 0)),
+        (["  5", "5 ", ".", "-", "- ", "+ -5"], "String", (0, 0, 6)),
         (["1", "2.5", "au"], "String", (1, 1, 1)),
-        (["nan", "inf", "1e999", "", " 1", "1_0", "٣", "true"], "String", (0, 0, 8)),
+        (["nan", "inf", "1e999", "", "1_0", "٣", "true"], "String", (0, 0, 7)),
         ([None, None], "Unknown", (0, 0, 0)),
         ([1, 2, None], "Integral", (2, 0, 0)),
         ([1.0, 2.0], "Fractional", (0, 2, 0)),
@@ -442,6 +446,19 @@ def test_buckets_count_every_value_also_where_there_is_one() -> None:
         assert buckets[-1]["upper_bound"] == numeric["max"]
 
 
+def test_buckets_edges_are_deequs_to_the_last_bit() -> None:
+    low, high = 0.1, 1234.7
+    document = statistics.dump(statistics.of_summary(summarise([batch(x=[low, 7.0, high])])))
+    numeric = document["features"][0]["numerical_statistics"]
+    lower = [bucket["lower_bound"] for bucket in numeric["distribution"]["kll"]["buckets"]]
+    assert lower == [low + (high - low) * n / 10 for n in range(10)]
+
+
+def test_text_with_deequs_blank_has_a_numbers_statistics() -> None:
+    found = feature([" 5", "- 7.5", "1"])
+    assert (found.min, found.max, found.mean) == (-7.5, 5.0, pytest.approx(-0.5))
+
+
 def test_the_containers_file_reads_as_a_baseline() -> None:
     found = statistics.load(json.loads(FOREIGN))
     price, day, category, city, nothing = found.features.values()
@@ -599,6 +616,98 @@ def test_the_robust_distance_takes_off_what_chance_gives() -> None:
     assert constraints.linf_robust(0.1, 10, 10) == 0
 
 
+# Distances that Model Monitor's container printed in a real run (Robust), and the numbers of
+# distinct values in the window and in the baseline, whatever they were in rows.
+PUBLISHED = [
+    (0.17354640931273702, 64, 233),
+    (0.14440240796849557, 57, 215),
+    (0.11630482464065406, 119, 303),
+    (0.11238588915222741, 72, 233),
+]
+
+
+def apart(steps: int, n: int, m: int) -> tuple[list[int], list[int]]:
+    """Return `n` and `m` distinct values whose distribution functions differ by steps/lcm(n, m).
+
+    The functions grow together, but for one value at which the first is so far ahead.
+    """
+    common = math.lcm(n, m)
+    one, other = common // n, common // m
+    # So many of the first have come when they are furthest ahead, and so many of the other.
+    ahead, behind = next(
+        (i, (i * one - steps) // other)
+        for i in range(1, n + 1)
+        if i * one >= steps and (i * one - steps) % other == 0
+    )
+    values: tuple[list[int], list[int]] = ([], [])
+    i = j = 0
+    for end in ((ahead, behind), (n, m)):
+        while (i, j) != end:
+            first = i < end[0] and (i + 1) * one - j * other <= steps
+            values[0 if first else 1].append(i + j)
+            i, j = i + first, j + (not first)
+    return values
+
+
+@pytest.mark.parametrize(("published", "n", "m"), PUBLISHED)
+def test_distances_that_the_real_container_printed_are_found_to_the_last_digit(
+    published: float, n: int, m: int
+) -> None:
+    common = math.lcm(n, m)
+    steps = (published + 1.8 * math.sqrt((n + m) / (n * m))) * common
+    assert steps == pytest.approx(round(steps), abs=1e-6), "a step is 1 / lcm(n, m)"
+    now, before = apart(round(steps), n, m)
+    # Every value lies in many rows, and the first ones in the most: that changes nothing.
+    rows = [value for place, value in enumerate(now) for _ in range(1 + (n - place) // 4)]
+    more = [value for place, value in enumerate(before) for _ in range(1 + place % 5)]
+    current, baseline = (of(pl.DataFrame({"a": values})) for values in (rows, more))
+    drift = constraints.compare(current, baseline, Constraints())["a"]
+    assert drift.method == "Robust"
+    assert drift.distance == pytest.approx(published, abs=1e-15)
+    # The distance of the rows is another.
+    thresholds = {"a": 0.1}
+    assert constraints.compare(current, baseline, Constraints(), thresholds)["a"].distance != (
+        pytest.approx(round(steps) / common, abs=0.01)
+    )
+
+
+def test_by_deequs_arithmetic_a_column_of_0_and_1_never_drifts_and_by_the_rows_it_does() -> None:
+    before = of(pl.DataFrame({"refund": [0] * 1890 + [1] * 110}))
+    now = of(pl.DataFrame({"refund": [0, 1] * 1000}))
+    for method in ("Simple", "Robust"):
+        limits = read_config(distribution_constraints={"comparison_method": method})
+        assert constraints.compare(now, before, limits)["refund"].distance == 0
+    by_rows = constraints.compare(now, before, Constraints(), {"refund": 0.05})["refund"]
+    assert by_rows.distance == pytest.approx(0.445)
+    assert by_rows.exceeded
+
+
+def test_by_deequs_arithmetic_prices_in_tens_drift_more_than_their_rows_do() -> None:
+    """17 of the window's 40 distinct prices, and 96 of its 1,000 rows, are above the baseline's."""
+    known = [10 * n for n in range(1, 24)]
+    new = [230 + 10 * n for n in range(1, 18)]
+    old_rows = [known[n % len(known)] for n in range(904)]
+    new_rows = [new[n % len(new)] for n in range(96)]
+    before, now = (
+        of(pl.DataFrame({"price": known * 40})),
+        of(pl.DataFrame({"price": old_rows + new_rows})),
+    )
+    simple = read_config(distribution_constraints={"comparison_method": "Simple"})
+    assert constraints.compare(now, before, simple)["price"].distance == pytest.approx(0.425)
+    by_rows = constraints.compare(now, before, Constraints(), {"price": 0.1})["price"]
+    assert by_rows.distance == pytest.approx(0.096)
+    assert not by_rows.exceeded
+
+
+def test_a_value_in_several_compactors_counts_once_at_its_highest_weight() -> None:
+    # As Deequ's map from value to weight: 1 → 4, 2 → 1, 3 → 2; 2 → 2, 9 → 1.
+    current = Sketch({}, [[1.0, 2.0, 1.0], [3.0, 1.0], [1.0]])
+    baseline = Sketch({}, [[9.0, 2.0], [2.0]])
+    found = deequ.numerical_distance(current, baseline)
+    assert (found.current, found.baseline) == (7, 3)
+    assert found.simple == pytest.approx(4 / 7)  # at 1; at 2 it is 5/7 and 2/3
+
+
 @settings(deadline=None)
 @given(COUNTS, COUNTS)
 def test_the_categorical_distance_is_the_largest_difference_of_shares(
@@ -713,6 +822,26 @@ def test_an_override_changes_what_it_names_and_no_more() -> None:
     assert (config.emit_metrics, config.datatype_check_threshold) == ("Disabled", 0.5)
     assert config.distribution_constraints.comparison_method == "Simple"
     assert config.distribution_constraints.comparison_threshold == 0.3
+
+
+@pytest.mark.parametrize("part", ["string_constraints", "num_constraints"])
+@pytest.mark.parametrize("key", ["monitoring_config_overrides", "monitoringConfigOverrides"])
+def test_overrides_are_read_where_sagemakers_sdk_writes_them(part: str, key: str) -> None:
+    """`set_monitoring(False, feature_name="bank")` writes them inside `string_constraints`."""
+    document = constraints.dump(constraints.suggest(of(frame())))
+    [bank] = [feature for feature in document["features"] if feature["name"] == "bank"]
+    bank["monitoringConfigOverrides"] = {
+        "evaluate_constraints": "Enabled",
+        "emit_metrics": "Disabled",
+    }
+    bank[part] = bank.get(part, {}) | {key: {"evaluate_constraints": "Disabled"}}
+    limits = constraints.load(document)
+    config = limits.config("bank")
+    assert (config.evaluate_constraints, config.emit_metrics) == ("Disabled", "Disabled")
+    now = of(frame(bank=["x", "x", "x", "x"]))
+    assert checks(judge(now, of(frame()), limits)) == []
+    # They are read once more from what is written.
+    assert constraints.load(constraints.dump(limits)).config("bank") == config
 
 
 @pytest.mark.parametrize("spelling", ["Robust", "robust", "linf_robust", "LINF_ROBUST"])

@@ -2,7 +2,9 @@
 
 A column that a batch lacks is missing from that batch's rows. NaN and infinities in numeric columns
 count as missing: nothing can be computed from them. Text that spells a finite number is a number,
-as Deequ judges it, and a column without other text gets a number's statistics.
+as Deequ judges it (`StatefulDataType`: `.5`, `5.` and ` 5` too), and a column without other text
+gets a number's statistics. Unlike Deequ, this takes `1e-07` for a number, since scripts write small
+numbers so, and no empty text, sign or point alone.
 """
 
 import math
@@ -27,6 +29,10 @@ PRECISION = 14  # 2^14 registers of HyperLogLog: a standard error of 0.8 %
 HASH_BITS = 64 - PRECISION
 MAX_CATEGORIES = 1000  # distinct values above which they are not counted one by one
 EXACT = 2**53  # beyond it doubles skip integers
+# Deequ's numbers may have a blank before the digits, which a cast does not take.
+SPACED = r"^([+-]?) ([0-9]+\.?[0-9]*|\.[0-9]+)$"
+WITHOUT_SPACE = "${1}${2}"
+WHOLE = r"^[+-]?[0-9]+$"
 INTEGRAL, FRACTIONAL, STRING = "Integral", "Fractional", "String"
 
 
@@ -104,9 +110,10 @@ class Column:
         self._measure(numbers)
 
     def _text(self, text: pl.Series) -> None:
-        numbers = text.cast(pl.Float64, strict=False)
+        spelt = text.str.replace(SPACED, WITHOUT_SPACE)
+        numbers = spelt.cast(pl.Float64, strict=False)
         numeric = numbers.is_finite().fill_null(value=False)
-        integral = int(text.filter(numeric).str.contains(r"^[+-]?\d+$").sum())
+        integral = int(spelt.filter(numeric).str.contains(WHOLE).sum())
         self.types[INTEGRAL] = integral
         self.types[FRACTIONAL] = int(numeric.sum()) - integral
         self.types[STRING] = len(text) - int(numeric.sum())

@@ -3,8 +3,10 @@
 A baseline suggests constraints, people edit them, and each window's statistics are checked against
 them. Data quality's files and model quality's are read and written here.
 
-Distances have the arithmetic of Deequ's `Distance`, so that a threshold set for Model Monitor means
-here what it meant there. Only the population stability index, which it has not, is apart.
+Where the constraints choose the threshold, a distance has the arithmetic of Deequ's `Distance`, so
+that a threshold set for Model Monitor means here what it meant there: numbers are compared by
+`deequ`, which counts distinct values. Calibrated thresholds go with `linf_simple`, which counts
+rows. The population stability index, which Deequ's container has not, judges nothing.
 """
 
 import math
@@ -13,11 +15,19 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from scipy.special import chdtrc
 
 from categoriser.errors import UserError
-from categoriser.monitor.formats import statistics
+from categoriser.monitor.formats import deequ, statistics
 from categoriser.monitor.formats.statistics import Feature, Floats, Statistics, Weighted
 
 NUMERIC = ("Integral", "Fractional")
@@ -72,7 +82,19 @@ class StringConstraints(Part):
     domains: list[str] | None = None
 
 
+OVERRIDES = "monitoringConfigOverrides"
+OTHER_OVERRIDES = "monitoring_config_overrides"
+# The parts of a feature in which SageMaker's SDK, or a person after its example, leaves overrides.
+PARTS_WITH_OVERRIDES = ("string_constraints", "num_constraints")
+
+
 class FeatureConstraints(Part):
+    """A feature's constraints.
+
+    SageMaker's SDK (`Constraints.set_monitoring`) writes overrides inside `string_constraints`.
+    They are moved to where the container's schema has them, and go before what stands there.
+    """
+
     name: str
     inferred_type: DataType = "Unknown"
     completeness: Share | None = None
@@ -81,9 +103,27 @@ class FeatureConstraints(Part):
     string_constraints: StringConstraints | None = None
     overrides: MonitoringConfig | None = Field(
         default=None,
-        validation_alias=AliasChoices("monitoringConfigOverrides", "monitoring_config_overrides"),
-        serialization_alias="monitoringConfigOverrides",
+        validation_alias=AliasChoices(OVERRIDES, OTHER_OVERRIDES),
+        serialization_alias=OVERRIDES,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def overrides_of_parts(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        feature = dict(given)
+        for name in PARTS_WITH_OVERRIDES:
+            part = feature.get(name)
+            if not isinstance(part, dict):
+                continue
+            feature[name] = part = dict(part)
+            for key in (OVERRIDES, OTHER_OVERRIDES):
+                moved = part.pop(key, None)
+                if isinstance(moved, dict):
+                    own = feature.pop(OTHER_OVERRIDES, None) or feature.get(OVERRIDES) or {}
+                    feature[OVERRIDES] = own | moved
+        return feature
 
 
 class Constraints(Part):
@@ -210,8 +250,9 @@ def compare(
 ) -> dict[str, Drift]:
     """Return the drift of each feature that both have, by name.
 
-    `thresholds` are for windows of this size and go with the simple distance; a feature without
-    one is not judged. With None the constraints choose both.
+    `thresholds` are for windows of this size and go with the simple distance of the rows; a feature
+    without one is not judged. With None the constraints choose both, and numbers have Deequ's
+    distance.
     """
     drifts = {}
     for name, feature in current.features.items():
@@ -240,9 +281,11 @@ def _compared(
             if robust:
                 return 1 - test.p_value, 1 - threshold, "ChiSquared"
             return test.statistic, threshold, "ChiSquared statistic"
-    distance = _simple(feature, before)
+    distance, n, m = _simple(feature, before), feature.present, before.present
+    if feature.sketch and before.sketch:
+        distance, n, m = deequ.numerical_distance(feature.sketch, before.sketch)
     if robust:
-        distance = linf_robust(distance, feature.present, before.present)
+        distance = linf_robust(distance, n, m)
     return distance, threshold, chosen.comparison_method
 
 
@@ -295,8 +338,9 @@ def _faults(
             observed = f"Observed: Only {100 * share}% of data is {what}."
             yield check_type, f"{rule}: {100 * least}%. {observed}"
     if drift and drift.exceeded:
-        far = f"Baseline drift distance: {drift.distance:.6g}"
-        yield "baseline_drift_check", f"{far} exceeds threshold: {drift.threshold:.6g}"
+        # All digits, as the container has them.
+        far = f"Baseline drift distance: {drift.distance}"
+        yield "baseline_drift_check", f"{far} exceeds threshold: {drift.threshold}"
 
 
 def in_domain(feature: Feature, expected: FeatureConstraints | None) -> float | None:
@@ -375,9 +419,10 @@ def linf_simple(current: Weighted, baseline: Weighted) -> float:
 
 
 def linf_robust(simple: float, n: int, m: int) -> float:
-    """Return a simple distance less what chance gives two samples of `n` and `m` rows.
+    """Return a simple distance less what chance gives two samples of `n` and `m`.
 
-    A simple distance is `linf_simple`'s or `linf_categories`'.
+    `n` and `m` are what the simple distance counted: rows in `linf_categories`, weights of distinct
+    values in `deequ`.
     """
     if not n or not m or math.isnan(simple):
         return math.nan

@@ -189,9 +189,7 @@ def _dump_sketch(sketch: Sketch, low: float | None, high: float | None) -> dict[
     document: dict[str, Any] = {"sketch": own}
     if low is not None and high is not None:
         items, weights = sketch.weighted()
-        # Halved, since the difference of the extremes can overflow.
-        half = high / 2 - low / 2
-        edges = [2 * (low / 2 + half * (n / BUCKETS)) for n in range(BUCKETS)] + [high]
+        edges = [*(_edge(low, high, n) for n in range(BUCKETS)), high]
         inside = np.searchsorted(edges[1:-1], items, side="right")
         counts = np.bincount(inside, weights, minlength=BUCKETS).tolist()
         document["buckets"] = [
@@ -199,6 +197,15 @@ def _dump_sketch(sketch: Sketch, low: float | None, high: float | None) -> dict[
             for lower, upper, count in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
     return document
+
+
+def _edge(low: float, high: float, number: int) -> float:
+    """Return a bucket's lower bound with Deequ's arithmetic (`KLLSketch.computeMetricFrom`)."""
+    width = high - low
+    if math.isfinite(width * number):
+        return low + width * number / BUCKETS
+    # Halved: the difference of the extremes overflows.
+    return 2 * (low / 2 + (high / 2 - low / 2) * (number / BUCKETS))
 
 
 # The document as others write it: keys that are not known here are passed over.
