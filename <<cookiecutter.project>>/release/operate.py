@@ -45,7 +45,17 @@ ACTIONS += "iam:CreateRole iam:PassRole iam:PutRolePolicy kms:CreateKey lambda:C
 ACTIONS += "logs:CreateLogGroup s3:CreateBucket s3:PutBucketPolicy s3:PutObject sns:CreateTopic"
 CLICK = "in the console: Developer Tools, Settings, Connections, Update pending connection"
 STAGE = "DeployProd"
-ALARMS = ("release", "unhealthy", "api-5xx", "drift", "quality", "schedules")
+ALARMS = (
+    "release",
+    "unhealthy",
+    "api-5xx",
+    "drift",
+    "quality",
+    "unread",
+    "missing",
+    "labels",
+    "schedules",
+)
 CANDIDATE = ("errors", "5xx", "latency", "failures")
 REVERT = "revert the commit in Git and push, which makes a release of it"
 

@@ -191,6 +191,7 @@ class Settings(Strict):
         """
         monitoring = read_monitoring()
         known = flat(self) | flat(monitoring.schedule, "Schedule")
+        known |= flat(monitoring.captures, "Captures") | flat(monitoring.quality, "Quality")
         known |= flat(monitoring.alarms, "Alarms") | others
         declared = yaml.load(read(template), Template)["Parameters"]  # noqa: S506 (a SafeLoader)
         return {name: known[name] for name in declared if name in known}

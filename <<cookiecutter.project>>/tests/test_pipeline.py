@@ -32,7 +32,7 @@ from categoriser.errors import UserError, run
 from categoriser.files import digest, give_up_root, read_json, replacing, write_json
 from categoriser.manifest import File, Manifest
 from categoriser.model.package import Categoriser
-from categoriser.monitor import labels
+from categoriser.monitor import labels, quality
 from categoriser.monitor.settings import Settings
 from categoriser.params import Params, read_params, set_params
 from categoriser.serving.capture import record
@@ -1001,13 +1001,22 @@ def test_where_there_is_not_enough_the_job_completes_and_writes_nothing(
 
 
 @pytest.mark.actor("monitor")
-def test_bad_labels_fail_the_job_and_change_nothing(account: Account) -> None:
-    account.capture(NEW, LABELLED, NOON - timedelta(days=3))
+def test_bad_labels_are_left_out_counted_and_sent_to_their_alarm(
+    account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("publish_cloudwatch_metrics", "Enabled")
+    monkeypatch.setenv("sagemaker_endpoint_name", NEW)
+    monkeypatch.setenv("sagemaker_monitoring_schedule_name", "bank-categoriser-labels")
+    account.capture(OLD, LABELLED, NOON - timedelta(days=3))
     wrong = ["no such class"] * 40 + LABELLED["category"].to_list()[40:]
     account.label(wrong, NOON - timedelta(days=1))
-    with pytest.raises(UserError, match=r"40 of \d+ labelled predictions have labels that differ"):
-        labels.process()
-    assert not account.s3.list_objects_v2(Bucket=LIVE, Prefix="labels/")["KeyCount"]
+    message = labels.process()
+    assert message.startswith("Completed: ")
+    assert "40 of 300 labelled predictions have labels that differ, or" in message
+    kept = [pl.read_csv(account.get(LIVE, f"labels/{part}.csv")) for part in quality.PARTS]
+    assert sum(frame.height for frame in kept) == 260
+    assert "quality.max_bad_labels" in caplog.text
+    assert figure("bad_labels", NEW, "bank-categoriser-labels") == pytest.approx(40 / 300)
 
 
 @pytest.mark.parametrize("name", ["labels", "data_manifest", "labelled_manifest"])
@@ -1045,6 +1054,74 @@ def sent(metric: str) -> set[str]:
             "Value": f"{PROJECT}-check",
         }
     return {one["Dimensions"][0]["Value"] for one in found}
+
+
+def figure(metric: str, endpoint: str, schedule: str) -> float:
+    """Return the one value that was sent of a metric."""
+    [found] = boto3.client("cloudwatch").get_metric_statistics(
+        Namespace="bank-categoriser/Monitor",
+        MetricName=metric,
+        Dimensions=[
+            {"Name": "Endpoint", "Value": endpoint},
+            {"Name": "MonitoringSchedule", "Value": schedule},
+        ],
+        StartTime=NOON - timedelta(days=1),
+        EndTime=NOON + timedelta(days=1),
+        Period=3600,
+        Statistics=["Maximum"],
+    )["Datapoints"]
+    return float(found["Maximum"])
+
+
+def answered(endpoint: str, calls: int) -> None:
+    """Let CloudWatch know of an endpoint's calls, as SageMaker does."""
+    dimensions = [
+        {"Name": "EndpointName", "Value": endpoint},
+        {"Name": "VariantName", "Value": "main"},
+    ]
+    data = {"MetricName": "Invocations", "Dimensions": dimensions, "Value": float(calls)}
+    boto3.client("cloudwatch").put_metric_data(
+        Namespace="AWS/SageMaker", MetricData=[data | {"Timestamp": NOON - timedelta(days=1)}]
+    )
+
+
+@pytest.fixture
+def counted(watching: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Set what else the scheduled check is given: how many captures there should be."""
+    monkeypatch.setenv("live_endpoint", NEW)
+    monkeypatch.setenv("endpoint_variant", "main")
+    monkeypatch.setenv("capture_percent", "50")
+    return watching
+
+
+@pytest.mark.actor("monitor")
+def test_where_nothing_is_captured_of_what_is_served_that_is_a_violation(
+    counted: Account, tmp_path: Path
+) -> None:
+    answered(NEW, 500)
+    process.process("monitor", tmp_path / "message")
+    message = (tmp_path / "message").read_text()
+    assert message.startswith("CompletedWithViolations: 1 in no data")
+    assert "missing_captures_check: captures" in message
+    [found] = reports(tmp_path / "output")[NEW]["violations"]
+    assert found["description"] == "Missing captures: 100% (0 of 250 came) exceed 10%"
+    assert figure("missing_captures", NEW, "bank-categoriser-check") == 1
+    # It is no drift, and starts no retraining.
+    assert figure("violations", NEW, "bank-categoriser-check") == 0
+
+
+@pytest.mark.actor("monitor")
+def test_as_many_captures_as_calls_are_no_violation_and_a_quiet_night_is_none(
+    counted: Account, tmp_path: Path
+) -> None:
+    process.process("monitor", tmp_path / "message")
+    assert (tmp_path / "message").read_text().startswith("Completed: no data")
+    counted.capture(NEW, rows(200, seed=3), NOON - timedelta(days=1))
+    answered(NEW, 420)
+    process.process("monitor", tmp_path / "message")
+    assert (tmp_path / "message").read_text().startswith("Completed: no violations in 200 rows")
+    missing = figure("missing_captures", NEW, "bank-categoriser-check")
+    assert missing == pytest.approx(10 / 210)
 
 
 @pytest.mark.actor("monitor")

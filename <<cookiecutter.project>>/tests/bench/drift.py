@@ -25,6 +25,7 @@ from categoriser import paths
 from categoriser.data.generate import Drift, generate
 from categoriser.errors import UserError, run
 from categoriser.files import read_json, write_text
+from categoriser.monitor import report
 from categoriser.monitor.check import check
 from categoriser.monitor.job import Job
 from categoriser.monitor.settings import read_settings
@@ -126,6 +127,7 @@ def main() -> None:
         endpoint=ENDPOINT,
         preprocessor=settings.features.preprocessor,
         postprocessor=settings.features.postprocessor,
+        samples=report.SAMPLES,
     )
     check(job, settings, console)
 

@@ -35,8 +35,8 @@ from categoriser.monitor.baseline import allowing_chance, baseline, even, refere
 from categoriser.monitor.calibrate import Binned, Limit, Thresholds, calibrate
 from categoriser.monitor.features import Seen, watch
 from categoriser.monitor.formats import constraints, statistics
-from categoriser.monitor.formats.capture import Problems
 from categoriser.monitor.formats.constraints import linf_categories, linf_simple
+from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.settings import Quality, Settings, read_settings
 from categoriser.monitor.summary import summarise
 from categoriser.monitor.watching import Watching
@@ -1088,15 +1088,15 @@ def test_a_corrected_label_goes_before_the_one_exported_earlier(tmp_path: Path) 
     assert rows["category"].to_list() == [CLASSES[n % 3] for n in range(5)] + ["travel"] * 15
 
 
-def test_columns_that_only_one_export_has_are_empty_in_the_others_rows(tmp_path: Path) -> None:
+def test_columns_that_only_one_export_has_are_unknown_in_the_others_rows(tmp_path: Path) -> None:
     captured, labels = many(20)
     exported(tmp_path / "a", captured[:10].drop("country"), labels[:10])
     account = captured[10:].with_columns(account=pl.col("row") + 7)
     frames = exported(tmp_path / "a", account, labels[10:])
     rows = pl.concat(frames.values()).sort(pl.col("price").cast(float))
     assert rows.columns == ["date", "text", "price", "category", "account", "country"]
-    assert rows["account"].to_list() == [None] * 10 + ["7"] * 10
-    assert rows["country"].to_list() == [None] * 11 + ["AU", None] * 4 + ["AU"]
+    assert rows["account"].to_list() == ["unknown"] * 10 + ["7"] * 10
+    assert rows["country"].to_list() == ["unknown"] * 11 + ["AU", "unknown"] * 4 + ["AU"]
 
     exported(tmp_path / "b", account, labels[10:])
     exported(tmp_path / "b", captured[:10].drop("country"), labels[:10])
@@ -1104,7 +1104,20 @@ def test_columns_that_only_one_export_has_are_empty_in_the_others_rows(tmp_path:
 
     exported(tmp_path / "b", account.with_columns(account=pl.lit("x")), labels[10:])
     frames = exported(tmp_path / "b", account, labels[10:])
-    assert sorted(pl.concat(frames.values())["account"].drop_nulls()) == ["7"] * 10 + ["x"] * 10
+    accounts = pl.concat(frames.values())["account"].to_list()
+    assert sorted(accounts) == ["7"] * 10 + ["unknown"] * 10 + ["x"] * 10
+
+
+def test_an_earlier_export_with_empty_columns_is_filled_and_not_doubled(tmp_path: Path) -> None:
+    captured, labels = many(20)
+    exported(tmp_path / "a", captured, labels)
+    for part in quality.PARTS:
+        file = tmp_path / f"a/{part}.csv"
+        file.write_text(file.read_text().replace("unknown", ""))
+    again = pl.concat(exported(tmp_path / "a", captured, labels).values())
+    assert again.height == 20
+    assert "unknown" in again["country"].to_list()
+    assert again["country"].null_count() == 0
 
 
 @pytest.mark.parametrize(
@@ -1154,39 +1167,77 @@ def test_rows_that_cannot_be_trained_on_are_left_out(tmp_path: Path) -> None:
     assert sorted(rows["text"]) == ["a", "b c", "d"]
 
 
-def test_too_few_rows_and_bad_labels_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
+def test_too_few_rows_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     captured, labels = many(50)
     how = SETTINGS.model_copy(update={"min_rows": 51})
-    with pytest.raises(UserError, match=r"50 labelled rows .* asks for 51"):
-        exported(folder, captured, labels, how)
-    bad = pl.concat([labels, truths(("id3", 0, "food", NOON + DAY), ("id4", 0, "pets", NOON))])
+    with pytest.raises(quality.TooFewRowsError, match=r"50 labelled rows .* asks for 51"):
+        exported(tmp_path / "out", captured, labels, how)
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_and_contradicting_labels_are_left_out_and_the_honest_rest_goes_on(
+    tmp_path: Path,
+) -> None:
+    captured, labels = many(50)
+    bad = pl.concat(
+        [
+            labels,
+            # A correction, a contradiction, a class that there is not.
+            truths(("id3", 0, "food", NOON + DAY), ("id4", 0, "pets", NOON)),
+        ]
+    )
     bad = bad.with_columns(
         label=pl.when(pl.col("id") == "id9").then(pl.lit("cars")).otherwise("label")
     )
-    exported(folder, captured, bad, how.model_copy(update={"min_rows": 48, "max_bad_labels": 0.06}))
-    before = everything(folder)
-    strict = SETTINGS.model_copy(update={"max_bad_labels": 0.05})
-    with pytest.raises(UserError) as caught:
-        exported(folder, captured, bad, strict)
-    assert str(caught.value).splitlines()[0].startswith("3 of 50 labelled predictions")
-    assert "allows 5.00%" in str(caught.value)
-    assert str(caught.value).splitlines()[1:] == [
+    strict = SETTINGS.model_copy(update={"max_bad_labels": 0.05, "min_rows": 48})
+    with joined(captured, bad) as labelled:
+        found = quality.bad_labels(labelled)
+        counts = quality.export(labelled, strict, tmp_path / "out")
+    assert sum(counts.values()) == 48
+    assert (found.count, found.labelled, found.share) == (3, 50, 0.06)
+    assert quality.warning(found, strict).splitlines()[1:] == [
         "    id3 row 0: bills / food",
         "    id4 row 0: pets / food",
         "    id9 row 0: cars",
     ]
-    assert everything(folder) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert "is 5.00%" in quality.warning(found, strict)
+    assert quality.warning(found, strict.model_copy(update={"max_bad_labels": 0.06})) == ""
+
+
+def test_nonsense_labels_of_one_stop_nobody_elses(tmp_path: Path) -> None:
+    """Forty labels of no class, against six hundred honest ones."""
+    captured, labels = many(640)
+    nonsense = pl.int_range(pl.len()) < 40
+    labels = labels.with_columns(
+        label=pl.when(nonsense).then(pl.lit("'; DROP TABLE")).otherwise("label")
+    )
+    rows = pl.concat(exported(tmp_path / "out", captured, labels).values())
+    assert rows.height == 600
+    assert not rows["category"].str.contains("DROP").any()
 
 
 def test_of_very_many_bad_labels_the_first_are_read(tmp_path: Path) -> None:
     captured, labels = many(300)
     with joined(captured, labels.with_columns(label=pl.lit("pets"))) as labelled:
-        cases = labelled.connection.execute(quality.FIRST_BAD, [quality.EXAMPLES]).fetchall()
-        assert cases == [(f"id{n}", 0, "pets") for n in (0, 1, 10, 100, 101)]
-        with pytest.raises(UserError, match="300 of 300 labelled predictions"):
+        found = quality.bad_labels(labelled)
+        assert found.cases == [(f"id{n}", 0, "pets") for n in (0, 1, 10, 100, 101)]
+        assert str(found).startswith("300 of 300 labelled predictions have labels that differ")
+        with pytest.raises(quality.TooFewRowsError):
             quality.export(labelled, SETTINGS, tmp_path / "out")
+
+
+def test_what_capture_and_label_cannot_know_is_unknown_and_never_empty(tmp_path: Path) -> None:
+    captured, labels = many(50)
+    countries = pl.Series(["AU", None, " ", "unknown", "NZ"] * 10)
+    captured = captured.with_columns(country=countries)
+    slices = ["country", "price_band", "account"]
+    with joined(captured, labels) as labelled:
+        quality.export(labelled, SETTINGS, tmp_path / "out", slices)
+    rows = pl.concat(pl.read_csv(tmp_path / f"out/{part}.csv") for part in quality.PARTS)
+    assert rows.columns == ["date", "text", "price", "category", "account", "country"]
+    counts = dict(rows["country"].value_counts().iter_rows())
+    assert counts == {"AU": 10, "NZ": 10, "unknown": 30}
+    assert {*rows["account"]} == {"unknown"}
 
 
 # The command.
@@ -1197,15 +1248,18 @@ def test_captures_have_no_country_where_none_is_watched(project: Path) -> None:
     Seen.learn(pl.DataFrame(train)).save(project / "baseline")
     write_json(project / "baseline/facts.json", {"classes": CLASSES, "review_threshold": 0.6})
     answer = b"__label__food,0.1,0.2,0.7\n"
-    line = record(b"aldi sydney au,1.5\n", answer, CSV, event_id="a", time=NOON)
-    (project / "captured.jsonl").write_bytes(line)
+    lines = [
+        record(f"{text},1.5\n".encode(), answer, CSV, event_id=text, time=NOON)
+        for text in ("aldi sydney au", "aldi sydney")
+    ]
+    (project / "captured.jsonl").write_bytes(b"".join(lines))
 
     def captured(leave_out: tuple[str, ...]) -> list[pl.DataFrame]:
         watching = Watching(project / "baseline", leave_out=leave_out)
         return [*quality.with_country(watching, [str(project / "captured.jsonl")], Problems())]
 
     [frame], [without] = captured(()), captured(("country",))
-    assert frame["country"].to_list() == ["AU"]
+    assert frame["country"].to_list() == ["AU", "unknown"]
     assert without.equals(frame.drop("country"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -33,12 +34,13 @@ from rich.console import Console
 from categoriser import process
 from categoriser.errors import UserError, run
 from categoriser.model.package import Categoriser
-from categoriser.monitor import metrics, report, watching
+from categoriser.monitor import coverage, metrics, report, story, watching
 from categoriser.monitor.baseline import baseline
-from categoriser.monitor.check import check
+from categoriser.monitor.check import check, judge, of_result, see
+from categoriser.monitor.check import summarise as summarise_job
 from categoriser.monitor.formats import constraints, statistics
-from categoriser.monitor.formats.capture import Problems
 from categoriser.monitor.formats.constraints import Constraints, Drift, Violation
+from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.formats.statistics import Feature, Sketch, Statistics
 from categoriser.monitor.job import Job, from_environment
 from categoriser.monitor.report import Result
@@ -150,6 +152,13 @@ def checked(folder: Path, settings: Settings = SETTINGS, **given: Any) -> dict[s
     return found
 
 
+def looked(folder: Path, **given: Any) -> Result:
+    """Judge `folder`'s captures without drawing a report, which takes most of a check's time."""
+    job_ = Job(str(folder / "captures"), folder / "output", baseline=str(made()), **given)
+    current, problems = summarise_job(job_, made(), SETTINGS)
+    return judge(job_, made(), current, problems, SETTINGS)[0]
+
+
 def kinds(found: dict[str, Any]) -> set[tuple[str, str]]:
     return {(one["feature_name"], one["constraint_check_type"]) for one in found["violations"]}
 
@@ -252,7 +261,148 @@ def test_what_cannot_be_read_is_reported_by_file_and_line(tmp_path: Path) -> Non
     places = str(found["captures"]["places"])
     assert f"{file}:1" in places
     assert f"{file}:302" in places
-    assert "2 captures or parts of them could not be read" in found["message"]
+    assert "2 of 302 captures could not be read" in found["message"]
+
+
+def test_mostly_unread_captures_are_a_violation_of_their_own_with_a_metric(tmp_path: Path) -> None:
+    """1,284 of 1,409 calls unread, and all the rest as it was."""
+    [file] = captured(tmp_path / "captures", rows(125, seed=5)).rglob("*.jsonl")
+    file.write_bytes(file.read_bytes() + b'{"captureData": {"endp\n' * 1284)
+    found = looked(tmp_path)
+    assert found.message.startswith("CompletedWithViolations: 1 in 125 rows: unread_captures_")
+    assert "1,284 of 1,409 captures could not be read" in found.message
+    [violation] = found.violations
+    assert (violation.feature_name, violation.constraint_check_type) == (
+        "captures",
+        "unread_captures_check",
+    )
+    sent = by_name(of_result(found, SETTINGS)[0])
+    assert sent["unread_captures"]["Value"] == pytest.approx(1284 / 1409)
+    # It is no drift: nothing is retrained by it.
+    assert (sent["violations"]["Value"], sent["quality_violations"]["Value"]) == (0, 0)
+    lenient = SETTINGS.captures.model_copy(update={"max_unread": 0.95})
+    assert found.coverage
+    assert coverage.check(found.coverage, lenient) == []
+
+
+def test_a_copied_file_counts_once(tmp_path: Path) -> None:
+    folder = captured(tmp_path / "captures", rows(400, seed=5), files=4)
+    once = looked(tmp_path)
+    [first, *others] = sorted(map(str, folder.rglob("*.jsonl")))
+    copy = Path(first).with_name("copy of it.jsonl")
+    copy.write_bytes(Path(first).read_bytes())
+    twice = looked(tmp_path)
+    assert twice.current.item_count == 400
+    assert "100 captures left out, whose event id came before" in twice.message
+    for name, drift in twice.drifts.items():
+        assert drift.distance == pytest.approx(once.drifts[name].distance, abs=1e-3)
+    # Nor where another worker has the copy, or the copy's copy.
+    shares = [[first, others[0]], [str(copy), *others[1:]], [first]]
+    how = Watching(made())
+    summary, problems = watching.summarise_shares(shares, lambda given_: map(how.summarise, given_))
+    assert summary.rows == 400
+    assert problems.seen["records"] == 400
+    assert problems.seen["repeated"] == 200
+
+
+def test_files_that_are_no_captures_are_named_and_not_read(tmp_path: Path) -> None:
+    folder = captured(tmp_path / "captures", rows(300, seed=5))
+    (folder / "_SUCCESS").touch()
+    (folder / "notes.txt").write_text("not a capture")
+    found = looked(tmp_path)
+    [(kind, places)] = found.problems.places.items()
+    assert kind == "file whose name ends neither in .jsonl nor in .jsonl.gz"
+    assert [Path(place).name for place in places] == ["_SUCCESS", "notes.txt"]
+    assert found.message.startswith("Completed: no violations in 300 rows; 2 files without")
+
+
+def one_sided(folder: Path, side: str) -> Path:
+    """Take a side out of all captures."""
+    for file in folder.rglob("*.jsonl"):
+        lines = [json.loads(text) for text in file.read_text().splitlines()]
+        for record_ in lines:
+            del record_["captureData"][side]
+        file.write_text("".join(json.dumps(record_) + "\n" for record_ in lines))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("missing", "watched", "not_captured"),
+    [
+        ("endpointOutput", "price", {"class_predictions", "review", "entropy"}),
+        ("endpointInput", "review", {"price", "refund", "text_length", "unseen_tokens"}),
+    ],
+)
+def test_captures_of_one_side_are_judged_on_what_they_have(
+    tmp_path: Path, missing: str, watched: str, not_captured: set[str]
+) -> None:
+    one_sided(captured(tmp_path / "captures", rows(600, seed=99), size=7), missing)
+    found = looked(tmp_path)
+    assert found.violations == []
+    assert found.problems.counts == {}
+    assert story.state(found) == "not-judged"
+    assert any("what is not captured: " in why for why in story.not_judged(found))
+    assert watched in found.current.features
+    assert not found.current.features.keys() & not_captured
+    # A Spark job's statistics say so too.
+    again = statistics.load(statistics.dump(found.current))
+    assert again.not_captured == found.current.not_captured
+    # What there is is judged.
+    drifted = rows(600, seed=99).with_columns(pl.col("price") * 10, text="ZZZZ " + pl.col("text"))
+    one_sided(captured(tmp_path / "captures", drifted), missing)
+    names = {one.feature_name for one in looked(tmp_path).violations}
+    assert names
+    assert not names & not_captured
+    assert ("price" in names) == (missing == "endpointOutput")
+
+
+def test_where_some_outputs_are_not_captured_completeness_is_of_the_others(tmp_path: Path) -> None:
+    captured(tmp_path / "captures", rows(400, seed=5), NOON - timedelta(hours=1))
+    [file] = one_sided(tmp_path / "captures", "endpointOutput").rglob("*.jsonl")
+    file.write_text(file.read_text().replace("event-", "other-"))
+    captured(tmp_path / "captures", rows(400, seed=6), NOON)
+    found = looked(tmp_path)
+    assert found.current.item_count == 800
+    assert found.current.features["review"].present == 400
+    assert found.current.features["review"].completeness == 1
+    assert "completeness_check" not in {one.constraint_check_type for one in found.violations}
+
+
+def test_one_empty_file_in_a_quiet_window_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "captures").mkdir()
+    (tmp_path / "captures/a.jsonl").touch()
+    found = checked(tmp_path)
+    assert found["message"] == "Completed: no data; 1 file without captures passed over"
+    assert found["state"] == "not-judged"
+
+
+def test_records_outside_the_window_are_told_in_the_terminal_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    captured(tmp_path / "captures", rows(40, seed=5), NOON)
+    job_ = Job(
+        str(tmp_path / "captures"),
+        tmp_path / "output",
+        baseline=str(made()),
+        start=NOON + timedelta(minutes=1),
+    )
+    message = check(job_, SETTINGS, Console(width=80))
+    assert message.endswith(
+        "Completed: no data from 2026-11-22T12:01Z; 40 captures outside the window"
+    )
+    assert "40 captures outside the window" in capsys.readouterr().out
+
+
+def test_new_texts_are_found_for_the_one_who_looks_and_for_no_job(tmp_path: Path) -> None:
+    new = pl.DataFrame({"text": ["GELATO BONDI x1"] * 30 + ["zzqk wyrm"], "price": [5.0] * 31})
+    frame = pl.concat([rows(300, seed=5).select("text", "price"), new])
+    files = [str(file) for file in captured(tmp_path / "captures", frame).rglob("*.jsonl")]
+    [first, *others] = Watching(made()).new_texts(files, 50)
+    assert (first["text"], first["rows"]) == ("GELATO BONDI x1", 30)
+    assert "zzqk wyrm" in {other["text"] for other in others}
+    assert len(Watching(made()).new_texts(files, 1)) == 1
+    assert Watching(made(), leave_out=("unseen_tokens",)).new_texts(files, 50) == []
+    assert from_environment(ENVIRONMENT, SETTINGS).samples == 0
 
 
 def test_two_processes_find_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,7 +521,7 @@ def test_without_a_baseline_one_is_suggested_and_then_compared_with(tmp_path: Pa
     assert known.features["age"].inferred_type == "Integral"
     bounds = constraints.load(json.loads((tmp_path / "first/constraints.json").read_text()))
     assert bounds.features[1].string_constraints
-    pl.DataFrame({"age": [50] * 100, "city": ["rome"] * 100}).write_csv(data / "a.csv")
+    pl.DataFrame({"age": range(80, 180), "city": ["rome"] * 100}).write_csv(data / "a.csv")
     second = Job(
         str(data),
         tmp_path / "second",
@@ -442,12 +592,15 @@ def test_another_model_s_captures_are_watched_by_a_script_alone(tmp_path: Path) 
         {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
         for mode, data in (("INPUT", "132,25,113.2,96"), ("OUTPUT", "0.01"))
     ]
-    line = {
-        "captureData": {"endpointInput": sides[0], "endpointOutput": sides[1]},
-        "eventMetadata": {"eventId": "e", "inferenceTime": "2019-11-20T23:33:12Z"},
-        "eventVersion": "0",
-    }
-    (folder / "a.jsonl").write_text((json.dumps(line) + "\n") * 9)
+    lines = [
+        {
+            "captureData": {"endpointInput": sides[0], "endpointOutput": sides[1]},
+            "eventMetadata": {"eventId": f"e{number}", "inferenceTime": "2019-11-20T23:33:12Z"},
+            "eventVersion": "0",
+        }
+        for number in range(9)
+    ]
+    (folder / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     script = tmp_path / "preprocessor.py"
     script.write_text(
         "def preprocess_handler(record):\n"
@@ -540,6 +693,129 @@ def test_model_monitor_s_variables_are_read() -> None:
         ).header
         is False
     )
+
+
+@pytest.mark.parametrize("option", ["line", "lines"])
+def test_json_lines_are_asked_for_as_the_api_or_as_the_sdk_writes_it(option: str) -> None:
+    given_ = ENVIRONMENT | {"dataset_format": json.dumps({"json": {option: True}})}
+    assert from_environment(given_, SETTINGS).format == "json"
+    with pytest.raises(UserError, match="JSON is read as lines"):
+        from_environment(
+            ENVIRONMENT | {"dataset_format": json.dumps({"json": {option: False}})}, SETTINGS
+        )
+
+
+def test_variables_of_real_jobs_that_are_ignored_are_named_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    real = {
+        "dataset_format": '{"csv": {"header": true, "output_columns_position": "START"}}',
+        "metric_time": "2021-05-06T22:00:00Z",
+        "probability_attribute": "1",
+        "end_time_offset": "",
+    }
+    from_environment(ENVIRONMENT | real, SETTINGS)
+    assert caplog.messages == [
+        "given and ignored: metric_time, probability_attribute, "
+        "dataset_format.csv.output_columns_position"
+    ]
+    caplog.clear()
+    from_environment(ENVIRONMENT | {"dataset_format": '{"csv": {"header": true}}'}, SETTINGS)
+    assert caplog.messages == []
+
+
+def asked(
+    calls: list[int], refused: list[int], seen: dict[str, int], percent: float = 100
+) -> coverage.Coverage:
+    """Return how much a job saw, by a CloudWatch that answers so; five minutes each."""
+    found = replace(BARE, endpoint="live", variant="main", start=START, end=END)
+    found = replace(found, capture_percent=percent)
+    client = boto3.client("cloudwatch", "eu-west-1")
+    dimensions = [
+        {"Name": "EndpointName", "Value": "live"},
+        {"Name": "VariantName", "Value": "main"},
+    ]
+    names = ("Invocations", "Invocation4XXErrors", "Invocation5XXErrors")
+    queries = [
+        {
+            "Id": name.lower(),
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/SageMaker",
+                    "MetricName": name,
+                    "Dimensions": dimensions,
+                },
+                "Period": 300,
+                "Stat": "Sum",
+            },
+        }
+        for name in names
+    ]
+    results = [
+        {"Id": "invocations", "Values": [float(count) for count in calls]},
+        {"Id": "invocation4xxerrors", "Values": [float(count) for count in refused]},
+    ]
+    with Stubber(client) as stub:
+        stub.add_response(
+            "get_metric_data",
+            {"MetricDataResults": results},
+            {"MetricDataQueries": queries, "StartTime": found.start, "EndTime": found.end},
+        )
+        return coverage.coverage(found, Problems(seen=Counter(seen)), client)
+
+
+def missing(found: coverage.Coverage) -> list[str]:
+    return [
+        one.description
+        for one in coverage.check(found, SETTINGS.captures)
+        if "Missing" in one.description
+    ]
+
+
+def test_captures_are_held_against_the_calls_that_cloudwatch_counts() -> None:
+    found = asked([400, 650], [50], {"records": 880, "probes": 10, "unread": 20})
+    # Probes and what cannot be read are captured too; what was refused need not be.
+    assert (found.answered, found.expected, found.captured) == (1000, 1000, 910)
+    assert found.missing_share == pytest.approx(0.09)
+    assert missing(found) == []
+    found = asked([1000], [], {"records": 890})
+    assert missing(found) == ["Missing captures: 11% (890 of 1,000 came) exceed 10%"]
+
+
+def test_of_a_share_of_the_calls_chance_is_allowed_for() -> None:
+    def of_a_tenth(records: int) -> coverage.Coverage:
+        return asked([1000], [], {"records": records}, percent=10)
+
+    assert of_a_tenth(70).expected == 100
+    assert missing(of_a_tenth(70)) == []
+    assert missing(of_a_tenth(45)) == ["Missing captures: 55% (45 of 100 came) exceed 10%"]
+
+
+def test_where_nothing_is_known_of_calls_nothing_is_asked_and_nothing_is_missing() -> None:
+    # No client and no region: a question would fail.
+    for job_ in (BARE, replace(BARE, endpoint="live", start=START, end=END)):
+        found = coverage.coverage(job_, Problems(seen=Counter(records=3)))
+        assert (found.answered, found.missing_share) == (None, None)
+        assert coverage.check(found, SETTINGS.captures) == []
+
+
+def test_that_cloudwatch_refuses_is_told_and_loses_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = boto3.client("cloudwatch", "eu-west-1")
+    monkeypatch.setattr(boto3, "client", lambda _: client)
+    job_ = replace(BARE, endpoint="live", variant="main", start=START, end=END)
+    with Stubber(client) as stub:
+        stub.add_client_error("get_metric_data", "AccessDenied", "not you")
+        found, violations, fault = see(job_, Problems(seen=Counter(records=3)), SETTINGS)
+    assert re.search(r"how many calls live answered .*not you.*GetMetricData", str(fault))
+    assert (found and found.read, violations) == (3, [])
+
+
+@pytest.mark.parametrize("value", ["all", "-1", "101"])
+def test_a_percentage_that_is_none_is_named(value: str) -> None:
+    with pytest.raises(UserError, match="capture_percent must be a number from 0 to 100"):
+        from_environment(ENVIRONMENT | {"capture_percent": value}, SETTINGS)
 
 
 def test_the_method_for_categories_is_the_job_s(tmp_path: Path) -> None:
@@ -686,8 +962,9 @@ def test_the_report_is_shown_in_the_terminal(
     job_ = Job(str(tmp_path / "captures"), tmp_path / "output", baseline=str(made()))
     check(job_, SETTINGS, Console(width=150))
     shown = capsys.readouterr().out
-    for heading in ("feature", "data type", "completeness", "baseline drift", "categorical values"):
-        assert heading in shown
+    assert "300 rows, calibrated thresholds, model " in " ".join(shown.split())
+    assert "Nothing was found, and not everything was judged." in shown
+    assert "the model: no labels were given" in shown
     assert shown.count("Completed: no violations in 300 rows") == 1
     truth = labels(tmp_path / "truth", rows(300, seed=5)["category"].to_list())
     check(replace(job_, truth=str(truth)), SETTINGS, Console(width=150))
@@ -1003,26 +1280,84 @@ def terminal(found: Result, width: int = 140, **options: Any) -> str:
     return console.file.getvalue()
 
 
-def test_the_terminal_shows_the_table_and_what_is_wrong() -> None:
+def test_the_terminal_shows_what_happened_and_what_is_wrong() -> None:
     found = result()
     printed = terminal(found)
     assert "900 rows, calibrated thresholds" in " ".join(printed.split())
-    lines = {text.split()[1]: text for text in printed.splitlines() if text.startswith("│")}
-    assert "Fractional" in lines["price"]
-    assert f"{found.drifts['price'].distance:.4f}" in lines["price"]
-    assert "66.67 %" in lines["bank"]
-    assert "missing" in lines["gone"]
-    assert "price: Baseline drift distance: " in printed
-    assert "2 not read, cut off: a<b.jsonl:3, c.jsonl:9" in printed
+    assert "3 findings, the worst first." in printed
+    assert "Prices +46 %: the median is 69.50, was 47.50." in printed
+    lines = {text.split()[0]: text for text in printed.splitlines() if text.startswith("  ")}
+    ratio = found.drifts["price"].distance / 0.05  # type: ignore[operator]
+    assert f"{found.drifts['price'].distance:.4f}, {ratio:.1f} × threshold" in lines["price"]
+    assert "Only 66.67% of data is in the domain" in lines["bank"]
+    assert "it is in the baseline, and not in this window" in lines["gone"]
+    assert "2 × cut off, first: a<b.jsonl:3" in printed
     assert printed.rstrip().endswith(found.message)
 
 
+def worst(*violations: Violation, **changes: Any) -> Result:
+    return result(violations=list(violations), **changes)
+
+
+def fallen(name: str) -> Violation:
+    text = f"Metric {name} with 0.83123 +/- 0.01 was LessThanThreshold '0.87'"
+    return Violation(name, "LessThanThreshold", text)
+
+
+def test_a_finding_is_a_line_of_80_columns_and_the_worst_comes_first() -> None:
+    long = "class_probabilities__label_fees_and_interest"
+    drifts = {
+        name: Drift(name, distance, 0.05, "Simple")
+        for name, distance in {long: 0.06, "price": 0.21, "tokens": 0.5}.items()
+    }
+    drifted = [
+        Violation(name, "baseline_drift_check", f"Baseline drift distance: {one.distance}")
+        for name, one in drifts.items()
+    ]
+    unread = Violation("captures", "unread_captures_check", "Unread captures: 91.13% exceed 5%")
+    figures = [fallen(name) for name in ("weighted_f1", "accuracy", "weighted_recall")]
+    found = worst(*drifted, *figures, unread, drifts=drifts)
+    printed = terminal(found, width=80)
+    block = printed.split("\n\n")[1].splitlines()
+    assert [text.split()[0] for text in block[:5]] == [
+        "captures",
+        "accuracy",
+        "tokens",
+        "price",
+        long,
+    ]
+    assert all(len(text) <= 80 for text in printed.splitlines())
+    # One drop of the model is one finding.
+    assert "0.8312 ± 0.01, bound 0.87, and 2 figures like it" in block[1]
+    assert "5 findings, the worst first." in printed
+    shown = page(found)
+    assert "5 findings, the worst first." in shown.text
+    for violation in found.violations:
+        assert violation.description in shown.text
+    assert len(report.facts(found)["violations"]) == 7
+
+
 def test_names_are_whole_in_the_80_columns_of_a_jobs_log() -> None:
-    names = [f"class_probabilities__label_{name}" for name in ("groceries", "education")]
-    now = of(pl.DataFrame({name: [0.5] for name in names}))
-    printed = terminal(result(current=now, violations=[]), width=80)
-    cells = [text.split("│")[1].strip() for text in printed.splitlines() if text.startswith("│")]
-    assert "".join(cells).startswith("".join(names))
+    names = [f"class_probabilities__label_{'x' * n}" for n in (9, 70)]
+    drifts = {name: Drift(name, 0.5, 0.1, "Simple") for name in names}
+    kind = "baseline_drift_check"
+    found = worst(*(Violation(name, kind, "") for name in names), drifts=drifts)
+    printed = terminal(found, width=80)
+    for name in names:
+        [text] = [text for text in printed.splitlines() if text.startswith(f"  {name} ")]
+        assert "drift 0.5000, 5.0 × threshold" in text
+
+
+def test_many_findings_are_in_the_report_and_the_worst_in_the_terminal() -> None:
+    kind = "completeness_check"
+    many = [Violation(f"f{n}", kind, "Observed: Only 5% of data is present.") for n in range(30)]
+    features = {one.feature_name: Feature(one.feature_name, "String", 1, 19, 0.05) for one in many}
+    found = worst(*many, current=Statistics(20, features))
+    printed = terminal(found)
+    assert "f24 " in printed
+    assert "f25 " not in printed
+    assert "and 5 findings more, in the report" in printed
+    assert "f29: Observed" in page(found).text
 
 
 def test_the_terminal_marks_violations_and_takes_names_as_they_are() -> None:
@@ -1031,6 +1366,121 @@ def test_the_terminal_marks_violations_and_takes_names_as_they_are() -> None:
     assert "\x1b[1;31mprice" in coloured
     assert "\x1b[1;31mtokens" not in coloured
     assert "[red]x[/nothing]" in terminal(found)
+
+
+JUDGED: dict[str, Any] = {"violations": [], "problems": Problems()}
+
+
+def judged(**changes: Any) -> Result:
+    """Return a window in which all is judged, by labels too, and nothing is found."""
+    now = of(pl.DataFrame(columns(900)))
+    drifts = {name: Drift(name, 0.01, 0.05, "Simple") for name in now.features if name != "text"}
+    return result(**JUDGED | {"current": now, "drifts": drifts} | changes)
+
+
+def test_the_banner_is_green_only_where_all_is_judged() -> None:
+    assert story.state(judged()) == "passed"
+    assert 'class="banner passed"' in report.html(judged(), report.facts(judged()))
+    assert "Not judged" not in page(judged()).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"current": Statistics(0, {})}, "the data: there is none in this window"),
+        ({"least_rows": 1000}, "the data: 900 rows; thresholds.min_rows is 1000"),
+        ({"quality": None}, "the model: no labels were given"),
+        ({"quality": QUALITY | {"not_judged": "9 labelled rows"}}, "the model: 9 labelled rows"),
+        ({"faults": ["nowhere cannot be listed"]}, "nowhere cannot be listed"),
+        (
+            {"problems": Problems({"not JSON": 1}, {"not JSON": ["a:1"]}, Counter(unread=1))},
+            "1 capture that could not be read",
+        ),
+        (
+            {"drifts": {"price": Drift("price", 0.1, None, "Simple")}},
+            "the drift of what has no distance or no threshold: price",
+        ),
+        (
+            {"baseline": None, "constraints": Constraints(), "drifts": {}},
+            "the data: there is no baseline to compare with",
+        ),
+    ],
+)
+def test_the_banner_is_amber_where_anything_is_not_judged(
+    changes: dict[str, Any], why: str
+) -> None:
+    found = judged(**changes)
+    assert story.state(found) == "not-judged"
+    html = report.html(found, report.facts(found))
+    assert 'class="banner not-judged"' in html
+    assert 'class="banner passed"' not in html
+    assert why in " ".join(terminal(found).split())
+    assert why in page(found).text
+
+
+def test_features_that_are_not_captured_are_said_and_are_not_green() -> None:
+    now = of(pl.DataFrame(columns(900)))
+    found = judged(current=replace(now, not_captured=("review", "entropy")))
+    assert story.state(found) == "not-judged"
+    assert "what is not captured: review, entropy" in page(found).text
+
+
+def test_the_first_screen_says_in_sentences_what_happened() -> None:
+    rows_ = 1000
+
+    def frame(scale: float, new: int, travel: int) -> Statistics:
+        numbers = np.arange(rows_)
+        return of(
+            pl.DataFrame(
+                {
+                    "price": (numbers % 97 + 1) * scale,
+                    "unseen_tokens": np.where(numbers < new, 0.5, 0.0),
+                    "class_predictions": np.where(numbers < travel, "travel", "home"),
+                    "class_probabilities__label_travel": np.where(numbers < travel, 0.9, 0.1),
+                    "upper_share": numbers / rows_ * scale,
+                }
+            )
+        )
+
+    before, now = frame(1.0, 100, 50), frame(1.5, 280, 100)
+    drifts = {name: Drift(name, 0.3, 0.1, "Simple") for name in now.features}
+    drifted = [Violation(name, "baseline_drift_check", "") for name in now.features]
+    figure = {"value": 0.83, "standard_deviation": 0.01}
+    measured = QUALITY["statistics"]["multiclass_classification_metrics"] | {"accuracy": figure}
+    labelled = QUALITY | {"statistics": {"multiclass_classification_metrics": measured}}
+    found = worst(
+        *drifted,
+        fallen("accuracy"),
+        current=now,
+        baseline=before,
+        drifts=drifts,
+        quality=labelled,
+        accuracy_before=0.87,
+        model="c56ab6bfcccc68c4ee62",
+    )
+    said = story.sentences(found)
+    assert said == [
+        "1,000 rows from 2026-11-15 00:00 to 2026-11-22 00:00 UTC, held against model "
+        "c56ab6bfcccc at endpoint-1.",
+        "Accuracy 83.0 % by 100 labels: −4.0 points against the held-out rows.",
+        "Prices +50 %: the median is 70.50, was 47.00.",
+        "About 20 % of the rows have new merchants or a new wording: 28.0 % of the texts hold what "
+        "no training row has, 10.0 % did in the baseline.",
+        "The answer travel has 10.0 % of the rows, had 5.0 %.",
+        "Moved too: upper_share.",
+    ]
+    assert all(sentence in page(found).text for sentence in said)
+    assert all(sentence in " ".join(terminal(found).split()) for sentence in said[1:])
+
+
+def test_texts_with_new_words_are_on_the_page_and_not_in_what_is_kept() -> None:
+    found = result(
+        samples=[{"text": "<Gelato> 7 bondi", "answer": None, "rows": 12, "unseen": 1.0}]
+    )
+    assert "<Gelato> 7 bondi" in page(found).text
+    assert "12  –                   <Gelato> 7 bondi" in terminal(found)
+    assert "Gelato" not in json.dumps(report.facts(found))
+    assert "training lacks" not in page(result()).text
 
 
 # Metrics.

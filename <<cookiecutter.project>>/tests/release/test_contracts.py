@@ -122,6 +122,7 @@ def monitoring() -> Monitoring:
 def known_parameters() -> dict[str, str]:
     """Give what settings.yaml and monitoring.yaml say, by the parameters' names."""
     found = flat(settings()) | flat(monitoring().schedule, "Schedule")
+    found |= flat(monitoring().captures, "Captures") | flat(monitoring().quality, "Quality")
     return found | flat(monitoring().alarms, "Alarms")
 
 
@@ -233,6 +234,8 @@ PLAIN = {
     "ArtifactBucket": {"S3Bucket"},
     "BaseImage": {"Value"},
     "BudgetUsd": {"Amount"},
+    "CapturesMaxMissing": {"Threshold"},
+    "CapturesMaxUnread": {"Threshold"},
     "DevInstance": {"InstanceType"},
     "Email": {"Address", "Endpoint"},
     "LambdaKey": {"S3Key"},
@@ -242,13 +245,14 @@ PLAIN = {
     "PermissionsBoundary": {"PermissionsBoundary"},
     "ProdBakeMinutes": {"BAKE_MINUTES"},
     "ProdBurst": {"BurstLimit", "ThrottlingBurstLimit"},
-    "ProdCapturePercent": {"CAPTURE_PERCENT", "InitialSamplingPercentage"},
+    "ProdCapturePercent": {"CAPTURE_PERCENT", "InitialSamplingPercentage", "capture_percent"},
     "ProdDailyQuota": {"Limit"},
     "ProdInstance": {"InstanceType"},
     "ProdMaximum": {"MaxCapacity", "Maximum"},
     "ProdMinimum": {"MinCapacity", "Minimum"},
     "ProdRate": {"RateLimit", "ThrottlingRateLimit"},
     "ProdRequestsPerInstance": {"TargetValue"},
+    "QualityMaxBadLabels": {"Threshold"},
     "RetrainCoolDownHours": {"COOL_DOWN_HOURS"},
     "ServeImage": {"Image"},
     "SourceHost": {"ProviderType"},
@@ -1072,9 +1076,8 @@ def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
     names |= {*re.findall(r"'(\w+)', 'Count'", api)}
     names |= {*re.findall(r"'(\w+)'", re.findall(r"METRICS = \{(.*)\}", api)[0])}
     own = frozenset({"service", *re.findall(r"set_default_dimensions\((\w+)=", api)})
-    check = aws.source("src/categoriser/monitor/check.py")
-    (pairs,) = re.findall(r"for name, count in \((.*)\):", check)
-    judged = {*re.findall(r'"(\w+)"', pairs)}
+    # Of each, a test of the monitor's sees that it arrives.
+    judged = {*monitor_metrics.ALARMED}
     ((first, second),) = re.findall(
         r'named = \{"(\w+)": endpoint, "(\w+)": schedule\}',
         aws.source("src/categoriser/monitor/metrics.py"),
@@ -1178,6 +1181,24 @@ WATCHED: dict[str, tuple[str, dict[str, str], float, str]] = {
         aws.GIVEN["AlarmsViolations"],
         "Maximum",
     ),
+    f"{PROJECT}-unread": (
+        "unread_captures",
+        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
+        aws.GIVEN["CapturesMaxUnread"],
+        "Maximum",
+    ),
+    f"{PROJECT}-missing": (
+        "missing_captures",
+        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
+        aws.GIVEN["CapturesMaxMissing"],
+        "Maximum",
+    ),
+    f"{PROJECT}-labels": (
+        "bad_labels",
+        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-labels"},
+        aws.GIVEN["QualityMaxBadLabels"],
+        "Maximum",
+    ),
     f"{PROJECT}-schedules": ("InvocationDroppedCount", {"ScheduleGroup": PROJECT}, 1, "Sum"),
 }
 
@@ -1223,7 +1244,7 @@ def test_the_release_alarm_is_of_all_that_roll_back_and_of_no_other() -> None:
 @pytest.mark.parametrize("hours", ["1", "2", "3", "4", "6", "8", "12", "24"])
 def test_an_alarms_period_is_its_schedules(hours: str) -> None:
     found = made("monitor", ScheduleEveryHours=hours)
-    for key in ("DriftAlarm", "QualityAlarm"):
+    for key in ("DriftAlarm", "QualityAlarm", "UnreadAlarm", "MissingAlarm", "LabelsAlarm"):
         assert int(found[key]["Properties"]["Period"]) == int(hours) * 3600
     own = [
         found[key]["Properties"]["ScheduleExpression"] for key in ("CheckSchedule", "LabelSchedule")
@@ -1992,6 +2013,15 @@ def job_reads() -> dict[str, set[str]]:
     return {"monitor": read, "label": read | {*re.findall(r'"(\w+)"', places)}}
 
 
+def of_captures() -> dict[str, str]:
+    """Give what the check must know to count captures: as the live endpoint has it."""
+    kind = "AWS::SageMaker::EndpointConfig"
+    (config,) = (item["Properties"] for item in made("prod").values() if item["Type"] == kind)
+    (variant,) = config["ProductionVariants"]
+    percent = config["DataCaptureConfig"]["InitialSamplingPercentage"]
+    return {"endpoint_variant": variant["VariantName"], "capture_percent": str(percent)}
+
+
 def test_a_scheduled_job_is_told_what_it_reads() -> None:
     live, data = aws.GIVEN["LiveBucket"], aws.GIVEN["DataBucket"]
     common = {
@@ -2003,10 +2033,15 @@ def test_a_scheduled_job_is_told_what_it_reads() -> None:
     check = common | {
         "sagemaker_monitoring_schedule_name": f"{PROJECT}-check",
         "baseline": f"s3://{data}/runs/{{release}}/evaluation/baseline",
+        "live_endpoint": live_endpoint(),
+        **of_captures(),
         "output_path": "/opt/ml/processing/output",
         "publish_cloudwatch_metrics": "Enabled",
     }
     label = common | {
+        "sagemaker_endpoint_name": live_endpoint(),
+        "sagemaker_monitoring_schedule_name": f"{PROJECT}-labels",
+        "publish_cloudwatch_metrics": "Enabled",
         "baseline": f"s3://{data}/runs/{RELEASE}/evaluation/baseline",
         "labels": f"s3://{live}/labels",
         "data_manifest": f"s3://{data}/{build.DATA}",

@@ -38,6 +38,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from categoriser.errors import UserError
 from categoriser.manifest import File, Manifest
 from categoriser.monitor.formats import capture
+from categoriser.monitor.formats.problems import Problems
 from categoriser.serving.capture import record
 from release.build import requests
 
@@ -658,7 +659,7 @@ def test_the_monitor_reads_what_feedback_writes(
     monkeypatch.setattr(cloud.api, "classes", lambda: {"transport", 'food, "drinks"'})
     for said in (SAID, SAID | {"row": 4, "category": 'food, "drinks"'}):
         run(cloud.api.handler, proxy(said, "/feedback", **ROLE))
-    problems = capture.Problems()
+    problems = Problems()
     now = datetime.now(UTC)
     # By folder of the hour too: a job looks at its window alone.
     hour = (now - timedelta(hours=1), now + timedelta(hours=1))

@@ -39,6 +39,7 @@ from categoriser.features import LONGEST, VERSION, features
 from categoriser.model.classifier import Classifier
 from categoriser.model.package import Categoriser, Prediction
 from categoriser.monitor.formats import capture
+from categoriser.monitor.formats.problems import Problems
 from categoriser.serving import app as server
 from categoriser.serving.app import BATCH, MAX_BODY, SMALL_BODY, App, JsonLine, main
 from categoriser.serving.protocol import (
@@ -547,7 +548,7 @@ def test_all_that_is_answered_is_captured(
     assert status == 0
     assert json.loads(log[-1])["event"] == "stopped"
 
-    problems = capture.Problems()
+    problems = Problems()
     files = capture.find(str(tmp_path))
     assert all(file.startswith(f"{tmp_path}/shop/AllTraffic/") for file in files)
     frame = pl.concat(b.frame for b in capture.batches(files, categoriser.classes, problems))

@@ -23,7 +23,7 @@ from categoriser.monitor.features import Seen
 from categoriser.monitor.formats import capture, statistics
 from categoriser.monitor.formats.statistics import Feature, Sketch, Statistics
 from categoriser.monitor.summary import K, Summary, summarise, summarise_dataset
-from categoriser.monitor.watching import FACTS, Watching, gather
+from categoriser.monitor.watching import FACTS, Watching, summarise_captures
 from categoriser.paths import MONITORING
 from categoriser.serving.capture import record
 
@@ -135,14 +135,24 @@ def test_captures_have_the_same_summary_by_both_drivers(
 ) -> None:
     files = capture.find(str(captures))
     watching = Watching(baseline)
-    parts = spark.summarise_files(files, watching.summarise)
-    found, problems = gather(parts)
-    alone, same_problems = gather([watching.summarise(files)])
-    assert len(parts) == 2
+    found, problems = spark.summarise_captures(files, watching)
+    alone, same_problems = summarise_captures(files, watching)
     assert found.rows == (FILES * RECORDS - 1) * ROWS
     assert_alike(found, alone)
     assert problems.counts == same_problems.counts
     assert sum(problems.counts.values()) == 1
+
+
+def test_a_copied_file_counts_once_whichever_worker_has_the_copy(
+    session: SparkSession, captures: Path, baseline: Path
+) -> None:
+    files = capture.find(str(captures))
+    watching = Watching(baseline)
+    alone, _ = summarise_captures(files, watching)
+    found, problems = spark.summarise_captures([files[0], *files, files[1]], watching)
+    assert found.rows == alone.rows
+    assert problems.seen["repeated"] == 2 * RECORDS
+    assert_alike(found, alone)
 
 
 def test_the_job_writes_statistics(

@@ -26,8 +26,9 @@ from categoriser.monitor import quality
 from categoriser.monitor.calibrate import Floats, calibrate
 from categoriser.monitor.features import Seen, watch
 from categoriser.monitor.formats import constraints, statistics
-from categoriser.monitor.formats.capture import Problems, batches
+from categoriser.monitor.formats.capture import batches
 from categoriser.monitor.formats.constraints import Constraints
+from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.formats.statistics import SHRINK, Sketch, Statistics
 from categoriser.monitor.settings import Settings, read_settings
 from categoriser.monitor.summary import K, summarise

@@ -19,13 +19,14 @@ from rich.console import Console
 from categoriser import paths
 from categoriser.errors import UserError, run
 from categoriser.files import read_json, write_json
-from categoriser.monitor import metrics, quality, report, watching
+from categoriser.monitor import coverage, metrics, quality, report, watching
 from categoriser.monitor.calibrate import Thresholds
+from categoriser.monitor.coverage import Coverage
 from categoriser.monitor.formats import capture, constraints, statistics
-from categoriser.monitor.formats.capture import Problems
 from categoriser.monitor.formats.constraints import Constraints, Violation
+from categoriser.monitor.formats.problems import Problems, plural
 from categoriser.monitor.formats.statistics import Statistics
-from categoriser.monitor.job import Format, Job, from_environment, in_utc
+from categoriser.monitor.job import Format, Job, from_environment, in_utc, live_endpoint
 from categoriser.monitor.settings import Settings, read_settings
 from categoriser.monitor.summary import summarise_dataset
 from categoriser.monitor.watching import FACTS, MADE_BY, Watching, in_common, summarise_captures
@@ -53,11 +54,15 @@ def check(job: Job, settings: Settings, console: Console | None = None) -> str:
         if job.suggests:
             return said(suggest(job, current, problems), console)
         result, fault = judge(job, baseline, current, problems, settings)
+        if job.samples and job.format == "captures":
+            files = listed(job, Problems())
+            texts = of_captures(job, baseline, settings).new_texts(files, job.samples)
+            result = replace(result, samples=texts)
     folder = job.output / _folder(job)
     write_json(folder / STATISTICS, statistics.dump(current))
     write_json(folder / CONSTRAINTS, constraints.dump(result.constraints))
-    of_model = [v for v in result.violations if v.constraint_check_type.endswith("Threshold")]
-    of_data = [v for v in result.violations if v not in of_model]
+    of_model = [v for v in result.violations if v.of_model]
+    of_data = [v for v in result.violations if not v.of_model]
     write_json(folder / VIOLATIONS, constraints.dump_violations(of_data))
     if result.quality:
         write_json(folder / quality.STATISTICS, result.quality["statistics"])
@@ -73,7 +78,7 @@ def check(job: Job, settings: Settings, console: Console | None = None) -> str:
     # Last, so that what was found is not lost.
     if fault:
         raise fault
-    if problems.counts and not current.item_count:
+    if problems.seen["unread"] and not current.item_count:
         raise nothing_read(problems)
     return result.message
 
@@ -87,8 +92,11 @@ def check_each(environment: Mapping[str, str], settings: Settings, console: Cons
     whole = from_environment(environment, settings)
     since = whole.start - whole.label_lag if whole.start and whole.truth else whole.start
     files = capture.find(whole.source, since, whole.end)
+    names = {file[len(whole.source) :].strip("/").split("/")[0] for file in files}
+    # It is asked about without captures too: that there are none may be the fault.
+    names.add(live_endpoint(environment))
     told, failed = [], []
-    for name in sorted({file[len(whole.source) :].strip("/").split("/")[0] for file in files}):
+    for name in sorted(names - {""}):
         try:
             job = from_environment({**environment, "sagemaker_endpoint_name": name}, settings)
             told.append(f"{check(replace(job, history=job.source), settings, console)} ({name})")
@@ -105,12 +113,13 @@ def check_each(environment: Mapping[str, str], settings: Settings, console: Cons
 def suggest(job: Job, current: Statistics, problems: Problems) -> str:
     """Write the files of a baseline."""
     if not current.item_count:
-        if problems.counts:
+        if problems.seen["unread"]:
             raise nothing_read(problems)
-        return f"Completed: no data{_window(job)}"
+        return "; ".join([f"Completed: no data{_window(job)}", *problems.notes()])
     write_json(job.output / STATISTICS, statistics.dump(current))
     write_json(job.output / CONSTRAINTS, constraints.dump(constraints.suggest(current)))
-    return f"Completed: a baseline of {current.item_count:,} rows is suggested" + _unread(problems)
+    said = f"Completed: a baseline of {plural(current.item_count, 'row')} is suggested"
+    return "; ".join([said, *problems.notes()])
 
 
 def nothing_read(problems: Problems) -> UserError:
@@ -140,7 +149,7 @@ def check_model(job: Job, baseline: Path | None, settings: Settings) -> str:
     if job.suggests:
         suggested = constraints.dump(constraints.suggest_quality(figures))
         write_json(job.output / CONSTRAINTS, suggested)
-        return f"Completed: a baseline of {rows:,} labelled answers is suggested"
+        return f"Completed: a baseline of {plural(rows, 'labelled answer')} is suggested"
     if job.format != "captures":
         bounds = _read(job.constraints, baseline, quality.CONSTRAINTS, constraints.load_quality)
         violations = constraints.check_quality(figures, bounds) if bounds else []
@@ -163,13 +172,21 @@ def summarise(job: Job, baseline: Path | None, settings: Settings) -> tuple[Stat
     if job.format == "statistics":
         return statistics.load(read_json(Path(job.source), "the summary")), Problems()
     if job.format != "captures":
-        found = summarise_dataset(_files(job), job.format, header=job.header)
-        return statistics.of_summary(found), Problems()
-    files = capture.find(job.source, job.start, job.end)
+        rows = summarise_dataset(_files(job), job.format, header=job.header)
+        return statistics.of_summary(rows), Problems()
+    problems, how = Problems(), of_captures(job, baseline, settings)
+    summary, found = summarise_captures(listed(job, problems), how)
+    problems.merge(found)
+    return how.statistics(summary, problems), problems
+
+
+def listed(job: Job, problems: Problems) -> list[str]:
+    return capture.listed(job.source, job.start, job.end, problems)
+
+
+def of_captures(job: Job, baseline: Path | None, settings: Settings) -> Watching:
     leave_out = tuple(settings.features.leave_out)
-    watching = Watching(baseline, job.start, job.end, job.preprocessor, leave_out)
-    found, problems = summarise_captures(files, watching)
-    return statistics.of_summary(found), problems
+    return Watching(baseline, job.start, job.end, job.preprocessor, leave_out)
 
 
 def judge(
@@ -177,7 +194,8 @@ def judge(
 ) -> tuple[report.Result, UserError | None]:
     """Hold the statistics, and the labels where there are any, against the baseline.
 
-    What is wrong with the labels comes beside the result, so that the rest is not lost.
+    What is wrong with the labels, or in asking for the endpoint's calls, comes beside the result,
+    so that the rest is not lost.
     """
     before = _read(job.statistics, baseline, STATISTICS, statistics.load)
     suggested = constraints.suggest(before) if before else Constraints()
@@ -186,38 +204,69 @@ def judge(
     facts = read_json(baseline / FACTS, MADE_BY) if baseline and (baseline / FACTS).exists() else {}
     if baseline and facts:
         check_names(bounds, baseline, facts, settings)
-    thresholds, power, enough = None, [], True
+    thresholds, power, least = None, [], 0
     if settings.thresholds.profile == "calibrated" and baseline and facts:
         check_watched(facts, job, settings)
         own = read_sections(baseline / paths.THRESHOLDS.name, Thresholds)
-        enough = current.item_count >= settings.thresholds.min_rows
+        least = settings.thresholds.min_rows
         thresholds, power = own.at(max(1, current.item_count)), own.power
         for name, override in settings.overrides.items():
             if override.threshold is not None:
                 thresholds[name] = override.threshold
+    bounds = constraints.without(bounds, current.not_captured)
     drifts = constraints.compare(current, before, bounds, thresholds)
+    enough = current.item_count >= least
     violations = constraints.check(current, bounds, drifts) if enough else []
-    labelled, fault = None, None
+    seen, unseen, no_calls = see(job, problems, settings)
+    labelled, no_labels = None, None
     if job.truth:
         try:
             labelled = judge_labels(job, needed(baseline), problems, settings)
             violations += labelled.violations
         except UserError as error:
-            fault = error
+            no_labels = error
+    violations = unseen + violations
+    message = _message(job, current.item_count, violations, enough)
     result = report.Result(
         job=job,
         profile="compat" if thresholds is None else "calibrated",
-        message=_message(job, current.item_count, violations, enough) + _unread(problems),
+        message="; ".join([message, *problems.notes()]),
         current=current,
         baseline=before,
         constraints=bounds,
         drifts=drifts,
         violations=violations,
         problems=problems,
+        coverage=seen,
         power=power,
         quality=asdict(labelled) if labelled else None,
+        accuracy_before=accuracy(baseline) if labelled else None,
+        model=facts.get("model", ""),
+        least_rows=least,
+        faults=[str(fault) for fault in (no_calls, no_labels) if fault],
     )
-    return result, fault
+    return result, no_labels or no_calls
+
+
+def see(
+    job: Job, problems: Problems, settings: Settings
+) -> tuple[Coverage | None, list[Violation], UserError | None]:
+    """Return how much of what was served was seen, where that is too little, and a fault."""
+    if job.format != "captures":
+        return None, [], None
+    fault = None
+    try:
+        found = coverage.coverage(job, problems)
+    except UserError as error:
+        found, fault = coverage.coverage(replace(job, variant=""), problems), error
+    return found, coverage.check(found, settings.captures), fault
+
+
+def accuracy(baseline: Path | None) -> float | None:
+    """Return the accuracy on the held-out rows, which the baseline's folder holds."""
+    document = read_json(needed(baseline) / quality.STATISTICS, MADE_BY)
+    figure = quality.metrics(document).get("accuracy")
+    return figure["value"] if figure else None
 
 
 def check_names(
@@ -257,11 +306,11 @@ def judge_labels(
     """
     start, end = (time and time - job.label_lag for time in (job.start, job.end))
     watching = Watching(baseline, start, end, job.preprocessor)
-    captures = capture.find(job.history or job.source, start, end)
+    captures = capture.listed(job.history or job.source, start, end, Problems())
     frames = quality.with_country(watching, captures, Problems())
     # A label is never older than its prediction.
     of_labels = Problems()
-    truths = capture.truths(capture.find(job.truth or "", start), of_labels)
+    truths = capture.truths(capture.listed(job.truth or "", start, None, of_labels), of_labels)
     facts = read_json(baseline / FACTS, MADE_BY)
     with quality.join(frames, truths, facts["classes"], settings.quality) as labelled:
         # What was read of them the join counts.
@@ -299,17 +348,25 @@ def overridden(bounds: Constraints, categorical_method: str, settings: Settings)
 
 
 def of_result(result: report.Result, settings: Settings) -> tuple[list[Any], list[Any]]:
-    """Return the metrics of the data, with those that the alarms watch, and the model's."""
+    """Return the metrics of the data, with those that the alarms watch, and the model's.
+
+    Captures that are unread or missing are no drift, and count for alarms of their own.
+    """
     data = metrics.of_statistics(result.current, result.drifts, result.constraints)
     watched = settings.alarms.features
     raised = [v for v in result.violations if not watched or v.feature_name in watched]
-    of_model = sum(one.constraint_check_type.endswith("Threshold") for one in raised)
-    for name, count in (("violations", len(raised) - of_model), ("quality_violations", of_model)):
-        data.append({"MetricName": name, "Value": float(count)})
+    of_data = [v for v in raised if not v.of_model and v.feature_name != coverage.FEATURE]
+    alarmed: dict[str, float | None] = {
+        metrics.VIOLATIONS: len(of_data),
+        metrics.QUALITY_VIOLATIONS: sum(v.of_model for v in raised),
+    }
+    if result.coverage:
+        alarmed[metrics.UNREAD_CAPTURES] = result.coverage.unread_share
+        alarmed[metrics.MISSING_CAPTURES] = result.coverage.missing_share
     figures: dict[str, Any] = {}
     if result.quality:
         figures = quality.metrics(result.quality["statistics"]) | result.quality["gaps"]
-    return data, metrics.of_quality(figures)
+    return data + metrics.of_alarms(alarmed), metrics.of_quality(figures)
 
 
 def publish(job: Job, namespaces: tuple[str, str], data: list[Any], model: list[Any]) -> None:
@@ -368,7 +425,7 @@ def _read(
 
 def _message(job: Job, count: int, violations: Sequence[Violation], enough: bool = True) -> str:
     """Return the exit message; what is violated stands by type, since SageMaker shows its start."""
-    rows = f"{count:,} rows{_window(job)}" if count else f"no data{_window(job)}"
+    rows = f"{plural(count, 'row')}{_window(job)}" if count else f"no data{_window(job)}"
     if violations:
         names: dict[str, list[str]] = {}
         for one in violations:
@@ -383,11 +440,6 @@ def _message(job: Job, count: int, violations: Sequence[Violation], enough: bool
 def _window(job: Job) -> str:
     times = {"from": job.start, "to": job.end}.items()
     return "".join(f" {word} {at:%Y-%m-%dT%H:%MZ}" for word, at in times if at)
-
-
-def _unread(problems: Problems) -> str:
-    count = sum(problems.counts.values())
-    return f"; {count:,} captures or parts of them could not be read" if count else ""
 
 
 # Entry points.
@@ -414,7 +466,7 @@ def main() -> None:
     settings = read_settings()
     script = settings.features
     given |= {"preprocessor": script.preprocessor, "postprocessor": script.postprocessor}
-    check(Job(baseline=str(paths.BASELINE), **given), settings, Console())
+    check(Job(baseline=str(paths.BASELINE), samples=report.SAMPLES, **given), settings, Console())
 
 
 if __name__ == "__main__":

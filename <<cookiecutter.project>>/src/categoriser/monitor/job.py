@@ -5,6 +5,7 @@ the names of Model Monitor's container contract.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,23 @@ FORMATS: dict[str, Format] = {
 MULTICLASS = "MulticlassClassification"
 # Characters of a release's id, `yyyymmdd-hhmmss-<commit>`, at the end of its endpoint's name.
 RELEASE = 23
+# Variables that SageMaker sets for its own container, and which change nothing here. That they
+# are ignored is said in the log.
+IGNORED = (
+    "end_time_offset",
+    "exclude_features_attribute",
+    "features_attribute",
+    "metric_time",
+    "probability_attribute",
+    "probability_threshold_attribute",
+    "start_time_offset",
+)
+# AWS's API calls the option `line`, its Python SDK and real jobs `lines`.
+LINES = ("line", "lines")
+# Options of a `dataset_format` that are read. The fields of captures are the project's own.
+OPTIONS = {"csv": ("header",), "json": LINES}
+
+log = logging.getLogger("categoriser.monitor")
 
 
 @dataclass(frozen=True)
@@ -64,6 +82,12 @@ class Job:
     answer: str = ""
     label: str = ""
     categorical_method: str = ""
+    # The endpoint's variant: CloudWatch counts its calls, and so many percent of them should be
+    # captured. Without a variant nobody knows how many there were.
+    variant: str = ""
+    capture_percent: float = 100.0
+    # So many texts with unseen words are shown. A job shows none: reports are kept.
+    samples: int = 0
 
     def __post_init__(self) -> None:
         if self.start and self.end and self.start >= self.end:
@@ -78,8 +102,9 @@ def from_environment(environment: Mapping[str, str], settings: Settings, *more: 
     """Read the variables of Model Monitor's container contract, and this project's own.
 
     Own: `baseline` (folder or `s3://` prefix; `{release}` in it is the endpoint's release),
-    `ground_truth_source`, and `scheduled_time`, the time at which an own schedule fired: the window
-    before it is judged. Raises `UserError` that names the variable; `more` must be there as well.
+    `ground_truth_source`, `scheduled_time`, the time at which an own schedule fired: the window
+    before it is judged; `endpoint_variant` and `capture_percent`, which say how many captures there
+    should be. Raises `UserError` that names the variable; `more` must be there as well.
     """
 
     def time(name: str) -> datetime | None:
@@ -94,9 +119,7 @@ def from_environment(environment: Mapping[str, str], settings: Settings, *more: 
     for name in (sources, "output_path", *more):
         if not environment.get(name):
             raise UserError(f"the environment variable {name} is missing")
-    problem = environment.get("problem_type") or MULTICLASS
-    if problem != MULTICLASS:
-        raise UserError(f"problem_type must be {MULTICLASS}, and is {problem!r}")
+    _check_problem_type(environment)
     start, end, lag = time("start_time"), time("end_time"), timedelta()
     endpoint = environment.get("sagemaker_endpoint_name", "")
     schedule = environment.get("sagemaker_monitoring_schedule_name", "")
@@ -113,6 +136,7 @@ def from_environment(environment: Mapping[str, str], settings: Settings, *more: 
         if schedule and not own:
             namespaces = metrics.NAMESPACES
     kind, options = dataset_format(environment.get("dataset_format", ""))
+    _log_ignored(environment, kind, options)
     return Job(
         source=source,
         history=history,
@@ -138,7 +162,38 @@ def from_environment(environment: Mapping[str, str], settings: Settings, *more: 
         answer=environment.get("inference_attribute", ""),
         label=environment.get("ground_truth_attribute", ""),
         categorical_method=environment.get("categorical_drift_method", ""),
+        variant=environment.get("endpoint_variant", ""),
+        capture_percent=_percent("capture_percent", environment.get("capture_percent", "")),
     )
+
+
+def _check_problem_type(environment: Mapping[str, str]) -> None:
+    problem = environment.get("problem_type") or MULTICLASS
+    if problem != MULTICLASS:
+        raise UserError(f"problem_type must be {MULTICLASS}, and is {problem!r}")
+
+
+def _percent(name: str, text: str) -> float:
+    try:
+        share = float(text or "100")
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 100:
+        raise UserError(f"{name} must be a number from 0 to 100, and is {text!r}")
+    return share
+
+
+def _log_ignored(environment: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> None:
+    ignored = [name for name in IGNORED if environment.get(name)]
+    read = OPTIONS.get(kind, ())
+    ignored += [f"dataset_format.{kind}.{name}" for name in options if name not in read]
+    if ignored:
+        log.warning("given and ignored: %s", ", ".join(ignored))
+
+
+def live_endpoint(environment: Mapping[str, str]) -> str:
+    """Return the endpoint that a job judges even where it finds no capture of it; may be ""."""
+    return environment.get("live_endpoint", "")
 
 
 def dataset_format(text: str) -> tuple[str, dict[str, Any]]:
@@ -150,7 +205,7 @@ def dataset_format(text: str) -> tuple[str, dict[str, Any]]:
         ((name, options),) = (json.loads(text) if text else {"sagemakerCaptureJson": {}}).items()
         if name not in FORMATS or not isinstance(options, dict):
             raise ValueError(name)
-        if name == "json" and not options.get("line", True):
+        if name == "json" and not all(options.get(option, True) for option in LINES):
             raise UserError("dataset_format: JSON is read as lines, one object in each")
     except (ValueError, TypeError, AttributeError):
         names = ", ".join(FORMATS)

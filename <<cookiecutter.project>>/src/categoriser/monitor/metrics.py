@@ -6,7 +6,7 @@ container: a datum a line, without the namespace, which the service adds.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,12 @@ from categoriser.errors import UserError
 from categoriser.files import write_text
 from categoriser.monitor.formats.constraints import Constraints, Drifts, Metrics
 from categoriser.monitor.formats.statistics import Statistics
+
+# What the alarms of cloudformation/monitor.yaml watch: numbers of violations, and shares.
+VIOLATIONS, QUALITY_VIOLATIONS = "violations", "quality_violations"
+UNREAD_CAPTURES, MISSING_CAPTURES = "unread_captures", "missing_captures"
+BAD_LABELS = "bad_labels"
+ALARMED = (VIOLATIONS, QUALITY_VIOLATIONS, UNREAD_CAPTURES, MISSING_CAPTURES, BAD_LABELS)
 
 COLLECTED = Path("/opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl")
 # Of the data's and of the model's metrics, where Model Monitor's schedule runs the job.
@@ -59,6 +65,11 @@ def of_quality(metrics: Metrics) -> list[Datum]:
         data += _datum(name, metric["value"])
         data += _datum(f"{name}_standard_deviation", metric.get("standard_deviation"))
     return data
+
+
+def of_alarms(values: Mapping[str, float | None]) -> list[Datum]:
+    """Return what is known of `ALARMED`, by its names."""
+    return [datum for name, value in values.items() for datum in _datum(name, value)]
 
 
 def stamped(data: Sequence[Datum], endpoint: str, schedule: str, time: datetime) -> list[Datum]:

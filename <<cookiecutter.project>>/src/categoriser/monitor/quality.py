@@ -37,10 +37,20 @@ from categoriser.errors import UserError, run
 from categoriser.features import normalise
 from categoriser.files import Json, read_json, replacing
 from categoriser.model.measure import group_codes
-from categoriser.model.metrics import SEED, Codes, by_slice, confusion, ratio, resample, scores
+from categoriser.model.metrics import (
+    PRICE_BAND,
+    SEED,
+    Codes,
+    by_slice,
+    confusion,
+    ratio,
+    resample,
+    scores,
+)
 from categoriser.monitor.features import UNKNOWN as UNKNOWN_COUNTRY
 from categoriser.monitor.formats import capture, constraints
 from categoriser.monitor.formats.constraints import BEST_CONSTANT, Drift, Violation
+from categoriser.monitor.formats.problems import Problems, plural
 from categoriser.monitor.formats.statistics import Feature, Floats, Statistics
 from categoriser.monitor.settings import Quality, read_settings
 from categoriser.monitor.watching import FACTS, MADE_BY, Watching
@@ -112,15 +122,17 @@ SELECT id, "row", string_agg(given.label, ' / ' ORDER BY given.time, given.label
     GROUP BY ALL ORDER BY ALL
 """
 
+# What of a joined row the export writes as it is; the rest but `JOINS` are further columns.
 EXPORTED = """
 CREATE OR REPLACE TABLE exported AS
     SELECT DISTINCT time::DATE AS date,
-        trim(regexp_replace(text, '[\\r\\n]+', ' ', 'g')) AS text, price, truth AS category,
-        COLUMNS(* EXCLUDE (id, "row", place, label, text, price, time, truth, unknown, labels,
-            contradicted, hours_late))::VARCHAR
+        trim(regexp_replace(text, '[\\r\\n]+', ' ', 'g')) AS text, price, truth AS category
+        {further}
     FROM answered WHERE NOT unknown AND time IS NOT NULL AND isfinite(price)
         AND regexp_matches(text, '\\S') AND NOT contains(text, chr(0))
 """
+JOINS = {"id", "row", "place", "label", "text", "price", "time", "truth", "unknown", "labels"}
+JOINS |= {"contradicted", "hours_late"}
 
 
 # A CSV as Polars writes it, and its rows as `exported` has them.
@@ -133,10 +145,7 @@ WRITTEN: dict[str, Any] = {
     "allow_quoted_nulls": False,
     "buffer_size": 4_000_000,  # bytes: the default takes half of the least memory_limit_mb
 }
-EARLIER = """
-date::DATE AS date, text, price::DOUBLE AS price, category,
-    * EXCLUDE (date, text, price, category)
-"""
+EARLIER = "date::DATE AS date, text, price::DOUBLE AS price, category {further}"
 ADD = "CREATE OR REPLACE TABLE exported AS FROM exported UNION ALL BY NAME FROM added"
 
 
@@ -404,7 +413,7 @@ def model_quality(
     gaps, unfair = slice_gaps(slices or {}, max_slice_gap, evaluate.confidence)
     violations, why = violations + unfair, ""
     if rows.height < settings.min_rows:
-        why = f"{rows.height} labelled rows; quality.min_rows is {settings.min_rows}"
+        why = f"{plural(rows.height, 'labelled row')}; quality.min_rows is {settings.min_rows}"
         violations = []
     return QualityResult(document, labelled.counts, counts, violations, drift, slices, gaps, why)
 
@@ -435,42 +444,81 @@ def slice_gaps(
     return gaps, violations
 
 
-def export(labelled: Labelled, settings: Quality, folder: Path) -> dict[str, int]:
+@dataclass(frozen=True)
+class BadLabels:
+    """Labelled predictions whose labels differ, or are no class of the model.
+
+    `count` of `labelled` predictions; `cases` are the first of them: id, row, the labels.
+    """
+
+    count: int
+    labelled: int
+    cases: list[tuple[str, int, str]]
+
+    @property
+    def share(self) -> float:
+        return self.count / max(1, self.labelled)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.count:,} of {plural(self.labelled, 'labelled prediction')} have labels that "
+            "differ, or that are no class of the model"
+        )
+
+
+def bad_labels(labelled: Labelled) -> BadLabels:
+    """Count the labels that are left out, or stand by being the latest."""
+    connection = labelled.connection
+    [[count]] = connection.execute("SELECT count(*) FROM bad").fetchall()
+    cases = connection.execute(FIRST_BAD, [EXAMPLES]).fetchall()
+    return BadLabels(count, labelled.counts["joined"] + labelled.counts["contradicted"], cases)
+
+
+def warning(bad: BadLabels, settings: Quality) -> str:
+    """Say where more labels are bad than `max_bad_labels`, with the first cases; else ""."""
+    if bad.share <= settings.max_bad_labels:
+        return ""
+    first = "".join(f"\n    {id_} row {row}: {given}" for id_, row, given in bad.cases)
+    return (
+        f"{bad}, and quality.max_bad_labels in {MONITORING} is {settings.max_bad_labels:.2%}. "
+        f"What contradicts itself and what is no class is left out; see who labels so. "
+        f"First cases:{first}"
+    )
+
+
+def export(
+    labelled: Labelled, settings: Quality, folder: Path, slices: Sequence[str] = ()
+) -> dict[str, int]:
     """Add the joined rows to labelled data, `train.csv` and `holdout.csv`; count the files' rows.
 
-    They have the project's columns: date, text, price, category, and the captures' further ones.
-    Rows alike in all of them are one. Of a row that an earlier export has with another category
-    the new label stands. Labels of no class are left out, and rows without a text, a price or a
-    time. Which file a row is in is a hash of its date, price and text, so it is in that one in
-    every export, as long as `holdout` stays. The same rows and labels give the same bytes, in
+    They have the project's columns: date, text, price, category, and the captures' further ones,
+    with those of `slices` that captures lack. A further column is never empty: what nobody knows
+    is `unknown`, so that no slice of the next model is named by nothing. Rows alike in all columns
+    are one. Of a row that an earlier export has with another category the new label stands. Labels
+    that contradict each other are left out, labels of no class, and rows without a text, a price
+    or a time. Which file a row is in is a hash of its date, price and text, so it is in that one
+    in every export, as long as `holdout` stays. The same rows and labels give the same bytes, in
     whatever order they come.
 
-    Raises `UserError`, and writes nothing, where more than `max_bad_labels` of the predictions have
-    labels that differ or are no class, and where an earlier export cannot be read;
+    Raises `UserError`, and writes nothing, where an earlier export cannot be read;
     `TooFewRowsError`, which is one, for fewer new rows than `min_rows`.
     """
     connection = labelled.connection
-    [[bad]] = connection.execute("SELECT count(*) FROM bad").fetchall()
-    joined = labelled.counts["joined"] + labelled.counts["contradicted"]
-    if bad > settings.max_bad_labels * joined:
-        cases = connection.execute(FIRST_BAD, [EXAMPLES]).fetchall()
-        first = "".join(f"\n    {id_} row {row}: {given}" for id_, row, given in cases)
-        raise UserError(
-            f"{bad} of {joined} labelled predictions have labels that differ, or that are no "
-            f"class of the model, and quality.max_bad_labels in {MONITORING} allows "
-            f"{settings.max_bad_labels:.2%}; mend the labels, or raise it. First cases:{first}"
-        )
-    [[count]] = connection.execute(EXPORTED).fetchall()
+    known = {*connection.table("answered").columns} - JOINS
+    lacking = {*slices} - known - {PRICE_BAND, *REQUIRED}
+    further = _filled(sorted(known)) + _unknown(sorted(lacking))
+    [[count]] = connection.execute(EXPORTED.format(further=further)).fetchall()
     if count < settings.min_rows:
         raise TooFewRowsError(
-            f"{count} labelled rows can be exported, and quality.min_rows in {MONITORING} asks for "
-            f"{settings.min_rows}: wait for more labels, or take in more days"
+            f"{plural(count, 'labelled row')} can be exported, and quality.min_rows in "
+            f"{MONITORING} asks for {settings.min_rows}: wait for more labels, or take in more days"
         )
     for part in PARTS:
         _add_earlier(connection, folder / f"{part}.csv")
-    table = connection.table("exported")
-    columns = [*REQUIRED, *sorted({*table.columns} - {*REQUIRED})]
-    table.select(*map(duckdb.ColumnExpression, columns)).create_view("ordered", replace=True)
+    # A column that only one export has is unknown in the other's rows.
+    others = sorted({*connection.table("exported").columns} - {*REQUIRED})
+    ordered = connection.table("exported").select(f"{', '.join(REQUIRED)} {_filled(others)}")
+    ordered.create_view("ordered", replace=True)
     counts = dict.fromkeys(PARTS, 0)
     with replacing(folder) as aside, ExitStack() as stack:
         aside.mkdir()
@@ -488,15 +536,32 @@ def export(labelled: Labelled, settings: Quality, folder: Path) -> dict[str, int
     return counts
 
 
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def _filled(columns: Sequence[str]) -> str:
+    """Return SQL for more columns, as text, in which nothing is empty."""
+    form = ", coalesce(nullif(trim({name}::VARCHAR), ''), '" + UNKNOWN_COUNTRY + "') AS {name}"
+    return "".join(form.format(name=_quoted(name)) for name in columns)
+
+
+def _unknown(columns: Sequence[str]) -> str:
+    """Return SQL for more columns of which nothing is known."""
+    return "".join(f", '{UNKNOWN_COUNTRY}' AS {_quoted(name)}" for name in columns)
+
+
 def _add_earlier(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Add a file's rows to the table `exported`, but those that it has in all but the category."""
     if not path.exists():
         return
     try:
-        earlier = connection.read_csv(str(path), **WRITTEN).select(EARLIER).set_alias("earlier")
+        written = connection.read_csv(str(path), **WRITTEN)
+        further = _filled([name for name in written.columns if name not in REQUIRED])
+        earlier = written.select(EARLIER.format(further=further)).set_alias("earlier")
         exported = connection.table("exported")
         both = {*earlier.columns} & {*exported.columns} - {"category"}
-        names = ('"{}"'.format(name.replace('"', '""')) for name in both)
+        names = map(_quoted, both)
         same = (f"earlier.{name} IS NOT DISTINCT FROM exported.{name}" for name in names)
         earlier.join(exported, " AND ".join(same), "anti").create_view("added", replace=True)
         connection.execute(ADD)
@@ -508,15 +573,15 @@ def _add_earlier(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def with_country(
-    watching: Watching, files: Sequence[str], problems: capture.Problems
+    watching: Watching, files: Sequence[str], problems: Problems
 ) -> Iterator[pl.DataFrame]:
-    """Yield captured rows with the country that their texts name, null where they name none.
+    """Yield captured rows with the country that their texts name, `unknown` where they name none.
 
     The rows stay as they are where the country is not watched.
     """
     for frame, watched in watching.batches(files, problems):
         if "country" in watched.columns:
-            frame = frame.with_columns(watched["country"].replace(UNKNOWN_COUNTRY, None))
+            frame = frame.with_columns(watched["country"].fill_null(UNKNOWN_COUNTRY))
         yield frame
 
 
@@ -525,10 +590,11 @@ def main() -> None:
     parser.add_argument("captures", metavar="CAPTURE", help="a folder or s3://bucket/prefix")
     parser.add_argument("truths", metavar="TRUTH", help="labels, in such a place")
     arguments = parser.parse_args()
-    settings, params, problems = read_settings(), read_params(), capture.Problems()
+    settings, params, problems = read_settings(), read_params(), Problems()
     watching = Watching(BASELINE, preprocessor=settings.features.preprocessor)
-    frames = with_country(watching, capture.find(arguments.captures), problems)
-    truths = capture.truths(capture.find(arguments.truths), problems)
+    captures = capture.listed(arguments.captures, None, None, problems)
+    frames = with_country(watching, captures, problems)
+    truths = capture.truths(capture.listed(arguments.truths, None, None, problems), problems)
     facts = read_json(BASELINE / FACTS, MADE_BY)
     bounds = constraints.load_quality(read_json(BASELINE / CONSTRAINTS, MADE_BY))
     with join(frames, truths, facts["classes"], settings.quality) as labelled:
@@ -541,8 +607,10 @@ def main() -> None:
             sys.stdout.write(f"{name}: {value:.4f} +/- {error:.4f}\n")
         for violation in found.violations:
             sys.stdout.write(f"{violation.feature_name}: {violation.description}\n")
+        if said := warning(bad_labels(labelled), settings.quality):
+            sys.stdout.write(f"warning: {said}\n")
         sys.stdout.flush()
-        counts = export(labelled, settings.quality, FEEDBACK)
+        counts = export(labelled, settings.quality, FEEDBACK, params.evaluate.slices)
     train, holdout = (f"{count:,} rows in {FEEDBACK / part}.csv" for part, count in counts.items())
     # One's own data may hold earlier feedback by now: the file that they were made of does not.
     before = GENERATED if params.data.path == GENERATED else "my.csv"

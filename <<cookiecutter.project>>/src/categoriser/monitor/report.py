@@ -1,9 +1,9 @@
-"""The monitor's report: a table in the terminal, `report.json`, and `report.html`.
+"""The monitor's report: findings in the terminal, `report.json`, and `report.html`.
 
 The page is one file that asks nothing of a network. Equal results give equal bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,15 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from categoriser.files import write_json, write_text
 from categoriser.model.report import COLOURS, STYLE, confusion, image, render, sheet, slices
-from categoriser.monitor.formats.capture import Problems
+from categoriser.monitor import story
+from categoriser.monitor.coverage import Coverage
 from categoriser.monitor.formats.constraints import Constraints, Drift, Violation, in_domain, psi
-from categoriser.monitor.formats.statistics import Feature, Statistics, Weighted
+from categoriser.monitor.formats.problems import Problems, as_facts, plural
+from categoriser.monitor.formats.statistics import Feature, Statistics, Weighted, quantile
 from categoriser.monitor.job import Job
 
 BASELINE, NOW = COLOURS["majority"], COLOURS["model"]
@@ -31,6 +31,13 @@ LONGEST_LABEL = 28
 # Beyond it a double does not tell neighbouring whole numbers' bars apart.
 LARGEST_DRAWN = 1e15
 NOT_DRAWN: dict[str, Any] = {"image": "", "psi": None}
+# Findings that the terminal has room for, and texts: the page shows more of these.
+MOST_FINDINGS = 25
+SAMPLES, SHOWN_SAMPLES = 20, 6
+LONGEST_ANSWER = 18
+# In 80 columns a longer name leaves its column, so that what is found of it fits beside it.
+NAME_WIDTH = 24
+STYLES = {"failed": "red", "not-judged": "yellow", "passed": "green"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Result:
     """What a check found.
 
     `power` are the lines of the thresholds' power table, and `quality` is `asdict` of
-    `quality.QualityResult`, None where there are no labels.
+    `quality.QualityResult`, None where there are no labels. Its violations are among `violations`.
     """
 
     job: Job
@@ -52,6 +59,17 @@ class Result:
     problems: Problems = field(default_factory=Problems)
     power: Sequence[Mapping[str, Any]] = ()
     quality: Mapping[str, Any] | None = None
+    coverage: Coverage | None = None
+    # Of the held-out rows, where labels were given.
+    accuracy_before: float | None = None
+    # The digest of the model whose baseline it is.
+    model: str = ""
+    # Fewer rows are not judged.
+    least_rows: int = 0
+    # What was asked for and could not be had.
+    faults: Sequence[str] = ()
+    # Texts with words that training lacks: `Watching.new_texts`. On a laptop only.
+    samples: Sequence[Mapping[str, Any]] = ()
 
 
 def table(result: Result) -> list[dict[str, Any]]:
@@ -89,13 +107,14 @@ def facts(result: Result) -> dict[str, Any]:
         "schedule": job.schedule,
         "profile": result.profile,
         "message": result.message,
+        "state": story.state(result),
+        "headline": story.headline(result),
+        "sentences": story.sentences(result),
+        "not_judged": story.not_judged(result),
         "features": table(result),
         "violations": [asdict(violation) for violation in result.violations],
-        "captures": {
-            "seen": dict(problems.seen),
-            "not_read": dict(problems.counts),
-            "places": problems.places,
-        },
+        "captures": dict(as_facts(problems)),
+        "coverage": result.coverage and asdict(result.coverage),
         "power": [dict(line) for line in result.power],
         "quality": result.quality,
     }
@@ -125,40 +144,80 @@ def html(result: Result, found: Mapping[str, Any]) -> str:
             judged = ((name, found) for name, found in (quality["slices"] or {}).items() if found)
             by_slice = {name: slices(found["slices"]) for name, found in judged if found["slices"]}
     drawn = {"plots": plots, "matrix": matrix, "by_slice": by_slice}
-    shown = {"heading": heading(result), "colours": {"baseline": BASELINE, "window": NOW}}
+    shown = {
+        "heading": heading(result),
+        "colours": {"baseline": BASELINE, "window": NOW},
+        "findings": story.findings(result),
+        "samples": result.samples,
+    }
     return render("monitor.html", "categoriser.monitor", **drawn, **shown, **found)
 
 
 def show(result: Result, console: Console) -> None:
-    """Print the table of features, violations in red, and what could not be read."""
-    titles = ("feature", "data type", "completeness", "baseline drift", "threshold")
-    printed = Table(*titles, "categorical values", title=escape(heading(result)))
-    # Names differ at their ends, and a job's log is 80 columns wide.
-    printed.columns[0].overflow = "fold"
-    for column in printed.columns[2:]:
-        column.justify = "right"
-    for line in table(result):
-        found = line["violations"]
-        of_type = found.keys() & {"data_type_check", "missing_column_check"}
-        cells = [
-            (line["feature"], bool(found)),
-            (line["data_type"] or "missing", of_type),
-            (share(line["completeness"]), "completeness_check" in found),
-            (number(line["baseline_drift"]), "baseline_drift_check" in found),
-            (number(line["threshold"]), False),
-            (share(line["categorical_values"]), "categorical_values_check" in found),
-        ]
-        printed.add_row(*(Text(text, "bold red" if bad else "") for text, bad in cells))
-    if result.current.item_count:
-        console.print(printed)
-    for violation in result.violations:
-        console.print(Text(f"{violation.feature_name}: {violation.description}", "red"))
-    for kind, count in sorted(result.problems.counts.items()):
-        places = ", ".join(result.problems.places.get(kind, []))
-        console.print(Text(f"{count} not read, {kind}: {places}", "yellow"))
+    """Print what happened, the findings in a line each with the worst first, and what was not read.
+
+    The report holds the rest: all features, their distributions, and where captures are unreadable.
+    """
+    console.print(Text(heading(result), "dim"))
+    console.print(Text(f"{story.headline(result)}.", f"bold {STYLES[story.state(result)]}"))
+    # The first one says what the heading says.
+    for sentence in story.sentences(result)[1:]:
+        console.print(Text(sentence))
+    # Names that are longer than the terminal is wide stay whole.
+    for line in (
+        *_findings(story.findings(result)),
+        *_not_judged(story.not_judged(result)),
+        *_left_out(result.problems),
+        *_samples(result.samples),
+    ):
+        console.print(line, soft_wrap=True)
+    console.print()
     if result.quality:
         console.print(Text(labels(result.quality)))
-    console.print(Text(result.message))
+    console.print(Text(_start(result)))
+
+
+def _findings(found: Sequence[story.Finding]) -> Iterator[Text]:
+    shown = found[:MOST_FINDINGS]
+    width = min(NAME_WIDTH, max((len(one.name) for one in shown), default=0))
+    if shown:
+        yield Text()
+    for one in shown:
+        yield Text.assemble(
+            "  ", (one.name, "bold red"), " " * (width - len(one.name)), "  ", (one.what, "red")
+        )
+    if len(found) > len(shown):
+        yield Text(f"  and {plural(len(found) - len(shown), 'finding')} more, in the report")
+
+
+def _not_judged(said: Sequence[str]) -> Iterator[Text]:
+    if said:
+        yield Text("\nNot judged:")
+    for what in said:
+        yield Text(f"  {what}", STYLES["not-judged"])
+
+
+def _left_out(problems: Problems) -> Iterator[Text]:
+    for note in problems.notes():
+        yield Text(note, STYLES["not-judged"])
+    for kind, count in sorted(problems.counts.items()):
+        first = ", ".join(problems.places.get(kind, [])[:1])
+        yield Text(f"  {count:,} × {kind}, first: {first}")
+
+
+def _samples(samples: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    if samples:
+        yield Text("\nTexts with words that training lacks (rows, answer, an example):")
+    for sample in samples[:SHOWN_SAMPLES]:
+        answer = sample["answer"] or "–"
+        yield Text(f"  {sample['rows']:>4}  {answer:<{LONGEST_ANSWER}}  {sample['text']}")
+
+
+def _start(result: Result) -> str:
+    """Return the exit message without what the findings have said."""
+    if not result.violations:
+        return result.message
+    return ": ".join(result.message.split(": ")[:2])
 
 
 def labels(quality: Mapping[str, Any]) -> str:
@@ -175,8 +234,9 @@ def heading(result: Result) -> str:
     job = result.job
     times = [f"{time:%Y-%m-%d %H:%M}" for time in (job.start, job.end) if time]
     window = f"{' to '.join(times)} UTC" if times else ""
-    rows, profile = f"{result.current.item_count:,} rows", f"{result.profile} thresholds"
-    return ", ".join(filter(None, (job.endpoint, job.schedule, window, rows, profile)))
+    rows, profile = plural(result.current.item_count, "row"), f"{result.profile} thresholds"
+    model = f"model {result.model[: story.DIGEST]}" if result.model else ""
+    return ", ".join(filter(None, (job.endpoint, job.schedule, window, rows, profile, model)))
 
 
 def share(value: float | None) -> str:
@@ -203,7 +263,7 @@ def distributions(feature: Feature, before: Feature | None) -> dict[str, Any]:
 def _numbers(feature: Feature, now: Weighted, old: Weighted | None) -> dict[str, Any]:
     samples = [sample for sample in (now, old) if sample is not None]
     every, most = (
-        [_quantile(sample, at) for sample in samples for at in (tail, 1 - tail)]
+        [quantile(sample, at) for sample in samples for at in (tail, 1 - tail)]
         for tail in (0.0, TAIL)
     )
     whole = feature.inferred_type == "Integral"
@@ -229,12 +289,6 @@ def _numbers(feature: Feature, now: Weighted, old: Weighted | None) -> dict[str,
     axes.locator_params(axis="x", integer=whole)
     axes.set(ylabel="% of rows", xlim=(edges[0], edges[-1]), ylim=(0, None))
     return {"image": image(figure), "psi": psi(*counts) if old else None}
-
-
-def _quantile(sample: Weighted, at: float) -> float:
-    values, weights = sample
-    sums = np.cumsum(weights)
-    return float(values[np.searchsorted(sums, at * sums[-1])])
 
 
 def _categories(now: Mapping[str, int], old: Mapping[str, int]) -> dict[str, Any]:

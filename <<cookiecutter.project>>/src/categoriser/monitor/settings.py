@@ -44,6 +44,11 @@ class Features(Section):
     postprocessor: Path | None
 
 
+class Captures(Section):
+    max_unread: float = Share
+    max_missing: float = Share
+
+
 class Quality(Section):
     label_lag_hours: int = Field(ge=0)
     memory_limit_mb: int = Field(ge=64)
@@ -69,6 +74,7 @@ class Settings(Section):
     # A key that is left empty is None.
     overrides: Annotated[dict[str, Override], BeforeValidator(lambda given: given or {})]
     features: Features
+    captures: Captures
     quality: Quality
     metrics: Metrics
     alarms: Alarms

@@ -8,7 +8,7 @@ folder that `dvc repro baseline` writes.
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from categoriser.errors import run
 from categoriser.files import write_json
 from categoriser.monitor import summary as summaries
 from categoriser.monitor.formats import capture, statistics
-from categoriser.monitor.formats.capture import Problems
+from categoriser.monitor.formats.problems import Problems, plural
 from categoriser.monitor.settings import read_settings
 from categoriser.monitor.summary import Summary
-from categoriser.monitor.watching import Watching, gather
+from categoriser.monitor.watching import Share, Watching, summarise_shares
 
 COLUMN = "summary"
 SCHEMA = f"{COLUMN} binary"
@@ -52,14 +52,21 @@ def _merged(parts: Iterable[bytes]) -> Summary:
     return summary
 
 
-def summarise_files(files: Sequence[str], worker: Callable[[Sequence[str]], bytes]) -> list[bytes]:
-    """Return what `worker` makes of each share of the files: as many shares as there are cores.
+def summarise_captures(files: Sequence[str], watching: Watching) -> tuple[Summary, Problems]:
+    """Summarise captures on the workers, in as many shares as there are cores.
 
-    `worker` is pickled; it is the one that runs without Spark.
+    Eight bytes of each captured call come to the driver, which tells repeated calls by them.
     """
     context = SparkSession.builder.getOrCreate().sparkContext
-    shares = context.parallelize(files, max(1, min(len(files), context.defaultParallelism)))
-    return list(shares.mapPartitions(lambda share: [worker(list(share))]).collect())
+    count = max(1, min(len(files), context.defaultParallelism))
+    shares = [files[number::count] for number in range(count)]
+
+    def run(tasks: Sequence[Share]) -> list[bytes]:
+        # It is pickled: the same function as without Spark.
+        summarised = context.parallelize(tasks, len(tasks)).map(watching.summarise)
+        return list(summarised.collect())
+
+    return summarise_shares(shares, run)
 
 
 def main() -> None:
@@ -75,12 +82,15 @@ def main() -> None:
     if given.format == "captures":
         script, leave_out = features.preprocessor, tuple(features.leave_out)
         watching = Watching(given.baseline, given.start, given.end, script, leave_out)
-        files = capture.find(given.source, given.start, given.end)
-        summary, problems = gather(summarise_files(files, watching.summarise))
+        files = capture.listed(given.source, given.start, given.end, problems)
+        summary, found = summarise_captures(files, watching)
+        problems.merge(found)
+        known = watching.statistics(summary, problems)
     else:
         reader = SparkSession.builder.getOrCreate().read.option("header", value=True)
         summary = summarise(reader.format(given.format).load(given.source))
-    document = statistics.dump(statistics.of_summary(summary))
+        known = statistics.of_summary(summary)
+    document = statistics.dump(known)
     if given.output.startswith(capture.S3):
         import boto3
 
@@ -90,7 +100,8 @@ def main() -> None:
         boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     else:
         write_json(Path(given.output) / statistics.FILE, document)
-    Console().print(f"{summary.rows:,} rows; not read: {dict(problems.counts)}", markup=False)
+    said = [plural(summary.rows, "row"), *problems.notes()]
+    Console().print("; ".join(said), markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Annotated, Any, Self
+from typing import IO, Annotated, Any
 
 import msgspec
 import polars as pl
@@ -28,6 +28,7 @@ import polars as pl
 from categoriser import features
 from categoriser.errors import UserError
 from categoriser.files import replacing
+from categoriser.monitor.formats.problems import EMPTY_FILE, Place, Problems
 from categoriser.serving.capture import ENCODINGS, LONGEST_LINE
 from categoriser.serving.protocol import BLANK, CSV, FIELDS, JSON, LINES
 
@@ -36,8 +37,8 @@ LABEL = "__label__"
 PROBE = "probe-"
 SCRIPT_ONLY = "readable by the preprocessor only"
 BATCH = 10_000
-PLACES = 5
-SEEN = ("records", "probes", "outside", "dropped")
+# What is no such file is none of SageMaker's: a `_SUCCESS`, a checksum, somebody's notes.
+SUFFIXES = (".jsonl", ".jsonl.gz")
 # The last such folders of a path; hours may be missing.
 HOUR = re.compile(r".*/(2[0-9]{3})/([0-9]{2})/([0-9]{2})(?:/([0-9]{2}))?(?:/|$)", re.DOTALL)
 ROW = re.compile(r"(.+)#([0-9]{1,9})", re.DOTALL)
@@ -45,7 +46,6 @@ PLACED = {"id": pl.String, "row": pl.Int64, "rows": pl.Int64, "time": pl.Datetim
 CAPTURES = PLACED | {"text": pl.String, "price": pl.Float64, "label": pl.String}
 TRUTHS = {name: CAPTURES[name] for name in ("id", "row", "label", "time")}
 
-Place = tuple[str, int]  # a file, and a line in it from 1
 Texts = dict[str, str | None]
 log = logging.getLogger("categoriser.monitor")
 
@@ -59,6 +59,7 @@ class Side(msgspec.Struct, rename="camel"):
 class Sides(msgspec.Struct, rename="camel"):
     endpoint_input: Side | None = None
     endpoint_output: Side | None = None
+    batch_transform_output: Side | None = None
 
 
 class Metadata(msgspec.Struct, rename="camel"):
@@ -83,40 +84,15 @@ class RecordError(Exception):
     """A record that cannot be read: the kind of fault, and a detail that holds none of its data."""
 
 
-@dataclass
-class Problems:
-    """What could not be read: counts by kind, and the first places (`file:line`) of each kind.
-
-    `seen` counts what is no problem: `records` in the window, `probes` (canary calls, left out),
-    `outside` the window, `dropped` by the team's preprocessor.
-    """
-
-    counts: dict[str, int] = field(default_factory=dict)
-    places: dict[str, list[str]] = field(default_factory=dict)
-    seen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SEEN, 0))
-
-    def add(self, place: Place, kind: str, detail: str = "") -> None:
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        places = self.places.setdefault(kind, [])
-        if len(places) < PLACES:
-            places.append(f"{place[0]}:{place[1]}" + (f" ({detail})" if detail else ""))
-
-    def merge(self, other: Self) -> None:
-        for kind, count in other.counts.items():
-            self.counts[kind] = self.counts.get(kind, 0) + count
-            self.places[kind] = [*self.places.get(kind, []), *other.places[kind]][:PLACES]
-        for kind, count in other.seen.items():
-            self.seen[kind] += count
-
-
 @dataclass(frozen=True)
 class Batch:
     """Rows of captures, and what the team's preprocessor gave for the same rows, if anything.
 
     Columns of `frame`: id (inferenceId where there is one, else eventId), row (0-based in its
     record), rows (in the record), time (UTC), text, price, label, probabilities (in the classes'
-    order). A text or a price that is missing is null; all four are where only the preprocessor
-    could read the record. Columns of `extra` are strings, numbers spelt out.
+    order). A text or a price that is missing is null; label and probabilities are where only inputs
+    were captured, and all four where only the preprocessor could read the record. Columns of
+    `extra` are strings, numbers spelt out.
     """
 
     frame: pl.DataFrame
@@ -158,6 +134,22 @@ def find(source: str, start: datetime | None = None, end: datetime | None = None
         folders[:] = [name for name in folders if wanted(f"/{below}/{name}")]
         files += [f"{folder}/{name}" for name in names if not name.startswith(".")]
     return sorted(files)
+
+
+def listed(
+    source: str, start: datetime | None, end: datetime | None, problems: Problems
+) -> list[str]:
+    """Return `find`'s files that can hold captures or labels; the others are `passed over`.
+
+    A source that is a file is taken by whatever name. Raises `UserError` as `find` does.
+    """
+    files = find(source, start, end)
+    if files == [source]:
+        return files
+    for file in files:
+        if not file.endswith(SUFFIXES):
+            problems.pass_over(file)
+    return [file for file in files if file.endswith(SUFFIXES)]
 
 
 def _keys(bucket: str, prefix: str, wanted: Callable[[str], bool]) -> Iterator[str]:
@@ -205,9 +197,9 @@ def _events(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, b
         try:
             event = EVENT.decode(line)
         except msgspec.ValidationError as error:
-            problems.add(place, "not of the format", str(error))
+            problems.add(place, "not of the format", str(error), lost=True)
         except (ValueError, RecursionError) as error:
-            problems.add(place, "not JSON", type(error).__name__)
+            problems.add(place, "not JSON", type(error).__name__, lost=True)
         else:
             yield place, line, event
 
@@ -222,15 +214,16 @@ def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, by
                 while line := stream.readline(LONGEST_LINE):
                     number += 1
                     if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                        problems.add((file, number), "line too long")
+                        problems.add((file, number), "line too long", lost=True)
                         while line and not line.endswith(b"\n"):
                             line = stream.readline(LONGEST_LINE)
                     elif not line.isspace():
                         yield (file, number), line.removeprefix(codecs.BOM_UTF8 * (number == 1))
             if not number:
-                problems.add((file, 1), "empty file")
+                problems.add((file, 1), EMPTY_FILE)
         except _failures(file) as error:
-            problems.add((file, number + 1), "file not readable", type(error).__name__)
+            place = (file, number + 1)
+            problems.add(place, "file not readable", type(error).__name__, lost=True)
 
 
 def _open(file: str) -> IO[bytes]:
@@ -266,11 +259,13 @@ def batches(
     start: datetime | None = None,
     end: datetime | None = None,
     preprocess: Callable[[Any], Any] | None = None,
+    fresh: Callable[[str], bool] | None = None,
 ) -> Iterator[Batch]:
     """Yield the captured rows with `inferenceTime` in [start, end), about `BATCH` a batch.
 
     `preprocess` takes a decoded line and returns a dict for each of its rows, a list of dicts (one
-    a row), or [] to drop it; what else it returns or raises is a problem.
+    a row), or [] to drop it; what else it returns or raises is a problem. `fresh` says of an event
+    id whether its record counts: a record whose id is not fresh is left out as repeated.
     """
     since, until = _utc(start or datetime.min), _utc(end or datetime.max)
     rows: list[tuple[Any, ...]] = []
@@ -278,25 +273,28 @@ def batches(
     extra: list[Texts] = []
     for place, line, event in _events(files, problems):
         try:
-            time = _time(event)
+            time = _time(event, start)
             name = event.event_metadata.inference_id or event.event_metadata.event_id
-            if not since <= time < until:
+            if time and not since <= time < until:
                 problems.seen["outside"] += 1
             elif name.startswith(PROBE):
                 problems.seen["probes"] += 1
+            elif fresh and not fresh(event.event_metadata.event_id):
+                problems.seen["repeated"] += 1
             else:
-                problems.seen["records"] += 1
                 given = _preprocessed(preprocess, line, problems, place) if preprocess else None
                 if given == []:
+                    problems.seen["records"] += 1
                     problems.seen["dropped"] += 1
                     continue
                 values, numbers = _read(event, classes, given, problems, place)
+                problems.seen["records"] += 1
                 for row, value in enumerate(values):
                     rows.append((name, row, len(values), time, *value))
                 probabilities += numbers
                 extra += _aligned(given, len(values), problems, place)
         except RecordError as error:
-            problems.add(place, *error.args)
+            problems.add(place, *error.args, lost=True)
         if len(rows) >= BATCH:
             yield _batch(rows, probabilities, extra)
             rows, probabilities, extra = [], [], []
@@ -323,7 +321,14 @@ def _texts(row: dict[Any, Any]) -> Texts:
     return {text(name): None if value is None else text(value) for name, value in row.items()}
 
 
-def _time(event: Event) -> datetime:
+def _time(event: Event, start: datetime | None) -> datetime | None:
+    """Return when a call was answered.
+
+    Model Monitor's merge job leaves a batch's records without a time: theirs is the window, which
+    that job was given, and stands here as its start. Raises `RecordError`.
+    """
+    if event.ground_truth_data is not None and event.event_metadata.inference_time is None:
+        return _utc(start) if start else None
     try:
         return _utc(datetime.fromisoformat(event.event_metadata.inference_time.removesuffix("Z")))
     except (AttributeError, ValueError, OverflowError):
@@ -363,44 +368,67 @@ def _read(
     event: Event, classes: Sequence[str], given: Any, problems: Problems, place: Place
 ) -> tuple[list[tuple[str | None, float | None, str | None]], list[float]]:
     """Return text, price and label of each row, and the probabilities of row after row."""
+    blank = [0.0] * len(classes)
+    answered: list[tuple[str | None, list[float]]]
+    questions: list[tuple[str | None, float | None]]
     try:
         asked, answers = _sides(event.capture_data)
-        answered = [_answer(row, classes) for row in answers]
+        count = len(asked if asked is not None else answers or [])
+        answered = [(None, blank)] * count
+        if answers is not None:
+            answered = [*(_answer(row, classes) for row in answers)]
     except RecordError as error:
         if not given:
             raise
         problems.add(place, SCRIPT_ONLY, error.args[0])
         count = len(given) if isinstance(given, list) else 1
-        return [(None, None, None)] * count, [0.0] * (count * len(classes))
-    rows = zip(asked, answered, strict=True)
-    probabilities = [number for _, numbers in answered for number in numbers]
-    return [(*_asked(row, problems, place), label) for row, (label, _) in rows], probabilities
+        return [(None, None, None)] * count, blank * count
+    questions = [(None, None)] * count
+    if asked is not None:
+        questions = [*(_asked(row, problems, place) for row in asked)]
+    problems.seen["without_input"] += count * (asked is None)
+    problems.seen["without_output"] += count * (answers is None)
+    rows = [(*question, label) for question, (label, _) in zip(questions, answered, strict=True)]
+    return rows, [number for _, numbers in answered for number in numbers]
 
 
-def _sides(sides: Sides) -> tuple[list[Any], list[Any]]:
-    """Return the rows of input and output, as many of the one as of the other."""
-    kind_of_answer, answers = _rows(sides.endpoint_output, "output")
-    # A capture may be of output only.
-    kind, asked = kind_of_answer, [[""] * len(FIELDS)] * len(answers)
+def _sides(sides: Sides) -> tuple[list[Any] | None, list[Any] | None]:
+    """Return the rows of input and output, as many of the one as of the other.
+
+    A capture may be of one side only; the other one is None.
+    """
+    output = sides.endpoint_output or sides.batch_transform_output
+    asked = answers = None
+    kinds = []
     if sides.endpoint_input is not None:
         kind, asked = _rows(sides.endpoint_input, "input")
-    if kind == CSV:
-        if asked and asked[0] == FIELDS:
-            del asked[0]
-        if any(len(row) != len(FIELDS) for row in asked):
-            raise RecordError("unreadable input", "a row is not text,price")
-    if (kind == CSV) != (kind_of_answer == CSV):
-        raise RecordError("input and output of different encodings", f"{kind}, {kind_of_answer}")
-    if not len(asked) == len(answers) > 0:
-        detail = f"{len(asked)} and {len(answers)}"
+        kinds.append(kind)
+        if kind == CSV:
+            _check_fields(asked)
+    if output is not None:
+        kind, answers = _rows(output, "output")
+        kinds.append(kind)
+    if not kinds:
+        raise RecordError("neither input nor output")
+    if len({kind == CSV for kind in kinds}) > 1:
+        raise RecordError("input and output of different encodings", ", ".join(kinds))
+    counts = {len(rows) for rows in (asked, answers) if rows is not None}
+    if len(counts) > 1 or 0 in counts:
+        detail = " and ".join(str(len(rows or [])) for rows in (asked, answers))
         raise RecordError("input and output of different row counts", detail)
     return asked, answers
 
 
-def _rows(side: Side | None, name: str) -> tuple[str, list[Any]]:
+def _check_fields(rows: list[list[str]]) -> None:
+    """Take away a header, and raise `RecordError` for a row that is not text and price."""
+    if rows and rows[0] == FIELDS:
+        del rows[0]
+    if any(len(row) != len(FIELDS) for row in rows):
+        raise RecordError("unreadable input", "a row is not text,price")
+
+
+def _rows(side: Side, name: str) -> tuple[str, list[Any]]:
     """Return the media type of an input or output, and its rows: fields of CSV, or objects."""
-    if side is None:
-        raise RecordError(f"no {name}")
     kind, data = (side.observed_content_type or "").partition(";")[0].strip().lower(), side.data
     if side.encoding == "CSV":
         kind = CSV
@@ -419,7 +447,10 @@ def _rows(side: Side | None, name: str) -> tuple[str, list[Any]]:
         else:
             rows = msgspec.json.decode(data)
             rows = rows if isinstance(rows, list) else [rows]
-    except (ValueError, RecursionError, csv.Error) as error:
+    except csv.Error as error:
+        # Its words hold none of the data: "field larger than field limit (131072)".
+        raise RecordError(f"unreadable {name}", str(error)) from None
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"unreadable {name}", type(error).__name__) from None
     if not all(isinstance(row, dict) for row in rows):
         raise RecordError(f"unreadable {name}", "a row is no object")
@@ -468,8 +499,13 @@ def _answer(row: Any, classes: Sequence[str]) -> tuple[str, list[float]]:
         raise RecordError("unreadable output", "no category or no probabilities") from None
     if not isinstance(label, str):
         raise RecordError("unreadable output", "a category is no string")
-    if not len(given) == len(numbers) == len(classes):
+    if len(given) != len(classes):
         raise RecordError("wrong number of probabilities", f"{len(given)} for {len(classes)}")
+    if not isinstance(row, list) and not isinstance(given, dict):
+        raise RecordError("wrong number of probabilities", "they have no names")
+    if len(numbers) != len(classes):
+        lacking = next(name for name in classes if name not in given)
+        raise RecordError("answers of other classes", f"no probability of {lacking!r}")
     return label.removeprefix(LABEL), numbers
 
 
@@ -484,7 +520,7 @@ def truths(files: Iterable[str], problems: Problems) -> Iterator[pl.DataFrame]:
         try:
             label = _label(event.ground_truth_data)
         except RecordError as error:
-            problems.add(place, *error.args)
+            problems.add(place, *error.args, lost=True)
             continue
         name = event.event_metadata.inference_id or event.event_metadata.event_id
         if name.startswith(PROBE):

@@ -10,7 +10,7 @@ rows. The population stability index, which Deequ's container has not, judges no
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
@@ -181,6 +181,11 @@ class Violation:
     constraint_check_type: str
     description: str
 
+    @property
+    def of_model(self) -> bool:
+        """Whether it is of the model's quality; else it is of the data."""
+        return self.constraint_check_type.endswith("Threshold")
+
 
 File = TypeVar("File", bound=BaseModel)
 Drifts = Mapping[str, Drift]
@@ -230,6 +235,12 @@ def suggest(statistics: Statistics, domains: Mapping[str, Sequence[str]] = {}) -
         features.append(suggested)
     config = MonitoringConfig().model_dump()
     return load({"version": 0.0, "features": features, "monitoring_config": config})
+
+
+def without(constraints: Constraints, names: Collection[str]) -> Constraints:
+    """Return the constraints of all other features."""
+    features = [feature for feature in constraints.features if feature.name not in names]
+    return constraints.model_copy(update={"features": features})
 
 
 def suggest_quality(metrics: Metrics) -> QualityConstraints:
@@ -338,9 +349,9 @@ def _faults(
             observed = f"Observed: Only {100 * share}% of data is {what}."
             yield check_type, f"{rule}: {100 * least}%. {observed}"
     if drift and drift.exceeded:
-        # All digits, as the container has them.
+        # All digits of the distance, as the container has them.
         far = f"Baseline drift distance: {drift.distance}"
-        yield "baseline_drift_check", f"{far} exceeds threshold: {drift.threshold}"
+        yield "baseline_drift_check", f"{far} exceeds threshold: {drift.threshold:.6g}"
 
 
 def in_domain(feature: Feature, expected: FeatureConstraints | None) -> float | None:
@@ -383,10 +394,12 @@ def check_quality(metrics: Metrics, constraints: QualityConstraints) -> list[Vio
 
 def dump_violations(violations: Sequence[Violation]) -> dict[str, Any]:
     """Return the content of `constraint_violations.json`; a metric's says `metric_name`."""
-    lines = [asdict(violation) for violation in violations]
-    for line in lines:
-        if line["constraint_check_type"].endswith("Threshold"):
+    lines = []
+    for violation in violations:
+        line = asdict(violation)
+        if violation.of_model:
             line["metric_name"] = line.pop("feature_name")
+        lines.append(line)
     return {"violations": lines}
 
 

@@ -58,6 +58,13 @@ class Sketch:
         return items[order], weights[order]
 
 
+def quantile(sample: Weighted, at: float) -> float:
+    """Return the value that so large a share of the rows is at most. The sample is not empty."""
+    values, weights = sample
+    sums = np.cumsum(weights)
+    return float(values[np.searchsorted(sums, at * sums[-1])])
+
+
 @dataclass(frozen=True)
 class Feature:
     """A column's statistics; what its type has none of, or a file does not say, is None.
@@ -83,8 +90,11 @@ class Feature:
 
 @dataclass(frozen=True)
 class Statistics:
+    """`not_captured` names features that the window cannot have: their side is not captured."""
+
     item_count: int
     features: dict[str, Feature]
+    not_captured: tuple[str, ...] = ()
 
 
 def of_summary(summary: Summary) -> Statistics:
@@ -154,9 +164,12 @@ def decode(serialized: bytes) -> Sketch:
 
 def dump(statistics: Statistics) -> dict[str, Any]:
     """Return the document of statistics.json. What is None is left out."""
+    dataset: dict[str, Any] = {"item_count": statistics.item_count}
+    if statistics.not_captured:
+        dataset["not_captured"] = list(statistics.not_captured)
     return {
         "version": VERSION,
-        "dataset": {"item_count": statistics.item_count},
+        "dataset": dataset,
         "features": [_dump_feature(feature) for feature in statistics.features.values()],
     }
 
@@ -266,6 +279,7 @@ class _Feature(BaseModel):
 
 class _Dataset(BaseModel):
     item_count: Count
+    not_captured: tuple[str, ...] = ()
 
 
 class _Document(BaseModel):
@@ -285,7 +299,8 @@ def load(document: Any) -> Statistics:
     except ValidationError as error:
         raise UserError(f"{FILE}: {faults(error)}") from None
     rows = read.dataset.item_count
-    return Statistics(rows, {one.name: _load_feature(one, rows) for one in read.features})
+    features = {one.name: _load_feature(one, rows) for one in read.features}
+    return Statistics(rows, features, read.dataset.not_captured)
 
 
 def _load_feature(feature: _Feature, rows: int) -> Feature:
