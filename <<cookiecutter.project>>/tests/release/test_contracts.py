@@ -19,6 +19,7 @@ import graph
 import pytest
 import yaml
 
+from categoriser.monitor import metrics as monitor_metrics
 from categoriser.monitor.settings import Settings as Monitoring
 from release import build, operate, stacks
 from release.settings import Settings, flat
@@ -245,7 +246,7 @@ PLAIN = {
     "PermissionsBoundary": {"PermissionsBoundary"},
     "ProdBakeMinutes": {"BAKE_MINUTES"},
     "ProdBurst": {"BurstLimit", "ThrottlingBurstLimit"},
-    "ProdCapturePercent": {"CAPTURE_PERCENT", "InitialSamplingPercentage", "capture_percent"},
+    "ProdCapturePercent": {"CAPTURE_PERCENT", "InitialSamplingPercentage"},
     "ProdDailyQuota": {"Limit"},
     "ProdInstance": {"InstanceType"},
     "ProdMaximum": {"MaxCapacity", "Maximum"},
