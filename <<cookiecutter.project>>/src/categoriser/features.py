@@ -98,6 +98,14 @@ def _fold(text: str) -> str:
     return PUNCTUATION.sub(" ", plain)
 
 
+def is_word(token: str) -> bool:
+    """Whether a token of a line is a word, which may say what a transaction was for.
+
+    A single letter or a number does not, and a price's token, which is in upper case, is none.
+    """
+    return len(token) > 1 and not token.isdecimal() and not token.isupper()
+
+
 def features(texts: Sequence[str], prices: Sequence[float]) -> list[str]:
     """Return a line for each text and its price, never empty.
 

@@ -22,6 +22,10 @@ from categoriser.errors import UserError
 Json = dict[str, Any]  # an object
 
 LONGEST_LINE = 2**20
+# What is packed may unpack to so many bytes, or to so many times its size: transactions and models
+# do to some ten times, a bomb to a thousand.
+UNPACKED_FREELY = 2**26
+MOST_TIMES = 250
 
 
 @contextmanager
@@ -100,13 +104,24 @@ def read_object(path: Path, made_by: str, *keys: str) -> Json:
 
 
 def read_lines(source: Path) -> Iterator[bytes]:
-    """Yield the lines of a plain or gzipped file. Raises `UserError` where it cannot be read."""
+    """Yield the lines of a plain or gzipped file.
+
+    Raises `UserError` where it cannot be read, and where it unpacks to far more than its size.
+    """
+    read = 0
     try:
         with source.open("rb") as stream:
             is_gzip = stream.read(2) == b"\x1f\x8b"
             stream.seek(0)
             plain: BufferedIOBase = gzip.GzipFile(fileobj=stream) if is_gzip else stream
+            most = most_unpacked(source.stat().st_size)
             while line := plain.readline(LONGEST_LINE):
+                read += len(line)
+                if is_gzip and read > most:
+                    raise UserError(
+                        f"{source} unpacks to over {MOST_TIMES} times its size: it is no CSV of "
+                        "transactions; if it is, unpack it yourself"
+                    )
                 if len(line) == LONGEST_LINE:
                     raise UserError(
                         f"{source} has a line of over {LONGEST_LINE} bytes: it is no CSV"
@@ -116,6 +131,11 @@ def read_lines(source: Path) -> Iterator[bytes]:
         raise UserError(f"{source} is missing: there is no such file") from None
     except (EOFError, zlib.error, OSError) as error:
         raise UserError(f"{source} cannot be read: {error}") from None
+
+
+def most_unpacked(packed: int) -> int:
+    """Return to how many bytes so many that are packed may unpack."""
+    return max(UNPACKED_FREELY, MOST_TIMES * packed)
 
 
 def digest(path: Path) -> str:

@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.ht
 """
 
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
@@ -20,6 +19,7 @@ import yaml
 from msgspec.structs import asdict
 
 from categoriser import manifest, paths
+from categoriser.archives import unpack
 from categoriser.data import prepare, validate
 from categoriser.errors import UserError, run
 from categoriser.files import Json, digest, give_up_root, read_json, write_json
@@ -75,19 +75,6 @@ def fit(ml: Path = ML) -> None:
     except Exception as error:
         leave(words(error), ml / "output/failure")
         raise
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a model. Raises `UserError` for what is not a file or a folder in it.
-
-    By hand, since the filters of tarfile came with Python 3.11.4; Debian 12 has 3.11.2.
-    """
-    with tarfile.open(archive) as packed:
-        for member in packed:
-            path = (folder / member.name).resolve()
-            if not (member.isfile() or member.isdir()) or not path.is_relative_to(folder.resolve()):
-                raise UserError(f"{archive}: {member.name} is outside of it, or no file")
-            packed.extract(member, folder)
 
 
 def process(ml: Path = ML) -> str:

@@ -10,14 +10,17 @@ The Lambda functions hold this module too: it needs msgspec, and nothing larger.
 """
 
 import io
+import zlib
 from typing import Annotated, Literal
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from msgspec import Meta, Struct, json
 
 from categoriser.errors import UserError
 
 NAME = "data.json"
+# Some hundred bytes a file: thousands of them.
+MOST_BYTES = 2**20
 TIME = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$"
 
 
@@ -64,8 +67,17 @@ def parse(text: str | bytes, source: str) -> Manifest:
 
 
 def unzip(data: bytes, source: str) -> Manifest:
-    """Read the zip. Raises as `parse`."""
+    """Read the zip. Raises as `parse`, and for one that is packed in another way or too large."""
     try:
-        return parse(ZipFile(io.BytesIO(data)).read(NAME), source)
-    except (BadZipFile, KeyError) as error:
-        raise UserError(f"{source} is no zip with {NAME} in it: {error}") from None
+        with ZipFile(io.BytesIO(data)) as archive:
+            if archive.getinfo(NAME).compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+                # The other ways unpack more than they are asked for.
+                raise NotImplementedError(f"{NAME} is not packed by deflate")
+            with archive.open(NAME) as packed:
+                text = packed.read(MOST_BYTES + 1)
+    except (BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, zlib.error) as fault:
+        # RuntimeError: it is encrypted.
+        raise UserError(f"{source} is no zip with {NAME} in it: {fault}") from None
+    if len(text) > MOST_BYTES:
+        raise UserError(f"{source}: {NAME} is larger than {MOST_BYTES} bytes: it is no manifest")
+    return parse(text, source)

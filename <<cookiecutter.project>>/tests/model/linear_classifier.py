@@ -23,6 +23,7 @@ class Classifier:
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
         self.classes = tuple(map(str, pipeline.classes_))
+        self.tokens = frozenset(pipeline[0].vocabulary_)
 
     @classmethod
     def fit(

@@ -344,9 +344,14 @@ def test_a_certain_answer_is_in_the_last_bin() -> None:
 
 def test_coverage_counts_what_reaches_the_threshold() -> None:
     table = np.array([[0.6, 0.4], [0.59, 0.41], [0.1, 0.9]])
-    found = metrics.coverage(np.array([0, 1, 0]), table, 0.6)
+    known = np.ones(3, dtype=bool)
+    found = metrics.coverage(np.array([0, 1, 0]), table, 0.6, known)
     assert found == {"coverage": pytest.approx(2 / 3), "covered_accuracy": 0.5}
-    assert metrics.coverage(np.array([0, 1, 0]), table, 0.95)["covered_accuracy"] == 0
+    assert metrics.coverage(np.array([0, 1, 0]), table, 0.95, known)["covered_accuracy"] == 0
+    # A text without a known word is never answered without review.
+    known[0] = False
+    found = metrics.coverage(np.array([0, 1, 0]), table, 0.6, known)
+    assert found == {"coverage": pytest.approx(1 / 3), "covered_accuracy": 0}
 
 
 def spread_of_accuracy(groups: np.ndarray, right: np.ndarray, resamples: int = 4000) -> float:

@@ -33,11 +33,12 @@ from categoriser.model import explain as explain_command
 from categoriser.model import predict as predict_command
 from categoriser.model import train as train_stage
 from categoriser.model.explain import class_tokens, explain
-from categoriser.model.package import Categoriser, calibrate
+from categoriser.model.package import COLDEST, HOTTEST, Categoriser, calibrate
 from categoriser.model.predict import predict_file, read_rows
 from categoriser.model.train import fit_temperature, train
 from categoriser.params import Train, set_params
-from categoriser.serving.protocol import CSV, RequestError, parse
+from categoriser.serving.problem import RequestError
+from categoriser.serving.protocol import CSV, parse
 
 # categoriser.model.package
 
@@ -110,6 +111,19 @@ def test_calibration_is_the_softmax_of_the_logarithms_over_t(row: list[float], t
     np.testing.assert_allclose(calibrate(probabilities, t), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "name", ["temperature", "review_threshold", "classes", "classifier_digest", "features_version"]
+)
+def test_metadata_that_lack_something_are_refused(copy: Path, name: str) -> None:
+    path = copy / "metadata.json"
+    facts = json.loads(path.read_text())
+    del facts[name]
+    for spoilt, why in ((facts, f"{name} is missing"), ([], "is no object")):
+        path.write_text(json.dumps(spoilt))
+        with pytest.raises(UserError, match=why):
+            Categoriser.load(copy)
+
+
 def test_a_missing_folder_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none/metadata.json is missing; `dvc repro`"):
         Categoriser.load(tmp_path / "none")
@@ -118,7 +132,19 @@ def test_a_missing_folder_names_the_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ({"temperature": None}, "not a model's metadata"),
+        *(
+            ({"temperature": value}, "temperature is .*, and must be a number from 0.05 to 20")
+            for value in (None, "1", True, -1, 0, 1e-300, 21, math.inf, math.nan)
+        ),
+        *(
+            (
+                {"review_threshold": value},
+                "review_threshold is .*, and must be a number from 0 to 1",
+            )
+            for value in (None, "0.6", -0.1, 1.1, math.nan, -math.inf)
+        ),
+        ({"classes": ["a", "b", "c"]}, "names other classes"),
+        ({"classes": None}, "names other classes"),
         ({"features_version": -1}, "features of version -1"),
         ({"classifier_digest": "0"}, "digest"),
     ],
@@ -179,8 +205,8 @@ def test_the_temperature_that_made_the_labels_is_found(true_temperature: float) 
 
 def test_an_answer_of_probability_nought_that_is_true_is_borne() -> None:
     certain = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    assert fit_temperature(certain, np.array([0, 1, 1])) == train_stage.HOTTEST
-    assert fit_temperature(certain, np.array([0, 1, 0])) == train_stage.COLDEST
+    assert fit_temperature(certain, np.array([0, 1, 1])) == HOTTEST
+    assert fit_temperature(certain, np.array([0, 1, 0])) == COLDEST
 
 
 def test_the_metadata_says_what_was_done(model: Path, prepared: Path, settings: Train) -> None:

@@ -2151,12 +2151,12 @@ def test_a_disk_that_fails_stops_neither_server_nor_writer(
     with pytest.raises(UserError, match="--capture"):
         folder_of(Path(write(tmp_path, b"", name="file")), "shop")
     writer = Writer(folder_of(tmp_path, "shop"))
-    writer.folder.rmdir()
-    writer.folder.write_text("in the way")
+    writer.files.folder.rmdir()
+    writer.files.folder.write_text("in the way")
     writer.put(ASKED.encode(), ANSWERED.encode(), CSV, None)
     while len(caplog.records) < 2:
         time.sleep(0.001)
-    writer.folder.unlink()
+    writer.files.folder.unlink()
     writer.put(ASKED.encode(), ANSWERED.encode(), CSV, None)
     writer.close()
     assert read_captures(*find(str(tmp_path / "shop")))[0].height == 1

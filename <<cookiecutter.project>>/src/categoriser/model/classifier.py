@@ -1,7 +1,7 @@
 """The classifier: fastText. To have another, replace this module: nothing else knows fastText.
 
-The others use `Classifier.fit`, `.classes`, `.predict_proba`, `.save`, `.load`, and the two
-constants `LIBRARIES` and `SEARCH`.
+The others use `Classifier.fit`, `.classes`, `.tokens` (those of the training lines that it knows),
+`.predict_proba`, `.save`, `.load`, and the two constants `LIBRARIES` and `SEARCH`.
 """
 
 import sys
@@ -18,6 +18,7 @@ from fasttext_pybind import Vector
 from numpy.typing import NDArray
 
 from categoriser.errors import UserError
+from categoriser.model.fasttext_file import output_matrix
 
 FILE = "fasttext.bin"
 LABEL = "__label__"
@@ -71,6 +72,7 @@ class Classifier:
         labels = [unquote(label.removeprefix(LABEL)) for label in model.get_labels()]
         order = sorted(range(len(labels)), key=labels.__getitem__)
         self.classes = tuple(labels[row] for row in order)
+        self.tokens = frozenset(model.get_words())
         # The output matrix stays as it is when the model is quantised.
         output = np.array(model.f.getOutputMatrix(), dtype=np.float64)[order]
         self._weights = np.ascontiguousarray(output.T)  # (dim, classes)
@@ -131,19 +133,38 @@ class Classifier:
         return powers
 
     def save(self, folder: Path) -> None:
-        """Write the model into a folder that exists."""
-        self._model.save_model(str(folder / FILE))
+        """Write the model into a folder that exists.
+
+        fastText does not notice a write that fails. Raises `UserError` where the file is not whole.
+        """
+        path = folder / FILE
+        self._model.save_model(str(path))
+        written = np.frombuffer(_checked(path), dtype=np.float32)
+        if not np.array_equal(written, np.ravel(self._model.f.getOutputMatrix()), equal_nan=True):
+            raise UserError(f"{path} was not written as it should be: is the disk full?")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. Raises `UserError` for a file that is missing or of another kind.
+        """Read what `save` wrote.
 
-        fastText crashes on a file that was cut off: `Categoriser.load` compares a digest first.
+        Raises `UserError` for a file that is missing, of another kind, or not whole.
         """
         path = folder / FILE
+        _checked(path)
         try:
             return cls(fasttext.load_model(str(path)))
-        except ValueError as error:
+        except (ArithmeticError, LookupError, MemoryError, RuntimeError, ValueError) as error:
             raise UserError(
-                f"{path} is no fastText model ({error}); `dvc repro` makes it"
+                f"{path} is no fastText model ({error}); `dvc repro` makes it anew"
             ) from None
+
+
+def _checked(path: Path) -> bytes:
+    """Return the output matrix in a file. Raises `UserError` for a file that is not whole."""
+    try:
+        return output_matrix(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} is no whole fastText model ({error}): is it missing, or was the disk full? "
+            "`dvc repro` makes it anew"
+        ) from None

@@ -7,10 +7,11 @@ merchants only, in slices of another mixture.
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import SGDClassifier
@@ -42,6 +43,13 @@ CONFUSION_ROWS = 10_000
 Answerer = tuple[Callable[[list[str]], Floats], Sequence[str]]
 Figures = dict[str, dict[str, Floats]]  # by answerer, by name
 Tables = dict[str, pl.DataFrame]
+
+
+class Review(NamedTuple):
+    """What is answered without review: what is sure enough, where the text has a known word."""
+
+    threshold: float
+    known: NDArray[np.bool_]  # by row
 
 
 def measure(prepared: Path, model: Path, champion: Path, settings: Evaluate) -> tuple[Json, Tables]:
@@ -82,9 +90,9 @@ def measure(prepared: Path, model: Path, champion: Path, settings: Evaluate) -> 
         judged[part] = frame.with_columns(
             truth=truth, answer=own.argmax(axis=1), probability=own.max(axis=1, initial=0)
         )
-        threshold = categoriser.review_threshold
+        review = Review(categoriser.review_threshold, np.array(categoriser.knows(lines), bool))
         parts[part] = measure_part(
-            truth, probabilities, group_codes(frame), labels, threshold, settings
+            truth, probabilities, group_codes(frame), labels, review, settings
         )
         if len(frame):
             parts[part]["confused"] = confused(judged[part], labels)
@@ -175,7 +183,7 @@ def measure_part(
     probabilities: dict[str, Floats],
     groups: Codes,
     labels: Sequence[str],
-    threshold: float,
+    review: Review,
     settings: Evaluate,
 ) -> dict[str, Any]:
     """Measure one part's rows: each one's figures, and the model's beside each rival's.
@@ -197,7 +205,7 @@ def measure_part(
         } | {
             "calibration_error": metrics.calibration_error(bins),
             "log_loss": metrics.log_loss(truth, table),
-            **metrics.coverage(truth, table, threshold),
+            **metrics.coverage(truth, table, *review),
         }
 
     def lead(rival: str, figure: str) -> dict[str, float]:
@@ -205,7 +213,9 @@ def measure_part(
         return metrics.interval(value, values, settings.confidence)
 
     by_class, rivals = point["model"], [rival for rival in RIVALS if rival in models]
-    covered = [{"threshold": at} | metrics.coverage(truth, own, at) for at in THRESHOLDS]
+    covered = [
+        {"threshold": at} | metrics.coverage(truth, own, at, review.known) for at in THRESHOLDS
+    ]
     return {
         "rows": len(truth),
         "groups": int(groups.max()) + 1,

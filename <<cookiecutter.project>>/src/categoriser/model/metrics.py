@@ -114,9 +114,14 @@ def log_loss(truth: Codes, probabilities: Floats) -> float:
     return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], LEAST)).mean())
 
 
-def coverage(truth: Codes, probabilities: Floats, threshold: float) -> dict[str, float]:
-    """Share of rows answered without review (probability at or over `threshold`), and how well."""
-    sure = probabilities.max(axis=1, initial=0) >= threshold
+def coverage(
+    truth: Codes, probabilities: Floats, threshold: float, known: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Share of rows answered without review, and how well.
+
+    Those are of a probability at or over `threshold`, and `known`: the text has a word of training.
+    """
+    sure = (probabilities.max(axis=1, initial=0) >= threshold) & known
     right = probabilities.argmax(axis=1) == truth
     return {
         "coverage": float(sure.mean()),

@@ -4,7 +4,7 @@ Everything that asks the model goes through `Categoriser`: evaluation, the serve
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,17 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from categoriser.errors import UserError
-from categoriser.features import VERSION, features
+from categoriser.features import VERSION, features, is_word, normalise, with_prices
 from categoriser.files import digest, read_json, replacing, write_json
 from categoriser.model.classifier import Classifier
 
 METADATA = "metadata.json"
 CLASSIFIER = "classifier"
 MADE_BY = "dvc repro"
+# Bounds of the temperature: beyond them calibration has nothing to go by.
+COLDEST, HOTTEST = 0.05, 20.0
+BOUNDS = {"temperature": (COLDEST, HOTTEST), "review_threshold": (0, 1)}
 
 
 class Prediction(msgspec.Struct, frozen=True):
-    """One row's answer; `review` says that a person should look at it."""
+    """One row's answer; `review` says that a person should look at it.
+
+    It is true where the probability is under the model's threshold, and where the text has no word
+    that the model was trained on: then the price alone has answered.
+    """
 
     category: str
     probability: float
@@ -37,6 +44,11 @@ class Categoriser:
 
     classifier: Classifier
     metadata: dict[str, Any]
+    # Of the training texts, as `normalise` leaves them.
+    words: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", frozenset(filter(is_word, self.classifier.tokens)))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -63,49 +75,74 @@ class Categoriser:
 
     def predict(self, texts: Sequence[str], prices: Sequence[float]) -> list[Prediction]:
         """Return an answer for each row. Raises as `predict_proba`."""
-        classes, threshold = self.classes, self.review_threshold
-        probabilities = self.predict_proba(texts, prices)
-        ranked = zip(probabilities.argmax(axis=1).tolist(), probabilities.tolist(), strict=True)
-        return [
-            Prediction(classes[best], row[best], dict(zip(classes, row)), row[best] < threshold)  # noqa: B905  # faster
-            for best, row in ranked
-        ]
+        classes, threshold, normal = self.classes, self.review_threshold, normalise(texts)
+        probabilities = self.predict_features(with_prices(normal, prices))
+        best = probabilities.argmax(axis=1).tolist()
+        answers = []
+        for place, row, known in zip(best, probabilities.tolist(), self.knows(normal), strict=True):
+            review = not known or row[place] < threshold
+            by_class = dict(zip(classes, row))  # noqa: B905  # faster
+            answers.append(Prediction(classes[place], row[place], by_class, review))
+        return answers
+
+    def knows(self, lines: Sequence[str]) -> list[bool]:
+        """Return whether each line, or normalised text, has a word of the training texts."""
+        without_word = self.words.isdisjoint
+        return [not without_word(line.split()) for line in lines]
 
     def save(self, folder: Path) -> None:
         """Write the folder, all or nothing."""
         with replacing(folder) as aside:
             (aside / CLASSIFIER).mkdir(parents=True)
             self.classifier.save(aside / CLASSIFIER)
-            write_json(
-                aside / METADATA, self.metadata | {"classifier_digest": digest(aside / CLASSIFIER)}
-            )
+            facts = {"classes": list(self.classes), "classifier_digest": digest(aside / CLASSIFIER)}
+            write_json(aside / METADATA, self.metadata | facts)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote.
 
-        Raises `UserError` for a folder that is missing or damaged, and for a model of another
-        version of `categoriser.features`.
+        Raises `UserError` for a folder that is missing or damaged, for values that no model has,
+        and for a model of another version of `categoriser.features`.
         """
         metadata = read_json(folder / METADATA, MADE_BY)
-        try:
-            version, expected = metadata["features_version"], metadata["classifier_digest"]
-            1 / float(metadata["temperature"]), float(metadata["review_threshold"])
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-            fault = f"{folder / METADATA} is not a model's metadata ({error!r})"
-            raise UserError(f"{fault}; `{MADE_BY}` makes it anew") from None
-        if version != VERSION:
+        if fault := _fault(metadata):
             raise UserError(
-                f"{folder} was trained on features of version {version}, but this code makes "
-                f"version {VERSION}; `{MADE_BY}` trains it anew"
+                f"{folder / METADATA} is not a model's metadata: {fault}; `{MADE_BY}` makes it anew"
+            )
+        if metadata["features_version"] != VERSION:
+            raise UserError(
+                f"{folder} was trained on features of version {metadata['features_version']}, but "
+                f"this code makes version {VERSION}; `{MADE_BY}` trains it anew"
             )
         classifier = folder / CLASSIFIER
-        if not classifier.is_dir() or digest(classifier) != expected:
+        if not classifier.is_dir() or digest(classifier) != metadata["classifier_digest"]:
             raise UserError(
                 f"{classifier} is incomplete or changed: its digest is not the one in "
                 f"{METADATA}; `{MADE_BY}` makes it anew"
             )
-        return cls(Classifier.load(classifier), metadata)
+        model = cls(Classifier.load(classifier), metadata)
+        if metadata["classes"] != list(model.classes):
+            raise UserError(
+                f"{folder / METADATA} names other classes than the classifier has; "
+                f"`{MADE_BY}` makes it anew"
+            )
+        return model
+
+
+def _fault(metadata: Any) -> str | None:
+    """Return what is wrong with metadata by themselves, if anything is."""
+    if not isinstance(metadata, dict):
+        return "it is no object"
+    needed = ("features_version", "classifier_digest", "classes", *BOUNDS)
+    if missing := [name for name in needed if name not in metadata]:
+        return f"{missing[0]} is missing"
+    for name, (least, most) in BOUNDS.items():
+        value = metadata[name]
+        # No comparison holds for NaN, which JSON as Python reads it may have.
+        if type(value) not in (int, float) or not least <= value <= most:
+            return f"{name} is {value!r}, and must be a number from {least} to {most}"
+    return None
 
 
 def calibrate(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from categoriser.errors import run
 from categoriser.features import VERSION
 from categoriser.files import digest
 from categoriser.model.classifier import Classifier
-from categoriser.model.package import Categoriser, calibrate
+from categoriser.model.package import COLDEST, HOTTEST, Categoriser, calibrate
 from categoriser.params import Train, read_params
 from categoriser.paths import MODEL, PREPARED
 
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 COLUMNS = ("features", "category")
 
-# Bounds of the temperature: beyond them calibration has nothing to go by.
-COLDEST, HOTTEST = 0.05, 20.0
 # An answer of probability 0 that turns out true costs this probability's logarithm.
 TINY = 1e-12
 

@@ -11,12 +11,9 @@ import logging
 import os
 import random
 import re
-import sys
 import time
-import traceback
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,9 +26,14 @@ from categoriser.errors import UserError, run
 from categoriser.files import give_up_root
 from categoriser.model.package import Categoriser, Prediction
 from categoriser.serving.capture import Writer, folder_of
-from categoriser.serving.protocol import RequestError, Rows, media_type, parse, render
-from categoriser.serving.workers import listen, serve
+from categoriser.serving.log import JsonLine, lines, write_line
+from categoriser.serving.patience import within
+from categoriser.serving.problem import RequestError
+from categoriser.serving.protocol import Rows, media_type, parse, render
+from categoriser.serving.workers import LAST_WORDS_SECONDS, listen, serve
 
+# SageMaker waits four minutes for the first answer.
+LOAD_SECONDS = 180
 MAX_BODY = 6 * 2**20
 # Larger bodies are answered in a thread, one at a time, so that /ping and small requests go on
 # meanwhile (the JSON of 6 MiB is read in one go, and stops them for 0.3 s); small ones that come
@@ -200,14 +202,6 @@ class App:
             predictions.set_result(answers[start : (start := start + len(rows.texts))])
 
 
-def write_line(level: str, line: dict[str, Any]) -> None:
-    """Log a line of JSON, in one piece beside other processes'."""
-    known = {"time": round(time.time(), 3), "level": level}
-    # Whoever read it may be gone.
-    with suppress(OSError):
-        os.write(sys.stderr.fileno(), msgspec.json.encode({**known, **line}) + b"\n")
-
-
 def problem(error: RequestError) -> Reply:
     told = [(b"content-type", b"application/problem+json")]
     told += [(b"retry-after", b"1")] if error.status == 429 else []
@@ -228,20 +222,6 @@ def of_endpoint(status: int, content: bytes, told: Headers) -> Reply:
     return 424, fault, [kind, (b"x-amzn-errortype", b"ModelError")]
 
 
-class JsonLine(logging.Handler):
-    """Writes a record as a line of JSON. Of an exception it has type and place, not the message.
-
-    A message could hold a transaction's text.
-    """
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = record.msg if isinstance(record.msg, dict) else {"event": record.getMessage()}
-        if record.exc_info and record.exc_info[0]:
-            trace = "".join(traceback.format_tb(record.exc_info[2]))
-            line = {**line, "error": record.exc_info[0].__name__, "trace": trace}
-        write_line(record.levelname.lower(), line)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be reached from elsewhere")
@@ -259,7 +239,11 @@ def main() -> None:
     # What uvicorn says of its start and stop is said below.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
-    model = Categoriser.load(arguments.model)
+    late = (
+        f"{arguments.model} could not be loaded within {LOAD_SECONDS} s; `dvc repro` makes it anew"
+    )
+    with within(LOAD_SECONDS, late):
+        model = Categoriser.load(arguments.model)
     give_up_root(*[arguments.capture] if arguments.capture else [])
     capture = None
     if arguments.capture:
@@ -269,8 +253,11 @@ def main() -> None:
     host, port = listener.getsockname()[:2]
     line = {"event": "listening", "host": host, "port": port, "workers": arguments.workers}
     log.info(line | {"model": str(arguments.model)})
-    serve(App(model, capture), listener, arguments.workers)
-    log.info({"event": "stopped"})
+    try:
+        serve(App(model, capture), listener, arguments.workers)
+        log.info({"event": "stopped"})
+    finally:
+        lines.flush(LAST_WORDS_SECONDS)
 
 
 if __name__ == "__main__":

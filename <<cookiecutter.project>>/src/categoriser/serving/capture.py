@@ -1,12 +1,18 @@
 """Capture of the server's calls on disk, as SageMaker's Data Capture writes them."""
 
+import errno
 import logging
+import os
 import random
 import threading
 import uuid
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from io import FileIO
+from itertools import accumulate
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -16,10 +22,13 @@ from categoriser.serving.protocol import CSV, JSON, LINES
 WAITING_BYTES = 64 * 2**20
 FILE_BYTES = 16 * 2**20
 PAUSE_SECONDS = 0.1
+# After a write that failed it waits twice as long as before, up to this.
+LONGEST_PAUSE_SECONDS = 30.0
 # A line holds input and output, and escapes both; SageMaker takes 25 MB a call.
 LONGEST_LINE = 128 * 2**20
 ENCODINGS = {CSV: "CSV", JSON: "JSON", LINES: "JSON"}
 
+Line = tuple[datetime, bytes]  # when a call was answered, and what is written of it
 log = logging.getLogger("categoriser.serving")
 
 
@@ -40,15 +49,14 @@ class Writer:
 
     A thread does, every `PAUSE_SECONDS`, so that no request waits for the disk. A file holds a
     minute's calls, or `FILE_BYTES` of them. What is waiting is bounded: where the disk is too slow
-    or fails, calls are dropped and the log says how many. A process that is killed loses what is
-    waiting, and leaves one cut line at most.
+    or fails, calls are dropped and the log says how many. A process that is killed loses what it
+    answered in the last `PAUSE_SECONDS`, and leaves one cut line at most.
     """
 
     def __init__(self, folder: Path, percent: int = 100) -> None:
-        self.folder, self.percent = folder, percent
-        self.file: IO[bytes] | None = None
-        self.minute = datetime.min
-        self.waiting: list[tuple[datetime, bytes]] = []
+        self.percent = percent
+        self.files = Files(folder)
+        self.waiting: list[Line] = []
         self.size = self.dropped = 0
         self.closed = False
         self.changed = threading.Condition()
@@ -78,43 +86,117 @@ class Writer:
         self.thread.join()
 
     def _run(self) -> None:
-        closed = False
+        closed, pause = False, PAUSE_SECONDS
         while not closed:
             with self.changed:
                 self.changed.wait_for(lambda: self.waiting or self.dropped or self.closed)
-                self.changed.wait_for(lambda: self.closed, PAUSE_SECONDS)
+                self.changed.wait_for(lambda: self.closed, pause)
                 closed, dropped, lines, size = self.closed, self.dropped, self.waiting, self.size
                 self.waiting, self.dropped = [], 0
-            dropped += self._write(lines)
+            failed = self.files.write(lines)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if failed else PAUSE_SECONDS
             with self.changed:
                 self.size -= size
-            if dropped:
-                log.warning({"event": "capture dropped", "calls": dropped})
-        if self.file:
-            self.file.close()
+            if dropped or failed:
+                log.warning({"event": "capture dropped", "calls": dropped + failed})
+        self.files.close()
 
-    def _write(self, lines: list[tuple[datetime, bytes]]) -> int:
-        """Append lines; return how many could not be."""
+
+def pieces(lines: list[Line]) -> Iterator[list[Line]]:
+    """Yield lines of one minute together, up to a sixteenth of a file, or one line."""
+    piece: list[Line] = []
+    size = 0
+    for time, line in lines:
+        full = size + len(line) > FILE_BYTES // 16
+        if piece and (full or start_of(time) != start_of(piece[0][0])):
+            yield piece
+            piece, size = [], 0
+        piece.append((time, line))
+        size += len(line)
+    if piece:
+        yield piece
+
+
+def start_of(time: datetime) -> datetime:
+    """Return the start of a time's minute."""
+    return time.replace(second=0, microsecond=0)
+
+
+class Files:
+    """The files of one writer under a folder, one of which is open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file: FileIO | None = None
+        self.path = folder
+        self.minute = datetime.min
+        self.calls = 0  # in the open file
+
+    def write(self, lines: list[Line]) -> int:
+        """Append lines; return how many could not be: the first that failed, and all after it.
+
+        A line is written as a whole or not at all, and no empty file stays.
+        """
+        written = 0
         try:
-            for time, line in lines:
-                self._open(time).write(line)
-            if self.file:
-                self.file.flush()
+            self._leave_what_is_gone()
+            for piece in pieces(lines):
+                file = self._open(piece[0][0])
+                added = self._append(file, [line for _, line in piece])
+                written += added
+                if added < len(piece):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except Exception:
             log.exception({"event": "capture failed"})
-            self.file = None
-            return len(lines)
-        return 0
+            if not self.calls:
+                self.close()
+        return len(lines) - written
 
-    def _open(self, time: datetime) -> IO[bytes]:
+    def close(self) -> None:
+        """Close the open file, and take it away where nothing came of it."""
+        if self.file:
+            self.file.close()
+            if not self.calls:
+                with suppress(OSError):
+                    self.path.unlink()
+        self.file = None
+
+    def _append(self, file: FileIO, lines: list[bytes]) -> int:
+        """Append lines by one write; return how many are there. A part of one is taken away."""
+        start = file.tell()
+        size = file.write(b"".join(lines))
+        ends = [*accumulate(map(len, lines), initial=0)]
+        whole = bisect_right(ends, size) - 1
+        self.calls += whole
+        if whole < len(lines):
+            file.truncate(start + ends[whole])
+            file.seek(0, os.SEEK_END)
+        return whole
+
+    def _leave_what_is_gone(self) -> None:
+        """Close the file where someone has taken it, or a folder above it, away or elsewhere."""
+        if not self.file:
+            return
+        ours = os.fstat(self.file.fileno())
+        try:
+            found = self.path.stat()
+        except OSError:
+            found = None
+        if not found or (found.st_dev, found.st_ino) != (ours.st_dev, ours.st_ino):
+            log.warning({"event": "capture file gone", "file": self.path.name, "calls": self.calls})
+            self.file.close()
+            self.file = None
+
+    def _open(self, time: datetime) -> FileIO:
         """Return the file for a call of that time."""
-        minute = time.replace(second=0, microsecond=0)
+        minute = start_of(time)
         if self.file is None or minute != self.minute or self.file.tell() > FILE_BYTES:
-            if self.file:
-                self.file.close()
+            self.close()
             name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
-            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            self.file, self.minute = (self.folder / name).open("ab"), minute
+            self.path, self.minute, self.calls = self.folder / name, minute, 0
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered, so that what was written is known line by line.
+            self.file = self.path.open("ab", buffering=0)
         return self.file
 
 

@@ -6,52 +6,28 @@ request's type, since a data capture must have one encoding for both.
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import msgspec
 
 from categoriser import features
 from categoriser.model.package import Prediction
+from categoriser.serving.problem import RequestError
+from categoriser.serving.transactions import BLANK, FIELDS, read_body, read_lines
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
-FIELDS = ["text", "price"]
 # So that a request is answered in a second or two, and its answer, with up to 50 classes, is within
 # the 25 MB that SageMaker lets through.
 MAX_ROWS = 10_000
-# Objects become tuples of pairs, so that names given twice are seen.
-DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_int=float)
+# A text in quotes, each of which is doubled, and a price. The reader of CSV takes a line at once,
+# and one of a million commas would keep all others waiting.
+LONGEST_LINE = 4 * features.LONGEST
 ENCODER = msgspec.json.Encoder()
 
 REFUSED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
-# What may follow the last row: blank lines.
-BLANK = " \t\r\n"
-
-
-class RequestError(Exception):
-    """A request that cannot be answered; `row` (from 1, the header apart) and `field` say where."""
-
-    def __init__(
-        self, status: int, detail: str, row: int | None = None, field: str | None = None
-    ) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.row, self.field = status, detail, row, field
-
-    def body(self) -> bytes:
-        """Return the problem as RFC 9457's `application/problem+json`."""
-        problem = {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-        }
-        members = problem | {"detail": self.detail, "row": self.row, "field": self.field}
-        return json.dumps(
-            {name: value for name, value in members.items() if value is not None}
-        ).encode()
 
 
 class Rows(NamedTuple):
@@ -86,35 +62,18 @@ def media_type(content_type: str, accept: str) -> str:
 def parse(body: bytes, kind: str) -> Rows:
     """Read the rows of a body of a type.
 
-    Raises `RequestError`: 400 that names the first fault, 413 for more than `MAX_ROWS`.
+    Raises `RequestError`: 400 that names a fault, 413 for more than `MAX_ROWS`.
     """
     try:
+        # Blank lines may follow the last row.
         content = body.decode().removeprefix("\ufeff").rstrip(BLANK)
     except UnicodeDecodeError as error:
         raise RequestError(400, f"the body is not UTF-8 at byte {error.start + 1}") from None
-    single = False
-    records: Iterable[tuple[Any, Any]]
-    if kind == CSV:
-        records = _csv_records(content)
-    elif kind == LINES:
-        # Not splitlines(): a JSON string may hold other line breaks of Unicode's.
-        lines = content.split("\n") if content else []
-        records = (_record(_json(line, row), row) for row, line in enumerate(lines, 1))
-    else:
-        value = _json(content)
-        single = not isinstance(value, list)
-        listed = [value] if single else value
-        records = (_record(value, row) for row, value in enumerate(listed, 1))
+    records, single = _records(content, kind)
     texts, prices = list[str](), list[float]()
-    # In CSV a number is a text, in JSON it is none.
-    written = str if kind == CSV else float
     for row, (text, price) in enumerate(records, 1):
         if row > MAX_ROWS:
             raise RequestError(413, f"the body has more than {MAX_ROWS} rows")
-        if not isinstance(text, str):
-            raise RequestError(400, f"row {row}: text must be a string", row, "text")
-        if not isinstance(price, written):
-            raise RequestError(400, f"row {row}: price must be a finite number", row, "price")
         field = "text"
         try:
             texts.append(features.text(text))
@@ -127,8 +86,17 @@ def parse(body: bytes, kind: str) -> Rows:
     return Rows(texts, prices, single)
 
 
+def _records(content: str, kind: str) -> tuple[Iterable[tuple[str, Any]], bool]:
+    """Return text and price of each row, and whether the content is one object and not a list."""
+    if kind == CSV:
+        return _csv_records(content), False
+    if kind == LINES:
+        return read_lines(content, MAX_ROWS), False
+    return read_body(content, MAX_ROWS)
+
+
 def _csv_records(body: str) -> Iterator[tuple[str, str]]:
-    reader = csv.reader(io.StringIO(body, newline=""), strict=True)
+    reader = csv.reader(_csv_lines(body), strict=True)
     row = 0
     try:
         for fields in reader:
@@ -147,32 +115,12 @@ def _csv_records(body: str) -> Iterator[tuple[str, str]]:
         raise RequestError(400, f"row {row + 1} is not CSV: {error}", row + 1) from None
 
 
-def _json(text: str, row: int | None = None) -> Any:
-    where = f"row {row}" if row else "the body"
-    try:
-        return DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        raise RequestError(400, f"{where} is not JSON: {error}", row) from None
-    except RecursionError:
-        raise RequestError(400, f"{where} is nested too deeply", row) from None
-
-
-def _record(value: Any, row: int) -> tuple[Any, Any]:
-    if not isinstance(value, tuple):
-        raise RequestError(400, f"row {row} must be an object with text and price", row)
-    record = dict(value)
-    if len(value) != len(FIELDS) or record.keys() != set(FIELDS):
-        raise _misnamed([name for name, _ in value], row)
-    return record["text"], record["price"]
-
-
-def _misnamed(names: list[str], row: int) -> RequestError:
-    for name in names:
-        if name not in FIELDS:
-            return RequestError(400, f"row {row}: unknown field {name[:40]!r}", row, name[:40])
-    name = next(name for name in FIELDS if names.count(name) != 1)
-    fault = "is given twice" if name in names else "is missing"
-    return RequestError(400, f"row {row}: {name} {fault}", row, name)
+def _csv_lines(body: str) -> Iterator[str]:
+    """Yield the lines, ends included. Raises `csv.Error` for one that is too long for a row."""
+    for line in io.StringIO(body, newline=""):
+        if len(line) > LONGEST_LINE:
+            raise csv.Error(f"a line is longer than {LONGEST_LINE} characters")
+        yield line
 
 
 def render(predictions: Sequence[Prediction], kind: str, *, single: bool) -> bytes:

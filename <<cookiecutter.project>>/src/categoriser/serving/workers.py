@@ -13,12 +13,13 @@ import os
 import resource
 import signal
 import socket
+import sys
 import time
 from collections import deque
 from contextlib import suppress
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import (
@@ -28,13 +29,18 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from categoriser.errors import UserError
-from categoriser.serving.protocol import RequestError
+from categoriser.serving.log import lines
+from categoriser.serving.problem import RequestError
 
 # A worker that is to end answers for so long with `Connection: close`, and takes new connections:
 # what is under way to it then is answered, and its clients go elsewhere by themselves.
 LINGER_SECONDS = 1
-# SageMaker sends SIGKILL 30 s after SIGTERM.
+# SageMaker sends SIGKILL 30 s after SIGTERM. What has not ended after linger, grace and the time to
+# tell who was still waiting, such as a worker that is stopped or hangs, is killed.
 GRACE_SECONDS = 25
+LAST_SECONDS = 2
+# The log has so long to be written at the end.
+LAST_WORDS_SECONDS = 0.5
 # Longer than load balancers keep a connection, who would else send on one that is closing.
 IDLE_SECONDS = 75
 # A request is here by then, and its answer taken; SageMaker waits no longer.
@@ -50,13 +56,27 @@ AHEAD = 8
 PATIENCE_SECONDS = 0.01
 # One that dies sooner is replaced only then.
 SHORTEST_LIFE = 1
+# So many that end before they can take a connection, while no other can, end the server.
+FAILED_STARTS = 5
+# Open files of a worker besides its connections, and the fewest connections worth serving.
+OTHER_FILES = 64
+FEWEST_CONNECTIONS = 16
 STOPS = {signal.SIGTERM, signal.SIGINT}
 
 log = logging.getLogger("categoriser.serving")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises `UserError` where host and port cannot be had."""
+    """Return a listening socket.
+
+    Raises `UserError` where host and port cannot be had, and where too few files may be open.
+    """
+    fewest = OTHER_FILES + FEWEST_CONNECTIONS
+    if open_files() < fewest:
+        raise UserError(
+            f"a process may have {open_files()} files open here, and the server needs {fewest}; "
+            "raise it with `ulimit -n`"
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -87,7 +107,7 @@ class Connection(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what has come whole, since a client may end its own side alone; then close."""
         self.shutdown()
-        return not self.since
+        return not self.since or bool(self.refusal and self.cycles)
 
     def data_received(self, data: bytes) -> None:
         self.head += len(data)
@@ -106,8 +126,15 @@ class Connection(HttpToolsProtocol):
         if self.parser.should_upgrade() or len(self.pipeline) >= AHEAD:
             # httptools leaves out the body of a request that asks for an upgrade.
             raise ValueError("an upgrade, or too many requests ahead of their answers")
+        # RFC 9112, section 3.2.
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            self.refusal = 400, f"a request must have one Host header, but this has {hosts}"
+            raise ValueError(self.refusal[1])
         super().on_headers_complete()
         self.cycles.append(self.cycle)
+        # What comes from now on are trailers, which are no headers: RFC 9110, section 6.5.1.
+        self.headers = []
 
     def on_response_complete(self) -> None:
         self.answered = time.monotonic()
@@ -143,28 +170,40 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
 
+class Shared(NamedTuple):
+    """What the workers and their parent share, by a worker's place."""
+
+    loads: memoryview  # connections
+    ready: memoryview  # 1 where a worker takes connections
+
+    @classmethod
+    def of(cls, workers: int) -> Self:
+        loads, ready = (memoryview(mmap.mmap(-1, 8 * workers)).cast("q") for _ in range(2))
+        return cls(loads, ready)
+
+
 class Worker(uvicorn.Server):
     """uvicorn's server, which takes its share of the connections, and lingers before it closes.
 
-    `loads` counts the connections of each worker, in memory that all of them share.
+    It tells the others, in memory that all of them share, how many connections it holds.
     """
 
     end = 0.0
 
     def __init__(
-        self, config: uvicorn.Config, listener: socket.socket, loads: memoryview, place: int
+        self, config: uvicorn.Config, listener: socket.socket, shared: Shared, place: int
     ) -> None:
         super().__init__(config)
-        self.listener, self.loads, self.place = listener, loads, place
+        self.listener, self.shared, self.place = listener, shared, place
         self.parent, self.taken = os.getppid(), set[asyncio.Task[Any]]()
-        # Some files are open besides.
-        self.most = min(CONNECTIONS, max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 64))
+        self.most = min(CONNECTIONS, open_files() - OTHER_FILES)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         self.watch()
         # Until here nobody would have heeded them.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        self.shared.ready[self.place] = 1
         log.info({"event": "worker started", "worker": os.getpid()})
 
     def watch(self) -> None:
@@ -175,9 +214,9 @@ class Worker(uvicorn.Server):
         if not self.most:
             return
         loop, held = asyncio.get_running_loop(), len(self.server_state.connections)
-        self.loads[self.place] = held
+        self.shared.loads[self.place] = held
         loop.remove_reader(self.listener)
-        if patient and held > min(self.loads):
+        if patient and held > min(self.shared.loads):
             loop.call_later(PATIENCE_SECONDS, self.take, False)
         elif held < self.most:
             with suppress(OSError):
@@ -192,7 +231,7 @@ class Worker(uvicorn.Server):
         # Held, since the loop itself would let it be collected.
         self.taken = {task for task in self.taken if not task.done()}
         self.taken.add(loop.create_task(accepted))
-        self.loads[self.place] += 1
+        self.shared.loads[self.place] += 1
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.most = 0
@@ -212,7 +251,7 @@ class Worker(uvicorn.Server):
             state.default_headers = [*state.default_headers, (b"connection", b"close")]
 
     async def on_tick(self, counter: int) -> bool:
-        self.loads[self.place] = len(self.server_state.connections)
+        self.shared.loads[self.place] = len(self.server_state.connections)
         late = time.monotonic() - REQUEST_SECONDS
         for connection in [*self.server_state.connections]:
             assert isinstance(connection, Connection)  # noqa: S101  # for mypy
@@ -228,49 +267,107 @@ class Worker(uvicorn.Server):
         return time.monotonic() > self.end if self.end else await super().on_tick(counter)
 
 
-def serve(app: Any, listener: socket.socket, workers: int) -> None:
-    """Answer with an ASGI application until SIGTERM or SIGINT came and all is answered."""
-    listener.setblocking(False)
-    loads = memoryview(mmap.mmap(-1, 8 * workers)).cast("q")
-    started: dict[int, tuple[int, float]] = {}
-    stopping = False
+class Parent:
+    """Starts workers, replaces those that die, and ends them."""
 
-    def stop(*_: Any) -> None:
-        nonlocal stopping
-        stopping = True
+    def __init__(self, app: Any, listener: socket.socket, workers: int) -> None:
+        self.app, self.listener, self.workers = app, listener, workers
+        self.shared = Shared.of(workers)
+        self.started: dict[int, tuple[int, float]] = {}  # by process: its place, and since when
+        self.stopping = self.killing = self.hopeless = False
+        self.failed = 0  # starts in a row
+
+    def run(self) -> None:
+        """Return once a signal has come and all workers have ended.
+
+        Raises `UserError` where no worker can start.
+        """
+        for number in STOPS:
+            signal.signal(number, self.stop)
+        signal.signal(signal.SIGALRM, self.kill)
+        while self.started or not self.stopping:
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+            self.fill()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+            if len(self.started) < self.workers and not self.stopping:
+                time.sleep(SHORTEST_LIFE)
+            elif self.started:
+                self.bury()
+            if not self.stopping and self.failed >= FAILED_STARTS and not any(self.shared.ready):
+                self.hopeless = True
+                self.stop()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if self.hopeless:
+            raise UserError(
+                f"no worker could start, {self.failed} times in a row; the log above says why"
+            )
+
+    def fill(self) -> None:
+        """Start the workers that are missing, unless this is to end."""
+        if self.stopping:
+            return
+        taken = {place for place, _ in self.started.values()}
+        for place in {*range(self.workers)} - taken:
+            self.shared.loads[place] = self.shared.ready[place] = 0
+            if process := start(self.app, self.listener, self.shared, place):
+                self.started[process] = place, time.monotonic()
+            else:
+                self.failed += 1
+
+    def bury(self) -> None:
+        """Wait until a worker has ended, and say so where it should not have."""
+        process, status = os.wait()
+        # Others' children come to the first process of a container.
+        if process not in self.started:
+            return
+        place, since = self.started.pop(process)
+        was_ready, self.shared.ready[place] = self.shared.ready[place], 0
+        if not self.stopping:
+            self.failed = 0 if was_ready else self.failed + 1
+            died = {"event": "worker died", "worker": process}
+            log.error(died | {"status": os.waitstatus_to_exitcode(status)})
+            time.sleep(max(0.0, since + SHORTEST_LIFE - time.monotonic()))
+        elif self.killing:
+            log.error({"event": "worker killed", "worker": process})
+
+    def stop(self, *_: Any) -> None:
+        """Ask the workers to end, and see to it that they do."""
+        if self.stopping:
+            return
+        self.stopping = True
         # The workers have theirs; with this one open new connections would wait for nobody.
-        listener.close()
-        for process in started:
+        self.listener.close()
+        self.send(signal.SIGTERM)
+        signal.setitimer(signal.ITIMER_REAL, LINGER_SECONDS + GRACE_SECONDS + LAST_SECONDS)
+
+    def kill(self, *_: Any) -> None:
+        self.killing = True
+        self.send(signal.SIGKILL)
+
+    def send(self, number: signal.Signals) -> None:
+        for process in [*self.started]:
             # It may have ended just now.
             with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGTERM)
+                os.kill(process, number)
 
-    for number in STOPS:
-        signal.signal(number, stop)
+
+def serve(app: Any, listener: socket.socket, workers: int) -> None:
+    """Answer with an ASGI application until SIGTERM or SIGINT came and all is answered.
+
+    Raises `UserError` where no worker can start.
+    """
+    listener.setblocking(False)
     gc.freeze()
-    while started or not stopping:
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        missing = (
-            set() if stopping else {*range(workers)} - {place for place, _ in started.values()}
-        )
-        for place in missing:
-            loads[place] = 0
-            if process := start(app, listener, loads, place):
-                started[process] = place, time.monotonic()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        if len(started) < workers and not stopping:
-            time.sleep(SHORTEST_LIFE)
-        elif started:
-            process, status = os.wait()
-            # Others' children come to the first process of a container.
-            _, since = started.pop(process, (0, 0.0))
-            if since and not stopping:
-                died = {"event": "worker died", "worker": process}
-                log.error(died | {"status": os.waitstatus_to_exitcode(status)})
-                time.sleep(max(0.0, since + SHORTEST_LIFE - time.monotonic()))
+    Parent(app, listener, workers).run()
 
 
-def start(app: Any, listener: socket.socket, loads: memoryview, place: int) -> int:
+def open_files() -> int:
+    """Return how many files a process may have open."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
+def start(app: Any, listener: socket.socket, shared: Shared, place: int) -> int:
     """Fork a worker and return its process; 0 where there is no room for one: the log says so."""
     try:
         if process := os.fork():
@@ -278,14 +375,17 @@ def start(app: Any, listener: socket.socket, loads: memoryview, place: int) -> i
     except OSError as error:
         log.error({"event": "no worker", "error": str(error)})
         return 0
+    status = 1
     try:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
         off = {"log_config": None} | dict.fromkeys(
             ("access_log", "proxy_headers", "server_header"), False
         )
         times = {"timeout_keep_alive": IDLE_SECONDS, "timeout_graceful_shutdown": GRACE_SECONDS}
         settings: dict[str, Any] = {"loop": "uvloop", "ws": "none", **off, **times}
-        Worker(uvicorn.Config(app, **settings), listener, loads, place).run()
-        os._exit(0)
+        Worker(uvicorn.Config(app, **settings), listener, shared, place).run()
+        status = 0
     except BaseException:
         log.exception({"event": "failure"})
-        os._exit(1)
+    lines.flush(LAST_WORDS_SECONDS)
+    os._exit(status)

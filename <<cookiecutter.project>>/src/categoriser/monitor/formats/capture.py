@@ -30,7 +30,8 @@ from categoriser.errors import UserError
 from categoriser.files import replacing
 from categoriser.monitor.formats.problems import EMPTY_FILE, Place, Problems
 from categoriser.serving.capture import ENCODINGS, LONGEST_LINE
-from categoriser.serving.protocol import BLANK, CSV, FIELDS, JSON, LINES
+from categoriser.serving.protocol import CSV, JSON, LINES
+from categoriser.serving.transactions import BLANK, FIELDS
 
 S3 = "s3://"
 LABEL = "__label__"
