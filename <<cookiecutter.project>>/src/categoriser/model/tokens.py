@@ -20,13 +20,14 @@ def said(token: str) -> str:
         return "a refund"
     if token in CENTS:
         return CENTS[token]
-    if token in FINE:
-        place = FINE.index(token)
-        return amounts(place, place)
+    # First, since the last coarse band is called as one of its fine ones.
     coarse = f"{token[:1]}W"
     if len(token) == 2 and token[0] == token[1] and coarse in FINE:
         place = FINE.index(coarse)
         return amounts(place, place + FINE_IN_COARSE - 1)
+    if token in FINE:
+        place = FINE.index(token)
+        return amounts(place, place)
     return token
 
 
