@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from os import environ
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+from categoriser.data.own import in_own_form
 from categoriser.errors import UserError
 from categoriser.files import digest, read_lines
 from categoriser.manifest import File, Manifest
@@ -190,21 +192,29 @@ def serving(live: boto3.Session, project: str) -> list[tuple[str, str, float]]:
 def data_release(settings: Settings, opened: boto3.Session, files: str = "") -> None:
     """Upload files, named with spaces between, and the manifest: they are what is trained on.
 
-    Raises `UserError` for rows that are not valid or held out; then nothing is uploaded.
+    A bank's file is uploaded in the project's own form. Raises `UserError` for rows that are not
+    valid or held out, and for a form that is not settled; then nothing is uploaded.
     """
     paths = [Path(name) for name in files.split()]
     if HOLDOUT.resolve() in map(Path.resolve, paths):
         raise UserError(f"{HOLDOUT} is kept apart: its rows are never trained on")
-    check(paths)
+    with TemporaryDirectory(prefix="categoriser-") as folder:
+        own = in_own_form(paths, Path(folder))
+        check(own)
+        upload(settings, opened, dict(zip(paths, own, strict=True)))
+
+
+def upload(settings: Settings, opened: boto3.Session, files: dict[Path, Path]) -> None:
+    """Upload files in the project's own form, by the path each is named by, and the manifest."""
     put, store = opened.client("s3").put_object, settings.bucket("data", opened)
     parts, hashes = [], {}
-    for path in paths:
+    for named, path in files.items():
         key, body = f"raw/{path.name}", path.read_bytes()
         version = put(Bucket=store, Key=key, Body=body)["VersionId"]
         rows = sum(1 for line in read_lines(path) if line.strip()) - 1
         parts.append(File(f"s3://{store}/{key}", version, digest(path), rows))
         # As DVC makes it.
-        hashes[path.as_posix()] = md5(body, usedforsecurity=False).hexdigest()
+        hashes[named.as_posix()] = md5(body, usedforsecurity=False).hexdigest()
     put(Bucket=store, Key=DATA, Body=Manifest("data-release", tuple(parts), hashes).zip())
     console.print(f"{sum(part.rows for part in parts):,} rows are what is trained on from now on")
 

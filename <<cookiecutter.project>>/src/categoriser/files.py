@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import json
 import logging
 import os
@@ -11,9 +12,8 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from categoriser.asides import aside
 from categoriser.disk import named
@@ -22,6 +22,7 @@ from categoriser.errors import UserError
 Json = dict[str, Any]  # an object
 
 LONGEST_LINE = 2**20
+BLOCK = 2**16
 # What is packed may unpack to so many bytes, or to so many times its size: transactions and models
 # do to some ten times, a bomb to a thousand.
 UNPACKED_FREELY = 2**26
@@ -103,39 +104,64 @@ def read_object(path: Path, made_by: str, *keys: str) -> Json:
     raise UserError(f"{path} is damaged: it {fault}; `{made_by}` makes it anew")
 
 
-def read_lines(source: Path) -> Iterator[bytes]:
-    """Yield the lines of a plain or gzipped file.
+class Unpacked(io.RawIOBase):
+    """What a gzipped file holds, up to a bound. Raises `UserError` where there is more."""
+
+    def __init__(self, stream: BinaryIO, source: Path) -> None:
+        super().__init__()
+        self._stream = gzip.GzipFile(fileobj=stream)
+        self._source, self._left = source, most_unpacked(source.stat().st_size)
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; return the number of bytes."""
+        count = self._stream.readinto(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise UserError(
+                f"{self._source} unpacks to over {MOST_TIMES} times its size: it is no CSV of "
+                "transactions; if it is, unpack it yourself"
+            )
+        return count
+
+
+def most_unpacked(packed: int) -> int:
+    """Return to how many bytes so many that are packed may unpack."""
+    return max(UNPACKED_FREELY, MOST_TIMES * packed)
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[BinaryIO]:
+    """Open a plain or gzipped file to read it unzipped.
 
     Raises `UserError` where it cannot be read, and where it unpacks to far more than its size.
     """
-    read = 0
     try:
         with source.open("rb") as stream:
             is_gzip = stream.read(2) == b"\x1f\x8b"
             stream.seek(0)
-            plain: BufferedIOBase = gzip.GzipFile(fileobj=stream) if is_gzip else stream
-            most = most_unpacked(source.stat().st_size)
-            while line := plain.readline(LONGEST_LINE):
-                read += len(line)
-                if is_gzip and read > most:
-                    raise UserError(
-                        f"{source} unpacks to over {MOST_TIMES} times its size: it is no CSV of "
-                        "transactions; if it is, unpack it yourself"
-                    )
-                if len(line) == LONGEST_LINE:
-                    raise UserError(
-                        f"{source} has a line of over {LONGEST_LINE} bytes: it is no CSV"
-                    )
-                yield line
+            unpacked = io.BufferedReader(Unpacked(stream, source), BLOCK) if is_gzip else stream
+            yield cast("BinaryIO", unpacked)
     except FileNotFoundError:
         raise UserError(f"{source} is missing: there is no such file") from None
     except (EOFError, zlib.error, OSError) as error:
         raise UserError(f"{source} cannot be read: {error}") from None
 
 
-def most_unpacked(packed: int) -> int:
-    """Return to how many bytes so many that are packed may unpack."""
-    return max(UNPACKED_FREELY, MOST_TIMES * packed)
+def read_lines(source: Path) -> Iterator[bytes]:
+    """Yield the lines of a plain or gzipped file. Raises as `opened`, and for an endless line."""
+    with opened(source) as stream:
+        while line := stream.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE:
+                raise too_long(source)
+            yield line
+
+
+def too_long(source: Path) -> UserError:
+    return UserError(f"{source} has a line of over {LONGEST_LINE} bytes: it is no CSV")
 
 
 def digest(path: Path) -> str:

@@ -1,76 +1,169 @@
 """`make data FILE=my.csv`: one's own rows take the generated ones' place, if they are valid.
 
-They are held to all that the stage `validate` holds them to, the last accepted data included. Of
-several files (FILE='my.csv feedback/train.csv') each must be valid; how the data are distributed is
+A file that is not in the project's own form is recognised first (`categoriser.data.intake`). Rows
+are held to all that the stage `validate` holds them to, the last accepted data included. Of several
+files (FILE='my.csv feedback/train.csv') each must be valid; how the data are distributed is
 compared with the accepted ones for all of them together.
 """
 
 import argparse
 import csv
+import datetime
 import sys
 import tempfile
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from categoriser.data.validate import accepted_profile, read_header, split_line, validate
+import polars as pl
+
+from categoriser.data import oddities, shares
+from categoriser.data.intake.form import OWN as OWN_FORM
+from categoriser.data.intake.form import Form
+from categoriser.data.intake.reading import table
+from categoriser.data.intake.recognise import recognise
+from categoriser.data.intake.settle import accepted as accepts
+from categoriser.data.intake.settle import propose, settle
+from categoriser.data.table import Table, own_table
+from categoriser.data.validate import BadRowsError, accepted_profile, validate
 from categoriser.errors import UserError, run
 from categoriser.files import Json, dvc, read_lines, replacing, restored_on_failure
-from categoriser.params import Validate, read_params, set_params
+from categoriser.params import Params, read_params, set_params
 from categoriser.paths import HOLDOUT, OWN, PARAMS
 
 TRACKED = OWN.with_name(f"{OWN.name}.dvc")
 ASIDE = OWN.with_name("own_set_aside.csv")
+# What is wrong with a row that another form might read.
+OF_FORM = ("date is not", "price is not", "has ", "is not UTF-8", "holds a NUL")
+
+Reader = Callable[[Path], Table]
 
 
-def take(sources: Sequence[Path], settings: Validate, accepted: Json | None) -> Json:
+def reader(form: Form) -> Reader:
+    """Return a function that reads a file of a form row by row."""
+    return own_table if form == OWN_FORM else partial(table, form=form)
+
+
+def take(sources: Sequence[Path], params: Params, accepted: Json | None) -> Json:
     """Validate, copy to `data/own.csv` (unzipped), track it with DVC, set `data.path`: the profile.
 
     Bad rows are in `data/own_set_aside.csv`, which is not there where all are good. Raises
-    `UserError` for a file that does not pass and where DVC fails; then nothing else has changed.
+    `UserError` for a file that does not pass, or whose form is not settled, and where DVC fails;
+    then nothing else has changed.
     """
     ASIDE.unlink(missing_ok=True)
+    forms = [settle(source) for source in sources]
     with tempfile.TemporaryDirectory(prefix="categoriser-") as name:
         folder = Path(name)
-        validated, source = folder / "validated.parquet", sources[0]
-        if len(sources) > 1:
-            for part in sources:
-                alone = settings.model_copy(update={"max_shift": 1.0})
-                validate(part, alone, accepted, validated, ASIDE)
-            source = folder / "joined.csv"
-            join(sources, source)
-        try:
-            found = validate(source, settings, accepted, validated, ASIDE)
-        except UserError as error:
-            named = " and ".join(map(str, sources))
-            raise UserError(str(error).replace(str(source), named)) from None
+        if len(sources) == 1:
+            found, form = _validate_one(sources[0], forms[0], params, accepted, folder)
+            forms = [form]
+        else:
+            found = _validate_several(sources, forms, params, accepted, folder)
         if not found["bad_rows"]:
             ASIDE.unlink()
+        rows = pl.scan_parquet(folder / "validated.parquet")
+        for oddity in oddities.of(rows, datetime.datetime.now(tz=datetime.UTC).date()):
+            sys.stdout.write(f"warning: {oddity}\n")
+        changes = shares.settle(rows, params.prepare, accept=accepts())
         with restored_on_failure(OWN, TRACKED, PARAMS):
-            with replacing(OWN) as copy, copy.open("wb") as stream:
-                stream.writelines(read_lines(source))
+            with replacing(OWN) as copy:
+                _write(sources, forms, copy)
             dvc("add", "--quiet", OWN.as_posix())
-            set_params(PARAMS, {"data.path": OWN.as_posix()})
+            set_params(PARAMS, {"data.path": OWN.as_posix()} | changes)
     return found
 
 
-def join(sources: Sequence[Path], target: Path) -> None:
-    """Write the rows of CSV files to one: columns by name, empty in the rows of a file without it.
+def _validate_one(
+    source: Path, form: Form, params: Params, accepted: Json | None, folder: Path
+) -> tuple[Json, Form]:
+    """Validate a file; where rows are not in the own form after all, look for what they are in."""
+    validated = folder / "validated.parquet"
 
-    A line that is not of its file's columns becomes a row with a text only, which is as bad.
+    def once(form: Form) -> Json:
+        return validate(source, params.validate_, accepted, validated, ASIDE, reader(form))
+
+    try:
+        found, failed = once(form), None
+        reasons = found["set_aside"]
+    except BadRowsError as error:
+        failed, reasons = error, error.reasons
+    if form == OWN_FORM and any(reason.startswith(OF_FORM) for reason in reasons):
+        again = recognise(source)
+        if not again.is_own or (failed and again.below):
+            form = propose(source, again)
+            return once(form), form
+    if failed:
+        raise failed
+    return found, form
+
+
+def _validate_several(
+    sources: Sequence[Path],
+    forms: Sequence[Form],
+    params: Params,
+    accepted: Json | None,
+    folder: Path,
+) -> Json:
+    """Validate each file, and all of them together."""
+    validated = folder / "validated.parquet"
+    alone = params.validate_.model_copy(update={"max_shift": 1.0})
+    for part, form in zip(sources, forms, strict=True):
+        validate(part, alone, accepted, validated, ASIDE, reader(form))
+    joined = folder / "joined.csv"
+    join(sources, joined, forms)
+    try:
+        return validate(joined, params.validate_, accepted, validated, ASIDE)
+    except UserError as error:
+        named = " and ".join(map(str, sources))
+        raise UserError(str(error).replace(str(joined), named)) from None
+
+
+def _write(sources: Sequence[Path], forms: Sequence[Form], target: Path) -> None:
+    """Write the rows in the project's own form: a file that is in it already, as it stands."""
+    if len(sources) == 1 and forms[0] == OWN_FORM:
+        with target.open("wb") as stream:
+            stream.writelines(read_lines(sources[0]))
+    else:
+        join(sources, target, forms)
+
+
+def join(sources: Sequence[Path], target: Path, forms: Sequence[Form] = ()) -> None:
+    """Write the rows of files to one CSV file in the project's own form, each read by its form.
+
+    Columns are joined by name, and empty in the rows of a file without them. What cannot be read
+    becomes a row with a text only, which is as bad.
     """
-    headers = [read_header(source, next(read_lines(source), b"")) for source in sources]
-    names = dict.fromkeys(name for header in headers for name in header)
+    known = forms or [OWN_FORM] * len(sources)
+    tables = [reader(form)(source) for source, form in zip(sources, known, strict=True)]
+    names = dict.fromkeys(name for part in tables for name in part.names)
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(names), restval="", lineterminator="\n")
         writer.writeheader()
-        for source, header in zip(sources, headers, strict=True):
-            for line in filter(bytes.strip, islice(read_lines(source), 1, None)):
-                try:
-                    row = dict(zip(header, split_line(line, len(header)), strict=True))
-                except ValueError:
-                    row = {"text": line.decode(errors="replace").rstrip("\r\n")}
-                writer.writerow(row)
+        for part in tables:
+            for row in part.rows:
+                if row.fault is None:
+                    writer.writerow(dict(zip(part.names, row.fields, strict=True)))
+                else:
+                    raw = row.raw if isinstance(row.raw, str) else row.raw.decode(errors="replace")
+                    text = raw.encode(errors="replace").decode()
+                    writer.writerow({"text": " ".join(text.splitlines())})
+
+
+def in_own_form(sources: Sequence[Path], folder: Path) -> list[Path]:
+    """Return each file, or what it is in the project's own form, written to a folder that exists.
+
+    Raises `UserError` where a file's form is not settled.
+    """
+    found = []
+    for source in sources:
+        form = settle(source)
+        if form == OWN_FORM:
+            found.append(source)
+            continue
+        found.append(folder / f"{source.name.removesuffix('.gz').removesuffix('.csv')}.csv")
+        join([source], found[-1], [form])
+    return found
 
 
 def main() -> None:
@@ -82,7 +175,13 @@ def main() -> None:
     files = [Path(name) for name in ([file] if Path(file).exists() else file.split())]
     if any(path.resolve() == HOLDOUT.resolve() for path in files):
         raise UserError(f"{HOLDOUT} is kept apart: its rows are never trained on")
-    found = take(files, read_params().validate_, accepted_profile())
+    params = read_params()
+    try:
+        found = take(files, params, accepted_profile())
+    except UserError as error:
+        raise UserError(
+            f"{error}\n  Nothing has changed: `make run` goes on with {params.data.path}"
+        ) from None
     bad = found["bad_rows"]
     aside = f", of which {bad:,} are bad and will be set aside (see {ASIDE})" if bad else ""
     sys.stdout.write(

@@ -41,9 +41,9 @@ def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFra
     form = dict(zip(distinct, normalise(distinct), strict=True))
     normal = [form[text] for text in texts]
     lines = with_prices(normal, rows["price"].to_list())
-    key, key_is = _key(rows, normal)
+    key, key_is = keys(rows, normal)
     rows = rows.with_columns(key=key, features=pl.Series(lines, dtype=pl.String))
-    part = _part(rows, settings)
+    part = part_of(rows, settings)
     parts = {name: rows.filter(part == name) for name in PARTS}
     classes: list[str] = parts["train"]["category"].unique().sort().to_list()
     if len(classes) < 2:
@@ -56,8 +56,8 @@ def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFra
     return parts, {"key": key_is, "classes": classes, "parts": _describe(parts, classes)}
 
 
-def _key(rows: pl.DataFrame, normal: list[str]) -> tuple[pl.Series, str]:
-    """Each row's merchant, and in words what that is."""
+def keys(rows: pl.DataFrame, normal: list[str]) -> tuple[pl.Series, str]:
+    """Return each row's merchant, and in words what that is; `normal` are its normalised texts."""
     key_is = "the text without codes, words with digits, and the country and city at its end"
     merchant = pl.Series([""]).new_from_index(0, rows.height)
     if "merchant" in rows.columns:
@@ -66,8 +66,8 @@ def _key(rows: pl.DataFrame, normal: list[str]) -> tuple[pl.Series, str]:
         empty = (merchant == "").sum()
         key_is = f"the column merchant; in {empty} rows, where it is empty, {key_is}"
     of_text = cache(text_key)
-    keys = [name or of_text(text) for name, text in zip(merchant.to_list(), normal, strict=True)]
-    return pl.Series(keys, dtype=pl.String), key_is
+    found = [name or of_text(text) for name, text in zip(merchant.to_list(), normal, strict=True)]
+    return pl.Series(found, dtype=pl.String), key_is
 
 
 def text_key(normal: str) -> str:
@@ -89,8 +89,8 @@ def places() -> frozenset[str]:
         return frozenset(normalise([row["place"] for row in csv.DictReader(stream)]))
 
 
-def _part(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
-    """Each row's part, by name."""
+def part_of(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
+    """Return the part of each row, which has its `key`, by name."""
     month = (rows["date"].dt.year() * 12 + rows["date"].dt.month()).to_numpy()
     time = pl.Series(month > month.max() - settings.months)
     merchants = rows["key"].unique()

@@ -1,10 +1,8 @@
 """Check the data row by row, set bad rows aside, and compare the rest with the last accepted data.
 
-The file is CSV in UTF-8, plain or gzipped, with one row a line: a line break inside quotes counts
-as a quote that is not closed, so that one wrong quote cannot swallow the rows after it. Row 1 is
-the line after the header. The file is read in batches; what grows with it in memory is a hash for
-each row and one column of numbers at a time, each of about 8 bytes a row, and the different values
-of the columns of text other than `text`.
+The file is in the project's own form (`categoriser.data.table`), or is read into it. It is read in
+batches; what grows with it in memory is a hash for each row and one column of numbers at a time,
+each of about 8 bytes a row, and the different values of the columns of text other than `text`.
 
 A category that the last accepted data lack sets its row aside as other faults do: a few are typing
 errors, many fail the stage. Rows equal in every column are kept and counted: a bank's data hold two
@@ -16,7 +14,7 @@ import csv
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -26,8 +24,10 @@ import numpy as np
 import pandera.polars as pa
 import polars as pl
 
+from categoriser.data.classes import FORBIDDEN
+from categoriser.data.table import REQUIRED, Fault, Table, own_table
 from categoriser.errors import UserError, run
-from categoriser.files import read_json, read_lines, replacing, write_json
+from categoriser.files import read_json, replacing, write_json
 from categoriser.params import Validate, read_params
 from categoriser.paths import CHAMPION_PROFILE, PROFILE, SET_ASIDE, VALIDATED
 
@@ -37,9 +37,6 @@ FIRST_CASES = 5
 MAX_VALUES = 50
 # Numbers that are compared, by name.
 NUMBERS = {"price": pl.col("price"), "text_length": pl.col("text").str.len_chars()}
-REQUIRED = ("date", "text", "price", "category")
-# Columns that the pipeline adds.
-RESERVED = ("row", "key", "features")
 
 # By the column that is null once its text has been read as its type.
 UNREADABLE = {
@@ -51,6 +48,8 @@ UNREADABLE = {
 
 UNKNOWN_LABEL = "is no category of the last accepted data"
 FORGET = "if the data are meant to differ: make promote FORGET=data"
+# From this share of rows on with such a category, the data are of another kind.
+OTHER_KIND = 0.5
 
 
 @dataclass
@@ -61,42 +60,60 @@ class Aside:
     rows: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     first: list[str] = field(default_factory=list)
+    unit: str = "row"
 
     def __post_init__(self) -> None:
         self.writer = csv.writer(self.stream, lineterminator="\n")
-        self.writer.writerow(["row", "reason", "line"])
+        self.writer.writerow([self.unit, "reason", "line" if self.unit == "row" else "text"])
 
-    def add(self, row: int, line: bytes, found: list[tuple[str, str]]) -> None:
+    def add(self, row: int, line: str | bytes, found: list[Fault]) -> None:
         """Set a row aside for what was found: reasons, and the values at fault."""
         self.rows += 1
         for reason, value in found:
             self.reasons[reason] += 1
             if len(self.first) < FIRST_CASES:
-                self.first.append(f"row {row}: {reason}: {value[:80]!r}")
-        text = line.decode(errors="replace").rstrip("\r\n")
+                self.first.append(f"{self.unit} {row}: {reason}: {value[:80]!r}")
+        text = line if isinstance(line, str) else line.decode(errors="replace")
+        text = text.rstrip("\r\n")
         self.writer.writerow([row, "; ".join(reason for reason, _ in found), text])
 
 
+class BadRowsError(UserError):
+    """Too many rows are bad; `reasons` counts them by reason."""
+
+    def __init__(self, message: str, reasons: Counter[str]) -> None:
+        super().__init__(message)
+        self.reasons = reasons
+
+
 def validate(
-    source: Path, settings: Validate, accepted: dict[str, Any] | None, validated: Path, aside: Path
+    source: Path,
+    settings: Validate,
+    accepted: dict[str, Any] | None,
+    validated: Path,
+    aside: Path,
+    read: Callable[[Path], Table] = own_table,
 ) -> dict[str, Any]:
     """Write good rows to `validated` (Parquet) and bad ones to `aside` (CSV); return the profile.
 
-    `accepted` is the profile of the last accepted data. Raises `UserError` for a file that is no
-    such table, for a share of bad rows above `tolerance`, and for a column whose distribution lies
-    further than `max_shift` from the accepted one: then `validated` is not written.
+    `accepted` is the profile of the last accepted data; `read` gives the file's rows. Raises
+    `UserError` for a file that is no such table, for a share of bad rows above `tolerance`, and for
+    a column whose distribution lies further than `max_shift` from the accepted one: then
+    `validated` is not written.
     """
     labels = sorted(accepted["shares"]["category"]) if accepted else None
     held_to, hashes = row_schema(settings, labels), []
     with replacing(validated) as target:
+        table = read(source)
         with replacing(aside) as path, path.open("w", encoding="utf-8", newline="") as stream:
-            bad = Aside(stream)
+            bad = Aside(stream, unit=table.unit)
             parts: list[Path] = []
-            for rows in _batches(source, held_to, bad):
+            for rows in _batches(table, held_to, bad):
                 parts.append(target.with_name(f"{len(parts):06}.part"))
                 rows.write_parquet(parts[-1])
                 hashes.append(rows.drop("row").hash_rows().to_numpy())
         good = sum(map(len, hashes))
+        _check_kind(source, bad, good, accepted, aside)
         _check_bad(source, bad, good, settings.tolerance, aside)
         kept = pl.scan_parquet(parts)
         kept.sink_parquet(target, row_group_size=BATCH)
@@ -114,6 +131,25 @@ def validate(
     return found
 
 
+def _check_kind(
+    source: Path, bad: Aside, good: int, accepted: dict[str, Any] | None, aside: Path
+) -> None:
+    """Raise where most rows are bad because their categories are not those of the accepted data."""
+    rows = bad.rows + good
+    strange = bad.reasons[f"category {UNKNOWN_LABEL}"]
+    if not accepted or strange < OTHER_KIND * max(rows, 1):
+        return
+    known = ", ".join(sorted(accepted["shares"]["category"]))
+    raise BadRowsError(
+        f"{source} is another kind of data: in {strange:,} of {rows:,} rows the category "
+        f"{UNKNOWN_LABEL}. To take it in their place: make promote FORGET=data, then this command "
+        f"again.\n  Accepted categories: {known}\n  First cases:\n    "
+        + "\n    ".join(bad.first)
+        + f"\n  All of them are in {aside}",
+        bad.reasons,
+    )
+
+
 def _check_bad(source: Path, bad: Aside, good: int, tolerance: float, aside: Path) -> None:
     rows = bad.rows + good
     if rows == 0:
@@ -121,11 +157,12 @@ def _check_bad(source: Path, bad: Aside, good: int, tolerance: float, aside: Pat
     if good == 0 or bad.rows > tolerance * rows:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in bad.reasons.most_common())
         way_out = f"; {FORGET}" if f"category {UNKNOWN_LABEL}" in bad.reasons else ""
-        raise UserError(
+        raise BadRowsError(
             f"{source}: {bad.rows} of {rows} rows are bad, and validate.tolerance in params.yaml "
             f"allows {tolerance:.2%}.\n  Reasons: {reasons}\n  First cases:\n    "
             + "\n    ".join(bad.first)
-            + f"\n  All of them are in {aside}; mend {source}, or raise the tolerance{way_out}"
+            + f"\n  All of them are in {aside}; mend {source}, or raise the tolerance{way_out}",
+            bad.reasons,
         )
 
 
@@ -139,75 +176,24 @@ def _check_shifts(source: Path, shifts: dict[str, float], limit: float) -> None:
         )
 
 
-def _batches(source: Path, held_to: pa.DataFrameSchema, bad: Aside) -> Iterator[pl.DataFrame]:
-    """Yield the good rows of the file, typed and with their numbers, a batch at a time."""
-    lines = read_lines(source)
-    names = read_header(source, next(lines, b""))
-    columns = {"row": pl.Int64, **dict.fromkeys(names, pl.String)}
-    numbered = ((row, line) for row, line in enumerate(lines, start=1) if line.strip())
-    while batch := dict(islice(numbered, BATCH)):
-        table = []
-        found: dict[int, list[tuple[str, str]]] = {}
-        for row, line in batch.items():
-            try:
-                table.append((row, *split_line(line, len(names))))
-            except ValueError as error:
-                found[row] = [error.args]
-        raw = pl.DataFrame(table, columns, orient="row")
+def _batches(table: Table, held_to: pa.DataFrameSchema, bad: Aside) -> Iterator[pl.DataFrame]:
+    """Yield the table's good rows, typed and with their numbers, a batch at a time."""
+    columns = {"row": pl.Int64, **dict.fromkeys(table.names, pl.String)}
+    while batch := list(islice(table.rows, BATCH)):
+        read = [(row.number, *row.fields) for row in batch if row.fault is None]
+        found: dict[int, list[Fault]] = {
+            row.number: [row.fault] for row in batch if row.fault is not None
+        }
+        raw = pl.DataFrame(read, columns, orient="row")
         rows = typed(raw)
         for index, column, fault in faults(rows, held_to):
-            row = raw.item(index, "row")
-            found.setdefault(row, []).append((f"{column} {fault}", raw.item(index, column)))
-        for row in sorted(found):
-            bad.add(row, batch[row], found[row])
+            number = raw.item(index, "row")
+            found.setdefault(number, []).append((f"{column} {fault}", raw.item(index, column)))
+        for row in batch:
+            if row.number in found:
+                bad.add(row.number, row.raw, found[row.number])
         good = rows.filter(~pl.col("row").is_in(list(found)))
         yield good.select("row", *REQUIRED, pl.exclude("row", *REQUIRED))
-
-
-def read_header(source: Path, line: bytes) -> list[str]:
-    """Return the columns that a file's first line names. Raises `UserError` for wrong ones."""
-    if not line:
-        raise UserError(f"{source} is empty")
-    try:
-        names = [name.strip() for name in split_line(line.removeprefix(b"\xef\xbb\xbf"))]
-    except ValueError as error:
-        raise UserError(f"{source}, line 1: the header {error.args[0]}") from None
-    check_header(names, str(source))
-    return names
-
-
-def split_line(line: bytes, count: int | None = None) -> list[str]:
-    """Split a line. Raises `ValueError` of what is wrong and of the text where it is."""
-    line = line.rstrip(b"\r\n")
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        near = line[max(0, error.start - 20) : error.end + 20]
-        raise ValueError("is not UTF-8", near.decode(errors="backslashreplace")) from None
-    if "\0" in text:
-        raise ValueError("holds a NUL character", text)
-    try:
-        fields = next(csv.reader([text], strict=True))
-    except csv.Error:
-        raise ValueError("has wrong quotes, or a line break inside them", text) from None
-    if count is not None and len(fields) != count:
-        raise ValueError("has another number of fields than the header", f"{len(fields)}: {text}")
-    return fields
-
-
-def check_header(names: Sequence[str], source: str) -> None:
-    """Raise `UserError` for columns that are missing, without a name, doubled or reserved."""
-    faults = [f"column {name} is missing" for name in REQUIRED if name not in names]
-    faults += [f"column {number} has no name" for number, name in enumerate(names, 1) if not name]
-    doubled = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
-    faults += [f"column {name} is there twice" for name in doubled]
-    faults += [f"column {name} must have another name" for name in RESERVED if name in names]
-    if faults:
-        raise UserError(
-            f"{source}, line 1: {'; '.join(faults)}. It must be CSV in UTF-8 with commas, with the "
-            f"columns {', '.join(REQUIRED)}, and may have merchant, country and others; it has "
-            f"{', '.join(names)[:200]}"
-        )
 
 
 def typed(raw: pl.DataFrame) -> pl.DataFrame:
@@ -229,13 +215,17 @@ def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrame
     short = pa.Check.str_length(max_value=longest, error=too_long)
     on_text = [pa.Check.str_contains(r"\S", error="is empty"), short]
     on_price = pa.Check.in_range(-most, most, error=f"is beyond {most:g}")
-    control = "has control characters"
-    on_category = [pa.Check.str_matches(r"^[^\x00-\x1f\x7f]+$", error=control)]
+    on_category = [pa.Check(_lacks(pattern), error=error) for pattern, error in FORBIDDEN]
     if labels is not None:
         on_category.append(pa.Check.isin(labels, error=UNKNOWN_LABEL))
     date, text = pa.Column(pl.Date, on_date), pa.Column(pl.String, on_text)
     price, category = pa.Column(pl.Float64, on_price), pa.Column(pl.String, on_category)
     return pa.DataFrameSchema({"date": date, "text": text, "price": price, "category": category})
+
+
+def _lacks(pattern: str) -> Callable[[pa.PolarsData], pl.LazyFrame]:
+    """Return a check that no value of the column matches the pattern somewhere."""
+    return lambda data: data.lazyframe.select(~pl.col(data.key).str.contains(pattern))
 
 
 def faults(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[tuple[int, str, str]]:
@@ -251,9 +241,9 @@ def faults(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[tuple[int
 def profile(rows: pl.LazyFrame) -> dict[str, Any]:
     """Describe validated rows, in a form that is small enough for version control.
 
-    `months` counts rows; `shares` gives for each column of few values their shares of the rows;
-    `deciles` gives for each number its eleven deciles from least to greatest, and the share of rows
-    at or below each.
+    `months` counts rows; `shares` gives for the category, and for each column of few values,
+    their shares of the rows; `deciles` gives for each number its eleven deciles from least to
+    greatest, and the share of rows at or below each.
     """
     types = rows.collect_schema()
     texts = [name for name, type_ in types.items() if type_ == pl.String and name != "text"]
@@ -261,7 +251,11 @@ def profile(rows: pl.LazyFrame) -> dict[str, Any]:
     return {
         "rows": sizes["rows"],
         "months": _counts(rows, pl.col("date").dt.strftime("%Y-%m")),
-        "shares": {name: _shares(rows, name) for name in texts if sizes[name] <= MAX_VALUES},
+        "shares": {
+            name: _shares(rows, name)
+            for name in texts
+            if name == "category" or sizes[name] <= MAX_VALUES
+        },
         "deciles": {name: _deciles(_numbers(rows, name)) for name in NUMBERS},
     }
 

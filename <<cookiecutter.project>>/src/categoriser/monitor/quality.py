@@ -32,7 +32,7 @@ import numpy as np
 import polars as pl
 
 from categoriser.data.prepare import text_key, uniform
-from categoriser.data.validate import REQUIRED
+from categoriser.data.table import REQUIRED
 from categoriser.errors import UserError, run
 from categoriser.features import normalise
 from categoriser.files import Json, read_json, replacing

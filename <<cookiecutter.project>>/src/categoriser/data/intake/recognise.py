@@ -1,0 +1,359 @@
+"""What form a file is in, found by reading all of it, with the evidence for each part.
+
+What the file does not show is asked for, and never guessed.
+"""
+
+import datetime
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from categoriser.data.intake import amounts, columns, dates, encoding
+from categoriser.data.intake.encoding import shorten
+from categoriser.data.intake.form import ASK, OWN, Form, Place, Role
+from categoriser.data.intake.reading import HEAD, MONEY, Header, Reading, readings
+from categoriser.data.intake.records import Open, Record, records, split, trim
+from categoriser.data.table import REQUIRED, own_table
+from categoriser.errors import UserError
+from categoriser.features import NUMBER
+from categoriser.files import opened
+
+DELIMITERS = (",", ";", "\t", "|")
+SAMPLES = 2
+# From this share of negative prices on, what is negative must be spending.
+SPENDING = 0.99
+
+
+@dataclass
+class Recognised:
+    """A file's form, the reason for each of its parts, what else was seen, and what is missing."""
+
+    form: Form
+    is_own: bool = False
+    why: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    questions: dict[str, str] = field(default_factory=dict)
+    samples: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    rows: int = 0
+    unread: list[tuple[int, str]] = field(default_factory=list)
+    below: int = 0  # lines below the last row
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the lines are parted, the line that names the columns (0: none does), and its names."""
+
+    delimiter: str
+    line: int
+    names: list[str]
+    recognised: int
+
+
+@dataclass
+class Counts:
+    """What one reading of the file counts."""
+
+    on_dates: dates.Evidence = field(default_factory=dates.Evidence)
+    on_amounts: amounts.Evidence = field(default_factory=amounts.Evidence)
+    ways: Counter[str] = field(default_factory=Counter)
+    signs: dict[str, Counter[str]] = field(default_factory=dict)
+    over_lines: list[int] = field(default_factory=list)
+
+
+def recognise(source: Path, needed: Sequence[Role] = REQUIRED) -> Recognised:
+    """Find out the form of a file that has at least the needed columns.
+
+    Raises `UserError` for a file that cannot be read, or in which no table is found.
+    """
+    coded = encoding.sniff(source)
+    found = Recognised(OWN)
+    name = coded.name
+    if name == ASK:
+        found.questions["encoding"] = f"{coded.why}: write mac_roman, cp850, latin-1, cp1250, ..."
+        name = "latin-1"
+    found.why["encoding"] = coded.why
+    layout = find_layout(source, name)
+    mapping = _columns(layout, needed, found)
+    values: dict[str, Any] = {
+        "encoding": coded.name,
+        "delimiter": layout.delimiter,
+        "header": layout.line > 0,
+        "columns": mapping,
+    }
+    if found.questions.keys() - {"encoding"}:
+        found.form = Form.model_validate(values)
+        return found
+    readable = Form.model_validate(values | {"encoding": name})
+    counts = _count(source, readable, layout, needed)
+    values |= _judge(counts, readable, needed, found)
+    found.form = Form.model_validate(values)
+    if not found.questions:
+        _read_through(source, found, needed)
+        _note(source, layout, counts, found)
+    return found
+
+
+def find_layout(source: Path, name: str) -> Layout:
+    """Find the delimiter and the header: the first line with the most columns that are known.
+
+    Where no name is known, the rows begin where lines have equally many fields, three or more.
+    """
+    head = list(islice(enumerate(encoding.lines(source, name), start=1), HEAD * 2))
+    best = Layout(",", 0, [], 0)
+    for delimiter in DELIMITERS:
+        for number, line in head[:HEAD]:
+            names = _split(line, delimiter)
+            known = columns.recognised(names)
+            if known > best.recognised and known > 1:
+                best = Layout(delimiter, number, names, known)
+    if best.recognised:
+        return best
+    return _by_width(source, head)
+
+
+def _by_width(source: Path, head: list[tuple[int, str]]) -> Layout:
+    """Find the delimiter by which most lines have equally many fields."""
+    best, most = Layout(",", 0, [], 0), 0
+    for delimiter in DELIMITERS:
+        widths = Counter(len(fields) for _, line in head if (fields := _split(line, delimiter)))
+        width, lines = max(widths.items(), key=lambda item: (item[1] * (item[0] > 2), item[0]))
+        if width < 3 or lines <= most:
+            continue
+        number, fields = next(
+            (number, fields)
+            for number, line in head
+            if len(fields := _split(line, delimiter)) == width
+        )
+        is_header = not any(_is_value(value) for value in fields) and all(fields)
+        best, most = Layout(delimiter, number if is_header else 0, fields, 0), lines
+    if not most:
+        raise UserError(
+            f"{source}: no table is found: its lines have no columns parted by commas, semicolons, "
+            "tabs or bars"
+        )
+    return best
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        fields = split(line, delimiter)
+    except (Open, ValueError):
+        return []
+    return [field.strip() for field in trim(fields, 1)]
+
+
+def _is_value(value: str) -> bool:
+    return bool(dates.candidates(value)) or amounts.take_apart(value) is not None
+
+
+def _columns(layout: Layout, needed: Sequence[Role], found: Recognised) -> dict[str, Place]:
+    """Return the file's column for each of the project's; ask for those that it does not name."""
+    if not layout.line:
+        values = "; ".join(f"{n} {shorten(v, 30)}" for n, v in enumerate(layout.names, start=1))
+        for role in needed:
+            question = f"no line names the columns: write its number. The first row: {values}"
+            found.questions[f"columns.{role}"] = question
+        return dict.fromkeys(needed, ASK)
+    match = columns.match(layout.names, needed)
+    mapping: dict[str, Place] = {}
+    for role, place in match.places.items():
+        name = layout.names[place]
+        mapping[role] = name if layout.names.count(name) == 1 else place + 1
+    for role, question in match.questions.items():
+        mapping[role] = ASK
+        found.questions[f"columns.{role}"] = question
+    for role in needed:
+        money = role == "price" and {"debit", "credit"} & {*mapping}
+        if role not in mapping and not money:
+            mapping[role] = ASK
+            found.questions[f"columns.{role}"] = _missing(role, layout.names)
+    where = f"line {layout.line} names the columns"
+    above = f", and the {layout.line - 1} lines above it are left out" if layout.line > 1 else ""
+    found.why["header"] = where + above
+    return mapping
+
+
+def _missing(role: str, names: list[str]) -> str:
+    what = {
+        "category": "the label of each row, without which nothing can be trained",
+        "price": "or, in its place, columns.debit and columns.credit",
+    }.get(role, "")
+    named = ", ".join(name or "(no name)" for name in names)
+    return f"no column is known to be the {role}{f' ({what})' if what else ''}; there are: {named}"
+
+
+def _count(source: Path, form: Form, layout: Layout, needed: Sequence[Role]) -> Counts:
+    """Read the whole file once, and count what its dates and amounts look like."""
+    counts = Counts()
+    places = {
+        role: place - 1 if isinstance(place, int) else layout.names.index(place)
+        for role, place in form.columns.items()
+    }
+    date = places.get("date") if "date" in needed else None
+    money = [(role, places[role]) for role in MONEY[:3] if role in places]
+    way = places.get("way")
+    for role, _ in money:
+        counts.signs[role] = Counter()
+
+    def is_row(fields: list[str]) -> bool:
+        dated = date is None or dates.candidates(fields[date])
+        return bool(dated) and any(amounts.take_apart(fields[place]) for _, place in money)
+
+    for record in _records(source, form, layout, is_row):
+        if record.fault or not is_row(record.fields):
+            continue
+        if "\n" in record.text:
+            counts.over_lines.append(record.line)
+        if date is not None:
+            counts.on_dates.add(record.line, record.fields[date])
+        for role, place in money:
+            value = record.fields[place]
+            counts.on_amounts.add(record.line, value)
+            parts = amounts.take_apart(value)
+            if parts and parts.core.strip("0.,"):
+                counts.signs[role]["negative" if parts.negative else "positive"] += 1
+        if way is not None:
+            counts.ways[record.fields[way].strip().lower()] += 1
+    return counts
+
+
+def _records(source: Path, form: Form, layout: Layout, is_row: Any) -> Iterator[Record]:
+    lines = enumerate(encoding.lines(source, form.encoding), start=1)
+    below = islice(lines, layout.line, None)
+    return records(below, form.delimiter, len(layout.names), is_row)
+
+
+def _judge(counts: Counts, form: Form, needed: Sequence[Role], found: Recognised) -> dict[str, Any]:
+    """Return the date's pattern, the decimal sign, and what is negative; ask what is not shown."""
+    values: dict[str, Any] = {"columns": dict(form.columns)}
+    if "date" in needed:
+        judged = counts.on_dates.judge(datetime.datetime.now(tz=datetime.UTC).date())
+        values["date"], found.why["date"] = judged.pattern, judged.why
+        if judged.pattern == ASK:
+            choice = " or ".join(judged.choices) or "its pattern, such as DD.MM.YYYY"
+            found.questions["date"] = f"{judged.why}: write {choice}"
+    decimal, why = counts.on_amounts.decimal()
+    values["decimal"], found.why["decimal"] = decimal, why
+    if decimal == ASK:
+        found.questions["decimal"] = f'{why}: write "." or ","'
+    _judge_columns(counts, values, found)
+    return values
+
+
+def _judge_columns(counts: Counts, values: dict[str, Any], found: Recognised) -> None:
+    """Decide what debit, credit and a column that says the way mean for the sign."""
+    mapping = values["columns"]
+    if "way" in mapping:
+        known = all(way in amounts.CREDIT | amounts.DEBIT for way in counts.ways)
+        unsigned = not counts.signs.get("price", Counter())["negative"]
+        if not known or not unsigned or "price" not in mapping:
+            del mapping["way"]
+        else:
+            values["sign"] = "by column"
+            found.why["sign"] = "the column says which way the money went: what is paid is positive"
+    if "price" in mapping:
+        return
+    signs = {role: counts.signs[role] for role in ("debit", "credit") if role in counts.signs}
+    mixed = [role for role, seen in signs.items() if seen["negative"] and seen["positive"]]
+    if mixed:
+        values["sign"] = ASK
+        found.questions["sign"] = (
+            f'{mapping[mixed[0]]} holds amounts of both signs: write "by column" where only its '
+            'size counts, or "as written" where a negative one is taken back'
+        )
+    else:
+        values["sign"] = "by column"
+        found.why["sign"] = "a debit is what is paid, and positive; a credit is negative"
+
+
+def _read_through(source: Path, found: Recognised, needed: Sequence[Role]) -> None:
+    """Read the file by the form found; count rows and signs, and keep the first rows."""
+    header, rows = readings(source, found.form, needed)
+    at = needed.index("price")
+    negative, below, changed = 0, [], 0
+    for row in rows:
+        if row.below:
+            below.append(row.record)
+        elif row.fault:
+            reason, value = row.fault
+            found.unread.append((row.record.line, f"{reason}: {shorten(value)}"))
+        else:
+            found.rows += 1
+            negative += row.fields[at].startswith("-")
+            changed += not _is_as_it_stands(row, header, needed)
+            if len(found.samples) < SAMPLES:
+                found.samples.append((row.record.line, dict(zip(needed, row.fields, strict=False))))
+    if below:
+        shown = ", ".join(f"line {record.line}: {shorten(record.text, 40)}" for record in below[:3])
+        found.notes.append(f"{len(below)} lines below the rows are left out ({shown})")
+    found.below = len(below)
+    found.is_own = not changed and _is_own(source, header, found, needed)
+    written = found.form.sign == "as written"
+    if written and found.rows and negative >= SPENDING * found.rows:
+        _turn(found, negative, at)
+
+
+def _is_own(source: Path, header: Header, found: Recognised, needed: Sequence[Role]) -> bool:
+    """Say whether the project's own form reads the file as well."""
+    form = found.form
+    identical = all(role == place for role, place in form.columns.items())
+    if header.line != 1 or not identical or (form.encoding, form.delimiter) != ("utf-8", ","):
+        return False
+    if not {*REQUIRED} <= {*needed}:
+        return True
+    try:
+        faults = sum(row.fault is not None for row in own_table(source).rows)
+    except UserError:
+        return False
+    return faults <= len(found.unread) + found.below
+
+
+def _turn(found: Recognised, negative: int, at: int) -> None:
+    share = f"{negative:,} of {found.rows:,} prices are negative"
+    found.why["sign"] = f"{share}, so spending is negative there; here it is positive"
+    found.form = found.form.model_copy(update={"sign": "turned"})
+    for _, row in found.samples:
+        row["price"] = amounts.negated(row["price"])
+
+
+def _is_as_it_stands(row: Reading, header: Header, needed: Sequence[Role]) -> bool:
+    """Say whether a row is in the project's own form in its file."""
+    for role, value in zip(needed, row.fields, strict=False):
+        if role not in header.places:
+            return False
+        given = row.record.fields[header.places[role]]
+        if role == "price" and not NUMBER.fullmatch(given):
+            return False
+        if role == "date" and given.strip() != value:
+            return False
+    return "\n" not in row.record.text
+
+
+def _note(source: Path, layout: Layout, counts: Counts, found: Recognised) -> None:
+    """Note what the form does not say, and the reader deals with all the same."""
+    if counts.over_lines:
+        several = f"{len(counts.over_lines)} rows go on over several lines, in quotes"
+        found.notes.append(f"{several} (first: line {counts.over_lines[0]}); a break is a space")
+    if lone := _lone_returns(source):
+        found.notes.append(f"{lone:,} lines end with CR alone, as on old Macs")
+    if grouped := counts.on_amounts.grouped:
+        found.notes.append(f"groups of digits are joined (line {grouped[0]}: {grouped[1]})")
+    if currencies := counts.on_amounts.currencies:
+        named = ", ".join(sorted(currencies))
+        mixed = "; there are several, and nothing is converted" if len(currencies) > 1 else ""
+        found.notes.append(f"currencies are left out ({named}){mixed}")
+    if ways := counts.on_amounts.ways:
+        found.notes.append(f"CR is money back, and negative (line {ways[0]}: {ways[1]})")
+    kept = [name for name in layout.names if name and name not in found.form.columns.values()]
+    if kept and found.form.header:
+        found.notes.append(f"kept as they are: {', '.join(kept)}")
+
+
+def _lone_returns(source: Path) -> int:
+    """Count the carriage returns without a line feed, in the first MiB."""
+    with opened(source) as stream:
+        head = stream.read(2**20).replace(b"\0", b"")
+    return head.count(b"\r") - head.count(b"\r\n") - head.endswith(b"\r")
