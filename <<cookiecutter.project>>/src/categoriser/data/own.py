@@ -180,7 +180,7 @@ def main() -> None:
         found = take(files, params, accepted_profile())
     except UserError as error:
         raise UserError(
-            f"{error}\n  Nothing has changed: `make run` goes on with {params.data.path}"
+            f"{error}\n  The data stay as they were: `make run` goes on with {params.data.path}"
         ) from None
     bad = found["bad_rows"]
     aside = f", of which {bad:,} are bad and will be set aside (see {ASIDE})" if bad else ""

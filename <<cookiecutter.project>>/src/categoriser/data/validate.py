@@ -10,21 +10,20 @@ equal fares a day. A file that was joined to itself shows in the share of such r
 compared with the accepted one like the distribution of each column.
 """
 
-import csv
 import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandera.polars as pa
 import polars as pl
 
 from categoriser.data.classes import FORBIDDEN
+from categoriser.data.set_aside import Aside
 from categoriser.data.table import REQUIRED, Fault, Table, own_table
 from categoriser.errors import UserError, run
 from categoriser.files import read_json, replacing, write_json
@@ -32,7 +31,6 @@ from categoriser.params import Validate, read_params
 from categoriser.paths import CHAMPION_PROFILE, PROFILE, SET_ASIDE, VALIDATED
 
 BATCH = 50_000
-FIRST_CASES = 5
 # Columns of text with more values than this have no shares: names, cities, ids.
 MAX_VALUES = 50
 # Numbers that are compared, by name.
@@ -50,32 +48,6 @@ UNKNOWN_LABEL = "is no category of the last accepted data"
 FORGET = "if the data are meant to differ: make promote FORGET=data"
 # From this share of rows on with such a category, the data are of another kind.
 OTHER_KIND = 0.5
-
-
-@dataclass
-class Aside:
-    """The rows set aside: written as they come, counted by reason, the first kept for a message."""
-
-    stream: IO[str]
-    rows: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    first: list[str] = field(default_factory=list)
-    unit: str = "row"
-
-    def __post_init__(self) -> None:
-        self.writer = csv.writer(self.stream, lineterminator="\n")
-        self.writer.writerow([self.unit, "reason", "line" if self.unit == "row" else "text"])
-
-    def add(self, row: int, line: str | bytes, found: list[Fault]) -> None:
-        """Set a row aside for what was found: reasons, and the values at fault."""
-        self.rows += 1
-        for reason, value in found:
-            self.reasons[reason] += 1
-            if len(self.first) < FIRST_CASES:
-                self.first.append(f"{self.unit} {row}: {reason}: {value[:80]!r}")
-        text = line if isinstance(line, str) else line.decode(errors="replace")
-        text = text.rstrip("\r\n")
-        self.writer.writerow([row, "; ".join(reason for reason, _ in found), text])
 
 
 class BadRowsError(UserError):

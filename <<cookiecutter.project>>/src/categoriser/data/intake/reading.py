@@ -17,8 +17,8 @@ from categoriser.errors import UserError
 
 # The header stands within these lines.
 HEAD = 50
-# So many lines, which are no rows, may stand below the last row.
-FOOTER = 20
+# So many lines, which are no rows, may stand below the last row: more are bad rows.
+FOOTER = 5
 OPTIONAL: tuple[Role, ...] = ("merchant", "country")
 MONEY: tuple[Role, ...] = ("price", "debit", "credit", "way")
 Lines = Iterator[tuple[int, str]]
@@ -69,7 +69,8 @@ def readings(source: Path, form: Form, needed: Sequence[Role]) -> tuple[Header, 
     known = {role: form.column(role) for role in (*needed, *MONEY)}
     wanted = {role: place for role, place in known.items() if place is not None}
     header, rest = find_header(source, lines, form, wanted)
-    given = records(rest, form.delimiter, len(header.names), row_test(form, header))
+    dated = "date" in needed
+    given = records(rest, form.delimiter, len(header.names), row_test(form, header, dated=dated))
     return header, _readings(given, form, header, needed)
 
 
@@ -77,13 +78,16 @@ def _readings(
     given: Iterator[Record], form: Form, header: Header, needed: Sequence[Role]
 ) -> Iterator[Reading]:
     convert = converter(form, header, needed)
-    may_end = form != OWN and "date" in header.places
+    may_end = form != OWN and "date" in needed
     below: list[Reading] = []
+    too_many = False
     for record in given:
         row = convert(record)
-        if row.fault and may_end and len(below) < FOOTER and _may_be_below(record, form, header):
+        is_row = not row.fault or not may_end or not _may_be_below(record, form, header)
+        if not is_row and not too_many and len(below) < FOOTER:
             below.append(row)
             continue
+        too_many = not is_row
         yield from below
         below = []
         yield row
@@ -121,7 +125,8 @@ def find_header(
         if not form.header:
             width = len(names)
             found = Header(0, [""] * width, _numbered(wanted, width))
-            if len(found.places) == len(wanted) and row_test(form, found)(names):
+            is_row = row_test(form, found, dated="date" in found.places)
+            if len(found.places) == len(wanted) and is_row(names):
                 return found, chain([(number, line)], lines)
             continue
         if all(isinstance(place, int) or place in names for place in wanted.values()):
@@ -184,9 +189,10 @@ def columns(header: Header, needed: Sequence[Role]) -> list[tuple[str, int]]:
     return known
 
 
-def row_test(form: Form, header: Header) -> Callable[[list[str]], bool]:
-    """Return a function that says whether fields are a whole row: a date, if any, and an amount."""
-    date, read_date = header.places.get("date"), dates.reader(form.date)
+def row_test(form: Form, header: Header, *, dated: bool) -> Callable[[list[str]], bool]:
+    """Return a function that says whether fields are a whole row: an amount, and a date if so."""
+    date = header.places["date"] if dated else None
+    read_date = dates.reader(form.date)
     money = [header.places[role] for role in MONEY[:3] if role in header.places]
     read_amount = amounts.plain if form == OWN else amounts.reader(form.decimal)
 

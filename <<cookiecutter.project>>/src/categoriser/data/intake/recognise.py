@@ -20,9 +20,12 @@ from categoriser.data.table import REQUIRED, own_table
 from categoriser.errors import UserError
 from categoriser.features import NUMBER
 from categoriser.files import opened
+from categoriser.paths import INTAKE
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLES = 2
+# A table is where at least this share of the first lines have equally many fields.
+TABLE = 0.3
 # From this share of negative prices on, what is negative must be spending.
 SPENDING = 0.99
 
@@ -63,32 +66,32 @@ class Counts:
     over_lines: list[int] = field(default_factory=list)
 
 
-def recognise(source: Path, needed: Sequence[Role] = REQUIRED) -> Recognised:
+def recognise(
+    source: Path, needed: Sequence[Role] = REQUIRED, given: Form | None = None
+) -> Recognised:
     """Find out the form of a file that has at least the needed columns.
 
+    What a person has written into `given` stands; the rest, its question marks, is found out.
     Raises `UserError` for a file that cannot be read, or in which no table is found.
     """
-    coded = encoding.sniff(source)
     found = Recognised(OWN)
-    name = coded.name
-    if name == ASK:
-        found.questions["encoding"] = f"{coded.why}: write mac_roman, cp850, latin-1, cp1250, ..."
-        name = "latin-1"
-    found.why["encoding"] = coded.why
-    layout = find_layout(source, name)
-    mapping = _columns(layout, needed, found)
+    coded = _encoding(source, given, found)
+    readable_by = "latin-1" if coded == ASK else coded
+    layout = find_layout(source, readable_by, (given.delimiter,) if given else DELIMITERS)
     values: dict[str, Any] = {
-        "encoding": coded.name,
+        "encoding": coded,
         "delimiter": layout.delimiter,
         "header": layout.line > 0,
-        "columns": mapping,
+        "columns": _columns(layout, needed, given, found),
     }
     if found.questions.keys() - {"encoding"}:
-        found.form = Form.model_validate(values)
+        # These are found out once the columns are known.
+        unknown = {"date": ASK, "decimal": ASK, "sign": ASK}
+        found.form = Form.model_validate(values | unknown)
         return found
-    readable = Form.model_validate(values | {"encoding": name})
+    readable = Form.model_validate(values | {"encoding": readable_by})
     counts = _count(source, readable, layout, needed)
-    values |= _judge(counts, readable, needed, found)
+    values |= _judge(counts, readable, given, needed, found)
     found.form = Form.model_validate(values)
     if not found.questions:
         _read_through(source, found, needed)
@@ -96,14 +99,24 @@ def recognise(source: Path, needed: Sequence[Role] = REQUIRED) -> Recognised:
     return found
 
 
-def find_layout(source: Path, name: str) -> Layout:
+def _encoding(source: Path, given: Form | None, found: Recognised) -> str:
+    if given and given.encoding != ASK:
+        return given.encoding
+    coded = encoding.sniff(source)
+    found.why["encoding"] = coded.why
+    if coded.name == ASK:
+        found.questions["encoding"] = f"{coded.why}: write mac_roman, cp850, latin-1, cp1250, ..."
+    return coded.name
+
+
+def find_layout(source: Path, name: str, delimiters: Sequence[str] = DELIMITERS) -> Layout:
     """Find the delimiter and the header: the first line with the most columns that are known.
 
     Where no name is known, the rows begin where lines have equally many fields, three or more.
     """
     head = list(islice(enumerate(encoding.lines(source, name), start=1), HEAD * 2))
     best = Layout(",", 0, [], 0)
-    for delimiter in DELIMITERS:
+    for delimiter in delimiters:
         for number, line in head[:HEAD]:
             names = _split(line, delimiter)
             known = columns.recognised(names)
@@ -111,16 +124,19 @@ def find_layout(source: Path, name: str) -> Layout:
                 best = Layout(delimiter, number, names, known)
     if best.recognised:
         return best
-    return _by_width(source, head)
+    return _by_width(source, head, delimiters)
 
 
-def _by_width(source: Path, head: list[tuple[int, str]]) -> Layout:
+def _by_width(source: Path, head: list[tuple[int, str]], delimiters: Sequence[str]) -> Layout:
     """Find the delimiter by which most lines have equally many fields."""
     best, most = Layout(",", 0, [], 0), 0
-    for delimiter in DELIMITERS:
-        widths = Counter(len(fields) for _, line in head if (fields := _split(line, delimiter)))
-        width, lines = max(widths.items(), key=lambda item: (item[1] * (item[0] > 2), item[0]))
-        if width < 3 or lines <= most:
+    for delimiter in delimiters:
+        widths = Counter(len(_split(line, delimiter)) for _, line in head)
+        least = max(2, TABLE * widths.total())
+        tables = {n: lines for n, lines in widths.items() if n > 2 and lines >= least}
+        width = max(tables, key=lambda width: (tables[width], width), default=0)
+        lines = tables.get(width, 0)
+        if lines <= most:
             continue
         number, fields = next(
             (number, fields)
@@ -149,40 +165,59 @@ def _is_value(value: str) -> bool:
     return bool(dates.candidates(value)) or amounts.take_apart(value) is not None
 
 
-def _columns(layout: Layout, needed: Sequence[Role], found: Recognised) -> dict[str, Place]:
+def _columns(
+    layout: Layout, needed: Sequence[Role], given: Form | None, found: Recognised
+) -> dict[str, Place]:
     """Return the file's column for each of the project's; ask for those that it does not name."""
-    if not layout.line:
-        values = "; ".join(f"{n} {shorten(v, 30)}" for n, v in enumerate(layout.names, start=1))
-        for role in needed:
-            question = f"no line names the columns: write its number. The first row: {values}"
-            found.questions[f"columns.{role}"] = question
-        return dict.fromkeys(needed, ASK)
-    match = columns.match(layout.names, needed)
-    mapping: dict[str, Place] = {}
-    for role, place in match.places.items():
-        name = layout.names[place]
-        mapping[role] = name if layout.names.count(name) == 1 else place + 1
-    for role, question in match.questions.items():
-        mapping[role] = ASK
-        found.questions[f"columns.{role}"] = question
+    named = given.columns if given else {}
+    mapping = {role: place for role, place in named.items() if place != ASK}
+    for role, place in mapping.items():
+        _check_place(role, place, layout)
+    match = columns.match(layout.names, needed) if layout.line else columns.Mapping({})
+    for role, position in match.places.items():
+        name = layout.names[position]
+        if not named:
+            mapping[role] = name if layout.names.count(name) == 1 else position + 1
     for role in needed:
         money = role == "price" and {"debit", "credit"} & {*mapping}
-        if role not in mapping and not money:
-            mapping[role] = ASK
-            found.questions[f"columns.{role}"] = _missing(role, layout.names)
-    where = f"line {layout.line} names the columns"
-    above = f", and the {layout.line - 1} lines above it are left out" if layout.line > 1 else ""
-    found.why["header"] = where + above
+        asked = match.questions.get(role) if role not in mapping or not named else None
+        if not asked and (role in mapping or money):
+            continue
+        mapping[role] = ASK
+        found.questions[f"columns.{role}"] = asked or _missing(role, layout)
+    if layout.line:
+        above = layout.line - 1
+        left_out = f", and the {above} lines above it are left out" if above else ""
+        found.why["header"] = f"line {layout.line} names the columns{left_out}"
     return mapping
 
 
-def _missing(role: str, names: list[str]) -> str:
+def _check_place(role: str, place: Place, layout: Layout) -> None:
+    """Raise `UserError` where a person has named a column that the file does not have."""
+    known = place <= len(layout.names) if isinstance(place, int) else place in layout.names
+    if not known or (isinstance(place, str) and not layout.line):
+        raise UserError(
+            f"{INTAKE}: columns.{role} is {place!r}, and the file has no such column: there are "
+            f"{_listed(layout)}"
+        )
+
+
+def _listed(layout: Layout) -> str:
+    """Name the columns; where no line does, number the first row's values."""
+    if layout.line:
+        return ", ".join(name or "(no name)" for name in layout.names)
+    values = enumerate(layout.names, start=1)
+    return "; ".join(f"{number} {shorten(value, 30)}" for number, value in values)
+
+
+def _missing(role: str, layout: Layout) -> str:
+    if not layout.line:
+        return f"no line names the columns: write its number; the first row is {_listed(layout)}"
     what = {
-        "category": "the label of each row, without which nothing can be trained",
-        "price": "or, in its place, columns.debit and columns.credit",
-    }.get(role, "")
-    named = ", ".join(name or "(no name)" for name in names)
-    return f"no column is known to be the {role}{f' ({what})' if what else ''}; there are: {named}"
+        "category": " (each row's label: without it nothing can be trained)",
+        "price": " (or, in its place, columns.debit and columns.credit)",
+    }
+    return f"no column is known to be the {role}{what.get(role, '')}; there are {_listed(layout)}"
 
 
 def _count(source: Path, form: Form, layout: Layout, needed: Sequence[Role]) -> Counts:
@@ -192,14 +227,14 @@ def _count(source: Path, form: Form, layout: Layout, needed: Sequence[Role]) -> 
         role: place - 1 if isinstance(place, int) else layout.names.index(place)
         for role, place in form.columns.items()
     }
-    date = places.get("date") if "date" in needed else None
+    date = places.get("date")
     money = [(role, places[role]) for role in MONEY[:3] if role in places]
     way = places.get("way")
     for role, _ in money:
         counts.signs[role] = Counter()
 
     def is_row(fields: list[str]) -> bool:
-        dated = date is None or dates.candidates(fields[date])
+        dated = date is None or "date" not in needed or dates.candidates(fields[date])
         return bool(dated) and any(amounts.take_apart(fields[place]) for _, place in money)
 
     for record in _records(source, form, layout, is_row):
@@ -226,20 +261,31 @@ def _records(source: Path, form: Form, layout: Layout, is_row: Any) -> Iterator[
     return records(below, form.delimiter, len(layout.names), is_row)
 
 
-def _judge(counts: Counts, form: Form, needed: Sequence[Role], found: Recognised) -> dict[str, Any]:
+def _judge(
+    counts: Counts, form: Form, given: Form | None, needed: Sequence[Role], found: Recognised
+) -> dict[str, Any]:
     """Return the date's pattern, the decimal sign, and what is negative; ask what is not shown."""
     values: dict[str, Any] = {"columns": dict(form.columns)}
-    if "date" in needed:
+    if given and given.date != ASK:
+        values["date"] = given.date
+    elif "date" in form.columns:
         judged = counts.on_dates.judge(datetime.datetime.now(tz=datetime.UTC).date())
-        values["date"], found.why["date"] = judged.pattern, judged.why
-        if judged.pattern == ASK:
+        found.why["date"] = judged.why
+        if judged.pattern != ASK or "date" in needed:
+            values["date"] = judged.pattern
+        if judged.pattern == ASK and "date" in needed:
             choice = " or ".join(judged.choices) or "its pattern, such as DD.MM.YYYY"
             found.questions["date"] = f"{judged.why}: write {choice}"
-    decimal, why = counts.on_amounts.decimal()
-    values["decimal"], found.why["decimal"] = decimal, why
-    if decimal == ASK:
-        found.questions["decimal"] = f'{why}: write "." or ","'
+    if given and given.decimal != ASK:
+        values["decimal"] = given.decimal
+    else:
+        values["decimal"], found.why["decimal"] = counts.on_amounts.decimal()
+        if values["decimal"] == ASK:
+            found.questions["decimal"] = f'{found.why["decimal"]}: write "." or ","'
     _judge_columns(counts, values, found)
+    if given and given.sign != ASK:
+        values["sign"] = given.sign
+        found.questions.pop("sign", None)
     return values
 
 

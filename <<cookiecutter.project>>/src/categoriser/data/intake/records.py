@@ -2,9 +2,10 @@
 
 RFC 4180 lets a quoted field hold line breaks, so one wrong quote could swallow all rows after it.
 The rule here: a record that a line leaves open goes on over the next lines as long as none of them
-is a whole row by itself, over 20 lines at most; and it must end as a row with as many fields as the
-header. Where it does not, the line that opened it is set aside alone, and each line after it is
-read for itself. So a wrong quote costs its own row, and no whole row is ever part of another.
+is a whole row by itself (as many fields as the header, a date, an amount, all its quotes in pairs),
+over 20 lines at most; and it must end as a row with as many fields as the header. Where it does
+not, the line that opened it is set aside alone, and each line after it is read for itself. So a
+wrong quote costs its own row, and no whole row is ever part of another.
 """
 
 import csv
@@ -116,6 +117,9 @@ def _joined(
 
 
 def _whole(line: str, delimiter: str, width: int, is_row: Callable[[list[str]], bool]) -> bool:
+    # An odd quote is what ends a field that was begun above.
+    if line.count('"') % 2:
+        return False
     try:
         fields = trim(split(line, delimiter), width)
     except (Open, ValueError):

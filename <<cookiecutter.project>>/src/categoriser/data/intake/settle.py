@@ -42,6 +42,8 @@ def settle(source: Path, needed: Sequence[Role] = REQUIRED) -> Form:
         return OWN
     if INTAKE.exists():
         standing = read_sections(INTAKE, Form)
+        if standing.unanswered() and not looks_own(source, needed):
+            return propose(source, recognise(source, needed, standing), mending=True)
         misfit = _misfit(source, standing, needed)
         if not misfit:
             _say(f"{source} is read as {INTAKE} says\n")
@@ -58,12 +60,13 @@ def settle(source: Path, needed: Sequence[Role] = REQUIRED) -> Form:
     return OWN if found.is_own else propose(source, found)
 
 
-def propose(source: Path, found: Recognised) -> Form:
+def propose(source: Path, found: Recognised, *, mending: bool = False) -> Form:
     """Print a form, write it to `data/intake.yaml`, and return it where it is accepted.
 
-    Raises `UserError` that says how to go on where it is not, or where a fact is missing.
+    One that stands is only replaced where that is `mending` its question marks. Raises `UserError`
+    that says how to go on where it is not accepted, or where a fact is missing.
     """
-    if INTAKE.exists():
+    if INTAKE.exists() and not mending:
         raise UserError(
             f"{source} is in another form than {INTAKE} says, and has rows that are not in the "
             f"project's own: delete {INTAKE}, and the same command proposes another"
@@ -117,7 +120,7 @@ def _is_the_projects(source: Path) -> bool:
 def _misfit(source: Path, form: Form, needed: Sequence[Role]) -> str:
     """Return why a form does not fit a file's head, or nothing."""
     if missing := form.unanswered():
-        return f'{", ".join(missing)} is still "?" there'
+        return f'{", ".join(missing)} is "?" there'
     try:
         _, rows = readings(source, form, needed)
         head = list(islice(rows, HEAD))
