@@ -1,0 +1,250 @@
+"""Taking one's own data: of another kind, of few months, odd; and what `make run` says it is on."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import re
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from categoriser.data import own, which
+from categoriser.data.oddities import of
+from categoriser.data.prepare import PARTS, prepare
+from categoriser.data.validate import validate
+from categoriser.errors import UserError
+from categoriser.files import write_json
+from categoriser.params import Prepare, read_params, set_params
+from categoriser.paths import CHAMPION_PROFILE, OWN, PARAMS
+
+HEADER = "date,text,price,category"
+TODAY = datetime.date(2026, 11, 29)
+
+
+def lines(months: int, category: str = "ab", count: int = 300) -> list[str]:
+    return [
+        f"2026-{n % months + 1:02}-{n % 28 + 1:02},shop {chr(97 + n % 26)}{chr(97 + n // 26)},"
+        f"{n + 1},{category[n % len(category)]}"
+        for n in range(count)
+    ]
+
+
+def write(path: Path, rows: list[str]) -> Path:
+    path.write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")
+    return path
+
+
+def make_data(monkeypatch: pytest.MonkeyPatch, file: Path, accept: str = "") -> None:
+    monkeypatch.setattr(own, "dvc", lambda *_: "")
+    monkeypatch.setenv("ACCEPT", accept)
+    monkeypatch.setattr(sys, "argv", ["own", str(file)])
+    own.main()
+
+
+@pytest.fixture
+def project(project: Path) -> Path:
+    shares = {"months": 2, "merchants": 0.1, "random": 0.1, "validation": 0.1}
+    values = {f"prepare.{name}": value for name, value in shares.items()}
+    set_params(PARAMS, values | {"data.path": "data/generated.csv", "validate.tolerance": 0.01})
+    return project
+
+
+# Data of another kind than the last accepted.
+
+
+def accept(project: Path) -> None:
+    source = write(project / "accepted.csv", lines(6))
+    settings, made = read_params().validate_, (project / "v.parquet", project / "aside.csv")
+    write_json(CHAMPION_PROFILE, validate(source, settings, None, *made))
+
+
+def test_another_kind_of_data_is_said_first_with_the_command(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(project)
+    source = write(project / "my.csv", lines(6, "pq"))
+    with pytest.raises(UserError) as caught:
+        make_data(monkeypatch, source)
+    first, *rest = str(caught.value).split("\n")
+    assert f"{source} is another kind of data: in 300 of 300 rows the category" in first
+    assert "make promote FORGET=data" in first
+    assert "Accepted categories: a, b" in rest[0]
+    assert rest[-1].endswith(
+        "The data stay as they were: `make run` goes on with data/generated.csv"
+    )
+    assert not OWN.exists()
+
+
+def test_a_few_new_categories_are_bad_rows_as_before(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(project)
+    source = write(project / "my.csv", lines(6) + lines(6, "p", count=20))
+    with pytest.raises(UserError, match=r"^.*my\.csv: 20 of 320 rows are bad"):
+        make_data(monkeypatch, source)
+
+
+# What the parts get.
+
+
+def said_sizes(said: str) -> list[dict[str, int]]:
+    found = re.findall(r"parts (?:then )?get (?:about )?(train .*)", said)
+    return [
+        {name: int(n.replace(",", "")) for name, n in re.findall(r"(\w+) ([\d,]+)", line)}
+        for line in found
+    ]
+
+
+def sizes(rows: pl.DataFrame, settings: Prepare) -> dict[str, int]:
+    parts, _ = prepare(rows, settings)
+    return {name: parts[name].height for name in PARTS}
+
+
+def validated(project: Path, source: Path) -> pl.DataFrame:
+    settings = read_params().validate_
+    validate(source, settings, None, project / "v.parquet", project / "aside.csv")
+    return pl.read_parquet(project / "v.parquet")
+
+
+def test_what_each_part_gets_is_said_as_prepare_parts_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write(project / "my.csv", lines(12))
+    make_data(monkeypatch, source)
+    said = capsys.readouterr().out
+    assert "The rows are of 12 months, 2026-01 to 2026-12" in said
+    assert said_sizes(said) == [sizes(validated(project, source), read_params().prepare)]
+
+
+def test_a_file_of_one_month_gets_months_that_leave_enough(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, before = write(project / "my.csv", lines(1)), PARAMS.read_bytes()
+    with pytest.raises(UserError, match=r"prepare\.months: 0\b.*ACCEPT=1"):
+        make_data(monkeypatch, source)
+    assert said_sizes(capsys.readouterr().out)[0]["train"] == 0
+    assert PARAMS.read_bytes() == before
+    assert not OWN.exists()
+    make_data(monkeypatch, source, accept="1")
+    params = read_params()
+    assert (params.prepare.months, params.data.path) == (0, OWN)
+    left = sizes(validated(project, source), params.prepare)
+    assert said_sizes(capsys.readouterr().out)[-1] == left
+    assert left["train"] > 150
+    assert left["validation"] > 0
+
+
+def test_as_many_months_as_leave_enough_stay_held_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(project / "my.csv", lines(3))
+    make_data(monkeypatch, source, accept="1")
+    assert read_params().prepare.months == 1
+
+
+def test_shares_that_are_too_large_are_made_smaller(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_params(PARAMS, {"prepare.random": 0.8})
+    source = write(project / "my.csv", lines(12))
+    with pytest.raises(UserError, match=r"prepare\.random: 0\.1\b"):
+        make_data(monkeypatch, source)
+
+
+def test_one_class_alone_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write(project / "my.csv", lines(12, "a"))
+    with pytest.raises(UserError, match="of 1 classes, whatever is held out"):
+        make_data(monkeypatch, source, accept="1")
+
+
+# What is odd, and let pass.
+
+
+def odd(**columns: pl.Expr) -> list[str]:
+    number = pl.col("number")
+    rows = pl.DataFrame({"number": range(2000)}).select(
+        date=pl.date(2026, 1, 1) + pl.duration(days=number % 90),
+        price=(number % 100).cast(pl.Float64),
+        category=pl.when(number % 2 == 0).then(pl.lit("a")).otherwise(pl.lit("b")),
+        number=number,
+    )
+    return list(of(rows.with_columns(**columns).drop("number").lazy(), TODAY))
+
+
+FIRST = pl.col("number") < 3
+ODDITIES: dict[str, tuple[dict[str, pl.Expr], str]] = {
+    "case": (
+        {
+            "category": pl.when(pl.col("number") % 2 == 0)
+            .then(pl.lit("a b"))
+            .otherwise(pl.lit("A_B"))
+        },
+        r"'A_B' \(1,000 rows\) and 'a b' \(1,000 rows\) stay 2 classes.*write them alike",
+    ),
+    "few": (
+        {"category": pl.when(FIRST).then(pl.lit("rare")).otherwise("category")},
+        r"1 of 3 classes have fewer than 10 rows: 'rare' \(3\)\. .*add rows, or join",
+    ),
+    "zero": ({"price": pl.lit(0.0)}, r"the price is 0 in all 2,000 rows: look whether"),
+    "ahead": (
+        {"date": pl.when(FIRST).then(pl.date(2035, 1, 2)).otherwise("date")},
+        r"3 rows have dates that are still to come, up to 2035-01-02: mend",
+    ),
+    "behind": (
+        {"date": pl.when(FIRST).then(pl.date(1999, 1, 2)).otherwise("date")},
+        r"3 rows are more than 20 years old, from 1999-01-02 on: look",
+    ),
+    "negative": (
+        {"price": -pl.col("price") - 1},
+        r"2,000 of 2,000 prices are negative: .*`sign: turned`",
+    ),
+}
+
+
+def test_nothing_is_odd_about_usual_rows() -> None:
+    assert odd() == []
+
+
+@pytest.mark.parametrize(("columns", "words"), ODDITIES.values(), ids=list(ODDITIES))
+def test_what_is_odd_is_said_with_its_count(columns: dict[str, pl.Expr], words: str) -> None:
+    [said] = odd(**columns)
+    assert re.search(words, said)
+
+
+def test_few_rows_are_said_and_taken(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_data(monkeypatch, write(project / "my.csv", lines(12, count=30)))
+    said = capsys.readouterr().out
+    assert "warning: there are 30 rows in all" in said
+    assert "30 rows are in data/own.csv" in said
+
+
+# The first line of `make run`.
+
+
+def test_make_run_says_which_data_it_runs_on(project: Path) -> None:
+    set_params(PARAMS, {"generate.rows": 1234, "generate.seed": 5})
+    said = which.which(read_params())
+    assert said == (
+        "Data: data/generated.csv, 1,234 generated rows, made by the stage generate (seed 5)"
+    )
+    set_params(PARAMS, {"data.path": "data/own.csv"})
+    with pytest.raises(UserError, match=r"data/own\.csv, and there is no such file: `dvc pull`"):
+        which.which(read_params())
+    OWN.parent.mkdir()
+    write(OWN, lines(2, count=7))
+    assert which.which(read_params()) == "Data: data/own.csv, 7 rows, made by `make data`"
+    zipped = project / "mine.csv.gz"
+    zipped.write_bytes(gzip.compress(OWN.read_bytes()))
+    set_params(PARAMS, {"data.path": "mine.csv.gz"})
+    assert which.which(read_params()) == "Data: mine.csv.gz, 7 rows, named in params.yaml"
+
+
+def test_make_run_begins_with_that_line() -> None:
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile.split("\nrun: ")[1].splitlines()
+    assert recipe[1] == "\t@$(RUN) categoriser.data.which"
