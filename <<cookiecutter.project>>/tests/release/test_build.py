@@ -6,6 +6,7 @@ S3, ECR and SageMaker are moto's; uv is a stand-in that writes what it would ins
 from __future__ import annotations
 
 import copy
+import gzip
 import hashlib
 import json
 import re
@@ -586,6 +587,28 @@ def test_data_release_names_exactly_what_it_uploaded(
     uploaded = s3.get_object(Bucket=DATA, Key="raw/own.csv", VersionId=file.version_id)
     assert uploaded["Body"].read().decode() == ROWS
     assert held.dvc == {"own.csv": hashlib.md5(ROWS.encode()).hexdigest()}
+
+
+def test_a_banks_export_is_released_in_the_projects_form(
+    root: Path, cloud: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Settings, "bucket", lambda *_: DATA)
+    rows = ROWS.replace(",", ";").replace("2026-10-01", "13.10.2026").replace(".5;", ",50;")
+    Path("bank.csv.gz").write_bytes(gzip.compress(rows.encode("utf-16")))
+
+    with pytest.raises(UserError, match="ACCEPT=1"):
+        operate.data_release(changed(), changed().session("tools"), "bank.csv.gz")
+    assert not boto3.client("s3").list_objects_v2(Bucket=DATA)["KeyCount"]
+    operate.data_release(changed(), changed().session("tools"), "bank.csv.gz")
+
+    s3 = boto3.client("s3")
+    held = unzip(s3.get_object(Bucket=DATA, Key="releases/data.zip")["Body"].read(), "data.zip")
+    (file,) = held.files
+    uploaded = s3.get_object(Bucket=DATA, Key="raw/bank.csv", VersionId=file.version_id)
+    expected = ROWS.replace("2026-10-01", "2026-10-13").replace(".5,", ".50,")
+    assert uploaded["Body"].read().decode() == expected
+    assert file.rows == 80
+    assert list(held.dvc) == ["bank.csv.gz"]
 
 
 def test_data_that_are_not_valid_are_not_released(root: Path, cloud: None) -> None:

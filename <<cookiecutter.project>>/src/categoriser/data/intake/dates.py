@@ -129,10 +129,10 @@ class Evidence:
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, line: int, value: str) -> None:
-        """Count a value; its time of day is the same for all."""
+        """Count a value that looks like a date, without its time of day."""
         timed = TIMED.match(value.strip())
         date = timed["date"] if timed else value.strip()
-        if date and (date in self.counts or len(self.counts) < 65_536):
+        if candidates(date) and (date in self.counts or len(self.counts) < 65_536):
             self.counts[date] = self.counts.get(date, 0) + 1
             self.seen.setdefault(date, (line, value.strip()))
 

@@ -238,7 +238,7 @@ def _count(source: Path, form: Form, layout: Layout, needed: Sequence[Role]) -> 
         return bool(dated) and any(amounts.take_apart(fields[place]) for _, place in money)
 
     for record in _records(source, form, layout, is_row):
-        if record.fault or not is_row(record.fields):
+        if record.fault:
             continue
         if "\n" in record.text:
             counts.over_lines.append(record.line)
