@@ -21,7 +21,8 @@ from categoriser.model import predict as predict_command
 from categoriser.model.batch import Done, aside_of, predict_file
 from categoriser.model.package import Categoriser
 from categoriser.paths import INTAKE
-from categoriser.serving.protocol import CSV, RequestError, parse
+from categoriser.serving.problem import RequestError
+from categoriser.serving.protocol import CSV, parse
 
 pytestmark = pytest.mark.usefixtures("project")
 

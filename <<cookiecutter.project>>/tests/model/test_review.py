@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from categoriser.features import features, is_word, normalise
+from categoriser.model.batch import predict_file
 from categoriser.model.classifier import Classifier
 from categoriser.model.package import METADATA, Categoriser
-from categoriser.model.predict import predict_file
 
 PRICES = [0.5, 4.2, 11.99, 80.0, 3000.0, -15.0]
 # Nothing, numbers, signs, masks, other scripts, words that nobody has ever said, single letters.
