@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from categoriser import paths
+from categoriser.data.which import which
 from categoriser.errors import UserError, run
 from categoriser.files import digest, read_json
 from categoriser.lock import read_lock
@@ -16,9 +17,9 @@ def reproduce() -> int:
 
     Raises `UserError` for files that DVC would not read.
     """
-    data = read_params().data.path
+    params = read_params()
     read_lock()
-    say(f"data: {data}{origin(data == paths.GENERATED)}")
+    say(which(params))
     statuses = [call("dvc", "repro"), call("categoriser.tracking.track")]
     say(summary())
     return next(filter(None, statuses), 0)
@@ -32,10 +33,6 @@ def call(module: str, *arguments: str) -> int:
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()  # before what the next command says
-
-
-def origin(generated: bool) -> str:
-    return " (generated; `make data FILE=my.csv` takes your own)" if generated else ""
 
 
 def summary() -> str:

@@ -1,11 +1,10 @@
 """The first line of `make run`: which data it runs on, how many rows, and who made them."""
 
-import sys
 from pathlib import Path
 
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.files import read_lines
-from categoriser.params import Params, read_params
+from categoriser.params import Params
 from categoriser.paths import GENERATED, OWN
 
 
@@ -25,11 +24,3 @@ def which(params: Params) -> str:
 def count(path: Path) -> int:
     """Count the rows of a file in the project's own form: one a line, below the header."""
     return max(0, sum(1 for line in read_lines(path) if line.strip()) - 1)
-
-
-def main() -> None:
-    sys.stdout.write(f"{which(read_params())}\n")
-
-
-if __name__ == "__main__":
-    run(main)
