@@ -374,6 +374,13 @@ def test_json_answers_one_object_a_list_or_lines() -> None:
 # categoriser.serving.app
 
 
+@pytest.fixture(autouse=True)
+def log_is_written() -> Iterator[None]:
+    """Leave no line of a test's to the next one's stderr."""
+    yield
+    lines.flush(60)
+
+
 ROWS = [
     ("spotify p0d3d89b19 sydney au", 11.99),
     ('cafe "x", perth', -4.5),
