@@ -2,7 +2,8 @@
 
 base: the base image must be of this commit's locks. data: fetch exactly what the manifest names,
 and validate it. new-id: print a new release's id. release: put data, Lambdas and requests where the
-stages after it look for them, and write those stages' parameters.
+stages after it look for them, and write those stages' parameters. layers: say whether the layers
+below the release are this commit's.
 """
 
 import io
@@ -28,6 +29,7 @@ from categoriser.files import digest, write_json
 from categoriser.manifest import NAME, Manifest, parse
 from categoriser.params import read_params
 from categoriser.paths import LOCK
+from release.layers import notice
 from release.lineage import data_hash, held
 from release.settings import Settings, account, command, each
 
@@ -270,9 +272,14 @@ def release(settings: Settings, opened: boto3.Session) -> None:
         write_json(Path(f"parameters/{stack}.json"), values)
 
 
+def layers(settings: Settings, opened: boto3.Session) -> None:
+    """Print whether the layers below the release are this commit's."""
+    sys.stdout.write(f"{notice(settings, opened, package(settings)[0])}\n")
+
+
 def new_id(settings: Settings, opened: boto3.Session) -> None:
     sys.stdout.write(f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{environ['COMMIT'][:7]}\n")
 
 
 if __name__ == "__main__":
-    command(base, data, new_id, release)
+    command(base, data, layers, new_id, release)

@@ -58,6 +58,8 @@ ALARMS = (
     "labels",
     "schedules",
 )
+# A stack in such a state takes no update.
+STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 CANDIDATE = ("errors", "5xx", "latency", "failures")
 REVERT = "revert the commit in Git and push, which makes a release of it"
 
@@ -151,8 +153,9 @@ def preflight(settings: Settings, opened: boto3.Session) -> None:
 def status(settings: Settings, opened: boto3.Session) -> None:
     """Print what is live, the stages, the last decisions on retraining, and the alarms."""
     name, live = settings.project, settings.session(settings.live)
+    rows = waiting(settings, opened) + stuck(settings, live)
     stands = stack(live.client("cloudformation"), f"{name}-prod").get("Outputs", [])
-    rows = [(output["OutputKey"], output["OutputValue"]) for output in stands]
+    rows += [(output["OutputKey"], output["OutputValue"]) for output in stands]
     alarms = [f"{name}-{alarm}" for alarm in ALARMS]
     for release, endpoint, share in serving(live, name):
         alarms += [f"{name}-{alarm}-{release}" for alarm in CANDIDATE]
@@ -173,6 +176,33 @@ def status(settings: Settings, opened: boto3.Session) -> None:
     both = found["MetricAlarms"] + found["CompositeAlarms"]
     rows += [(f"alarm {alarm['AlarmName']}", alarm["StateValue"]) for alarm in both]
     show(name, ("what", "how it stands"), rows)
+
+
+def waiting(settings: Settings, opened: boto3.Session) -> list[tuple[str, str]]:
+    """Return what is to be said of a connection that nobody has clicked yet."""
+    if not settings.connected:
+        return []
+    try:
+        found = connection(settings, opened, "all")
+    except UserError:
+        return []
+    said = "until then each run fails in Source; afterwards push, or release the change anew"
+    return [("connection", f"{words}; {said}") for words in found]
+
+
+def stuck(settings: Settings, live: boto3.Session) -> list[tuple[str, str]]:
+    """Return the pipeline's stacks that take no update, as after a first creation that failed.
+
+    Those of train and dev the pipeline replaces by itself.
+    """
+    rows = []
+    for name in ("prod", "monitor"):
+        title = f"{settings.project}-{name}"
+        state = stack(live.client("cloudformation"), title).get("StackStatus", "")
+        if state in STUCK:
+            mend = f"`aws cloudformation delete-stack --stack-name {title}`, then retry the stage"
+            rows.append((f"stack {title}", f"{state}: mend what its events name, {mend}"))
+    return rows
 
 
 def serving(live: boto3.Session, project: str) -> list[tuple[str, str, float]]:

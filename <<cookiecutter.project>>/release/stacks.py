@@ -16,16 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from categoriser.errors import UserError
 from categoriser.params import read_params
 from release.build import BASE, DATA, base_source, package
-from release.operate import CLICK, data_release
+from release.layers import KEPT, layers
+from release.operate import CLICK, STUCK, data_release
 from release.settings import Settings, account, command, consent, console, each, read, show, stack
 
-# Kept by `make teardown`: the data, and the roles with which a stack is deleted.
-KEPT = ("data", "serving", "identity", "deployers")
-# Of these a production account of its own has nothing.
-TOOLS_ONLY = ("identity",)
 # Ends of the types that bill: by the hour, the month or the request, or for what they hold.
 BILLS = "Alarm Bucket Dashboard Endpoint Function Key LogGroup Pipeline Project Repository RestApi"
-STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 SHOWN = ("Action", "LogicalResourceId", "ResourceType", "Replacement")
 UNCHANGED = ("didn't contain changes", "No updates are to be performed")
 # What an earlier teardown has deleted.
@@ -33,27 +29,18 @@ GONE = ("does not exist", "pending deletion")
 NEXT = """The layers stand. Next:
 - Confirm the e-mail that AWS has sent to {settings.email}.{pending}
 - Push to {settings.source.branch}: that starts the pipeline. `make status` shows it."""
-PENDING = f"\n- A new connection is PENDING until someone clicks it, {CLICK}."
-
-
-def layers(settings: Settings) -> list[tuple[str, str]]:
-    """Return the layers in order: the part that their account holds, and their names.
-
-    Parts: `all`; with an account for production, `tools` and `prod`.
-    """
-    parts = ["tools", "prod"] if settings.prod_account_id else ["all"]
-    own = [*KEPT, *(["network"] if settings.network == "vpc" else [])]
-    below = [
-        (part, name) for part in parts for name in own if part != "prod" or name not in TOOLS_ONLY
-    ]
-    return [*below, (parts[0], "images"), (parts[0], "pipeline")]
+PENDING = f"""
+- A new connection is PENDING until someone clicks it, {CLICK}.
+  The run that the new pipeline begins by itself fails in Source until then: that is no fault."""
 
 
 def deploy(settings: Settings, opened: boto3.Session) -> None:
     """Create or change layer after layer; image and data are there before the pipeline is.
 
-    Raises `UserError` where there are no data yet, and as `apply` and `seed`.
+    With DRY=1 what would change is shown, and nothing is changed. Raises `UserError` where there
+    are no data yet, and as `apply` and `seed`.
     """
+    dry = environ.get("DRY", "0") not in ("", "0")
     if not (data := read_params().data.path).exists():
         raise UserError(f"{data} is missing: run `make run` first, or see data.path in params.yaml")
     put = opened.resource("s3").Bucket(settings.bucket("artifacts", opened)).put_object
@@ -62,17 +49,24 @@ def deploy(settings: Settings, opened: boto3.Session) -> None:
     for part, name in order:
         cloud, others = clouds[part], {"Part": part, "ToolsAccountId": here}
         if name == "pipeline":
-            seed(settings, opened, put)
             others["LambdaKey"], body = package(settings)
-            put(Key=others["LambdaKey"], Body=body)
-        apply(cloud, settings, name, others)
+            if not dry:
+                seed(settings, opened, put)
+                put(Key=others["LambdaKey"], Body=body)
+        apply(cloud, settings, name, others, dry)
+    if dry:
+        console.print("Nothing was changed: without DRY=1 each of these is asked for")
+        return
     console.print(NEXT.format(settings=settings, pending=PENDING if settings.connected else ""))
 
 
-def apply(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> None:
+def apply(
+    cloud: Any, settings: Settings, name: str, others: dict[str, str], dry: bool = False
+) -> None:
     """Change a stack by a change set: shown, asked for, executed, waited for, read back.
 
-    Raises `UserError` where it is stuck, fails, is not consented to, or ends as something else.
+    If `dry`, it is shown and dropped; what does not stand yet is said to be new. Raises `UserError`
+    where it is stuck, fails, is not consented to, or ends as something else.
     """
     title = f"{settings.project}-{name}"
     before = stack(cloud, title).get("StackStatus", "")
@@ -80,6 +74,9 @@ def apply(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> 
         mend = f"`aws cloudformation delete-stack --stack-name {title}`, then deploy again"
         raise UserError(f"{title} is {before}: mend what its events name, {mend}")
     kind = "create" if before in ("", "REVIEW_IN_PROGRESS") else "update"
+    if dry and kind == "create":
+        console.print(f"{title}: is new")
+        return
     change = {"StackName": title, "ChangeSetName": f"deploy-{time.time_ns()}"}
     values = settings.parameters(name, others)
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
@@ -110,11 +107,23 @@ def apply(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> 
         row["ResourceChange"] for row in each(cloud, "describe_change_set", "Changes", **change)
     )
     show(title, SHOWN, ([row.get(column, "") for column in SHOWN] for row in made))
+    if dry:
+        drop()
+        return
     try:
         consent(f"Change {title}?")
     except BaseException:
         drop()
         raise
+    execute(cloud, kind, change, given)
+
+
+def execute(cloud: Any, kind: str, change: dict[str, str], given: list[dict[str, str]]) -> None:
+    """Execute a change set, wait for its end, and read back that its parameters stand.
+
+    Raises `UserError` where it fails, or another's parameters stand.
+    """
+    title = change["StackName"]
     begun = datetime.now(UTC)
     cloud.execute_change_set(**change, RetainExceptOnCreate=True)
     try:
@@ -134,18 +143,33 @@ def seed(settings: Settings, opened: boto3.Session, put: Any) -> None:
     """Build the base image and release the first data, unless they are there."""
     base, builds = f"{settings.project}-base", opened.client("codebuild")
     if not opened.client("ecr").list_images(repositoryName=base)["imageIds"]:
-        # This wakes the rule of images.yaml too, whose build then finds nothing left to do.
-        put(Key=BASE, Body=base_source()[1])
-        ids = [builds.start_build(projectName=base)["build"]["id"]]
-        console.print(f"{base} is being built")
+        build = running(builds, base)
+        if build:
+            console.print(f"{base} is being built already, by {build}: this waits for it")
+        else:
+            # This wakes the rule of images.yaml too, whose build then finds nothing left to do.
+            put(Key=BASE, Body=base_source()[1])
+            build = builds.start_build(projectName=base)["build"]["id"]
+            console.print(f"{base} is being built")
         asked = builds.batch_get_builds
-        while (status := asked(ids=ids)["builds"][0]["buildStatus"]) == "IN_PROGRESS":
+        while (status := asked(ids=[build])["builds"][0]["buildStatus"]) == "IN_PROGRESS":
             time.sleep(10)
         if status != "SUCCEEDED":
             raise UserError(f"{base}: its build has {status}; its log is in CodeBuild")
     data = {"Bucket": settings.bucket("data", opened), "Prefix": DATA}
     if not opened.client("s3").list_objects_v2(**data)["KeyCount"]:
         data_release(settings, opened, str(read_params().data.path))
+
+
+def running(builds: Any, project: str) -> str:
+    """Return the id of the build of a project that is under way, nothing where none is.
+
+    Two at once would push one tag, which never moves: the later would fail.
+    """
+    # The newest first; none runs longer than a few of these take.
+    ids = builds.list_builds_for_project(projectName=project)["ids"][:10]
+    found = builds.batch_get_builds(ids=ids)["builds"] if ids else []
+    return next((str(one["id"]) for one in found if one["buildStatus"] == "IN_PROGRESS"), "")
 
 
 def teardown(settings: Settings, opened: boto3.Session) -> None:

@@ -60,7 +60,6 @@ PREFIXES = {"sagemaker-runtime": "sagemaker"}
 # with the call's parameters in braces; `*` where IAM knows no resource for the action.
 # From the service authorization reference.
 RESOURCES: dict[str, str] = {
-    "cloudformation.DescribeStacks": "{StackName}",
     "cloudwatch.DescribeAlarms": "*",
     "cloudwatch.GetMetricData": "*",
     "codedeploy.PutLifecycleEventHookExecutionStatus": "*",
@@ -165,7 +164,17 @@ def invoke(p: Parameters) -> list[Need]:
     return [Need("lambda:InvokeFunction", named("lambda", form, p))]
 
 
+def formed(action: str) -> Callable[[Parameters], list[Need]]:
+    def needs(p: Parameters) -> list[Need]:
+        form = "{StackName}" if p["StackName"].startswith("arn:") else "stack/{StackName}/0"
+        return [Need(f"cloudformation:{action}", named("cloudformation", form, p))]
+
+    return needs
+
+
 SPECIAL: dict[str, Callable[[Parameters], list[Need]]] = {
+    "cloudformation.DescribeStacks": formed("DescribeStacks"),
+    "cloudformation.GetTemplate": formed("GetTemplate"),
     # Anybody may ask who they are.
     "sts.GetCallerIdentity": lambda p: [],
     "cloudwatch.PutMetricData": metrics,

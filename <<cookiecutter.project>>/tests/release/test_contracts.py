@@ -21,7 +21,7 @@ import yaml
 
 from categoriser.monitor import metrics as monitor_metrics
 from categoriser.monitor.settings import Settings as Monitoring
-from release import build, operate, stacks
+from release import build, layers, operate
 from release.settings import Settings, flat
 
 PROJECT, RELEASE = aws.GIVEN["Project"], aws.RELEASE
@@ -151,7 +151,7 @@ def test_the_layers_are_those_that_deploy_makes() -> None:
     """In each account: none that makes nothing, and none missing."""
     for part, account in (("all", ""), ("tools", OTHER), ("prod", OTHER)):
         chosen = settings().model_copy(update={"prod_account_id": account, "network": "vpc"})
-        order = [name for where, name in stacks.layers(chosen) if where == part]
+        order = [name for where, name in layers.layers(chosen) if where == part]
         assert {*order} == {*IN[part]} - {*RELEASED}, part
         for name in order:
             assert aws.present(name, ACCOUNTS[part]), f"{name} makes nothing in {part}"

@@ -303,6 +303,7 @@ def layers(cloud: Cloud, root: Path, monkeypatch: pytest.MonkeyPatch) -> Stacks:
     builds = iter(["IN_PROGRESS", "SUCCEEDED"])
     cloud.answers |= {
         "ListImages": {"imageIds": []},
+        "ListBuildsForProject": {"ids": []},
         "StartBuild": {"build": {"id": "build"}},
         "BatchGetBuilds": lambda _: {"builds": [{"buildStatus": next(builds)}]},
         "ListObjectsV2": {"KeyCount": 0},
@@ -351,6 +352,7 @@ def test_layers_are_deployed_in_order_and_the_seeds_lie_before_the_pipeline(
     out = capsys.readouterr().out
     assert "Modify" in out
     assert "PENDING" in out
+    assert "fails in Source until then" in out
     assert "team@example.com" in out
     assert "Push to main" in out
 
@@ -505,6 +507,51 @@ def test_a_failed_build_of_the_base_image_ends_the_deployment(
         stacks.deploy(changed(), changed().session("tools"))
 
     assert "pipeline" not in names(cloud, "CreateChangeSet")
+
+
+def test_a_build_of_the_base_image_that_runs_already_is_waited_for(
+    cloud: Cloud,
+    layers: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("YES", "1")
+    states = iter(["IN_PROGRESS", "IN_PROGRESS", "SUCCEEDED"])
+    cloud.answers |= {
+        "ListBuildsForProject": {"ids": ["theirs"]},
+        "BatchGetBuilds": lambda asked: {
+            "builds": [{"id": name, "buildStatus": next(states)} for name in asked["ids"]]
+        },
+    }
+
+    stacks.deploy(changed(), changed().session("tools"))
+
+    assert not cloud.made("StartBuild")
+    assert "base/source.zip" not in [asked["Key"] for asked in cloud.made("PutObject")]
+    assert "is being built already, by theirs" in capsys.readouterr().out
+    assert names(cloud, "ExecuteChangeSet") == ORDER
+
+
+def test_a_dry_deployment_shows_what_would_change_and_changes_nothing(
+    cloud: Cloud,
+    layers: Stacks,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DRY", "1")
+    layers.standing = {f"{PROJECT}-{name}": "CREATE_COMPLETE" for name in ORDER[:-1]}
+
+    stacks.deploy(changed(), changed().session("tools"))
+
+    assert not cloud.made(
+        "ExecuteChangeSet", "DeleteStack", "PutObject", "StartBuild", "data_release"
+    )
+    assert names(cloud, "CreateChangeSet") == names(cloud, "DeleteChangeSet") == ORDER[:-1]
+    out = capsys.readouterr().out
+    assert out.count("AWS::KMS::Key") == len(ORDER) - 1
+    assert f"{PROJECT}-pipeline: is new" in out
+    assert "Nothing was changed" in out
+    assert "The layers stand" not in out
 
 
 @pytest.fixture
@@ -987,9 +1034,15 @@ def test_status_says_what_is_live_and_what_waits(
         ]
     }
 
+    cloud.answers |= {
+        "DescribeStackResource": {"StackResourceDetail": {"PhysicalResourceId": CONNECTION}},
+        "GetConnection": {"Connection": {"ConnectionStatus": "PENDING"}},
+    }
+
     operate.status(changed(), changed().session("tools"))
 
     out = capsys.readouterr().out
+    assert "each run fails in Source" in " ".join(out.split())
     lines = {line.split("│")[1].strip(): line for line in out.splitlines() if line.count("│") > 1}
     assert "https://a.example/v1" in lines["ApiUrl"]
     assert "90% of traffic" in lines[f"release {older}"]
@@ -1001,6 +1054,22 @@ def test_status_says_what_is_live_and_what_waits(
     assert "ALARM" in lines[f"alarm {PROJECT}-drift"]
     asked = cloud.made("DescribeAlarms")[0]["AlarmNames"]
     assert f"{PROJECT}-latency-{RELEASE}" in asked
+
+
+@pytest.mark.parametrize("name", ["prod", "monitor"])
+def test_status_says_how_to_mend_a_stack_whose_first_creation_failed(
+    cloud: Cloud, name: str
+) -> None:
+    title = f"{PROJECT}-{name}"
+    found = Stacks(cloud, {title: "ROLLBACK_COMPLETE"})
+
+    [(what, words)] = operate.stuck(changed(), changed().session("tools"))
+
+    assert what == f"stack {title}"
+    assert words.startswith("ROLLBACK_COMPLETE: mend what its events name")
+    assert f"delete-stack --stack-name {title}`, then retry the stage" in words
+    found.standing[title] = "UPDATE_COMPLETE"
+    assert operate.stuck(changed(), changed().session("tools")) == []
 
 
 # Rollback.
