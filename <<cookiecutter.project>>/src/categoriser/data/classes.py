@@ -11,8 +11,7 @@ import re
 LONGEST = 100
 PREFIX = "__label__"  # fastText's mark of a label
 
-# What no name holds, and what is wrong with one that does. Python and Rust's `regex`, which Polars
-# uses, read these expressions alike.
+# What no name holds, and what is wrong with one that does.
 FORBIDDEN = (
     ("[\x00-\x1f\x7f-\x9f\u2028\u2029]", "has control characters"),
     (r"^\s|\s$", "has spaces around it"),

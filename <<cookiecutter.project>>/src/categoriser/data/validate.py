@@ -22,7 +22,7 @@ import numpy as np
 import pandera.polars as pa
 import polars as pl
 
-from categoriser.data.classes import FORBIDDEN
+from categoriser.data.classes import FORBIDDEN, fault
 from categoriser.data.set_aside import Aside
 from categoriser.data.table import REQUIRED, Fault, Table, own_table
 from categoriser.errors import UserError, run
@@ -151,19 +151,26 @@ def _check_shifts(source: Path, shifts: dict[str, float], limit: float) -> None:
 def _batches(table: Table, held_to: pa.DataFrameSchema, bad: Aside) -> Iterator[pl.DataFrame]:
     """Yield the table's good rows, typed and with their numbers, a batch at a time."""
     columns = {"row": pl.Int64, **dict.fromkeys(table.names, pl.String)}
-    while batch := list(islice(table.rows, BATCH)):
-        read = [(row.number, *row.fields) for row in batch if row.fault is None]
-        found: dict[int, list[Fault]] = {
-            row.number: [row.fault] for row in batch if row.fault is not None
-        }
+    while True:
+        # Plain tuples of text, which Python's garbage collector need not look through.
+        read: list[tuple[int | str, ...]] = []
+        lines: dict[int, str | bytes] = {}
+        found: dict[int, list[Fault]] = {}
+        for number, line, fields, wrong in islice(table.rows, BATCH):
+            lines[number] = line
+            if wrong is None:
+                read.append((number, *fields))
+            else:
+                found[number] = [wrong]
+        if not lines:
+            return
         raw = pl.DataFrame(read, columns, orient="row")
         rows = typed(raw)
-        for index, column, fault in faults(rows, held_to):
+        for index, column, words in faults(rows, held_to):
             number = raw.item(index, "row")
-            found.setdefault(number, []).append((f"{column} {fault}", raw.item(index, column)))
-        for row in batch:
-            if row.number in found:
-                bad.add(row.number, row.raw, found[row.number])
+            found.setdefault(number, []).append((f"{column} {words}", raw.item(index, column)))
+        for number in sorted(found):
+            bad.add(number, lines[number], found[number])
         good = rows.filter(~pl.col("row").is_in(list(found)))
         yield good.select("row", *REQUIRED, pl.exclude("row", *REQUIRED))
 
@@ -187,7 +194,7 @@ def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrame
     short = pa.Check.str_length(max_value=longest, error=too_long)
     on_text = [pa.Check.str_contains(r"\S", error="is empty"), short]
     on_price = pa.Check.in_range(-most, most, error=f"is beyond {most:g}")
-    on_category = [pa.Check(_lacks(pattern), error=error) for pattern, error in FORBIDDEN]
+    on_category = [pa.Check(_no_name_that(words), error=words) for _, words in FORBIDDEN]
     if labels is not None:
         on_category.append(pa.Check.isin(labels, error=UNKNOWN_LABEL))
     date, text = pa.Column(pl.Date, on_date), pa.Column(pl.String, on_text)
@@ -195,9 +202,17 @@ def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrame
     return pa.DataFrameSchema({"date": date, "text": text, "price": price, "category": category})
 
 
-def _lacks(pattern: str) -> Callable[[pa.PolarsData], pl.LazyFrame]:
-    """Return a check that no value of the column matches the pattern somewhere."""
-    return lambda data: data.lazyframe.select(~pl.col(data.key).str.contains(pattern))
+def _no_name_that(words: str) -> Callable[[pa.PolarsData], pl.LazyFrame]:
+    """Return a check that no value of the column is a class's name with this fault."""
+
+    def check(data: pa.PolarsData) -> pl.LazyFrame:
+        column = pl.col(data.key)
+        # There are few names, and many rows.
+        names = data.lazyframe.select(column.drop_nulls().unique()).collect().to_series()
+        bad = [name for name in names if fault(name) == words]
+        return data.lazyframe.select(~column.is_in(bad))
+
+    return check
 
 
 def faults(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[tuple[int, str, str]]:
