@@ -25,7 +25,7 @@ demo: .venv/ready ## bake a project with the defaults, run its pipeline, print m
 		.venv/bin/python -m json.tool reports/metrics.json && \
 		echo "The report: $$PWD/reports/report.html"
 
-test: .venv/ready ## bake every option, and set up, test and run one project for real
+test: .venv/ready ## bake every option, and set up, test and run projects for real
 	$(BIN)/python -m pytest
 
 bench: .venv/ready ## measure a project against the bare libraries: make bench FILE=my.csv
