@@ -41,7 +41,7 @@ VARIABLES = {
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/b1e6661e-e4f2-82a19EXAMPLE",
     "CODEBUILD_BUILD_ARN": f"{ACCOUNT}:build/{BUILD}",
     "CODEBUILD_BUILD_ID": BUILD,
-    "CODEBUILD_BUILD_IMAGE": "aws/codebuild/standard:7.0",
+    "CODEBUILD_BUILD_IMAGE": "aws/codebuild/standard:8.0",
     "CODEBUILD_BUILD_NUMBER": "7",
     "CODEBUILD_BUILD_SUCCEEDING": "1",
     "CODEBUILD_INITIATOR": "codepipeline/spend-sorter",

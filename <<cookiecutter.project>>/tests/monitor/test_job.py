@@ -47,7 +47,7 @@ from categoriser.monitor.report import Result
 from categoriser.monitor.settings import Settings, read_settings
 from categoriser.monitor.summary import summarise
 from categoriser.monitor.watching import Watching
-from categoriser.params import Section, read_params
+from categoriser.params import About, Section, read_params
 from categoriser.serving.capture import record
 from categoriser.serving.protocol import CSV, render
 
@@ -1100,8 +1100,13 @@ class Page(HTMLParser):
             self.bad[-1] = data
 
 
+def html(found: Result) -> str:
+    about = About(project="Spend sorter", owner="Money & Co., money@bank.example")
+    return report.html(found, report.facts(found), about)
+
+
 def page(found: Result) -> Page:
-    return Page(report.html(found, report.facts(found)))
+    return Page(html(found))
 
 
 def line(found: Result, name: str) -> Mapping[str, Any]:
@@ -1225,7 +1230,7 @@ def test_a_page_of_many_features_is_small() -> None:
     columns = {f"feature_{n}": np.random.default_rng(n).lognormal(size=500) for n in range(25)}
     many = of(pl.DataFrame(columns))
     found = result(current=many, baseline=many, drifts={}, violations=[])
-    assert len(report.html(found, report.facts(found))) < 1_500_000
+    assert len(html(found)) < 1_500_000
 
 
 def drawn(name: str, now: Any, before: Any) -> dict[str, Any]:
@@ -1378,9 +1383,15 @@ def judged(**changes: Any) -> Result:
     return result(**JUDGED | {"current": now, "drifts": drifts} | changes)
 
 
+def test_the_page_is_headed_by_the_project_and_its_owner() -> None:
+    texts = page(judged()).texts
+    assert texts.count("Spend sorter: monitoring report") == 2
+    assert any(text.endswith("Owner: Money & Co., money@bank.example.") for text in texts)
+
+
 def test_the_banner_is_green_only_where_all_is_judged() -> None:
     assert story.state(judged()) == "passed"
-    assert 'class="banner passed"' in report.html(judged(), report.facts(judged()))
+    assert 'class="banner passed"' in html(judged())
     assert "Not judged" not in page(judged()).text
 
 
@@ -1411,9 +1422,9 @@ def test_the_banner_is_amber_where_anything_is_not_judged(
 ) -> None:
     found = judged(**changes)
     assert story.state(found) == "not-judged"
-    html = report.html(found, report.facts(found))
-    assert 'class="banner not-judged"' in html
-    assert 'class="banner passed"' not in html
+    written = html(found)
+    assert 'class="banner not-judged"' in written
+    assert 'class="banner passed"' not in written
     assert why in " ".join(terminal(found).split())
     assert why in page(found).text
 

@@ -21,6 +21,7 @@ from categoriser.monitor.formats.constraints import Constraints, Drift, Violatio
 from categoriser.monitor.formats.problems import Problems, as_facts, plural
 from categoriser.monitor.formats.statistics import Feature, Statistics, Weighted, quantile
 from categoriser.monitor.job import Job
+from categoriser.params import About, read_params
 
 BASELINE, NOW = COLOURS["majority"], COLOURS["model"]
 BINS = 30
@@ -121,13 +122,13 @@ def facts(result: Result) -> dict[str, Any]:
 
 
 def write(result: Result, folder: Path) -> None:
-    """Write `report.json` and `report.html` into a folder."""
+    """Write `report.json` and `report.html` into a folder; `params.yaml` says whose they are."""
     found = facts(result)
     write_json(folder / "report.json", found)
-    write_text(folder / "report.html", html(result, found))
+    write_text(folder / "report.html", html(result, found, read_params().about))
 
 
-def html(result: Result, found: Mapping[str, Any]) -> str:
+def html(result: Result, found: Mapping[str, Any], about: About) -> str:
     """Return the result and its `facts` as one HTML page; text from the data is escaped."""
     before = result.baseline.features if result.baseline else {}
     with mpl.rc_context(STYLE):
@@ -145,6 +146,7 @@ def html(result: Result, found: Mapping[str, Any]) -> str:
             by_slice = {name: slices(found["slices"]) for name, found in judged if found["slices"]}
     drawn = {"plots": plots, "matrix": matrix, "by_slice": by_slice}
     shown = {
+        "about": about,
         "heading": heading(result),
         "colours": {"baseline": BASELINE, "window": NOW},
         "findings": story.findings(result),
