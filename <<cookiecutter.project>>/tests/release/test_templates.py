@@ -79,6 +79,7 @@ SKIPPED = {
         "Stage",
         "its role is the account's, no stack's; each request is logged and traced",
     ),
+    "CKV_AWS_111": ("Release", "PutCompositeAlarm is refused on less than all resources"),
     "CKV_AWS_115": (".*", "a new account has ten in all, and any reservation is refused there"),
     "CKV_AWS_116": (".*", "who invokes it waits for it; RetrainFunction tells its failures"),
     "CKV_AWS_117": (".*", "it calls AWS's own APIs only"),
