@@ -94,7 +94,7 @@ def test_metrics_are_numbers_that_a_model_earns(repeated):
 def test_outputs_name_no_place_and_no_time(repeated):
     project, _, _ = repeated
     lock = yaml.safe_load((project.folder / "dvc.lock").read_text())
-    outputs = [out["path"] for stage in lock["stages"].values() for out in stage["outs"]]
+    outputs = [out["path"] for stage in lock["stages"].values() for out in stage.get("outs", [])]
     for output in outputs:
         path = project.folder / output
         for file in path.rglob("*") if path.is_dir() else [path]:

@@ -52,7 +52,9 @@ SAYS = {
 def commands(text):
     """Give the commands of the README's blocks that name no language, without their comments."""
     found = []
-    for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    for language, block in re.findall(r"^```(.*?)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if language:
+            continue
         for line in block.replace("\\\n", " ").splitlines():
             command = re.sub(r"\s+# .*", "", line).strip()
             if re.match(r"(make|dvc|curl|git|python|[A-Z_]+=\S+) ", command):
