@@ -41,6 +41,7 @@ SAYS = {
     "AWS_ENDPOINT_URL": "__label__",
     "make predict": "subscriptions|entertainment",
     "make explain": "spotify",
+    "python -m categoriser.model.predict": "rows in answers.csv",
     "make monitor CAPTURE=captures": "report",
     "make drift": "CompletedWithViolations: ",
     "make monitor CAPTURE=reports": "CompletedWithViolations: ",
@@ -116,6 +117,7 @@ def reader(repeated, tmp_path):
     for store in ("mlflow.db", "mlruns"):
         subprocess.run(["rm", "-rf", folder / store], check=True)
     (folder / "my_client.py").write_text(CLIENT)
+    (folder / "my.csv").write_text("text,price\nspotify p0d3d89b19 sydney au,11.99\n")
     reader = Reader(folder)
     yield reader
     reader.stop()
@@ -142,6 +144,8 @@ def test_the_commands_work_in_the_order_in_which_they_stand(reader):
         expected = [part for start, part in SAYS.items() if command.startswith(start)]
         assert all(re.search(part, said) for part in expected), f"{command}\n{said}"
     assert [start for start in SAYS if not any(one.startswith(start) for one in run)] == []
+    answers = (reader.folder / "answers.csv").read_text(encoding="utf-8")
+    assert answers.startswith("text,price,category,probability,review\nspotify")
     feedback = (reader.folder / "feedback/train.csv").read_text(encoding="utf-8")
     assert feedback.partition("\n")[0] == "date,text,price,category,country"
     assert (reader.folder / "reports/monitor/report.html").stat().st_size > 100_000
