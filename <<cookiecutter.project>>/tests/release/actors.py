@@ -380,17 +380,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "actor(name): AWS calls are made with this actor's role")
 
 
-# First, since pytest-xdist reads the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put last what looks at all that was recorded, and keep it with the tests that record.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep the tests that record with those that look at the record, which is a process's own.
 
-    The record is a process's own, so pytest-xdist must run all of them in one (`loadgroup`).
+    With `--dist loadgroup` pytest-xdist runs a group in one process.
     """
+    if item.get_closest_marker("actor") or item.path.parent == Path(__file__).parent:
+        item.add_marker(pytest.mark.xdist_group("actors"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put last what looks at all that was recorded."""
     items.sort(key=lambda item: item.path.name == "test_permissions.py")
-    for item in items:
-        if item.get_closest_marker("actor") or item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group("actors"))
 
 
 @pytest.hookimpl(wrapper=True)

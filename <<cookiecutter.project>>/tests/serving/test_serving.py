@@ -578,8 +578,9 @@ def test_request_ids_and_a_log_without_texts(folder: Path) -> None:
     assert len(set(made)) == 4
     assert all(len(request_id) == 32 for request_id in made)
     requests = [line for line in lines if line["event"] == "request"]
-    assert [line["id"] for line in requests] == ["order-7.a:b", *made]
-    assert [line["status"] for line in requests] == [200, 400, 400, 400, 400]
+    # Each worker writes its own lines: those of two have no order.
+    assert sorted(line["id"] for line in requests) == sorted(["order-7.a:b", *made])
+    assert sorted(line["status"] for line in requests) == [200, 400, 400, 400, 400]
     assert requests[0] | {"method": "POST", "path": "/invocations", "level": "info"} == requests[0]
     assert not any("ZEBRA" in line for line in log)
     assert lines[-1]["event"] == "stopped"
