@@ -380,15 +380,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "actor(name): AWS calls are made with this actor's role")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests that record with those that look at the record, which is a process's own.
-
-    With `--dist loadgroup` pytest-xdist runs a group in one process.
-    """
-    if item.get_closest_marker("actor") or item.path.parent == Path(__file__).parent:
-        item.add_marker(pytest.mark.xdist_group("actors"))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put last what looks at all that was recorded."""
     items.sort(key=lambda item: item.path.name == "test_permissions.py")
