@@ -42,9 +42,14 @@ ONE_AT_A_TIME = {
 
 @pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory):
-    """Give cookiecutter, cruft and Git a home of their own: none of the user's settings apply."""
+    """Give cookiecutter, cruft and Git a home of their own: none of the user's settings apply.
+
+    Nor do those of the `make` that runs the tests: another that it starts would say where it works.
+    """
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
+        for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+            patch.delenv(name, raising=False)
         patch.setenv("COOKIECUTTER_CONFIG", str(home / "cookiecutterrc"))
         patch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")

@@ -975,6 +975,22 @@ os.fork = seldom
     assert sum("no room" in line for line in log) == 2
 
 
+def test_a_stop_is_heard_whichever_thread_it_comes_to(folder: Path) -> None:
+    change = """
+import signal, threading
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+def take_the_stop():
+    signal.sigwait([signal.SIGUSR1])
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+threading.Thread(target=take_the_stop, daemon=True).start()
+"""
+    running = Server(folder, "--workers", "1", change=change)
+    running.process.send_signal(signal.SIGUSR1)
+    assert running.process.wait(timeout=60) == 0
+    with running.log:
+        assert json.loads(running.log.read().splitlines()[-1])["event"] == "stopped"
+
+
 def test_a_stop_tells_who_has_not_sent_all(folder: Path) -> None:
     running = Server(folder, change="workers.GRACE_SECONDS = 1")
     with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:

@@ -11,6 +11,7 @@ import logging
 import mmap
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -19,7 +20,7 @@ from collections import deque
 from contextlib import suppress
 from functools import partial
 from types import FrameType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, NoReturn, Self
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import (
@@ -62,6 +63,8 @@ FAILED_STARTS = 5
 OTHER_FILES = 64
 FEWEST_CONNECTIONS = 16
 STOPS = {signal.SIGTERM, signal.SIGINT}
+# More wake the loop again.
+SIGNALS_AT_ONCE = 4096
 
 log = logging.getLogger("categoriser.serving")
 
@@ -268,7 +271,11 @@ class Worker(uvicorn.Server):
 
 
 class Parent:
-    """Starts workers, replaces those that die, and ends them."""
+    """Starts workers, replaces those that die, and ends them.
+
+    A signal only writes its number into a socket, and the loop of `run` reads it from there: one
+    that comes just before the loop waits wakes it too, whichever thread it came to.
+    """
 
     def __init__(self, app: Any, listener: socket.socket, workers: int) -> None:
         self.app, self.listener, self.workers = app, listener, workers
@@ -276,35 +283,41 @@ class Parent:
         self.started: dict[int, tuple[int, float]] = {}  # by process: its place, and since when
         self.stopping = self.killing = self.hopeless = False
         self.failed = 0  # starts in a row
+        self.next_start = 0.0  # not before
+        self.kill_at = 0.0  # once it is stopping
 
     def run(self) -> None:
         """Return once a signal has come and all workers have ended.
 
         Raises `UserError` where no worker can start.
         """
-        for number in STOPS:
-            signal.signal(number, self.stop)
-        signal.signal(signal.SIGALRM, self.kill)
-        while self.started or not self.stopping:
-            signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-            self.fill()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-            if len(self.started) < self.workers and not self.stopping:
-                time.sleep(SHORTEST_LIFE)
-            elif self.started:
+        signals, written = socket.socketpair()
+        with signals, written:
+            signals.setblocking(False)
+            written.setblocking(False)
+            signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+            for number in (*STOPS, signal.SIGCHLD):
+                signal.signal(number, leave_to_the_loop)
+            while self.started or not self.stopping:
+                self.fill()
+                if STOPS & self.wait(signals):
+                    self.stop()
                 self.bury()
-            if not self.stopping and self.failed >= FAILED_STARTS and not any(self.shared.ready):
-                self.hopeless = True
-                self.stop()
-        signal.setitimer(signal.ITIMER_REAL, 0)
+                no_start = self.failed >= FAILED_STARTS and not any(self.shared.ready)
+                if no_start and not self.stopping:
+                    self.hopeless = True
+                    self.stop()
+                if self.stopping and time.monotonic() >= self.kill_at:
+                    self.kill()
+            signal.set_wakeup_fd(-1)
         if self.hopeless:
             raise UserError(
                 f"no worker could start, {self.failed} times in a row; the log above says why"
             )
 
     def fill(self) -> None:
-        """Start the workers that are missing, unless this is to end."""
-        if self.stopping:
+        """Start the workers that are missing, unless this is to end or the last ended too soon."""
+        if self.stopping or time.monotonic() < self.next_start:
             return
         taken = {place for place, _ in self.started.values()}
         for place in {*range(self.workers)} - taken:
@@ -313,42 +326,62 @@ class Parent:
                 self.started[process] = place, time.monotonic()
             else:
                 self.failed += 1
+                self.next_start = time.monotonic() + SHORTEST_LIFE
+
+    def wait(self, signals: socket.socket) -> set[int]:
+        """Wait for signals, or until a start or an end is due; return the signals' numbers."""
+        until = None
+        if self.stopping:
+            until = None if self.killing else self.kill_at
+        elif len(self.started) < self.workers:
+            until = self.next_start
+        timeout = None if until is None else max(0.0, until - time.monotonic())
+        if not select.select([signals], [], [], timeout)[0]:
+            return set()
+        return {*signals.recv(SIGNALS_AT_ONCE)}
 
     def bury(self) -> None:
-        """Wait until a worker has ended, and say so where it should not have."""
-        process, status = os.wait()
-        # Others' children come to the first process of a container.
-        if process not in self.started:
-            return
+        """Take leave of the workers that have ended, and say so where they should not have."""
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                # Others' children come to the first process of a container.
+                if ended[0] in self.started:
+                    self.ended(*ended)
+
+    def ended(self, process: int, status: int) -> None:
         place, since = self.started.pop(process)
         was_ready, self.shared.ready[place] = self.shared.ready[place], 0
         if not self.stopping:
             self.failed = 0 if was_ready else self.failed + 1
+            self.next_start = max(self.next_start, since + SHORTEST_LIFE)
             died = {"event": "worker died", "worker": process}
             log.error(died | {"status": os.waitstatus_to_exitcode(status)})
-            time.sleep(max(0.0, since + SHORTEST_LIFE - time.monotonic()))
         elif self.killing:
             log.error({"event": "worker killed", "worker": process})
 
-    def stop(self, *_: Any) -> None:
+    def stop(self) -> None:
         """Ask the workers to end, and see to it that they do."""
         if self.stopping:
             return
         self.stopping = True
+        self.kill_at = time.monotonic() + LINGER_SECONDS + GRACE_SECONDS + LAST_SECONDS
         # The workers have theirs; with this one open new connections would wait for nobody.
         self.listener.close()
         self.send(signal.SIGTERM)
-        signal.setitimer(signal.ITIMER_REAL, LINGER_SECONDS + GRACE_SECONDS + LAST_SECONDS)
 
-    def kill(self, *_: Any) -> None:
+    def kill(self) -> None:
         self.killing = True
         self.send(signal.SIGKILL)
 
     def send(self, number: signal.Signals) -> None:
-        for process in [*self.started]:
+        for process in self.started:
             # It may have ended just now.
             with suppress(ProcessLookupError):
                 os.kill(process, number)
+
+
+def leave_to_the_loop(*_: Any) -> None:
+    """Handle a signal, so that it is neither ignored nor ends the process."""
 
 
 def serve(app: Any, listener: socket.socket, workers: int) -> None:
@@ -369,15 +402,26 @@ def open_files() -> int:
 
 def start(app: Any, listener: socket.socket, shared: Shared, place: int) -> int:
     """Fork a worker and return its process; 0 where there is no room for one: the log says so."""
+    # Until the worker has handlers of its own, a signal to it waits.
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
-        if process := os.fork():
-            return process
+        process = os.fork()
+        if not process:
+            work(app, listener, shared, place)
     except OSError as error:
         log.error({"event": "no worker", "error": str(error)})
         return 0
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+    return process
+
+
+def work(app: Any, listener: socket.socket, shared: Shared, place: int) -> NoReturn:
+    """Be a worker until it ends, and this process with it."""
     status = 1
     try:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         off = {"log_config": None} | dict.fromkeys(
             ("access_log", "proxy_headers", "server_header"), False
         )
