@@ -5,6 +5,7 @@ that declares it. Also what every command shares: sessions for the accounts, and
 words.
 """
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ from rich.table import Column, Table
 from categoriser.errors import UserError, run
 from categoriser.monitor.settings import read_settings as read_monitoring
 from categoriser.params import Section, read_sections
+from categoriser.plural import plural
 
 CLOUDFORMATION = Path("cloudformation")
 SETTINGS = CLOUDFORMATION / "settings.yaml"
@@ -269,6 +271,10 @@ def command(*verbs: Callable[..., None]) -> None:
         name, *arguments = sys.argv[1:] or [*named][:1]
         if name not in named:
             raise UserError(f"there is no {name}; there is {', '.join(named)}")
+        # The first two are given by us.
+        takes = len(inspect.signature(named[name]).parameters) - 2
+        if len(arguments) > takes:
+            raise UserError(f"{name} takes {plural(takes, 'argument')}, not {len(arguments)}")
         settings = read_settings()
         try:
             named[name](settings, settings.session("tools"), *arguments)

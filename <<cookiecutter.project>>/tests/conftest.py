@@ -18,6 +18,8 @@ from categoriser.params import Params, Train, read_params
 
 pytest_plugins = ["actors"]
 
+# A test's name is in the environment of every process that it starts, which has a limit.
+LONGEST_ID = 100
 WORDS = {
     "groceries": ["aldi", "coles", "market", "butcher"],
     "fees & interest": ["bank", "fee", "overdrawn", "interest"],
@@ -46,6 +48,13 @@ def rows(count: int, seed: int) -> pl.DataFrame:
             "features": features(texts, prices),
         }
     )
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its length; leave the others to pytest."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_ID:
+        return f"{argname} of {len(val)}"
+    return None
 
 
 @pytest.fixture(scope="session", autouse=True)

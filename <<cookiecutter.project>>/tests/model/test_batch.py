@@ -348,7 +348,7 @@ def test_the_command_answers_a_file_and_says_by_its_status_what_is_left(
         run(monkeypatch, str(source), "--output", str(target))
     assert left.value.code == predict_command.SOME_SET_ASIDE == 3
     said = capsys.readouterr().out
-    assert "1 rows are not answered" in said
+    assert "1 row not answered" in said
     assert "out_set_aside.csv" in said
 
 

@@ -213,8 +213,9 @@ def run(environment: dict[str, str], folder: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_tests_of_all_else_pass(swapped: dict[str, str]) -> None:
-    run(swapped, ROOT, "pytest", "-x", "-p", "no:cacheprovider", *TESTS)
+@pytest.mark.parametrize("tests", TESTS, ids=lambda tests: Path(tests).name)
+def test_the_tests_of_all_else_pass(swapped: dict[str, str], tests: str) -> None:
+    run(swapped, ROOT, "pytest", "-x", "-p", "no:cacheprovider", tests)
 
 
 def test_the_commands_run(swapped: dict[str, str], prepared: Path, tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ MOTO_ACCOUNT = "123456789012"
 TEMPLATES = ("serving", "identity", "deployers")
 BOTO = re.compile(r"/(botocore|boto3|s3transfer|moto|unittest|concurrent|threading)[./]")
 TESTS = str(Path(__file__).parents[1])
+# Tests with this mark run in one process, where others run beside them.
+TOGETHER = pytest.mark.xdist_group("actors")
 
 
 class Call(NamedTuple):
@@ -378,6 +380,12 @@ def refusals(calls: Iterable[Call]) -> Iterator[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "actor(name): AWS calls are made with this actor's role")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep in one process what records calls; what looks at them all is marked so itself."""
+    if item.get_closest_marker("actor"):
+        item.add_marker(TOGETHER)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

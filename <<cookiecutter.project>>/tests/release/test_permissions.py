@@ -708,6 +708,7 @@ def by(row: Row, actor: str, action: str, resource: str) -> bool:
     return actor in row.actors.split() and action in row.actions.split() and row.where in resource
 
 
+@actors.TOGETHER
 def test_every_permission_is_explained(recorded: set[tuple[str, str, str]]) -> None:
     unexplained, used = [], set[tuple[int, str, str]]()
     for part in PARTS:

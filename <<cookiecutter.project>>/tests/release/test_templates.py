@@ -953,6 +953,7 @@ def test_the_api_deployed_is_the_api_written() -> None:
 # ------------------------------------------------------------------------------------- mutants
 
 
+@actors.TOGETHER
 def test_a_sample_of_mutants_is_caught(request: pytest.FixtureRequest) -> None:
     """`make test-mutants` judges them all, the Lambdas' too, and prints the survivors."""
     if not actors.RECORDED:

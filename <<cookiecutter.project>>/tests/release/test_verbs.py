@@ -154,6 +154,22 @@ def test_a_profile_that_is_not_there_is_named(
     assert "nobodys" in run(operate, "status", monkeypatch=monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ((operate, "status", "now"), "status takes 0 arguments, not 1"),
+        ((operate, "rollback", "a", "b"), "rollback takes 1 argument, not 2"),
+        ((stacks, "destroy"), "there is no destroy; there is deploy, teardown"),
+    ],
+    ids=["one too many", "two for one", "no such verb"],
+)
+def test_what_a_verb_cannot_take_is_said(
+    verb: tuple[Any, ...], said: str, root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(*verb, monkeypatch=monkeypatch) == f"error: {said}"
+    assert cloud.calls == []
+
+
 def test_before_the_first_deployment_a_verb_points_to_it(
     root: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

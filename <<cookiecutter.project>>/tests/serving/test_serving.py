@@ -43,7 +43,7 @@ from categoriser.monitor.formats import capture
 from categoriser.monitor.formats.problems import Problems
 from categoriser.serving import app as server
 from categoriser.serving import transactions
-from categoriser.serving.app import BATCH, MAX_BODY, SMALL_BODY, App, main
+from categoriser.serving.app import BATCH, MAX_BODY, ROUTES, SMALL_BODY, App, main
 from categoriser.serving.log import JsonLine, lines
 from categoriser.serving.problem import RequestError
 from categoriser.serving.protocol import (
@@ -540,6 +540,8 @@ def test_a_bad_request_is_answered_with_a_problem(
     assert answer.headers["content-type"] == "application/problem+json"
     if status == 400 and body.startswith(b"a,1"):
         assert (problem["row"], problem["field"]) == (2, "price")
+    if status == 404:
+        assert all(f"{allowed} {route}" in problem["detail"] for route, allowed in ROUTES.items())
     if status == 405:
         assert answer.headers["allow"] == {"/ping": "GET", "/invocations": "POST"}[path]
 
@@ -815,11 +817,12 @@ def test_more_than_may_wait_is_told_to_come_again(
 
 
 def children(process: int) -> list[int]:
-    return [
-        int(child)
-        for task in Path(f"/proc/{process}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
+    found = list[int]()
+    for task in Path(f"/proc/{process}/task").iterdir():
+        # A thread may have ended just now.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
 
 
 def sockets(process: int) -> int:

@@ -19,6 +19,7 @@ from categoriser.features import price, text
 from categoriser.model.batch import aside_of, predict_file
 from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
+from categoriser.plural import plural
 
 RUNNERS_UP = 3
 SOME_SET_ASIDE = 3
@@ -30,10 +31,10 @@ def answer_file(source: Path, target: Path, prefix: str) -> None:
     with progress() as advance:
         done = predict_file(categoriser, source, target, prefix, advance)
     console = Console(soft_wrap=True)
-    console.print(f"{done.answered:,} rows in {target}", highlight=False)
+    console.print(f"{plural(done.answered, 'row')} in {target}", highlight=False)
     if done.set_aside:
-        aside = f"{done.set_aside:,} rows are not answered: {aside_of(target)} has them, and why"
-        console.print(aside, highlight=False)
+        rows = plural(done.set_aside, "row")
+        console.print(f"{rows} not answered: {aside_of(target)} says why", highlight=False)
         sys.exit(SOME_SET_ASIDE)
 
 

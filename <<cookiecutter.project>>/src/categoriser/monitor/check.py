@@ -24,13 +24,14 @@ from categoriser.monitor.calibrate import Thresholds
 from categoriser.monitor.coverage import Coverage
 from categoriser.monitor.formats import capture, constraints, statistics
 from categoriser.monitor.formats.constraints import Constraints, Violation
-from categoriser.monitor.formats.problems import Problems, plural
+from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.formats.statistics import Statistics
 from categoriser.monitor.job import Format, Job, from_environment, in_utc, live_endpoint
 from categoriser.monitor.settings import Settings, read_settings
 from categoriser.monitor.summary import summarise_dataset
 from categoriser.monitor.watching import FACTS, MADE_BY, Watching, in_common, summarise_captures
 from categoriser.params import Evaluate, read_sections
+from categoriser.plural import plural
 
 STATISTICS, CONSTRAINTS = statistics.FILE, "constraints.json"
 # The container's page of AWS says "constraints_violations", their container writes the other.

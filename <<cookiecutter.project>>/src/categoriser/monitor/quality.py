@@ -50,12 +50,13 @@ from categoriser.model.metrics import (
 from categoriser.monitor.features import UNKNOWN as UNKNOWN_COUNTRY
 from categoriser.monitor.formats import capture, constraints
 from categoriser.monitor.formats.constraints import BEST_CONSTANT, Drift, Violation
-from categoriser.monitor.formats.problems import Problems, plural
+from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.formats.statistics import Feature, Floats, Statistics
 from categoriser.monitor.settings import Quality, read_settings
 from categoriser.monitor.watching import FACTS, MADE_BY, Watching
 from categoriser.params import Evaluate, read_params
 from categoriser.paths import BASELINE, FEEDBACK, GENERATED, MONITORING
+from categoriser.plural import plural
 
 UNKNOWN = "(no class of the model)"
 GROUND_TRUTH = "ground_truth"

@@ -18,10 +18,11 @@ from categoriser.model.report import COLOURS, STYLE, confusion, image, render, s
 from categoriser.monitor import story
 from categoriser.monitor.coverage import Coverage
 from categoriser.monitor.formats.constraints import Constraints, Drift, Violation, in_domain, psi
-from categoriser.monitor.formats.problems import Problems, as_facts, plural
+from categoriser.monitor.formats.problems import Problems, as_facts
 from categoriser.monitor.formats.statistics import Feature, Statistics, Weighted, quantile
 from categoriser.monitor.job import Job
 from categoriser.params import About, read_params
+from categoriser.plural import plural
 
 BASELINE, NOW = COLOURS["majority"], COLOURS["model"]
 BINS = 30

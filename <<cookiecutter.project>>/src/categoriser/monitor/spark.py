@@ -20,10 +20,11 @@ from categoriser.errors import run
 from categoriser.files import write_json
 from categoriser.monitor import summary as summaries
 from categoriser.monitor.formats import capture, statistics
-from categoriser.monitor.formats.problems import Problems, plural
+from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.settings import read_settings
 from categoriser.monitor.summary import Summary
 from categoriser.monitor.watching import Share, Watching, summarise_shares
+from categoriser.plural import plural
 
 COLUMN = "summary"
 SCHEMA = f"{COLUMN} binary"

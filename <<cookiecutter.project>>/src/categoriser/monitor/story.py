@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 from categoriser.model.report import percent, points
 from categoriser.monitor import coverage
 from categoriser.monitor.formats.constraints import Drift, Violation
-from categoriser.monitor.formats.problems import plural
 from categoriser.monitor.formats.statistics import Feature, quantile
+from categoriser.plural import plural
 
 if TYPE_CHECKING:
     from categoriser.monitor.report import Result

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from categoriser.plural import plural
+
 # Places of a kind that are kept.
 PLACES = 5
 # Whole files: no capture is known to be lost with them.
@@ -87,11 +89,6 @@ class Problems:
             f"{plural(seen['outside'], 'capture')} outside the window": seen["outside"],
         }
         return [note for note, count in said.items() if count > 0]
-
-
-def plural(count: int, name: str) -> str:
-    """Write a number of things: `1 capture`, `2,000 captures`."""
-    return f"{count:,} {name}" + ("" if count == 1 else "s")
 
 
 def as_facts(problems: Problems) -> Mapping[str, Any]:

@@ -1,0 +1,79 @@
+"""What `make run` says at its end, and with which status it leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from categoriser import paths, reproduce
+from categoriser.errors import UserError
+from categoriser.files import digest
+
+FIGURES = {"random": {"accuracy": 0.9331}, "time": {"accuracy": 0.9}}
+
+
+@pytest.fixture
+def reports(project: Path) -> Path:
+    """Make a model, a verdict on it and its figures."""
+    paths.MODEL.mkdir()
+    (paths.MODEL / "metadata.json").write_text("{}")
+    paths.VERDICT.parent.mkdir()
+    write_verdict(digest(paths.MODEL), passed=True)
+    paths.METRICS.write_text(json.dumps(FIGURES))
+    return project
+
+
+def write_verdict(model: str, passed: bool) -> None:
+    verdict = {"faults": [], "model": model, "passed": passed, "verdicts": []}
+    paths.VERDICT.write_text(json.dumps(verdict))
+
+
+@pytest.mark.usefixtures("reports")
+def test_the_last_line_has_accuracy_by_part_outcome_and_report() -> None:
+    assert reproduce.summary() == (
+        "Accuracy: random 93.3 %, time 90.0 %. No gate failed. Report: reports/report.html"
+    )
+    write_verdict(digest(paths.MODEL), passed=False)
+    assert ". A gate failed. " in reproduce.summary()
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_verdict_on_another_model_gives_no_figures() -> None:
+    write_verdict("0" * 64, passed=True)
+    said = reproduce.summary()
+    assert said == "No report on the model that stands: reports/report.html is of another"
+    paths.VERDICT.unlink()
+    assert reproduce.summary().startswith("No report: reports/gate.json is missing")
+
+
+@pytest.mark.usefixtures("reports")
+def test_both_commands_run_and_the_first_failure_is_the_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called: list[str] = []
+    statuses = {"dvc": 0, "categoriser.tracking.track": 0}
+
+    def call(module: str, *arguments: str) -> int:
+        called.append(" ".join([module, *arguments]))
+        return statuses[module]
+
+    monkeypatch.setattr(reproduce, "call", call)
+    assert reproduce.reproduce() == 0
+    # What failed is mirrored too: a refused model is worth a look.
+    statuses |= {"dvc": 255, "categoriser.tracking.track": 1}
+    assert reproduce.reproduce() == 255
+    statuses["dvc"] = 0
+    assert reproduce.reproduce() == 1
+    assert called == ["dvc repro", "categoriser.tracking.track"] * 3
+    assert capsys.readouterr().out.count("Accuracy: ") == 3
+
+
+def test_a_lock_that_dvc_could_not_read_stops_it_at_once(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "dvc.lock").touch()
+    monkeypatch.setattr(reproduce, "call", lambda *_: pytest.fail("DVC was called"))
+    with pytest.raises(UserError, match=r"dvc\.lock is empty"):
+        reproduce.reproduce()
