@@ -107,7 +107,7 @@ def test_a_tar_bomb_is_refused_before_it_is_unpacked(
     large = 300 * 2**20 // 10
     archive = packed(tmp_path / "model.tar.gz", (member("bomb", large), bytes(large)))
     assert archive.stat().st_size * files.MOST_TIMES < large
-    with pytest.raises(UserError, match=r"model.tar.gz unpacks to far more than its size"):
+    with pytest.raises(UserError, match=r"model.tar.gz unpacks to over 250 times its size"):
         unpack(archive, tmp_path / "model")
     left = sum(file.stat().st_size for file in (tmp_path / "model").rglob("*"))
     assert left <= archive.stat().st_size * files.MOST_TIMES
@@ -121,7 +121,7 @@ def test_a_bomb_in_a_head_of_tars_own_is_refused(
     archive = packed(
         tmp_path / "model.tar.gz", (member("pax", large, tarfile.XHDTYPE), bytes(large))
     )
-    with pytest.raises(UserError, match=r"model.tar.gz unpacks to far more than its size"):
+    with pytest.raises(UserError, match=r"model.tar.gz unpacks to over 250 times its size"):
         unpack(archive, tmp_path / "model")
 
 

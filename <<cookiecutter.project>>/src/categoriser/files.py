@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO
 
 from categoriser.asides import aside
 from categoriser.disk import named
@@ -105,12 +105,15 @@ def read_object(path: Path, made_by: str, *keys: str) -> Json:
 
 
 class Unpacked(io.RawIOBase):
-    """What a gzipped file holds, up to a bound. Raises `UserError` where there is more."""
+    """What is in a gzip of `packed` bytes, up to a bound, under a name that a message can tell.
 
-    def __init__(self, stream: BinaryIO, source: Path) -> None:
+    Reading raises `UserError` where there is more.
+    """
+
+    def __init__(self, stream: IO[bytes], packed: int, name: str | Path) -> None:
         super().__init__()
         self._stream = gzip.GzipFile(fileobj=stream)
-        self._source, self._left = source, most_unpacked(source.stat().st_size)
+        self._name, self._left = name, most_unpacked(packed)
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -118,12 +121,15 @@ class Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer; return the number of bytes."""
-        count = self._stream.readinto(buffer)
+        # What comes before a fault is given before it.
+        content = self._stream.read1(len(buffer))
+        count = len(content)
+        buffer[:count] = content
         self._left -= count
         if self._left < 0:
             raise UserError(
-                f"{self._source} unpacks to over {MOST_TIMES} times its size: it is no CSV of "
-                "transactions; if it is, unpack it yourself"
+                f"{self._name} unpacks to over {MOST_TIMES} times its size, as no sound file does; "
+                "if it is meant to, unpack it yourself"
             )
         return count
 
@@ -143,8 +149,11 @@ def opened(source: Path) -> Iterator[BinaryIO]:
         with source.open("rb") as stream:
             is_gzip = stream.read(2) == b"\x1f\x8b"
             stream.seek(0)
-            unpacked = io.BufferedReader(Unpacked(stream, source), BLOCK) if is_gzip else stream
-            yield cast("BinaryIO", unpacked)
+            if is_gzip:
+                packed = source.stat().st_size
+                yield io.BufferedReader(Unpacked(stream, packed, source), BLOCK)
+            else:
+                yield stream
     except FileNotFoundError:
         raise UserError(f"{source} is missing: there is no such file") from None
     except (EOFError, zlib.error, OSError) as error:

@@ -178,6 +178,35 @@ def test_nulls_stay_nulls_in_what_depends_on_them() -> None:
     assert second["review"] == 1
 
 
+def test_a_review_is_asked_for_where_the_model_asks_for_one() -> None:
+    sure, unsure = [0.75, 0.25], [0.55, 0.45]
+    texts = ["Visa place", "Zyxw vuts", "Visa vuts", "", None, "Visa place"]
+    rows = watched(captured(texts, None, [sure, sure, sure, sure, sure, unsure]))
+    assert rows["review"].to_list() == [0, 1, 0, 1, 0, 1]
+
+
+def test_the_share_of_reviews_is_that_of_the_answers(
+    prepared: Path, categoriser: Categoriser
+) -> None:
+    train = pl.read_parquet(prepared / "train.parquet")
+    texts = [*train["text"][:50], "", "zyxw", "1234567", "aldi zyxw"]
+    prices = [9.5] * len(texts)
+    answers = categoriser.predict(texts, prices)
+    frame = pl.DataFrame(
+        {
+            "text": texts,
+            "price": prices,
+            "label": [answer.category for answer in answers],
+            "probabilities": pl.Series(
+                [[*answer.probabilities.values()] for answer in answers],
+                dtype=pl.Array(pl.Float64, len(categoriser.classes)),
+            ),
+        }
+    )
+    rows = watch(frame, Seen.learn(train), categoriser.classes, categoriser.review_threshold)
+    assert rows["review"].cast(pl.Boolean).to_list() == [answer.review for answer in answers]
+
+
 def test_no_rows_give_no_rows_of_the_same_columns() -> None:
     none = watched(captured([]))
     assert none.height == 0

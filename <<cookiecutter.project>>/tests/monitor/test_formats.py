@@ -1639,6 +1639,22 @@ def test_files_that_cannot_be_read_are_a_problem_and_the_rest_goes_on(tmp_path: 
     assert problems.places["file not readable"][0] == f"{files[0]}:1 (FileNotFoundError)"
 
 
+def test_captures_that_are_a_bomb_are_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("categoriser.files.UNPACKED_FREELY", 2**20)
+    bomb = tmp_path / "1.jsonl.gz"
+    bomb.write_bytes(gzip.compress(b"\n" * 2**22))
+    after = write(tmp_path, line(), name="2.jsonl")
+    problems = Problems()
+    [batch] = batches([str(bomb), after], CLASSES, problems)
+    assert batch.frame.height == 1
+    assert problems.counts == {"file not readable": 1}
+    [place] = problems.places["file not readable"]
+    assert place.startswith(f"{bomb}:")
+    assert place.endswith("(unpacks to too much)")
+
+
 @pytest.mark.parametrize("name", ["0.jsonl", "0.jsonl.gz"])
 def test_a_byte_order_mark_costs_no_record(tmp_path: Path, name: str) -> None:
     lines = b"\n".join(json.dumps(line(name=name)).encode() for name in "ab")

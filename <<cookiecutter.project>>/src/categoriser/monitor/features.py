@@ -110,7 +110,12 @@ def watch(
     """
     texts = _of_text(frame.select(pl.col("text").fill_null("")), seen)
     refund = (pl.col("price") < 0).cast(pl.Int64)
-    review = (pl.col("class_probability") < review_threshold).cast(pl.Int64)
+    # As `Categoriser.predict` decides it; of a text that was not captured the probability alone.
+    without_word = (texts["token_count"] == 0) | (texts["unseen_tokens"] == 1)
+    says_nothing = without_word & frame["text"].is_not_null()
+    unsure = (pl.col("class_probability") < review_threshold) | says_nothing
+    answered = pl.col("class_probability").is_not_null()
+    review = pl.when(answered).then(unsure.cast(pl.Int64))
     parts = [
         texts.select(pl.when(frame["text"].is_not_null()).then(pl.all())),
         frame.select("price", refund=refund, class_predictions="label"),

@@ -9,7 +9,6 @@ import base64
 import codecs
 import csv
 import functools
-import gzip
 import io
 import logging
 import os
@@ -17,6 +16,7 @@ import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ import polars as pl
 
 from categoriser import features
 from categoriser.errors import UserError
-from categoriser.files import replacing
+from categoriser.files import Unpacked, replacing
 from categoriser.monitor.formats.problems import EMPTY_FILE, Place, Problems
 from categoriser.serving.capture import ENCODINGS, LONGEST_LINE
 from categoriser.serving.protocol import CSV, JSON, LINES
@@ -210,8 +210,10 @@ def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, by
     for file in files:
         number = 0
         try:
-            with _open(file) as raw:
-                stream: Any = gzip.GzipFile(fileobj=raw) if file.endswith(".gz") else raw
+            with _open(file) as (raw, size):
+                stream: Any = raw
+                if file.endswith(".gz"):
+                    stream = io.BufferedReader(Unpacked(raw, size, file))
                 while line := stream.readline(LONGEST_LINE):
                     number += 1
                     if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
@@ -225,19 +227,27 @@ def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, by
         except _failures(file) as error:
             place = (file, number + 1)
             problems.add(place, "file not readable", type(error).__name__, lost=True)
+        except UserError:
+            problems.add((file, number + 1), "file not readable", "unpacks to too much", lost=True)
 
 
-def _open(file: str) -> IO[bytes]:
+@contextmanager
+def _open(file: str) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a file to read it; give its size in bytes too."""
     if not file.startswith(S3):
-        return Path(file).open("rb")
+        with Path(file).open("rb") as stream:
+            yield stream, Path(file).stat().st_size
+        return
     bucket, _, key = file.removeprefix(S3).partition("/")
-    return io.BufferedReader(_s3().get_object(Bucket=bucket, Key=key)["Body"])
+    found = _s3().get_object(Bucket=bucket, Key=key)
+    with io.BufferedReader(found["Body"]) as stream:
+        yield stream, found["ContentLength"]
 
 
 def fetch(file: str, target: Path) -> None:
     """Copy a file that `find` named. Raises `UserError` where it cannot be read."""
     try:
-        with _open(file) as stream, replacing(target) as aside, aside.open("wb") as copy:
+        with _open(file) as (stream, _), replacing(target) as aside, aside.open("wb") as copy:
             shutil.copyfileobj(stream, copy)
     except _failures(file) as error:
         raise UserError(f"{file} cannot be read: {error}") from None
