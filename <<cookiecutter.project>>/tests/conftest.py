@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,24 @@ def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         signed_out(patch, tmp_path_factory.mktemp("nobody"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_log() -> tuple[int, dict[logging.Handler, logging.Formatter | None]]:
+    """Give the log's level and forms before any test."""
+    return logging.root.level, {each: each.formatter for each in logging.root.handlers}
+
+
+@pytest.fixture(autouse=True)
+def log_put_back(
+    own_log: tuple[int, dict[logging.Handler, logging.Formatter | None]],
+) -> Iterator[None]:
+    """Put the log back as it was: crhelper, in the functions, makes all its handlers JSON's."""
+    yield
+    level, formats = own_log
+    logging.root.setLevel(level)
+    for handler, formatter in formats.items():
+        handler.setFormatter(formatter)
 
 
 @pytest.fixture(scope="session")
