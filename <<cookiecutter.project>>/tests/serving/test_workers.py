@@ -175,8 +175,8 @@ def test_trailers_are_no_headers(capturing: tuple[Server, Path]) -> None:
     assert b"made-up" not in answer
 
     def captured() -> list[str]:
-        lines = [file.read_text().splitlines() for file in folder.rglob("*.jsonl")]
-        return [line for line in sum(lines, []) if "its own" in line]
+        files = [file.read_text() for file in folder.rglob("*.jsonl")]
+        return [line for line in "".join(files).splitlines() if "its own" in line]
 
     until(lambda: bool(captured()))
     (line,) = captured()
