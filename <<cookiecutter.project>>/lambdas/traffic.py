@@ -77,8 +77,8 @@ def after() -> None:
     known = read(os.environ["GOLDEN"])
     sent, found = {*probes(known)}, set[str]()
     faults: list[str] = []
-    # The canary's five minutes, and the one in which it began.
-    since = datetime.now(UTC) - timedelta(minutes=6)
+    # The canary's minutes, and the one in which it began.
+    since = datetime.now(UTC) - timedelta(minutes=int(os.environ["CANARY_MINUTES"]) + 1)
     for number in range(ROUNDS * int(os.environ["BAKE_MINUTES"])):
         time.sleep(60 / ROUNDS)
         if red := alarms(since):

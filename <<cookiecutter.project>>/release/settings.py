@@ -115,6 +115,8 @@ class Prod(Sized):
     rate: int = Positive
     burst: int = Positive
     daily_quota: int = Positive
+    canary_percent: int = Field(ge=1, le=50)
+    canary_minutes: int = Field(ge=1, le=60)
     # What watches is a Lambda function, which ends after 15 minutes.
     bake_minutes: int = Field(ge=1, le=10)
     # The hooks look for their own requests in the captures.

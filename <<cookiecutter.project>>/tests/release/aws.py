@@ -51,6 +51,8 @@ GIVEN: dict[str, Any] = {
     "PermissionsBoundary": "",
     "ProdAccountId": "",
     "ProdAuth": "iam",
+    "ProdCanaryPercent": 10,
+    "ProdCanaryMinutes": 5,
     "ProdBakeMinutes": 10,
     "ProdBurst": 40,
     "ProdCapturePercent": 100,

@@ -9,7 +9,6 @@ stands before it if the alias depends on it. Both are read off the templates; no
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from itertools import chain
@@ -94,14 +93,20 @@ def shift(template: dict[str, Any], alias: str) -> list[str]:
     resources: Resources = template["Resources"]
     policy = resources[alias]["UpdatePolicy"][HOOKED]
     group = resources[policy["DeploymentGroupName"]["Ref"]]["Properties"]
-    how = str(group["DeploymentConfigName"])
-    if canary := re.search(r"Canary(\d+)Percent(\d+)Minutes$", how):
-        how = f"{canary[1]} % for {canary[2]} minutes, then all"
+    routing = resources[group["DeploymentConfigName"]["Ref"]]["Properties"]["TrafficRoutingConfig"]
+    canary = routing["TimeBasedCanary"]
+    percent = default(template, canary["CanaryPercentage"])
+    interval = default(template, canary["CanaryInterval"])
+    how = f"{percent} % for {interval} minutes, then all"
     hooks = [policy[f"{time}AllowTrafficHook"]["Ref"] for time in ("Before", "After")]
     before, after = (resources[hook]["Properties"] for hook in hooks)
-    watch = after["Environment"]["Variables"]["BAKE_MINUTES"]["Ref"]
-    minutes = template["Parameters"][watch]["Default"]
+    minutes = default(template, after["Environment"]["Variables"]["BAKE_MINUTES"])
     return [before["Handler"], how, f"{after['Handler']}: {minutes} minutes' watch"]
+
+
+def default(template: dict[str, Any], reference: dict[str, str]) -> Any:
+    """Give the default of the parameter that is referred to."""
+    return template["Parameters"][reference["Ref"]]["Default"]
 
 
 def plan(template: dict[str, Any], alias: str) -> list[Step]:

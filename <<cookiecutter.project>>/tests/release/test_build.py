@@ -64,6 +64,8 @@ GIVEN: dict[str, Any] = {
         "rate": 20,
         "burst": 40,
         "daily_quota": 1000,
+        "canary_percent": 10,
+        "canary_minutes": 5,
         "bake_minutes": 10,
         "capture_percent": 100,
         "latency_ms": 500,

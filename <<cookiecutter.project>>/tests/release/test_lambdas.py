@@ -53,6 +53,7 @@ GIVEN = {
     "LiveBucket": LIVE,
     "Run": REQUESTS.removesuffix("/requests.json"),
     "ProdCapturePercent": "100",
+    "ProdCanaryMinutes": "5",
     "ProdBakeMinutes": "2",
     "RetrainCoolDownHours": "72",
 }

@@ -224,11 +224,16 @@ def test_a_buildspec_is_one(name: str) -> None:
     assert spec.get("artifacts", {}).keys() <= {"files", "base-directory", "name"}
 
 
-def test_the_shift_is_a_canary_of_ten_per_cent_for_five_minutes() -> None:
+def test_the_shift_is_a_canary_of_the_share_and_the_minutes_that_are_set() -> None:
     ((_, _, group),) = aws.everywhere("AWS::CodeDeploy::DeploymentGroup")
-    # From the CodeDeploy user guide, "Deployment configurations on an AWS Lambda compute platform".
-    wanted = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
-    assert group["Properties"]["DeploymentConfigName"] == wanted
+    ((name, key, canary),) = aws.everywhere("AWS::CodeDeploy::DeploymentConfig")
+    assert group["Properties"]["DeploymentConfigName"] == {"Ref": key}
+    # From the CodeDeploy API reference, TrafficRoutingConfig and TimeBasedCanary.
+    shift = {"CanaryPercentage": 10, "CanaryInterval": 5}
+    assert aws.resolve(canary["Properties"], name) == {
+        "ComputePlatform": "Lambda",
+        "TrafficRoutingConfig": {"Type": "TimeBasedCanary", "TimeBasedCanary": shift},
+    }
     style = {"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"}
     assert group["Properties"]["DeploymentStyle"] == style
     ((_, _, application),) = aws.everywhere("AWS::CodeDeploy::Application")
@@ -610,8 +615,8 @@ def test_the_shift_is_told_in_the_template_s_words() -> None:
     watch = "traffic.after: 10 minutes' watch"
     assert told == ["~ Live", "traffic.before", "10 % for 5 minutes, then all", watch]
     for old, new, words in (
-        ("Canary10Percent5Minutes", "Canary10Percent30Minutes", "10 % for 30 minutes, then all"),
-        ("LambdaCanary10Percent5Minutes", "LambdaAllAtOnce", "CodeDeployDefault.LambdaAllAtOnce"),
+        ('"MaxValue": 60, "Default": 5', '"Default": 30', "10 % for 30 minutes, then all"),
+        ('"MaxValue": 50, "Default": 10', '"Default": 25', "25 % for 5 minutes, then all"),
         ('"MaxValue": 10, "Default": 10', '"Default": 7', "traffic.after: 7 minutes' watch"),
         ("traffic.before", "traffic.other", "traffic.other"),
     ):
