@@ -1,12 +1,14 @@
 """Makes the new project a Git repository with a first commit, and prints the next steps.
 
-Nothing here is needed by the project: whatever goes wrong is a warning, and the bake succeeds.
+Nothing here is needed by the project: whatever goes wrong is a warning, and the bake succeeds. What
+an answer leaves out has an empty name in the template; here its folders go, where they are empty.
 """
 
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 ANSWERS = r"""<< cookiecutter | tojson >>"""
 
@@ -50,6 +52,14 @@ def make_repository(branch, name, email):
     )
 
 
+def remove_empty_folders():
+    """Remove the folders whose every file an answer has left out."""
+    folders = [path for path in Path().rglob("*") if path.is_dir()]
+    for folder in sorted(folders, reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
 def next_steps(answers):
     return f"""
 {answers["project_name"]} is in the folder {answers["project"]}. Next:
@@ -67,6 +77,7 @@ To publish it: git remote add origin {answers["__origin"]}
 
 def main():
     answers = json.loads(ANSWERS)
+    remove_empty_folders()
     try:
         if belongs_to_another_repository():
             print("This folder belongs to another Git repository: commit it there.")

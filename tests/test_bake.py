@@ -27,7 +27,7 @@ def all_files(folder):
     }
 
 
-def expected_tree():
+def expected_tree(git_host):
     """The template's tree with the names of its conditional files resolved by hand."""
     names = {
         path.relative_to(TEMPLATE).as_posix() for path in TEMPLATE.rglob("*") if path.is_file()
@@ -39,13 +39,15 @@ def expected_tree():
         capture_output=True,
     ).stdout.split(b"\0")
     tracked = {name.decode().removeprefix(f"{TEMPLATE.name}/") for name in tracked if name}
-    return {name for name in names & tracked if not name.startswith("<%")} | {"LICENSE"}
+    chosen = {"LICENSE"} | ({".github/workflows/ci.yml"} if git_host == "GitHub" else set())
+    return {name for name in names & tracked if "<%" not in name} | chosen
 
 
 def test_tree_is_exactly_the_templates_and_all_of_it_is_committed(baked):
-    folder, _ = baked
-    assert all_files(folder) == expected_tree()
-    assert git_files(folder) == expected_tree()
+    folder, answers = baked
+    expected = expected_tree((PROMPTS | answers)["git_host"])
+    assert all_files(folder) == expected
+    assert git_files(folder) == expected
 
 
 def test_no_delimiter_is_left_in_any_file(baked):
@@ -78,8 +80,21 @@ def test_answers_arrive_unchanged(baked):
     assert settings["name"] == folder.name
     assert settings["description"] == answers["description"]
     assert settings["authors"] == [{"name": answers["team"], "email": answers["email"]}]
-    workflow = yaml.safe_load((folder / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
-    assert workflow[True]["push"]["branches"] == [answers["branch"]]
+    dockerfile = (folder / "container/Dockerfile").read_text(encoding="utf-8")
+    assert f"ARG BASE_IMAGE=python:{answers['python_version']}-slim-bookworm\n" in dockerfile
+
+
+def test_github_alone_gets_a_workflow_of_github(baked):
+    folder, answers = baked
+    answers = PROMPTS | answers
+    if answers["git_host"] == "GitHub":
+        workflow = yaml.safe_load((folder / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+        assert workflow[True]["push"]["branches"] == [answers["branch"]]
+    else:
+        assert not (folder / ".github").exists()
+    folders = {path for path in folder.rglob("*") if path.is_dir()}
+    own = {path for path in folders if ".git" not in path.relative_to(folder).parts}
+    assert [path for path in own if not any(path.iterdir())] == []
 
 
 def test_first_commit_is_clean_and_by_the_team(baked):
@@ -115,7 +130,7 @@ def test_licence_file_and_metadata_agree(bake, licence, text):
 
 def test_two_bakes_with_the_same_answers_are_identical(bake):
     first, second = bake(), bake()
-    for name in expected_tree():
+    for name in expected_tree(PROMPTS["git_host"]):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 

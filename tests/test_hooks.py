@@ -128,4 +128,4 @@ def test_hooks_need_the_standard_library_alone(hook):
         if isinstance(node, ast.Import)
         for alias in node.names
     } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported <= {"json", "os", "re", "subprocess", "sys"}
+    assert imported <= {"json", "os", "pathlib", "re", "subprocess", "sys"}
