@@ -189,7 +189,8 @@ def test_the_share_of_reviews_is_that_of_the_answers(
     prepared: Path, categoriser: Categoriser
 ) -> None:
     train = pl.read_parquet(prepared / "train.parquet")
-    texts = [*train["text"][:50], "", "zyxw", "1234567", "aldi zyxw"]
+    # A number of training's texts, alone or beside a new word, is no word.
+    texts = [*train["text"][:50], "", "zyxw", "1234567", "aldi zyxw", "7", "7 zyxw", "a"]
     prices = [9.5] * len(texts)
     answers = categoriser.predict(texts, prices)
     frame = pl.DataFrame(
@@ -205,6 +206,7 @@ def test_the_share_of_reviews_is_that_of_the_answers(
     )
     rows = watch(frame, Seen.learn(train), categoriser.classes, categoriser.review_threshold)
     assert rows["review"].cast(pl.Boolean).to_list() == [answer.review for answer in answers]
+    assert {"7", "aldi"} <= Seen.learn(train).tokens
 
 
 def test_no_rows_give_no_rows_of_the_same_columns() -> None:

@@ -8,6 +8,7 @@ must know of the training rows, `Seen` learns, and the baseline keeps. After a c
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from categoriser.errors import UserError
-from categoriser.features import normalise
+from categoriser.features import is_word, normalise
 from categoriser.files import read_json, write_json, write_text
 
 Ints = NDArray[np.int64]
@@ -53,6 +54,11 @@ class Seen:
     grams: NDArray[np.bool_]  # by hash
     prefixes: list[str]  # in lower case, frequent ones first
     countries: list[str]  # in upper case
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The tokens that may say what a transaction was for."""
+        return frozenset(filter(is_word, self.tokens))
 
     @classmethod
     def learn(cls, train: pl.DataFrame) -> Self:
@@ -108,10 +114,14 @@ def watch(
     `frame` has text, price, label (the answer) and probabilities (an array in the order of
     `classes`). What is null there gives nulls here: the features' completeness shows it.
     """
-    texts = _of_text(frame.select(pl.col("text").fill_null("")), seen)
+    given = frame.select(pl.col("text").fill_null(""))
+    normal = normalise(given["text"].to_list())
+    texts = _of_text(given, normal, seen)
     refund = (pl.col("price") < 0).cast(pl.Int64)
     # As `Categoriser.predict` decides it; of a text that was not captured the probability alone.
-    without_word = (texts["token_count"] == 0) | (texts["unseen_tokens"] == 1)
+    without_word = pl.Series(
+        [seen.words.isdisjoint(line.split()) for line in normal], dtype=pl.Boolean
+    )
     says_nothing = without_word & frame["text"].is_not_null()
     unsure = (pl.col("class_probability") < review_threshold) | says_nothing
     answered = pl.col("class_probability").is_not_null()
@@ -124,9 +134,8 @@ def watch(
     return pl.concat(parts, how="horizontal")
 
 
-def _of_text(texts: pl.DataFrame, seen: Seen) -> pl.DataFrame:
-    """Features of the column text. Shares of nothing, such as of an empty text's words, are 0."""
-    normal = normalise(texts["text"].to_list())
+def _of_text(texts: pl.DataFrame, normal: Sequence[str], seen: Seen) -> pl.DataFrame:
+    """Features of the column text, and of its normalised texts. Shares of nothing are 0."""
     words = " ".join(normal).split()
     token_count = np.array([len(text.split()) for text in normal], dtype=np.int64)
     old_words = np.fromiter(map(seen.tokens.__contains__, words), np.bool_, len(words))
