@@ -497,10 +497,10 @@ def main() -> None:
         "MLflow: as installed alone; MLflow*: with this project's uvloop and httptools."
     )
     console.print(*(rates_table(found, kind) for kind in ROWS))
-    if found.errors:
-        raise UserError(told(found.errors))
     console.print(targets_table(found))
     console.print(meaning(found))
+    if found.errors:
+        raise UserError(told(found.errors))
 
 
 if __name__ == "__main__":
