@@ -25,7 +25,8 @@ import yaml
 from categoriser.data.own import join
 from categoriser.data.validate import accepted_profile, validate
 from categoriser.errors import UserError
-from categoriser.files import digest, write_json
+from categoriser.io.digests import digest
+from categoriser.io.replacing import write_json
 from categoriser.manifest import NAME, Manifest, parse
 from categoriser.params import read_params
 from categoriser.paths import LOCK

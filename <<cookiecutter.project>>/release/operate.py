@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 
 from categoriser.data.own import in_own_form
 from categoriser.errors import UserError
-from categoriser.files import digest, read_lines
+from categoriser.io.digests import digest
+from categoriser.io.text_files import read_lines
 from categoriser.manifest import File, Manifest
 from categoriser.paths import HOLDOUT
 from release.build import DATA, check

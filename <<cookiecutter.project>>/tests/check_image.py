@@ -33,7 +33,8 @@ from measured import FEW
 from rich.console import Console
 
 from categoriser.data.generate import generate
-from categoriser.files import read_json, write_json
+from categoriser.io.documents import read_json
+from categoriser.io.replacing import write_json
 from categoriser.manifest import NAME, File, Manifest
 from categoriser.params import read_params
 from categoriser.serving.protocol import CSV, JSON, LINES

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from categoriser.evaluation.measure import measure
 from categoriser.features import features
-from categoriser.files import write_json
-from categoriser.model.measure import measure
+from categoriser.io.replacing import write_json
 from categoriser.model.train import train
 from categoriser.params import Evaluate, Train, read_params
 

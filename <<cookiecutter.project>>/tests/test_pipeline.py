@@ -23,22 +23,27 @@ import boto3
 import polars as pl
 import pytest
 import yaml
-from aws import PROJECT
 from measured import FEW, rows
 from moto import mock_aws
 
-from categoriser import asides, jobs, manifest, paths, process
+from categoriser import manifest, paths
 from categoriser.errors import UserError, run
-from categoriser.files import digest, give_up_root, read_json, replacing, write_json
+from categoriser.io import asides
+from categoriser.io.digests import digest
+from categoriser.io.documents import read_json
+from categoriser.io.privileges import give_up_root
+from categoriser.io.replacing import replacing, write_json
+from categoriser.jobs import channel, evaluation_job, labelling_job, processing, train_job
 from categoriser.manifest import File, Manifest
 from categoriser.model.package import Categoriser
-from categoriser.monitor import labels, quality
+from categoriser.monitor import quality
 from categoriser.monitor.settings import Settings
 from categoriser.params import Params, read_params, set_params
 from categoriser.serving.capture import record
 from categoriser.serving.protocol import JSON, render
+from prove.templates import PROJECT
 
-# categoriser.files and errors
+# categoriser.io and errors
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -60,7 +65,7 @@ def test_a_killed_process_leaves_nothing_half_written(tmp_path: Path) -> None:
     script = """
 import pathlib, time
 from categoriser.errors import run
-from categoriser.files import replacing
+from categoriser.io.replacing import replacing
 def main():
     with replacing(pathlib.Path("out")) as aside:
         aside.write_text("half")
@@ -160,7 +165,7 @@ def test_root_becomes_the_image_s_user_who_owns_what_is_written(tmp_path: Path) 
     tmp_path.chmod(0o755)
     script = """
 import os, pathlib
-from categoriser.files import give_up_root
+from categoriser.io.privileges import give_up_root
 give_up_root(pathlib.Path("model"), pathlib.Path("output/data"))
 print(*os.getresuid(), *os.getresgid(), os.getgroups(), os.access("secret", os.R_OK))
 pathlib.Path("model/old/file").touch()
@@ -328,8 +333,9 @@ def imported(module: str) -> set[str]:
 
 def test_a_stage_depends_on_its_code() -> None:
     # A change of these would run everything anew, and hardly ever change what is made.
-    files = ("asides", "disk", "files", "lock", "params", "paths", "plural")
-    apart = {f"src/categoriser/{name}.py" for name in (*files, "errors", "lifetime", "variables")}
+    files = ("errors", "lifetime", "params", "paths", "plural", "variables")
+    apart = {f"src/categoriser/{name}.py" for name in files}
+    apart |= {str(path.relative_to(ROOT)) for path in ROOT.glob("src/categoriser/io/*.py")}
     for name, stage in STAGES.items():
         needed = imported(stage["cmd"].removeprefix(COMMAND)) - apart
         assert needed <= {*stage["deps"]}, name
@@ -524,8 +530,9 @@ def trained(ml: Path, image: Path, **hyperparameters: str) -> subprocess.Complet
     (ml / "model").mkdir()
     (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
     code = (
-        "import sys\nfrom pathlib import Path\nfrom categoriser import errors, jobs\n"
-        "errors.run(lambda: jobs.fit(Path(sys.argv[1])))"
+        "import sys\nfrom pathlib import Path\nfrom categoriser import errors\n"
+        "from categoriser.jobs import train_job\n"
+        "errors.run(lambda: train_job.fit(Path(sys.argv[1])))"
     )
     return subprocess.run(
         [sys.executable, "-c", code, str(ml)],
@@ -570,7 +577,7 @@ def evaluated(given: Path, settings_folder: Path) -> tuple[Path, str]:
     """Evaluate once: the folder with the results, and the exit message."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(settings_folder)
-        return given / "processing/output", jobs.process(given)
+        return given / "processing/output", evaluation_job.process(given)
 
 
 # The manifest
@@ -688,7 +695,7 @@ def test_a_training_that_fails_says_why_where_sagemaker_looks(
     (config / "hyperparameters.json").write_text(json.dumps(knobs))
     monkeypatch.chdir(settings_folder)
     with pytest.raises(UserError, match=told):
-        jobs.fit(tmp_path)
+        train_job.fit(tmp_path)
     said = (tmp_path / "output/failure").read_text()
     assert told in said
     assert len(said) <= 1024
@@ -749,7 +756,7 @@ def test_a_model_that_the_gate_refuses_is_said_in_gate_json_and_fails_no_job(
     metadata = json.loads((model / "metadata.json").read_text()) | {"review_threshold": 1.0}
     (model / "metadata.json").write_text(json.dumps(metadata))
     packed(model, tmp_path / "processing/input/model")
-    message = jobs.process(tmp_path)
+    message = evaluation_job.process(tmp_path)
     assert message.startswith("Refused: min_accuracy (")
     output = tmp_path / "processing/output"
     gate = json.loads((output / "gate.json").read_text())
@@ -782,7 +789,7 @@ def test_a_live_model_of_other_classes_is_compared_unless_git_says_that_this_is_
     write_json(paths.MODEL / "metadata.json", {"classes": ["food", "fuel"]})
     write_json(Path("live/metadata.json"), {"classes": ["food", "rent"]})
     packed(Path("live"), tmp_path / "given")
-    found = jobs.crowned(tmp_path / "given/model.tar.gz")
+    found = evaluation_job.crowned(tmp_path / "given/model.tar.gz")
     assert (found is not None) == compared
     if found:
         assert found["digest"] == digest(Path("live"))
@@ -820,14 +827,14 @@ def test_an_evaluation_of_what_does_not_belong_together_fails(
         with tarfile.open(model, "w:gz") as archive:
             archive.add(settings_folder / paths.PARAMS, "../../escaped.yaml")
     monkeypatch.chdir(settings_folder)
-    monkeypatch.setattr(jobs, "process", lambda: REAL(tmp_path))
+    monkeypatch.setattr(evaluation_job, "process", lambda: REAL(tmp_path))
     with pytest.raises(Exception, match=told):
-        process.process("evaluate", tmp_path / "message")
+        processing.process("evaluate", tmp_path / "message")
     assert (tmp_path / "message").read_text().startswith("Failed: ")
     assert not list(tmp_path.rglob("escaped.yaml"))
 
 
-REAL = jobs.process
+REAL = evaluation_job.process
 
 
 def test_with_labels_in_the_manifest_the_newest_months_are_trained_on(
@@ -837,7 +844,7 @@ def test_with_labels_in_the_manifest_the_newest_months_are_trained_on(
     newest = {}
     for made_by in ("data-release", "labels"):
         transactions(tmp_path / made_by, released(made_by))
-        with jobs.prepared(tmp_path / made_by, {}):
+        with channel.prepared(tmp_path / made_by, {}):
             parts = {p: pl.read_parquet(paths.PREPARED / f"{p}.parquet") for p in ("time", "train")}
         newest[made_by] = parts["train"]["date"].max()
         assert parts["time"].is_empty() == (made_by == "labels")
@@ -931,7 +938,7 @@ LABELLED = rows(300, seed=8).with_columns(text=pl.format("{} shop {}", "text", "
 def test_labels_become_a_candidate_beside_what_is_released(account: Account) -> None:
     account.capture(OLD, LABELLED, NOON - timedelta(days=10))
     account.label(LABELLED["category"].to_list(), NOON - timedelta(days=3))
-    message = labels.process()
+    message = labelling_job.process()
     made = account.candidate()
     base, train = made.files
     assert (base, made.dvc, made.made_by) == (released().files[0], released().dvc, "labels")
@@ -951,13 +958,13 @@ def test_labels_become_a_candidate_beside_what_is_released(account: Account) -> 
 def test_the_next_labels_add_to_the_last_and_replace_their_file(account: Account) -> None:
     account.capture(OLD, LABELLED[:50], NOON - timedelta(days=10))
     account.label(LABELLED["category"].to_list()[:50], NOON - timedelta(days=9))
-    labels.process()
+    labelling_job.process()
     first = account.candidate()
     # A retraining has released it; the labels come of another endpoint, for a class of their own.
     account.s3.put_object(Bucket=DATA, Key="releases/data.zip", Body=first.zip())
     account.capture(NEW, LABELLED[50:], NOON - timedelta(days=1), name="later")
     account.label(LABELLED["category"].to_list()[50:], NOON - timedelta(hours=3), name="later")
-    labels.process()
+    labelling_job.process()
     second = account.candidate()
     assert [file.uri for file in second.files] == [file.uri for file in first.files]
     assert second.files[1].rows > first.files[1].rows
@@ -969,9 +976,9 @@ def test_the_next_labels_add_to_the_last_and_replace_their_file(account: Account
 def test_the_same_labels_again_are_no_newer(account: Account) -> None:
     account.capture(OLD, LABELLED, NOON - timedelta(days=10))
     account.label(LABELLED["category"].to_list(), NOON - timedelta(days=3))
-    labels.process()
+    labelling_job.process()
     first = account.candidate()
-    labels.process()
+    labelling_job.process()
     again = account.candidate()
     assert again.labelled_through == first.labelled_through
     assert again.files[1].sha256 == first.files[1].sha256
@@ -996,7 +1003,7 @@ def test_where_there_is_not_enough_the_job_completes_and_writes_nothing(
         account.capture(NEW, few, NOON - timedelta(days=3), name)
     if fault != "no labels":
         account.label(LABELLED["category"].to_list(), NOON - timedelta(days=1), name)
-    assert labels.process().startswith(message)
+    assert labelling_job.process().startswith(message)
     assert not account.s3.list_objects_v2(Bucket=LIVE, Prefix="labels/")["KeyCount"]
     assert account.s3.list_objects_v2(Bucket=DATA, Prefix="releases/")["KeyCount"] == 1
 
@@ -1011,7 +1018,7 @@ def test_bad_labels_are_left_out_counted_and_sent_to_their_alarm(
     account.capture(OLD, LABELLED, NOON - timedelta(days=3))
     wrong = ["no such class"] * 40 + LABELLED["category"].to_list()[40:]
     account.label(wrong, NOON - timedelta(days=1))
-    message = labels.process()
+    message = labelling_job.process()
     assert message.startswith("Completed: ")
     assert "40 of 300 labelled predictions have labels that differ, or" in message
     kept = [pl.read_csv(account.get(LIVE, f"labels/{part}.csv")) for part in quality.PARTS]
@@ -1026,7 +1033,7 @@ def test_a_missing_variable_of_the_labelling_job_is_named(
 ) -> None:
     monkeypatch.delenv(name)
     with pytest.raises(UserError, match=f"variable {name} is missing"):
-        labels.process()
+        labelling_job.process()
 
 
 @pytest.fixture
@@ -1100,7 +1107,7 @@ def test_where_nothing_is_captured_of_what_is_served_that_is_a_violation(
     counted: Account, tmp_path: Path
 ) -> None:
     answered(NEW, 500)
-    process.process("monitor", tmp_path / "message")
+    processing.process("monitor", tmp_path / "message")
     message = (tmp_path / "message").read_text()
     assert message.startswith("CompletedWithViolations: 1 in no data")
     assert "missing_captures_check: captures" in message
@@ -1115,11 +1122,11 @@ def test_where_nothing_is_captured_of_what_is_served_that_is_a_violation(
 def test_as_many_captures_as_calls_are_no_violation_and_a_quiet_night_is_none(
     counted: Account, tmp_path: Path
 ) -> None:
-    process.process("monitor", tmp_path / "message")
+    processing.process("monitor", tmp_path / "message")
     assert (tmp_path / "message").read_text().startswith("Completed: no data")
     counted.capture(NEW, rows(200, seed=3), NOON - timedelta(days=1))
     answered(NEW, 420)
-    process.process("monitor", tmp_path / "message")
+    processing.process("monitor", tmp_path / "message")
     assert (tmp_path / "message").read_text().startswith("Completed: no violations in 200 rows")
     missing = figure("missing_captures", NEW, f"{PROJECT}-check")
     assert missing == pytest.approx(10 / 210)
@@ -1133,7 +1140,7 @@ def test_after_a_release_the_old_endpoint_s_window_is_judged_too_and_by_itself(
     drifted = rows(200, seed=4).with_columns(pl.col("price") * 30)
     watching.capture(NEW, drifted, NOON - timedelta(days=1))
     watching.capture(f"{PROJECT}-20250101-000000-0000000", rows(9, 1), datetime(2025, 2, 1))
-    process.process("monitor", tmp_path / "message")
+    processing.process("monitor", tmp_path / "message")
     found = reports(tmp_path / "output")
     assert {*found} == {OLD, NEW}
     assert [found[name]["window"]["rows"] for name in (OLD, NEW)] == [200, 200]
@@ -1155,7 +1162,7 @@ def test_an_endpoint_that_cannot_be_judged_hides_no_other_s_result(
     with pytest.raises(
         UserError, match=rf"facts\.json is missing.*\({unknown}\); Completed.*{OLD}"
     ):
-        process.process("monitor", tmp_path / "message")
+        processing.process("monitor", tmp_path / "message")
     assert {*reports(tmp_path / "output")} == {OLD}
     assert sent("violations") == {OLD}
 
@@ -1168,7 +1175,7 @@ def test_labels_of_an_endpoint_that_is_gone_judge_its_own_answers(
     watching.capture(OLD, frame, NOON - timedelta(days=9), name="old")
     watching.label(["transport"] * 300, NOON - timedelta(days=2), name="old")
     watching.capture(NEW, rows(200, seed=6), NOON - timedelta(days=1), name="new")
-    process.process("monitor", tmp_path / "message")
+    processing.process("monitor", tmp_path / "message")
     found = reports(tmp_path / "output")
     assert found[OLD]["quality"]["joined"]["joined"] == 300
     assert "accuracy" in {one["feature_name"] for one in found[OLD]["violations"]}
@@ -1179,7 +1186,7 @@ def test_labels_of_an_endpoint_that_is_gone_judge_its_own_answers(
 
 @pytest.mark.actor("monitor")
 def test_without_captures_the_check_is_completed(watching: Account, tmp_path: Path) -> None:
-    process.process("monitor", tmp_path / "message")
+    processing.process("monitor", tmp_path / "message")
     assert (tmp_path / "message").read_text() == (
         "Completed: no data from 2026-11-15T12:00Z to 2026-11-22T12:00Z"
     )
@@ -1191,5 +1198,5 @@ def test_one_endpoint_that_is_named_is_judged_alone(
     monkeypatch.setenv("sagemaker_endpoint_name", OLD)
     for endpoint in (OLD, NEW):
         watching.capture(endpoint, rows(100, seed=3), NOON - timedelta(days=1))
-    process.process("monitor", tmp_path / "message")
+    processing.process("monitor", tmp_path / "message")
     assert {*reports(tmp_path / "output")} == {OLD}

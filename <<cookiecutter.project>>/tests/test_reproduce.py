@@ -9,7 +9,7 @@ import pytest
 
 from categoriser import paths, reproduce
 from categoriser.errors import UserError
-from categoriser.files import digest
+from categoriser.io.digests import digest
 
 FIGURES = {"random": {"accuracy": 0.9331}, "time": {"accuracy": 0.9}}
 

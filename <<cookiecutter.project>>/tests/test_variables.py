@@ -12,7 +12,7 @@ import mlflow
 import pytest
 
 from categoriser.errors import run
-from categoriser.files import give_up_root
+from categoriser.io.privileges import give_up_root
 from categoriser.tracking import store, track
 
 

@@ -20,7 +20,8 @@ def run(main: Callable[[], None]) -> None:
     forgotten.
     """
     # Here, since the Lambdas carry this module without those.
-    from categoriser import asides, disk, lifetime, variables
+    from categoriser import lifetime, variables
+    from categoriser.io import asides, disk
 
     variables.forget_empty()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 
 from categoriser.errors import UserError
-from categoriser.files import write_text
+from categoriser.io.replacing import write_text
 from categoriser.paths import PARAMS
 
 Share = Field(ge=0, le=1)

@@ -6,9 +6,10 @@ import sys
 from categoriser import paths
 from categoriser.data.which import which
 from categoriser.errors import UserError, run
-from categoriser.files import digest, read_json
-from categoriser.lock import read_lock
-from categoriser.model.gate import read_verdict
+from categoriser.evaluation.gate import read_verdict
+from categoriser.io.digests import digest
+from categoriser.io.documents import read_json
+from categoriser.io.dvc_lock import read_lock
 from categoriser.params import read_params
 
 

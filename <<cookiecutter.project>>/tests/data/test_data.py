@@ -26,7 +26,8 @@ from categoriser.data.prepare import PARTS, prepare, text_key
 from categoriser.data.validate import MAX_VALUES, distances, profile, validate
 from categoriser.errors import UserError
 from categoriser.features import features, normalise
-from categoriser.files import read_json, write_json
+from categoriser.io.documents import read_json
+from categoriser.io.replacing import write_json
 from categoriser.params import Generate, Prepare, Validate, read_params, set_params
 from categoriser.paths import (
     CHAMPION_PROFILE,

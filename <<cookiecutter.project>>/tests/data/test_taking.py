@@ -17,7 +17,7 @@ from categoriser.data.oddities import of
 from categoriser.data.prepare import PARTS, prepare
 from categoriser.data.validate import validate
 from categoriser.errors import UserError
-from categoriser.files import write_json
+from categoriser.io.replacing import write_json
 from categoriser.params import Prepare, read_params, set_params
 from categoriser.paths import CHAMPION_PROFILE, OWN, PARAMS
 

@@ -27,7 +27,7 @@ from categoriser import paths
 from categoriser.data import generate, prepare, validate
 from categoriser.errors import UserError
 from categoriser.features import EDGES, LONGEST, VERSION, features, normalise, with_prices
-from categoriser.files import digest
+from categoriser.io.digests import digest
 from categoriser.model import explain as explain_command
 from categoriser.model import train as train_stage
 from categoriser.model.batch import predict_file

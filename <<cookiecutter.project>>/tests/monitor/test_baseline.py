@@ -26,7 +26,8 @@ from categoriser.data.generate import generate
 from categoriser.data.prepare import prepare
 from categoriser.errors import UserError
 from categoriser.features import normalise
-from categoriser.files import digest, write_json
+from categoriser.io.digests import digest
+from categoriser.io.replacing import write_json
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
 from categoriser.monitor import baseline as stage

@@ -1642,7 +1642,7 @@ def test_files_that_cannot_be_read_are_a_problem_and_the_rest_goes_on(tmp_path: 
 def test_captures_that_are_a_bomb_are_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("categoriser.files.UNPACKED_FREELY", 2**20)
+    monkeypatch.setattr("categoriser.io.unpacking.UNPACKED_FREELY", 2**20)
     bomb = tmp_path / "1.jsonl.gz"
     bomb.write_bytes(gzip.compress(b"\n" * 2**22))
     after = write(tmp_path, line(), name="2.jsonl")

@@ -31,8 +31,8 @@ from measured import rows, trained
 from moto import mock_aws
 from rich.console import Console
 
-from categoriser import process
 from categoriser.errors import UserError, run
+from categoriser.jobs import exit_message, processing
 from categoriser.model.package import Categoriser
 from categoriser.monitor import coverage, metrics, report, story, watching
 from categoriser.monitor.baseline import baseline
@@ -911,7 +911,7 @@ def run_process(folder: Path, **environment: str) -> tuple[subprocess.CompletedP
         "import sys\n"
         "from pathlib import Path\n"
         "from categoriser.errors import run\n"
-        "from categoriser.process import process\n"
+        "from categoriser.jobs.processing import process\n"
         "run(lambda: process('monitor', Path(sys.argv[1])))"
     )
     done = subprocess.run(
@@ -945,14 +945,14 @@ def test_a_fault_is_the_message_and_the_status(tmp_path: Path) -> None:
 
 
 def test_an_exit_message_is_cut_between_characters(tmp_path: Path) -> None:
-    process.leave("é" * 1000, tmp_path / "message")
+    exit_message.leave("é" * 1000, tmp_path / "message")
     assert (tmp_path / "message").read_bytes().decode() == "é" * 512
 
 
 def test_the_command_refuses_an_unknown_step_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["process", "deploy"])
     with pytest.raises(SystemExit, match=r"^error: there is no step 'deploy'; the steps are e"):
-        run(process.main)
+        run(processing.main)
 
 
 def test_the_report_is_shown_in_the_terminal(

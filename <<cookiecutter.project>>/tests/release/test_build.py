@@ -19,7 +19,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import aws
 import boto3
 import pytest
 import yaml
@@ -30,6 +29,7 @@ from moto import mock_aws
 
 from categoriser.errors import UserError
 from categoriser.manifest import NAME, File, Manifest, unzip
+from prove import templates as aws
 from release import build, operate
 from release.build import requests
 from release.settings import REGIONS, SETTINGS, Settings, flat, read_settings

@@ -12,16 +12,15 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import actors
-import aws
 import boto3
-import graph
 import pytest
 import yaml
 
 from categoriser.monitor import metrics as monitor_metrics
 from categoriser.monitor.settings import Settings as Monitoring
-from release import build, layers, operate
+from prove import actors
+from prove import templates as aws
+from release import build, graph, layers, operate
 from release.settings import Settings, flat
 
 PROJECT, RELEASE = aws.GIVEN["Project"], aws.RELEASE
@@ -2013,7 +2012,9 @@ def job_reads() -> dict[str, set[str]]:
     read = {*re.findall(r'environment(?:\.get\(|\[)"(\w+)"', job)}
     read |= {*re.findall(r'(?:time|path)\("(\w+)"', job)}
     read |= {*re.findall(r'"(sagemaker_endpoint_datacapture_prefix|dataset_source)"', job)}
-    (places,) = re.findall(r"PLACES = \((.*)\)", aws.source("src/categoriser/monitor/labels.py"))
+    (places,) = re.findall(
+        r"PLACES = \((.*)\)", aws.source("src/categoriser/jobs/labelling_job.py")
+    )
     return {"monitor": read, "label": read | {*re.findall(r'"(\w+)"', places)}}
 
 
@@ -2055,7 +2056,7 @@ def test_a_scheduled_job_is_told_what_it_reads() -> None:
     assert found["check"]["Environment"] == check
     assert found["labels"]["Environment"] == label
     read = job_reads()
-    steps = aws.source("src/categoriser/process.py")
+    steps = aws.source("src/categoriser/jobs/processing.py")
     for name, step in (("check", "monitor"), ("labels", "label")):
         request = found[name]
         assert request["Environment"].keys() - {"AWS_DEFAULT_REGION"} <= read[step]

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import aws
 import botocore.awsrequest
 import crhelper.utils
 import pytest
+
+from prove import templates as aws
 
 PROJECT, RELEASE, OLD = aws.GIVEN["Project"], aws.RELEASE, "20261101-080000-0ddba11"
 NEW, LIVE = f"{PROJECT}-{RELEASE}", f"{PROJECT}-{OLD}"

@@ -23,8 +23,6 @@ from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import actors
-import aws
 import botocore.awsrequest
 import botocore.exceptions
 import crhelper.utils
@@ -40,6 +38,8 @@ from categoriser.manifest import File, Manifest
 from categoriser.monitor.formats import capture
 from categoriser.monitor.formats.problems import Problems
 from categoriser.serving.capture import record
+from prove import actors
+from prove import templates as aws
 from release.build import requests
 
 PROJECT, RELEASE, OLD = aws.PROJECT, aws.RELEASE, "20261101-080000-0ddba11"

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import aws
 import pytest
 from test_build import PROJECT, changed, models, root
 from test_verbs import TOOLS, Cloud, cloud, refused
 
+from prove import templates as aws
 from release import layers
 from release.settings import read
 

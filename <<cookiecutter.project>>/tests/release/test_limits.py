@@ -13,7 +13,6 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any
 
-import aws
 import boto3
 import pytest
 from botocore.session import get_session
@@ -21,6 +20,7 @@ from test_build import ARTIFACTS, DATA, LIVE, RELEASE, changed, cloud, models, r
 
 from categoriser.errors import UserError
 from categoriser.manifest import NAME, File, Manifest
+from prove import templates as aws
 from release import build, lineage
 from release.settings import Settings
 

@@ -9,9 +9,10 @@ import json
 import re
 from typing import Any
 
-import aws
 import pytest
 from moto.events.models import EventPattern
+
+from prove import templates as aws
 
 PROJECT = aws.GIVEN["Project"]
 TOPIC = aws.arn("data", "Topic")

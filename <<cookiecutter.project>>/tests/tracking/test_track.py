@@ -23,7 +23,7 @@ from msgspec.structs import asdict
 from categoriser import paths
 from categoriser.errors import UserError
 from categoriser.features import VERSION, features
-from categoriser.files import digest
+from categoriser.io.digests import digest
 from categoriser.model.classifier import Classifier
 from categoriser.model.package import Categoriser
 from categoriser.tracking.states import flatten, git, history, read_state, workspace

@@ -67,7 +67,7 @@ import polars as pl
 from scipy.special import ndtr
 
 from categoriser.errors import run
-from categoriser.files import replacing, write_json
+from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Generate, read_params
 from categoriser.paths import GENERATED, GENERATED_FACTS
 

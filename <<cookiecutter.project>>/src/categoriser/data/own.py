@@ -27,7 +27,10 @@ from categoriser.data.intake.settle import propose, settle
 from categoriser.data.table import Table, own_table
 from categoriser.data.validate import BadRowsError, accepted_profile, validate
 from categoriser.errors import UserError, run
-from categoriser.files import Json, dvc, read_lines, replacing, restored_on_failure
+from categoriser.io.documents import Json
+from categoriser.io.dvc_commands import dvc
+from categoriser.io.replacing import replacing, restored_on_failure
+from categoriser.io.text_files import read_lines
 from categoriser.params import Params, read_params, set_params
 from categoriser.paths import HOLDOUT, OWN, PARAMS
 

@@ -23,7 +23,8 @@ import polars as pl
 
 from categoriser.errors import UserError, run
 from categoriser.features import normalise, with_prices
-from categoriser.files import Json, replacing, write_json
+from categoriser.io.documents import Json
+from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Prepare, read_params
 from categoriser.paths import PREPARED, VALIDATED
 

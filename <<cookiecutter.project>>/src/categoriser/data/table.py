@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from categoriser.errors import UserError
-from categoriser.files import read_lines
+from categoriser.io.text_files import read_lines
 
 REQUIRED = ("date", "text", "price", "category")
 # Columns that the pipeline adds.

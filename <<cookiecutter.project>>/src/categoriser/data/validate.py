@@ -26,7 +26,8 @@ from categoriser.data.classes import FORBIDDEN, fault
 from categoriser.data.set_aside import Aside
 from categoriser.data.table import REQUIRED, Fault, Table, own_table
 from categoriser.errors import UserError, run
-from categoriser.files import read_json, replacing, write_json
+from categoriser.io.documents import read_json
+from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Validate, read_params
 from categoriser.paths import CHAMPION_PROFILE, PROFILE, SET_ASIDE, VALIDATED
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from categoriser.errors import UserError
-from categoriser.files import read_lines
+from categoriser.io.text_files import read_lines
 from categoriser.params import Params
 from categoriser.paths import GENERATED, OWN
 

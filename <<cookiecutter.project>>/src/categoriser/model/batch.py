@@ -22,7 +22,8 @@ from categoriser.data.set_aside import Aside
 from categoriser.data.table import Fault
 from categoriser.errors import UserError
 from categoriser.features import price, text
-from categoriser.files import opened, replacing
+from categoriser.io.replacing import replacing
+from categoriser.io.text_files import opened
 from categoriser.model.package import Categoriser, Prediction
 
 CHUNK = 10_000  # rows in memory at once

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from categoriser.errors import UserError
 from categoriser.features import VERSION, features, is_word, normalise, with_prices
-from categoriser.files import digest, read_json, replacing, write_json
+from categoriser.io.digests import digest
+from categoriser.io.documents import read_json
+from categoriser.io.replacing import replacing, write_json
 from categoriser.model.classifier import Classifier
 
 METADATA = "metadata.json"

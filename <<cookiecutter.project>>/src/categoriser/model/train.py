@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from categoriser.data.prepare import read_rows
 from categoriser.errors import run
 from categoriser.features import VERSION
-from categoriser.files import digest
+from categoriser.io.digests import digest
 from categoriser.model.classifier import Classifier
 from categoriser.model.package import COLDEST, HOTTEST, Categoriser, calibrate
 from categoriser.params import Train, read_params

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from categoriser.data.prepare import read_rows
 from categoriser.errors import UserError, run
-from categoriser.files import write_json
+from categoriser.io.replacing import write_json
 from categoriser.model.classifier import Classifier
 from categoriser.model.train import COLUMNS, Answered, answer, measure
 from categoriser.params import read_params, set_params

@@ -20,7 +20,8 @@ import polars as pl
 
 from categoriser.data.prepare import PARTS, read_rows
 from categoriser.errors import UserError, run
-from categoriser.files import digest, replacing, write_json
+from categoriser.io.digests import digest
+from categoriser.io.replacing import replacing, write_json
 from categoriser.model.package import Categoriser
 from categoriser.monitor import quality
 from categoriser.monitor.calibrate import Floats, calibrate

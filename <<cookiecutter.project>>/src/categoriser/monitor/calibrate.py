@@ -33,7 +33,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from categoriser.files import Json
+from categoriser.io.documents import Json
 from categoriser.monitor import settings
 from categoriser.params import Section
 

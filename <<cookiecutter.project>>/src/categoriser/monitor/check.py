@@ -18,7 +18,8 @@ from rich.console import Console
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.files import read_json, write_json
+from categoriser.io.documents import read_json
+from categoriser.io.replacing import write_json
 from categoriser.monitor import coverage, metrics, quality, report, watching
 from categoriser.monitor.calibrate import Thresholds
 from categoriser.monitor.coverage import Coverage

@@ -19,7 +19,8 @@ from scipy.special import entr
 
 from categoriser.errors import UserError
 from categoriser.features import is_word, normalise
-from categoriser.files import read_json, write_json, write_text
+from categoriser.io.documents import read_json
+from categoriser.io.replacing import write_json, write_text
 
 Ints = NDArray[np.int64]
 

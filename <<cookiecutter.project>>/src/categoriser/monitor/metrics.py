@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from categoriser.errors import UserError
-from categoriser.files import write_text
+from categoriser.io.replacing import write_text
 from categoriser.monitor.formats.constraints import Constraints, Drifts, Metrics
 from categoriser.monitor.formats.statistics import Statistics
 

@@ -34,10 +34,8 @@ import polars as pl
 from categoriser.data.prepare import text_key, uniform
 from categoriser.data.table import REQUIRED
 from categoriser.errors import UserError, run
-from categoriser.features import normalise
-from categoriser.files import Json, read_json, replacing
-from categoriser.model.measure import group_codes
-from categoriser.model.metrics import (
+from categoriser.evaluation.measure import group_codes
+from categoriser.evaluation.metrics import (
     PRICE_BAND,
     SEED,
     Codes,
@@ -47,6 +45,9 @@ from categoriser.model.metrics import (
     resample,
     scores,
 )
+from categoriser.features import normalise
+from categoriser.io.documents import Json, read_json
+from categoriser.io.replacing import replacing
 from categoriser.monitor.features import UNKNOWN as UNKNOWN_COUNTRY
 from categoriser.monitor.formats import capture, constraints
 from categoriser.monitor.formats.constraints import BEST_CONSTANT, Drift, Violation
@@ -246,8 +247,8 @@ def statistics(truth: Codes, answers: Codes, groups: Codes, labels: Sequence[str
 
     `groups` are the rows' merchants, from 0. The best constant classifier answers the most frequent
     label. A standard deviation is a figure's standard error by the bootstrap of
-    `categoriser.model.metrics`. (Model Monitor's is that of five draws of 80 % of the rows, half as
-    large: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html.)
+    `categoriser.evaluation.metrics`. (Model Monitor's is that of five draws of 80 % of the rows,
+    half as large: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html.)
     """
     size = len(labels)
     document: Json = {"version": 0.0, "dataset": {"item_count": len(truth)}}

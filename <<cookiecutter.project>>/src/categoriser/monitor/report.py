@@ -13,8 +13,8 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from categoriser.files import write_json, write_text
-from categoriser.model.report import COLOURS, STYLE, confusion, image, render, sheet, slices
+from categoriser.evaluation.report import COLOURS, STYLE, confusion, image, render, sheet, slices
+from categoriser.io.replacing import write_json, write_text
 from categoriser.monitor import story
 from categoriser.monitor.coverage import Coverage
 from categoriser.monitor.formats.constraints import Constraints, Drift, Violation, in_domain, psi

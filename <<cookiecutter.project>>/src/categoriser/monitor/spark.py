@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 
 from categoriser.errors import run
-from categoriser.files import write_json
+from categoriser.io.replacing import write_json
 from categoriser.monitor import summary as summaries
 from categoriser.monitor.formats import capture, statistics
 from categoriser.monitor.formats.problems import Problems

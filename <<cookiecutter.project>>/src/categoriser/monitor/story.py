@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from categoriser.model.report import percent, points
+from categoriser.evaluation.report import percent, points
 from categoriser.monitor import coverage
 from categoriser.monitor.formats.constraints import Drift, Violation
 from categoriser.monitor.formats.statistics import Feature, quantile

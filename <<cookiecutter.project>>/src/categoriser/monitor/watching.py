@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from categoriser.errors import UserError
 from categoriser.features import normalise
-from categoriser.files import digest, read_json
+from categoriser.io.digests import digest
+from categoriser.io.documents import read_json
 from categoriser.monitor.features import Seen, watch
 from categoriser.monitor.formats import capture, statistics
 from categoriser.monitor.formats.problems import Problems

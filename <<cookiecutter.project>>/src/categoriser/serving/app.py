@@ -23,7 +23,7 @@ import numpy as np
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.files import give_up_root
+from categoriser.io.privileges import give_up_root
 from categoriser.model.package import Categoriser, Prediction
 from categoriser.serving.capture import Writer, folder_of
 from categoriser.serving.log import JsonLine, lines, write_line

@@ -21,8 +21,9 @@ import yaml
 
 from categoriser import paths
 from categoriser.errors import UserError
-from categoriser.files import digest, dvc_status
-from categoriser.lock import read_lock
+from categoriser.io.digests import digest
+from categoriser.io.dvc_commands import dvc_status
+from categoriser.io.dvc_lock import read_lock
 
 LIMIT = 100  # commits of history
 LONGEST_SUBJECT = 60

@@ -32,9 +32,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.files import digest, read_json
-from categoriser.lock import read_lock
-from categoriser.model.champion import champion_facts
+from categoriser.evaluation.champion import champion_facts
+from categoriser.io.digests import digest
+from categoriser.io.documents import read_json
+from categoriser.io.dvc_lock import read_lock
 from categoriser.model.package import METADATA
 from categoriser.tracking import store
 from categoriser.tracking.states import State, experiments, history, standing, workspace

@@ -8,8 +8,8 @@ from typing import Any
 
 from categoriser import paths
 from categoriser.errors import UserError
-from categoriser.files import Json
-from categoriser.lock import read_lock
+from categoriser.io.documents import Json
+from categoriser.io.dvc_lock import read_lock
 from categoriser.tracking.states import State, author, data_hash
 
 FORM = {"data", "milliseconds", "seed", "kept", "trials"}

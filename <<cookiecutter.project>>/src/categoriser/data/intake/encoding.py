@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from categoriser.errors import UserError
-from categoriser.files import LONGEST_LINE, opened, too_long
+from categoriser.io.text_files import LONGEST_LINE, opened, too_long
 
 # What a byte order mark says; the longer are first.
 MARKS = {

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from categoriser.data.intake import dates
-from categoriser.files import write_text
+from categoriser.io.replacing import write_text
 from categoriser.params import Section
 
 # Stands for the one fact that the file does not show.

@@ -19,7 +19,7 @@ from categoriser.data.intake.records import Open, Record, records, split, trim
 from categoriser.data.table import REQUIRED, own_table
 from categoriser.errors import UserError
 from categoriser.features import NUMBER
-from categoriser.files import opened
+from categoriser.io.text_files import opened
 from categoriser.paths import INTAKE
 
 DELIMITERS = (",", ";", "\t", "|")

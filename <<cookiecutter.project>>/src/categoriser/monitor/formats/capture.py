@@ -27,7 +27,8 @@ import polars as pl
 
 from categoriser import features
 from categoriser.errors import UserError
-from categoriser.files import Unpacked, replacing
+from categoriser.io.replacing import replacing
+from categoriser.io.unpacking import Unpacked
 from categoriser.monitor.formats.problems import EMPTY_FILE, Place, Problems
 from categoriser.serving.capture import ENCODINGS, LONGEST_LINE
 from categoriser.serving.protocol import CSV, JSON, LINES

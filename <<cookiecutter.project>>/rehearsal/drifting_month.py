@@ -1,0 +1,137 @@
+"""`make drift`: a month that drifts is generated, served, captured, labelled, and judged.
+
+Only the rows are made up: the server of `make serve` answers over HTTP and captures, the labels
+come back as ground truth, and the monitor reads both as it does in production.
+"""
+
+import csv
+import datetime
+import http.client
+import io
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+
+from categoriser import paths
+from categoriser.data.generate import Drift, generate
+from categoriser.errors import UserError, run
+from categoriser.io.documents import read_json
+from categoriser.io.replacing import write_text
+from categoriser.monitor import report
+from categoriser.monitor.check import check
+from categoriser.monitor.job import Job
+from categoriser.monitor.settings import read_settings
+from categoriser.params import read_params
+
+DRIFT = Drift(new_merchants=0.2, price_scale=1.5, mix={"travel": 2}, new_bank=0.15)
+WHAT = "a fifth from new merchants, prices half as high again, travel doubled, a new bank's wording"
+ROWS = 5000
+# Requests of so many rows; most clients send one.
+BATCHES = (1, 1, 1, 1, 20)
+ENDPOINT = "local"
+
+
+def month(last: str) -> pl.DataFrame:
+    """Return the rows of the month after `last` (YYYY-MM), drifted."""
+    settings = read_params().generate
+    start = datetime.date.fromisoformat(f"{last}-01") + datetime.timedelta(days=31)
+    later = {"rows": ROWS, "start": start.replace(day=1), "months": 1, "seed": settings.seed + 1}
+    return generate(settings.model_copy(update=later), DRIFT)[0]
+
+
+@contextmanager
+def serving(model: Path, folder: Path) -> Iterator[int]:
+    """Start the server with captures into `folder`, yield its port, stop it as SageMaker does."""
+    log = folder / "server.log"
+    command = ["categoriser.serving.app", "--model", str(model), "--port", "0"]
+    capture = ["--capture", str(folder / "captures"), "--endpoint-name", ENDPOINT]
+    with log.open("wb") as stream:
+        server = subprocess.Popen([sys.executable, "-m", *command, *capture], stderr=stream)
+    try:
+        while not (said := log.read_text(encoding="utf-8").partition("\n"))[1]:
+            if server.poll() is not None:
+                raise UserError(f"the server did not start: {log.read_text(encoding='utf-8')}")
+            time.sleep(0.05)
+        yield json.loads(said[0])["port"]
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def send(rows: pl.DataFrame, port: int) -> list[str]:
+    """Send the rows as requests of `BATCHES`; return each row's ground truth as a line."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    labels: list[str] = []
+    at, sizes = 0, cycle(BATCHES)
+    while at < rows.height:
+        size = next(sizes)
+        batch = rows.slice(at, size)
+        identity = f"drift-{at}"
+        body = io.StringIO(newline="")
+        csv.writer(body).writerows(batch.select("text", "price").iter_rows())
+        headers = {"content-type": "text/csv", "x-amzn-sagemaker-inference-id": identity}
+        connection.request("POST", "/invocations", body.getvalue().encode(), headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        if answer.status != 200:
+            raise UserError(f"the server answered {answer.status}: {said.decode()}")
+        ids = [f"{identity}#{row}" for row in range(size)] if size > 1 else [identity]
+        labels += map(truth, ids, batch["category"])
+        at += size
+    connection.close()
+    return labels
+
+
+def truth(identity: str, label: str) -> str:
+    """Return a label as a line of ground truth."""
+    data = io.StringIO()
+    csv.writer(data, lineterminator="").writerow([label])
+    line = {
+        "groundTruthData": {"data": data.getvalue(), "encoding": "CSV"},
+        "eventMetadata": {"eventId": identity},
+        "eventVersion": "0",
+    }
+    return json.dumps(line) + "\n"
+
+
+def main() -> None:
+    if read_params().data.path != paths.GENERATED:
+        raise UserError(
+            f"make drift serves generated rows, and the model is of {read_params().data.path}: "
+            "it would call everything drift"
+        )
+    settings = read_settings()
+    facts = read_json(paths.GENERATED_FACTS, "dvc repro")
+    rows = month(facts["months"][1])
+    shutil.rmtree(paths.DRIFT, ignore_errors=True)
+    paths.DRIFT.mkdir(parents=True)
+    with serving(paths.MODEL, paths.DRIFT) as port:
+        labels = send(rows, port)
+    hour = datetime.datetime.now(datetime.UTC).strftime("%Y/%m/%d/%H")
+    write_text(paths.DRIFT / "truth" / hour / "labels.jsonl", "".join(labels))
+    console = Console()
+    console.print(f"{rows.height:,} rows served: {WHAT}", highlight=False)
+    job = Job(
+        source=str(paths.DRIFT / "captures"),
+        output=paths.DRIFT,
+        baseline=str(paths.BASELINE),
+        truth=str(paths.DRIFT / "truth"),
+        endpoint=ENDPOINT,
+        preprocessor=settings.features.preprocessor,
+        postprocessor=settings.features.postprocessor,
+        samples=report.SAMPLES,
+    )
+    check(job, settings, console)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Transactions: generated or taken from a bank's file, validated, prepared."""

@@ -1,0 +1,1 @@
+"""A bank's own file, read into the project's form."""

@@ -1,0 +1,1 @@
+"""What is measured of a model, the report on it, and whether it may go on."""

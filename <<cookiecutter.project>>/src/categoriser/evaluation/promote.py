@@ -1,0 +1,95 @@
+"""`make promote`: the model that stands becomes the champion, if it has passed its gates.
+
+`make promote FORGET=champion` and `FORGET=data` retire the champion and the profile of the accepted
+data, where the next are meant to be another thing. All write the folder `champion` and nothing
+else; what they print is to be committed.
+"""
+
+import argparse
+import shutil
+
+from rich.console import Console
+
+from categoriser import paths
+from categoriser.errors import UserError, run
+from categoriser.evaluation.gate import read_verdict
+from categoriser.io.digests import digest
+from categoriser.io.documents import read_json
+from categoriser.io.dvc_commands import dvc, dvc_status
+from categoriser.io.replacing import restored_on_failure, write_json
+from categoriser.model.package import METADATA
+
+
+def promote() -> str:
+    """Make the model the champion and return its digest.
+
+    Raises `UserError` where the gates did not pass for exactly this model with what stands in the
+    workspace, and where DVC fails; then the champion stays as it was.
+    """
+    verdict = read_verdict()
+    if not paths.MODEL.is_dir():
+        raise UserError(f"{paths.MODEL} is missing; `dvc repro` makes it")
+    standing = digest(paths.MODEL)
+    if verdict["model"] != standing:
+        raise UserError(
+            f"{paths.VERDICT} judges the model {verdict['model'][:12]}, but {paths.MODEL} holds "
+            f"{standing[:12]}; `dvc repro` judges it"
+        )
+    if not verdict["passed"]:
+        raise UserError(
+            f"{paths.VERDICT} says that a gate failed; only a model that passed is promoted"
+        )
+    if changed := dvc_status():
+        raise UserError(
+            f"{paths.VERDICT} is of an earlier state (changed since: {', '.join(changed)}); "
+            "`dvc repro` judges the one that stands"
+        )
+    profile, metrics = read_json(paths.PROFILE, "dvc repro"), read_json(paths.METRICS, "dvc repro")
+
+    with restored_on_failure(paths.CHAMPION):
+        shutil.rmtree(paths.CHAMPION_MODEL, ignore_errors=True)
+        shutil.copytree(paths.MODEL, paths.CHAMPION_MODEL)
+        dvc("add", "--quiet", str(paths.CHAMPION_MODEL))
+        own = {
+            part: {name: value for name, value in figures.items() if not isinstance(value, dict)}
+            for part, figures in metrics.items()
+        }
+        write_json(paths.CHAMPION_PROFILE, profile)
+        classes = read_json(paths.MODEL / METADATA, "dvc repro")["classes"]
+        facts = {"classes": classes, "digest": standing, "metrics": own}
+        write_json(paths.CHAMPION_FACTS, facts)
+    return standing
+
+
+def forget(what: str) -> None:
+    """Retire the `champion`, or the accepted `data`, as before the first promotion."""
+    if what == "champion":
+        write_json(paths.CHAMPION_FACTS, None)
+        paths.CHAMPION_MODEL.with_suffix(".dvc").unlink(missing_ok=True)
+        shutil.rmtree(paths.CHAMPION_MODEL, ignore_errors=True)
+    else:
+        write_json(paths.CHAMPION_PROFILE, None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m categoriser.evaluation.promote", description=__doc__
+    )
+    parser.add_argument("--forget", choices=("champion", "data"))
+    arguments = parser.parse_args()
+    console = Console(soft_wrap=True)
+    if arguments.forget:
+        forget(arguments.forget)
+        console.print(f"Retired ({arguments.forget}). Keep it: git add --all {paths.CHAMPION}")
+        return
+    promoted = promote()
+    console.print(
+        f"The model {promoted[:12]} is the champion. Keep it:\n"
+        f"  git add {paths.CHAMPION} && git commit -m 'Promote the model {promoted[:12]}'\n"
+        f"  dvc push {paths.CHAMPION_MODEL}\n"
+        "`dvc repro` then compares every new model, and new data, with it."
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Files: written whole or not at all, read within bounds, and what DVC knows of them."""

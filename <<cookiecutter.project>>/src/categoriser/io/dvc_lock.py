@@ -1,0 +1,26 @@
+"""`dvc.lock`, in which DVC records what ran."""
+
+from pathlib import Path
+
+import yaml
+
+from categoriser.errors import UserError
+from categoriser.io.documents import Json
+from categoriser.paths import LOCK
+
+
+def read_lock(path: Path = LOCK) -> Json:
+    """Read DVC's record of what ran; empty where nothing did. Raises `UserError` for no such."""
+    if not path.exists():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        content = str(error)
+    if isinstance(content, dict) and "schema" in content:
+        return content
+    fault = "is empty" if content is None else f"is no record of DVC's ({content})"
+    raise UserError(
+        f"{path} {fault}; `git checkout {path}` brings the last commit's back, and without it "
+        "(rm) all stages run anew"
+    )

@@ -1,0 +1,1 @@
+"""The pipeline's steps, as SageMaker's jobs run them."""

@@ -1,0 +1,76 @@
+"""`process evaluate`: the stages that judge a model, as a SageMaker Processing job runs them."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from msgspec.structs import asdict
+
+from categoriser import paths
+from categoriser.errors import UserError
+from categoriser.evaluation import evaluate, gate, measure
+from categoriser.io.archives import unpack
+from categoriser.io.digests import digest
+from categoriser.io.documents import Json, read_json
+from categoriser.io.replacing import write_json
+from categoriser.jobs.channel import ML, prepared
+from categoriser.model import package
+from categoriser.monitor import baseline
+
+
+def process(ml: Path = ML) -> str:
+    """Evaluate the model beside the champion, if there is one, and return the exit message.
+
+    A model that the gate refuses is no failure, since a failed job's output is not kept:
+    `gate.json` says it, and the message. Raises `UserError` for a model of other training rows.
+    """
+    given, output = ml / "processing/input", ml / "processing/output"
+    with prepared(given / "data", {}):
+        unpack(given / "model/model.tar.gz", paths.MODEL)
+        trained = read_json(paths.MODEL / package.METADATA, "train")["train_digest"]
+        if trained != digest(paths.PREPARED / "train.parquet"):
+            raise UserError(f"{given / 'model'} was trained on other rows than {given / 'data'}")
+        write_json(paths.CHAMPION_FACTS, crowned(given / "champion/model.tar.gz"))
+        measure.main()
+        baseline.main()
+        evaluate.main()
+        faults = gate.decide()
+        write_json(output / "golden.json", golden())
+        for path in (*paths.REPORT.parent.glob("*.*"), paths.BASELINE):
+            shutil.move(path, output / path.name)
+    return f"Refused: {'; '.join(faults)}" if faults else "Completed: the model may go on"
+
+
+def crowned(live: Path) -> Json | None:
+    """Unpack the live model as the champion, whatever Git's is, and return its facts.
+
+    There is none where nothing is live, and where the live model's classes are others than the
+    model's and Git says that this is meant: its champion was retired, or has the model's classes.
+    """
+    if not live.exists():
+        return None
+    unpack(live, paths.CHAMPION_MODEL)
+    in_git = read_json(paths.CHAMPION_FACTS, "make promote")
+    both = (paths.MODEL, paths.CHAMPION_MODEL)
+    new, old = ({*read_json(model / package.METADATA, "train")["classes"]} for model in both)
+    if new != old and (in_git is None or {*in_git.get("classes", ())} == new):
+        return None
+    return {"digest": digest(paths.CHAMPION_MODEL), "metrics": {}}
+
+
+def golden() -> dict[str, Any]:
+    """Return cases that an endpoint with this model answers as written here.
+
+    They are held-out rows, of each class the two surest that are right and need no review.
+    """
+    model = package.Categoriser.load(paths.MODEL)
+    held = [paths.PREPARED / f"{part}.parquet" for part in measure.PARTS]
+    rows = pl.read_parquet(held, columns=["text", "price", "category"]).unique("text", keep="first")
+    answered = model.predict(rows["text"].to_list(), rows["price"].to_list())
+    answers = pl.DataFrame([asdict(answer) for answer in answered])
+    rows = rows.with_columns(answers.rename({"category": "answer"}).get_columns())
+    right = rows.filter(pl.col("answer") == pl.col("category"), ~pl.col("review"))
+    surest = right.sort("category", -pl.col("probability"), "text").group_by("category").head(2)
+    cases = surest.drop("answer", "probability", "review").sort("category", maintain_order=True)
+    return {"classes": list(model.classes), "cases": cases.to_dicts()}

@@ -1,0 +1,46 @@
+"""`train`: the stage `train` as a SageMaker training job runs it.
+
+It writes into the folders under `/opt/ml` that SageMaker makes, which may be another user's.
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
+"""
+
+import shutil
+from pathlib import Path
+
+import yaml
+
+from categoriser import paths
+from categoriser.errors import run
+from categoriser.io.documents import read_json
+from categoriser.io.privileges import give_up_root
+from categoriser.jobs.channel import ML, prepared
+from categoriser.jobs.exit_message import leave, words
+from categoriser.model import train
+
+
+def fit(ml: Path = ML) -> None:
+    """Train on the channel `data`, and leave the model where SageMaker takes it from.
+
+    Hyperparameters, which are texts, are the classifier's knobs. What is raised is in
+    `output/failure` too.
+    """
+    try:
+        given = read_json(ml / "input/config/hyperparameters.json", "SageMaker")
+        knobs = {f"train.classifier.{name}": yaml.safe_load(text) for name, text in given.items()}
+        with prepared(ml / "input/data/data", knobs):
+            train.main()
+            for path in [*paths.MODEL.iterdir()]:
+                shutil.move(path, ml / "model" / path.name)
+    except Exception as error:
+        leave(words(error), ml / "output/failure")
+        raise
+
+
+def main() -> None:
+    """Train: the command `train`."""
+    give_up_root(ML / "model", ML / "output")
+    fit()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""The model: training, packaging, answering."""

@@ -1,0 +1,1 @@
+"""What captured requests and labels say of the live model."""

@@ -1,0 +1,1 @@
+"""Files of captures, statistics, constraints and violations, in Model Monitor's forms."""

@@ -1,0 +1,1 @@
+"""The server of SageMaker's inference contract."""
