@@ -20,6 +20,7 @@ from categoriser import paths
 from categoriser.errors import UserError, run
 from categoriser.io.documents import read_json
 from categoriser.io.replacing import write_json
+from categoriser.io.s3_uri import is_s3
 from categoriser.monitor import coverage, metrics, quality, report, watching
 from categoriser.monitor.calibrate import Thresholds
 from categoriser.monitor.coverage import Coverage
@@ -388,7 +389,7 @@ def publish(job: Job, namespaces: tuple[str, str], data: list[Any], model: list[
 @contextmanager
 def local(source: str | None) -> Iterator[Path | None]:
     """Yield the folder, or a copy of what is under the `s3://` prefix."""
-    if not source or not source.startswith(capture.S3):
+    if not source or not is_s3(source):
         yield Path(source) if source else None
         return
     with TemporaryDirectory(prefix="categoriser-") as name:

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from categoriser.errors import run
 from categoriser.io.replacing import write_json
+from categoriser.io.s3_uri import S3Uri, is_s3
 from categoriser.monitor import summary as summaries
 from categoriser.monitor.formats import capture, statistics
 from categoriser.monitor.formats.problems import Problems
@@ -92,13 +93,13 @@ def main() -> None:
         summary = summarise(reader.format(given.format).load(given.source))
         known = statistics.of_summary(summary)
     document = statistics.dump(known)
-    if given.output.startswith(capture.S3):
+    if is_s3(given.output):
         import boto3
 
-        bucket, _, prefix = given.output.removeprefix(capture.S3).partition("/")
-        key = f"{prefix.rstrip('/')}/{statistics.FILE}".lstrip("/")
+        output = S3Uri.parse(given.output)
+        key = f"{output.key.rstrip('/')}/{statistics.FILE}".lstrip("/")
         body = json.dumps(document, allow_nan=False).encode()
-        boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        boto3.client("s3").put_object(Bucket=output.bucket, Key=key, Body=body)
     else:
         write_json(Path(given.output) / statistics.FILE, document)
     said = [plural(summary.rows, "row"), *problems.notes()]

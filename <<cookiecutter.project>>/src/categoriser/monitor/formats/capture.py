@@ -28,13 +28,13 @@ import polars as pl
 from categoriser import features
 from categoriser.errors import UserError
 from categoriser.io.replacing import replacing
+from categoriser.io.s3_uri import S3Uri, is_s3
 from categoriser.io.unpacking import Unpacked
 from categoriser.monitor.formats.problems import EMPTY_FILE, Place, Problems
 from categoriser.serving.capture import ENCODINGS, LONGEST_LINE
 from categoriser.serving.protocol import CSV, JSON, LINES
 from categoriser.serving.transactions import BLANK, FIELDS
 
-S3 = "s3://"
 LABEL = "__label__"
 PROBE = "probe-"
 SCRIPT_ONLY = "readable by the preprocessor only"
@@ -120,12 +120,13 @@ def find(source: str, start: datetime | None = None, end: datetime | None = None
     def refuse(error: Exception) -> None:
         raise UserError(f"the files in {source} cannot be listed: {error}") from None
 
-    if source.startswith(S3):
-        bucket, _, prefix = source.removeprefix(S3).rstrip("/").partition("/")
+    if is_s3(source):
+        place = S3Uri.parse(source)
+        prefix = place.key.rstrip("/")
         root = f"{prefix}/" if prefix else ""
         try:
-            keys = _keys(bucket, root, lambda folder: wanted(f"/{folder.removeprefix(root)}"))
-            return sorted(f"{S3}{bucket}/{key}" for key in keys)
+            keys = _keys(place.bucket, root, lambda folder: wanted(f"/{folder.removeprefix(root)}"))
+            return sorted(str(S3Uri(place.bucket, key)) for key in keys)
         except _failures(source) as error:
             refuse(error)
     if Path(source).is_file():
@@ -173,7 +174,7 @@ def _s3() -> Any:
 
 def _failures(source: str) -> tuple[type[Exception], ...]:
     """Return the exceptions of reading it."""
-    if not source.startswith(S3):
+    if not is_s3(source):
         return OSError, EOFError, zlib.error
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -235,12 +236,12 @@ def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, by
 @contextmanager
 def _open(file: str) -> Iterator[tuple[IO[bytes], int]]:
     """Open a file to read it; give its size in bytes too."""
-    if not file.startswith(S3):
+    if not is_s3(file):
         with Path(file).open("rb") as stream:
             yield stream, Path(file).stat().st_size
         return
-    bucket, _, key = file.removeprefix(S3).partition("/")
-    found = _s3().get_object(Bucket=bucket, Key=key)
+    place = S3Uri.parse(file)
+    found = _s3().get_object(Bucket=place.bucket, Key=place.key)
     with io.BufferedReader(found["Body"]) as stream:
         yield stream, found["ContentLength"]
 
@@ -256,10 +257,11 @@ def fetch(file: str, target: Path) -> None:
 
 def put(file: Path, uri: str) -> str:
     """Copy a file to S3 and return its version there. Raises `UserError` where it has none."""
-    bucket, _, key = uri.removeprefix(S3).partition("/")
+    place = S3Uri.parse(uri)
     try:
-        return str(_s3().put_object(Bucket=bucket, Key=key, Body=file.read_bytes())["VersionId"])
-    except _failures(S3) as error:
+        answer = _s3().put_object(Bucket=place.bucket, Key=place.key, Body=file.read_bytes())
+        return str(answer["VersionId"])
+    except _failures(uri) as error:
         raise UserError(f"{uri} cannot be written, with versions kept: {error!r}") from None
 
 
