@@ -40,7 +40,7 @@ TARGET = 0.95
 SLOW = "cfn_lint|checkov|mutants|the_api_deployed"
 JUDGES = ("test_templates.py", "test_contracts.py", "test_notices.py", "test_permissions.py")
 CODE = ("test_contracts.py", "test_hosting.py", "test_lambdas.py")
-LAMBDAS = ("api", "traffic", "jobs", "pipeline", "hosting")
+LAMBDAS = tuple(sorted(path.stem for path in (aws.ROOT / "lambdas").glob("*.py")))
 GONE = object()
 
 console = Console(soft_wrap=True)
@@ -80,9 +80,15 @@ HARMLESS: list[tuple[str, str]] = [
         r"deployers: action: Resources\.Release\..*without cloudwatch:(Delete|PutMetric)Alarm",
         "of target tracking, which makes its alarms by its own linked role; the schema lists them",
     ),
-    (r"api\.py.*: ',\"' lengthened", "more labels are in quotes, and are the same labels in CSV"),
-    (r"traffic\.py.*: 'headers' lengthened", "headers that are missing are as those that are null"),
-    (r"traffic\.py.*: 'm' lengthened", "a query's id is known within its request only"),
+    (
+        r"prediction_api\.py.*: ',\"' lengthened",
+        "more labels are in quotes, and are the same labels in CSV",
+    ),
+    (
+        r"golden_cases\.py.*: 'headers' lengthened",
+        "headers that are missing are as those that are null",
+    ),
+    (r"traffic_hooks\.py.*: 'm' lengthened", "a query's id is known within its request only"),
 ]
 
 # ---------------------------------------------------------------------- operators on templates
@@ -245,7 +251,12 @@ def environments(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]
 
 def handlers(template: aws.Template) -> Iterator[tuple[str, Path_, str, Any]]:
     """Change each function's handler to another that exists."""
-    known = ["api.handler", "jobs.handler", "pipeline.approve", "traffic.golden"]
+    known = [
+        "approval.handler",
+        "golden_cases.handler",
+        "prediction_api.handler",
+        "training_steps.handler",
+    ]
     for path, node in aws.walk(template):
         if path[-1:] == ("Handler",):
             yield "handler", path, f"{node} to {following(known, node)}", following(known, node)

@@ -335,15 +335,16 @@ def why(settings: Settings, opened: boto3.Session, prediction: str = "", days: s
 def prove(settings: Settings, opened: boto3.Session) -> None:
     """Ask dev's endpoint the golden cases, and see that it refuses a malformed request.
 
-    Raises what `traffic.prove` raises, and `UserError`.
+    Raises what `golden_cases.prove` raises, and `UserError`.
     """
-    import jobs  # The Lambdas' own checks, with their libraries.
-    import traffic
+    import golden_cases  # The Lambdas' own checks, with their libraries.
+    import s3_documents
 
-    endpoint, known = environ["ENDPOINT"], jobs.read(environ["GOLDEN"])
-    traffic.prove(known, endpoint, [f"probe-test-{n}" for n in range(len(known["cases"]))])
+    endpoint = environ["ENDPOINT"]
+    known = s3_documents.read_document(environ["GOLDEN"])
+    golden_cases.prove(known, endpoint, [f"probe-test-{n}" for n in range(len(known["cases"]))])
     try:
-        traffic.ask(endpoint, '{"text": ', "probe-test")
+        golden_cases.ask(endpoint, '{"text": ', "probe-test")
     except ClientError as error:
         if error.response.get("OriginalStatusCode") == 400:
             return

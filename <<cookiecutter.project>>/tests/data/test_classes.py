@@ -47,7 +47,7 @@ def test_a_bad_name_says_why(name: str, words: str) -> None:
 
 def api_pattern() -> str:
     """Return the pattern in the Lambda's own source, which needs AWS's settings to be imported."""
-    source = (Path(__file__).parents[2] / "lambdas/api.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parents[2] / "lambdas/prediction_api.py").read_text(encoding="utf-8")
     found = re.search(r'category: .*pattern=r"([^"]+)"', source)
     assert found
     return found[1]

@@ -480,7 +480,7 @@ def test_build_goes_from_the_manifest_to_the_parameter_files(
     package = held(ARTIFACTS, key)
     assert key == f"lambdas/{hashlib.sha256(package).hexdigest()}.zip"
     names = set(zipfile.ZipFile(BytesIO(package)).namelist())
-    assert {"api.py", "jobs.py", "traffic.py", "pipeline.py"} <= names
+    assert {"approval.py", "prediction_api.py", "retraining.py", "traffic_hooks.py"} <= names
     assert {"library/deep/core.py", "library/core.so", "single.py"} <= names
     assert "categoriser/manifest.py" in names
     assert not {".lock", "bin/tool"} & names

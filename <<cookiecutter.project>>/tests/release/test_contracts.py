@@ -27,7 +27,15 @@ PROJECT, RELEASE = aws.GIVEN["Project"], aws.RELEASE
 REGION, ACCOUNT, OTHER = aws.PSEUDO["AWS::Region"], aws.PSEUDO["AWS::AccountId"], "444455556666"
 LAYERS = ("data", "serving", "identity", "deployers", "network", "images", "pipeline")
 RELEASED = build.STACKS
-LAMBDAS = ("api", "traffic", "jobs", "pipeline", "hosting")
+LAMBDAS = (
+    "approval",
+    "endpoint_start",
+    "golden_cases",
+    "prediction_api",
+    "retraining",
+    "traffic_hooks",
+    "training_steps",
+)
 # Parameters of the three accounts that a template can be in.
 ACCOUNTS: dict[str, aws.Parameters] = {
     "all": {},
@@ -358,11 +366,11 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::CodePipeline::Pipeline": lambda item: "pipeline",
     "AWS::Events::Rule": lambda item: "forward" if "event-bus" in str(item) else "events",
     "AWS::Lambda::Function": lambda item: {
-        "api.handler": "api",
-        "hosting.handler": "hosting",
-        "jobs.handler": "jobs",
-        "pipeline.approve": "approve",
-        "pipeline.retrain": "retrain",
+        "prediction_api.handler": "api",
+        "endpoint_start.handler": "hosting",
+        "training_steps.handler": "jobs",
+        "approval.handler": "approve",
+        "retraining.handler": "retrain",
     }.get(item["Handler"], "hooks"),
     "AWS::SageMaker::Model": lambda item: "endpoint",
     "AWS::Scheduler::Schedule": lambda item: (
@@ -720,16 +728,16 @@ def functions() -> dict[str, dict[str, Any]]:
 
 
 HANDLERS = {
-    f"{PROJECT}-api": "api.handler",
-    f"{PROJECT}-approve": "pipeline.approve",
-    f"{PROJECT}-dev-golden": "traffic.golden",
-    f"{PROJECT}-dev-hosting": "hosting.handler",
-    f"{PROJECT}-golden": "traffic.golden",
-    f"{PROJECT}-hosting": "hosting.handler",
-    f"{PROJECT}-jobs": "jobs.handler",
-    f"{PROJECT}-retrain": "pipeline.retrain",
-    f"CodeDeployHook_{PROJECT}-after": "traffic.after",
-    f"CodeDeployHook_{PROJECT}-before": "traffic.before",
+    f"{PROJECT}-api": "prediction_api.handler",
+    f"{PROJECT}-approve": "approval.handler",
+    f"{PROJECT}-dev-golden": "golden_cases.handler",
+    f"{PROJECT}-dev-hosting": "endpoint_start.handler",
+    f"{PROJECT}-golden": "golden_cases.handler",
+    f"{PROJECT}-hosting": "endpoint_start.handler",
+    f"{PROJECT}-jobs": "training_steps.handler",
+    f"{PROJECT}-retrain": "retraining.handler",
+    f"CodeDeployHook_{PROJECT}-after": "traffic_hooks.after",
+    f"CodeDeployHook_{PROJECT}-before": "traffic_hooks.before",
 }
 
 
@@ -816,7 +824,7 @@ def test_a_function_gets_what_it_reads_and_no_more(name: str) -> None:
     variables = dict(functions()[name].get("Environment", {}).get("Variables", {}))
     service = variables.pop("POWERTOOLS_SERVICE_NAME", "")
     wanted, _ = reads(f"lambdas/{module}.py", handler)
-    if handler == "handler" and module == "api":
+    if module == "prediction_api":
         wanted |= {"POWERTOOLS_METRICS_NAMESPACE"}
         assert service == "api", "the metrics' dimension"
     assert variables.keys() == wanted
@@ -826,11 +834,11 @@ def test_a_function_gets_what_it_reads_and_no_more(name: str) -> None:
 def test_what_custom_resources_say_is_what_is_read() -> None:
     """And each asks the function that its template makes for it."""
     for name, module, token in (
-        ("train", "jobs", f"{PROJECT}-jobs"),
-        ("dev", "traffic", f"{PROJECT}-dev-golden"),
-        ("dev", "hosting", f"{PROJECT}-dev-hosting"),
-        ("prod", "traffic", f"{PROJECT}-golden"),
-        ("prod", "hosting", f"{PROJECT}-hosting"),
+        ("train", "training_steps", f"{PROJECT}-jobs"),
+        ("dev", "golden_cases", f"{PROJECT}-dev-golden"),
+        ("dev", "endpoint_start", f"{PROJECT}-dev-hosting"),
+        ("prod", "golden_cases", f"{PROJECT}-golden"),
+        ("prod", "endpoint_start", f"{PROJECT}-hosting"),
     ):
         text = code(module)
         read = {*re.findall(r"properties(?:\.get\(|\[)'(\w+)'", text)}
@@ -838,7 +846,7 @@ def test_what_custom_resources_say_is_what_is_read() -> None:
             r"\['ResourceProperties'\]\[(?:key\] for key in \()?(.*?)[\])]", text
         ):
             read |= {*re.findall(r"'(\w+)'", words)}
-        if module == "jobs":  # what a requests.json is of, and a job's name says
+        if module == "training_steps":  # what a requests.json is of, and a job's name says
             read |= {"Release"}
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{token}"
         asking = {
@@ -878,7 +886,7 @@ def test_an_endpoint_begins_with_what_is_made_for_it(name: str) -> None:
     if name == "prod":
         (variant,) = written["EndpointConfig"]["Properties"]["ProductionVariants"]
         assert variant["InitialInstanceCount"] == {"Fn::GetAtt": ["Hosting", "Instances"]}
-        assert "Data['Instances'] = " in code("hosting")
+        assert "Data['Instances'] = " in code("endpoint_start")
         assert asked["Function"] == found["Api"]["Properties"]["FunctionName"]
         assert (asked["Minimum"], asked["Maximum"]) == (
             found["ScalableTarget"]["Properties"]["MinCapacity"],
@@ -903,7 +911,7 @@ def test_the_steps_of_training_are_asked_for_in_their_order() -> None:
             target, attribute = node["Fn::GetAtt"]
             if target in order:
                 assert target == "Registration"
-                assert f"Data['{attribute}'] = " in code("jobs")
+                assert f"Data['{attribute}'] = " in code("training_steps")
 
 
 def test_golden_cases_are_asked_of_the_candidate() -> None:
@@ -914,7 +922,7 @@ def test_golden_cases_are_asked_of_the_candidate() -> None:
     assert "Function" not in dev
     assert prod["Function"] == candidate()
     assert "Endpoint" not in prod
-    assert '"golden.json"' in aws.source("src/categoriser/jobs.py")
+    assert '"golden.json"' in aws.source("src/categoriser/jobs/evaluation_job.py")
     outputs = aws.resolve(aws.templates()["dev"]["Outputs"], "dev")
     assert outputs["EndpointName"]["Value"] == dev["Endpoint"]
 
@@ -958,7 +966,7 @@ def test_prod_hosts_the_approved_package_and_captures_what_it_answers() -> None:
     assert capture["EnableCapture"] is True
     assert capture["InitialSamplingPercentage"] == aws.GIVEN["ProdCapturePercent"]
     assert capture["DestinationS3Uri"] == f"s3://{aws.GIVEN['LiveBucket']}/captures"
-    assert "}/captures" in code("traffic")
+    assert "}/captures" in code("traffic_hooks")
     assert [each["CaptureMode"] for each in capture["CaptureOptions"]] == ["Input", "Output"]
     kinds = {each for kind in capture["CaptureContentTypeHeader"].values() for each in kind}
     assert kinds == {"text/csv", "application/json", "application/jsonlines"}
@@ -1019,7 +1027,7 @@ def test_the_api_asks_the_alias(auth: str) -> None:
         assert method["ApiKeyRequired"] is (auth == "api-key")
         validator = {"Ref": "BodyValidator"}
         assert written[f"{word}Method"]["Properties"]["RequestValidatorId"] == validator
-    assert {*re.findall(r"'(/[a-z]+)': ", code("api"))} == paths
+    assert {*re.findall(r"'(/[a-z]+)': ", code("prediction_api"))} == paths
     for item in written.values():
         if "RestApiId" in item.get("Properties", {}):
             assert item["Properties"]["RestApiId"] == {"Ref": "RestApi"}
@@ -1074,7 +1082,7 @@ AWS_METRICS: dict[str, tuple[set[str], set[frozenset[str]]]] = {
 
 def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
     """Give what the API's handler and the monitor send, read off their code."""
-    api = code("api")
+    api = code("prediction_api")
     names = {*re.findall(r"add_metric\('(\w+)'", api)}
     names |= {*re.findall(r"'(\w+)', 'Count'", api)}
     names |= {*re.findall(r"'(\w+)'", re.findall(r"METRICS = \{(.*)\}", api)[0])}
@@ -1838,7 +1846,7 @@ def test_what_starts_the_pipeline_says_which_revision() -> None:
                 paths = {"image-digest", "object.version-id", "commitId"}
                 assert path.removeprefix("$.detail.") in paths
     assert started == {"Base", "Data", "Git"}
-    assert "'actionName': 'Data'" in code("pipeline")
+    assert "'actionName': 'Data'" in code("retraining")
 
 
 def source_action(name: str, **given: Any) -> dict[str, Any]:
@@ -1854,7 +1862,7 @@ def test_the_pipeline_watches_what_nothing_in_it_writes() -> None:
     assert data["S3Bucket"] == aws.GIVEN["DataBucket"]
     assert data["S3ObjectKey"] == build.DATA
     assert build.DATA == "releases/data.zip"
-    assert f"Key='{build.DATA}'" in code("pipeline")
+    assert f"Key='{build.DATA}'" in code("retraining")
     repository = aws.arn("images", "BaseRepository")
     item = f"arn:aws:s3:::{data['S3Bucket']}/{data['S3ObjectKey']}"
     writers: dict[str, set[str]] = {"ecr:PutImage": set(), "s3:PutObject": set()}
@@ -1890,7 +1898,7 @@ def test_each_source_is_heard_of_once() -> None:
         "reason": ["PutObject", "CompleteMultipartUpload"],
     }
     assert source_action("Data")["PollForSourceChanges"] == "false"
-    assert "s3.copy_object(" in code("pipeline")
+    assert "s3.copy_object(" in code("retraining")
     commit = found["commit"]["EventPattern"]
     git = source_action("Git", SourceHost="CodeCommit")
     assert git["PollForSourceChanges"] == "false"
@@ -1985,7 +1993,7 @@ def test_people_are_told_by_name() -> None:
     (package,) = [each for each in actions() if each["Name"] == "Package"]
     assert package["Configuration"]["FunctionName"] == f"{PROJECT}-approve"
     given = json.loads(package["Configuration"]["UserParameters"])
-    taken = function(ast.parse(aws.source("lambdas/pipeline.py")), "mark").args.args
+    taken = function(ast.parse(aws.source("lambdas/approval.py")), "mark").args.args
     assert [*given] == [each.arg for each in taken]
     assert given == {
         "package": "#{Train.ModelPackageArn}",

@@ -68,22 +68,22 @@ class Cloud:
 
 
 @pytest.fixture(scope="module")
-def hosting() -> Iterator[ModuleType]:
+def endpoint_start() -> Iterator[ModuleType]:
     """Import the function anew, in its region."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "none")
         for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
             patch.setenv(name, aws.PSEUDO["AWS::Region"])
-        sys.modules.pop("hosting", None)
-        yield importlib.import_module("hosting")
+        sys.modules.pop("endpoint_start", None)
+        yield importlib.import_module("endpoint_start")
 
 
 @pytest.fixture
-def cloud(hosting: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def cloud(endpoint_start: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     found = Cloud()
     monkeypatch.setattr(crhelper.utils, "HTTPSConnection", lambda *_, **__: found)
-    clients = (hosting.logs, hosting.sagemaker, hosting.functions)
+    clients = (endpoint_start.logs, endpoint_start.sagemaker, endpoint_start.functions)
     for client, service in zip(clients, SERVICES, strict=True):
         client.meta.events.register_first(f"before-send.{service}", found.respond)
     yield found
@@ -98,7 +98,9 @@ def properties(name: str = "prod", **given: Any) -> dict[str, Any]:
     return {key: str(value) for key, value in resolved.items()}
 
 
-def ask(hosting: ModuleType, cloud: Cloud, kind: str = "Create", **given: Any) -> dict[str, Any]:
+def ask(
+    endpoint_start: ModuleType, cloud: Cloud, kind: str = "Create", **given: Any
+) -> dict[str, Any]:
     """Ask as CloudFormation does; return what it is told."""
     event = {
         "RequestType": kind,
@@ -114,17 +116,17 @@ def ask(hosting: ModuleType, cloud: Cloud, kind: str = "Create", **given: Any) -
         aws_request_id="r",
         get_remaining_time_in_millis=lambda: 60_000,
     )
-    hosting.handler(event | more, context)
+    endpoint_start.handler(event | more, context)
     return cloud.told[-1]
 
 
 @pytest.mark.actor("hosting")
 @pytest.mark.parametrize("name", ["dev", "prod"])
 def test_the_log_of_an_endpoint_ends_and_is_encrypted(
-    name: str, hosting: ModuleType, cloud: Cloud
+    name: str, endpoint_start: ModuleType, cloud: Cloud
 ) -> None:
     cloud.serves(2)
-    told = ask(hosting, cloud, name=name)
+    told = ask(endpoint_start, cloud, name=name)
     assert told["Status"] == "SUCCESS", told
     group = GROUP if name == "prod" else f"/aws/sagemaker/Endpoints/{PROJECT}-dev-{RELEASE}"
     (made,) = cloud.made("CreateLogGroup")
@@ -136,12 +138,14 @@ def test_the_log_of_an_endpoint_ends_and_is_encrypted(
 
 
 @pytest.mark.actor("hosting")
-def test_a_release_that_comes_back_has_its_log_again(hosting: ModuleType, cloud: Cloud) -> None:
+def test_a_release_that_comes_back_has_its_log_again(
+    endpoint_start: ModuleType, cloud: Cloud
+) -> None:
     cloud.serves(2)
     words = "The specified log group already exists"
     exists = {"__type": "ResourceAlreadyExistsException", "message": words}
     cloud.answers["CreateLogGroup"] = (400, exists)
-    assert ask(hosting, cloud)["Status"] == "SUCCESS"
+    assert ask(endpoint_start, cloud)["Status"] == "SUCCESS"
     assert cloud.made("AssociateKmsKey")
     assert cloud.made("PutRetentionPolicy")
 
@@ -149,11 +153,11 @@ def test_a_release_that_comes_back_has_its_log_again(hosting: ModuleType, cloud:
 @pytest.mark.actor("hosting")
 @pytest.mark.parametrize(("live", "begins"), [(1, 2), (2, 2), (3, 3), (4, 4), (9, 4)])
 def test_a_release_begins_with_as_many_instances_as_the_live_endpoint_has(
-    live: int, begins: int, hosting: ModuleType, cloud: Cloud
+    live: int, begins: int, endpoint_start: ModuleType, cloud: Cloud
 ) -> None:
     """But never under the minimum, nor over the maximum."""
     cloud.serves(live)
-    told = ask(hosting, cloud, "Update")
+    told = ask(endpoint_start, cloud, "Update")
     assert (told["Status"], told["Data"]["Instances"]) == ("SUCCESS", begins)
     (endpoint,) = cloud.made("DescribeEndpoint")
     assert endpoint["EndpointName"] == LIVE
@@ -168,43 +172,43 @@ def test_a_release_begins_with_as_many_instances_as_the_live_endpoint_has(
     ids=["nothing is live", "the live endpoint is gone"],
 )
 def test_where_nothing_serves_a_release_begins_with_the_minimum(
-    answers: dict[str, Any], hosting: ModuleType, cloud: Cloud
+    answers: dict[str, Any], endpoint_start: ModuleType, cloud: Cloud
 ) -> None:
     cloud.answers |= answers
-    assert ask(hosting, cloud)["Data"]["Instances"] == 2
+    assert ask(endpoint_start, cloud)["Data"]["Instances"] == 2
 
 
 @pytest.mark.actor("hosting")
 def test_a_stacks_rollback_finds_the_old_endpoint_unchanged(
-    hosting: ModuleType, cloud: Cloud
+    endpoint_start: ModuleType, cloud: Cloud
 ) -> None:
     """Another number would replace its configuration, under a name that is taken."""
     cloud.serves(4)
     variants = [{"VariantName": "main", "InitialInstanceCount": 3}]
     cloud.answers["DescribeEndpointConfig"] = (200, {"ProductionVariants": variants})
-    assert ask(hosting, cloud, "Update", ReleaseId=OLD)["Data"]["Instances"] == 3
+    assert ask(endpoint_start, cloud, "Update", ReleaseId=OLD)["Data"]["Instances"] == 3
     (config,) = cloud.made("DescribeEndpointConfig")
     assert config["EndpointConfigName"] == LIVE
 
 
 @pytest.mark.actor("hosting")
-def test_dev_asks_for_no_instances(hosting: ModuleType, cloud: Cloud) -> None:
-    told = ask(hosting, cloud, name="dev")
+def test_dev_asks_for_no_instances(endpoint_start: ModuleType, cloud: Cloud) -> None:
+    told = ask(endpoint_start, cloud, name="dev")
     assert "Instances" not in told["Data"]
     assert not cloud.made("GetFunctionConfiguration")
 
 
 @pytest.mark.actor("hosting")
-def test_what_aws_refuses_fails_the_stack(hosting: ModuleType, cloud: Cloud) -> None:
+def test_what_aws_refuses_fails_the_stack(endpoint_start: ModuleType, cloud: Cloud) -> None:
     refusal = {"__type": "AccessDeniedException", "Message": "not authorized"}
     cloud.answers["GetFunctionConfiguration"] = (403, refusal)
-    told = ask(hosting, cloud)
+    told = ask(endpoint_start, cloud)
     assert told["Status"] == "FAILED"
     assert "not authorized" in told["Reason"]
 
 
 @pytest.mark.actor("hosting")
-def test_the_log_outlives_the_endpoint(hosting: ModuleType, cloud: Cloud) -> None:
+def test_the_log_outlives_the_endpoint(endpoint_start: ModuleType, cloud: Cloud) -> None:
     """Of a candidate that failed it says why."""
-    assert ask(hosting, cloud, "Delete")["Status"] == "SUCCESS"
+    assert ask(endpoint_start, cloud, "Delete")["Status"] == "SUCCESS"
     assert not cloud.asked

@@ -59,7 +59,15 @@ GIVEN = {
 }
 DEV = f"{PROJECT}-dev-{RELEASE}"
 PATHS = [f"/endpoints/{name}/invocations" for name in (ENDPOINT, DEV)]
-MODULES = ("api", "jobs", "traffic", "pipeline")
+MODULES = (
+    "s3_documents",
+    "prediction_api",
+    "training_steps",
+    "golden_cases",
+    "traffic_hooks",
+    "approval",
+    "retraining",
+)
 
 
 def environment() -> dict[str, str]:
@@ -105,13 +113,18 @@ class World:
     """One test's cloud: moto's, and the functions' modules; `container` is the model's server."""
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
-        self.api, self.jobs, self.traffic, self.pipeline = (modules[name] for name in MODULES)
+        self.prediction_api = modules["prediction_api"]
+        self.training_steps = modules["training_steps"]
+        self.golden_cases = modules["golden_cases"]
+        self.traffic_hooks = modules["traffic_hooks"]
+        self.approval = modules["approval"]
+        self.retraining = modules["retraining"]
         self.replaced: list[tuple[Any, str, Any]] = []
-        self.s3 = self.api.s3
+        self.s3 = self.prediction_api.s3
         self.container: Callable[[Any], tuple[int, Any]] = lambda rows: (200, predicted(rows))
         self.start = datetime.now(UTC)
         self.called: list[str] = []
-        for client in (self.api.runtime, self.traffic.runtime):
+        for client in (self.prediction_api.runtime, self.golden_cases.runtime):
             self.answer(client, "InvokeEndpoint", self.endpoint)
 
     def answer(self, client: Any, operation: str, answer: Answer) -> list[dict[str, Any]]:
@@ -230,7 +243,7 @@ def predicted(rows: Any) -> Any:
 def log(world: World, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """Take down what the functions log: JSON, one object a line."""
     stream = io.StringIO()
-    monkeypatch.setattr(world.api.logger.registered_handler, "stream", stream)
+    monkeypatch.setattr(world.prediction_api.logger.registered_handler, "stream", stream)
     return stream
 
 
@@ -274,7 +287,7 @@ def problem(reply: dict[str, Any]) -> dict[str, Any]:
 def test_a_row_is_answered_with_an_id_that_the_capture_has(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reply = run(world.api.handler, proxy())
+    reply = run(world.prediction_api.handler, proxy())
     answer = json.loads(reply["body"])
     assert (reply["statusCode"], answer["category"]) == (200, "groceries")
     assert reply["headers"] == {"content-type": "application/json"}
@@ -288,7 +301,7 @@ def test_a_row_is_answered_with_an_id_that_the_capture_has(
 @pytest.mark.actor("api")
 def test_rows_are_answered_as_a_list(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [ROW, {"text": "fee monthly", "price": 5}]
-    answer = json.loads(run(world.api.handler, proxy(rows))["body"])
+    answer = json.loads(run(world.prediction_api.handler, proxy(rows))["body"])
     assert [row["category"] for row in answer["predictions"]] == ["groceries", "fees & interest"]
     assert {*answer} == {"prediction_id", "release", "predictions"}
     assert moved(capsys) == {"Predictions": 2, "EndpointCalls": 1}
@@ -326,7 +339,7 @@ def test_rows_are_answered_as_a_list(world: World, capsys: pytest.CaptureFixture
 def test_the_callers_fault_is_4xx_and_never_reaches_the_endpoint(
     world: World, capsys: pytest.CaptureFixture[str], status: int, event: dict[str, Any]
 ) -> None:
-    reply = run(world.api.handler, event)
+    reply = run(world.prediction_api.handler, event)
     assert reply["statusCode"] == status
     assert problem(reply)["status"] == status
     assert world.called == []
@@ -334,12 +347,12 @@ def test_the_callers_fault_is_4xx_and_never_reaches_the_endpoint(
 
 
 def test_a_refusal_names_row_and_field_and_repeats_no_long_name(world: World) -> None:
-    said = problem(run(world.api.handler, proxy([ROW, ROW, ROW | {"price": "x"}])))
+    said = problem(run(world.prediction_api.handler, proxy([ROW, ROW, ROW | {"price": "x"}])))
     assert said["detail"] == "Expected `float`, got `str` - at `$[2].price`"
     assert (said["row"], said["field"]) == (3, "price")
-    said = problem(run(world.api.handler, proxy(ROW | {"text": 3})))
+    said = problem(run(world.prediction_api.handler, proxy(ROW | {"text": 3})))
     assert (said.get("row"), said["field"]) == (None, "text")
-    said = problem(run(world.api.handler, proxy(ROW | {"x" * 3000: 3})))
+    said = problem(run(world.prediction_api.handler, proxy(ROW | {"x" * 3000: 3})))
     assert said["detail"].startswith("Object contains unknown field `xxx")
     assert len(said["detail"]) == 200
 
@@ -364,7 +377,7 @@ ATTACKS = {
 def test_a_body_that_costs_its_reader_dear_is_refused_cheaply(world: World, content: str) -> None:
     event = proxy(content)
     begun = time.process_time()
-    reply = world.api.handler(event, Context())
+    reply = world.prediction_api.handler(event, Context())
     seconds = time.process_time() - begun
     assert reply["statusCode"] in (400, 413)
     assert world.called == []
@@ -384,7 +397,7 @@ def test_a_body_that_costs_its_reader_dear_is_refused_cheaply(world: World, cont
     ids=["null headers", "null content type", "base64"],
 )
 def test_null_headers_and_base64_are_no_fault(world: World, event: dict[str, Any]) -> None:
-    assert run(world.api.handler, event)["statusCode"] == 200
+    assert run(world.prediction_api.handler, event)["statusCode"] == 200
 
 
 @pytest.mark.actor("api")
@@ -394,7 +407,7 @@ def test_what_the_container_refuses_the_caller_hears(
 ) -> None:
     detail = "row 1: price must be a finite number"
     world.container = lambda _: (status, {"status": status, "detail": detail, "row": 1})
-    reply = run(world.api.handler, proxy())
+    reply = run(world.prediction_api.handler, proxy())
     assert problem(reply) | {"detail": detail, "row": 1, "status": status} == problem(reply)
     # Not the endpoint's failure: bad clients roll no release back.
     assert moved(capsys) == {"ClientErrors": 1, "EndpointCalls": 1}
@@ -403,7 +416,7 @@ def test_what_the_container_refuses_the_caller_hears(
 @pytest.mark.actor("api")
 def test_a_refusal_without_a_problem_is_a_refusal(world: World) -> None:
     world.container = lambda _: (400, "not a problem")
-    assert problem(run(world.api.handler, proxy()))["status"] == 400
+    assert problem(run(world.prediction_api.handler, proxy()))["status"] == 400
 
 
 @pytest.mark.actor("api")
@@ -416,7 +429,7 @@ def test_overload_is_429_with_retry_after_and_no_failure(
     world: World, capsys: pytest.CaptureFixture[str], fault: tuple[int, Any]
 ) -> None:
     world.container = lambda _: fault
-    reply = run(world.api.handler, proxy())
+    reply = run(world.prediction_api.handler, proxy())
     assert problem(reply)["status"] == 429
     assert int(reply["headers"]["retry-after"]) > 0
     assert moved(capsys) == {"Overloads": 1, "EndpointCalls": 1}
@@ -462,7 +475,7 @@ def test_the_endpoints_fault_is_502_and_counts_towards_the_rollback(
     world: World, capsys: pytest.CaptureFixture[str], fault: tuple[int, Any]
 ) -> None:
     world.container = lambda _: fault
-    reply = run(world.api.handler, proxy())
+    reply = run(world.prediction_api.handler, proxy())
     assert problem(reply)["status"] == 502
     # One attempt: a second would take longer than API Gateway waits.
     assert len(world.called) == 1
@@ -475,7 +488,7 @@ def test_another_number_of_rows_is_502(
     world: World, capsys: pytest.CaptureFixture[str], count: int
 ) -> None:
     world.container = lambda _: (200, [prediction(ROW)] * count)
-    assert run(world.api.handler, proxy([ROW, ROW]))["statusCode"] == 502
+    assert run(world.prediction_api.handler, proxy([ROW, ROW]))["statusCode"] == 502
     assert moved(capsys) == {"EndpointFailures": 1, "EndpointCalls": 1}
 
 
@@ -499,13 +512,13 @@ def test_a_timeout_is_502_after_one_attempt(
         raise fault
 
     world.container = fail
-    assert problem(run(world.api.handler, proxy()))["status"] == 502
+    assert problem(run(world.prediction_api.handler, proxy()))["status"] == 502
     assert len(attempts) == 1
     assert moved(capsys) == {"EndpointFailures": 1, "EndpointCalls": 1}
 
 
 def test_the_endpoints_timeout_ends_before_the_functions(world: World) -> None:
-    config = world.api.runtime.meta.config
+    config = world.prediction_api.runtime.meta.config
     assert config.connect_timeout + config.read_timeout < 20 < 29
 
 
@@ -514,9 +527,9 @@ def test_the_endpoints_timeout_ends_before_the_functions(world: World) -> None:
 def test_an_unforeseen_fault_is_the_functions_own_error(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.api, "checked", lambda _: 1 / 0)
+    monkeypatch.setattr(world.prediction_api, "checked", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        run(world.api.handler, proxy())
+        run(world.prediction_api.handler, proxy())
 
 
 @pytest.mark.actor("api")
@@ -524,13 +537,13 @@ def test_nothing_of_a_transaction_is_logged(
     world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = {"text": "clinic-of-secrets", "price": 123.45}
-    run(world.api.handler, proxy(said))
+    run(world.prediction_api.handler, proxy(said))
     world.container = lambda rows: (400, {"status": 400, "detail": f"no {rows['text']}"})
-    run(world.api.handler, proxy(said))
+    run(world.prediction_api.handler, proxy(said))
     world.container = lambda rows: (500, {"detail": rows["text"]})
-    run(world.api.handler, proxy(said))
+    run(world.prediction_api.handler, proxy(said))
     world.container = lambda rows: (200, rows)
-    run(world.api.handler, proxy(said))
+    run(world.prediction_api.handler, proxy(said))
     output = "".join([*capsys.readouterr(), log.getvalue()])
     assert len(messages(log)) > 4
     assert "secret" not in output
@@ -539,9 +552,9 @@ def test_nothing_of_a_transaction_is_logged(
 
 @pytest.mark.actor("api")
 def test_an_answer_and_a_failure_of_the_endpoint_are_logged(world: World, log: io.StringIO) -> None:
-    run(world.api.handler, proxy())
+    run(world.prediction_api.handler, proxy())
     world.container = lambda _: FAULTS["ModelError 503"]
-    run(world.api.handler, proxy())
+    run(world.prediction_api.handler, proxy())
     assert messages(log) == [
         {"status": 200, "prediction_id": world.called[0]},
         {"event": "the endpoint failed", "kind": "ModelError", "status": 503},
@@ -551,7 +564,7 @@ def test_an_answer_and_a_failure_of_the_endpoint_are_logged(world: World, log: i
 
 @pytest.mark.actor("api")
 def test_a_probe_has_the_id_it_asks_for(world: World) -> None:
-    answer = json.loads(run(world.api.handler, proxy(probe="probe-x-1"))["body"])
+    answer = json.loads(run(world.prediction_api.handler, proxy(probe="probe-x-1"))["body"])
     assert world.called == [answer["prediction_id"]] == ["probe-x-1"]
 
 
@@ -565,7 +578,7 @@ ROLE = {"requestContext": {"identity": {"caller": "AROAEXAMPLE:a-session"}}}
 @pytest.fixture(autouse=True)
 def unknown(modules: dict[str, ModuleType]) -> None:
     """Let the function know no classes yet, as when it starts."""
-    modules["api"].classes.cache_clear()
+    modules["prediction_api"].classes.cache_clear()
 
 
 @pytest.mark.actor("api")
@@ -573,7 +586,7 @@ def test_feedback_is_ground_truth_of_its_hour(
     cloud: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for said in (SAID, SAID | {"row": 4, "category": "fees & interest"}):
-        reply = run(cloud.api.handler, proxy(said, "/feedback", **ROLE))
+        reply = run(cloud.prediction_api.handler, proxy(said, "/feedback", **ROLE))
         assert (reply["statusCode"], json.loads(reply["body"])) == (202, said)
         assert moved(capsys)["Feedback"] == 1
     [single, row] = sorted(cloud.objects(LIVE, "ground-truth/").items(), key=lambda f: len(f[0]))
@@ -592,7 +605,7 @@ def test_the_function_learns_the_releases_classes_from_its_endpoint_once(
     cloud: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for category in ("transport", "x", "Transport", "groceries", "...", "transport "):
-        reply = run(cloud.api.handler, proxy(SAID | {"category": category}, "/feedback"))
+        reply = run(cloud.prediction_api.handler, proxy(SAID | {"category": category}, "/feedback"))
         assert reply["statusCode"] == (202 if category in CLASSES else 400)
         if category not in CLASSES:
             assert problem(reply)["field"] == "category"
@@ -612,7 +625,7 @@ def test_as_many_and_as_long_classes_as_there_may_be_are_known(cloud: World) -> 
     best = {"category": names[0], "probability": 1.0, "review": False}
     values = dict.fromkeys(names, 0.0) | {names[0]: 1.0}
     cloud.container = lambda _: (200, best | {"probabilities": values})
-    reply = run(cloud.api.handler, proxy(SAID | {"category": names[166]}, "/feedback"))
+    reply = run(cloud.prediction_api.handler, proxy(SAID | {"category": names[166]}, "/feedback"))
     assert reply["statusCode"] == 202
 
 
@@ -621,23 +634,23 @@ def test_while_the_endpoint_fails_no_label_is_judged_and_none_is_lost_for_good(
     cloud: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.container = lambda _: FAULTS["ModelError 503"]
-    assert problem(run(cloud.api.handler, proxy(SAID, "/feedback")))["status"] == 502
+    assert problem(run(cloud.prediction_api.handler, proxy(SAID, "/feedback")))["status"] == 502
     assert moved(capsys) == {"EndpointFailures": 1, "EndpointCalls": 1}
     cloud.container = lambda rows: (200, predicted(rows))
-    assert run(cloud.api.handler, proxy(SAID, "/feedback"))["statusCode"] == 202
+    assert run(cloud.prediction_api.handler, proxy(SAID, "/feedback"))["statusCode"] == 202
 
 
 @pytest.mark.actor("api")
 def test_a_caller_labels_so_many_rows_an_hour_and_stops_nobody_else(
     cloud: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cloud.api.MAX_LABELS == 1000
-    monkeypatch.setattr(cloud.api, "MAX_LABELS", 3)
+    assert cloud.prediction_api.MAX_LABELS == 1000
+    monkeypatch.setattr(cloud.prediction_api, "MAX_LABELS", 3)
 
     def labelled(number: int, **identity: Any) -> dict[str, Any]:
         said = SAID | {"row": number}
         more = {"requestContext": {"identity": identity}}
-        answer: dict[str, Any] = run(cloud.api.handler, proxy(said, "/feedback", **more))
+        answer: dict[str, Any] = run(cloud.prediction_api.handler, proxy(said, "/feedback", **more))
         return answer
 
     for number in range(3):
@@ -657,9 +670,9 @@ def test_a_caller_labels_so_many_rows_an_hour_and_stops_nobody_else(
 def test_the_monitor_reads_what_feedback_writes(
     cloud: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cloud.api, "classes", lambda: {"transport", 'food, "drinks"'})
+    monkeypatch.setattr(cloud.prediction_api, "classes", lambda: {"transport", 'food, "drinks"'})
     for said in (SAID, SAID | {"row": 4, "category": 'food, "drinks"'}):
-        run(cloud.api.handler, proxy(said, "/feedback", **ROLE))
+        run(cloud.prediction_api.handler, proxy(said, "/feedback", **ROLE))
     problems = Problems()
     now = datetime.now(UTC)
     # By folder of the hour too: a job looks at its window alone.
@@ -677,18 +690,18 @@ def test_the_monitor_reads_what_feedback_writes(
 def test_repeated_feedback_writes_nothing_new_and_a_correction_stands(cloud: World) -> None:
     for category in ("transport", "transport", "groceries"):
         said = proxy(SAID | {"category": category}, "/feedback", **ROLE)
-        assert run(cloud.api.handler, said)["statusCode"] == 202
+        assert run(cloud.prediction_api.handler, said)["statusCode"] == 202
         [content] = cloud.objects(LIVE, "ground-truth/").values()
         assert json.loads(content)["groundTruthData"]["data"] == category
-    run(cloud.api.handler, proxy(SAID | {"row": 0}, "/feedback", **ROLE))
+    run(cloud.prediction_api.handler, proxy(SAID | {"row": 0}, "/feedback", **ROLE))
     assert len(cloud.objects(LIVE, "ground-truth/")) == 2
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics")
 def test_feedback_that_cannot_be_kept_is_the_functions_own_error(world: World) -> None:
-    assert world.api.classes() == {*CLASSES}
+    assert world.prediction_api.classes() == {*CLASSES}
     with mock_aws(), pytest.raises(botocore.exceptions.ClientError):
-        run(world.api.handler, proxy(SAID, "/feedback"))
+        run(world.prediction_api.handler, proxy(SAID, "/feedback"))
 
 
 @pytest.mark.actor("api")
@@ -716,7 +729,7 @@ def test_feedback_that_cannot_be_kept_is_the_functions_own_error(world: World) -
 def test_feedback_that_cannot_be_joined_is_400(
     world: World, capsys: pytest.CaptureFixture[str], said: Any
 ) -> None:
-    assert problem(run(world.api.handler, proxy(said, "/feedback")))["status"] == 400
+    assert problem(run(world.prediction_api.handler, proxy(said, "/feedback")))["status"] == 400
     assert moved(capsys) == {"ClientErrors": 1}
     assert world.called == []
 
@@ -747,7 +760,7 @@ def alarms() -> list[dict[str, Any]]:
 def prod(cloud: World) -> World:
     """Give a release in service: its endpoint, golden cases, alarms, and the API's new version."""
     for alarm in alarms():
-        cloud.traffic.cloudwatch.put_metric_alarm(
+        cloud.traffic_hooks.cloudwatch.put_metric_alarm(
             **{name: value for name, value in alarm.items() if name != "Tags"}
         )
     cloud.put(GOLDEN, golden())
@@ -756,9 +769,9 @@ def prod(cloud: World) -> World:
     def version(request: dict[str, Any]) -> tuple[int, Any]:
         assert urllib.parse.unquote(request["url"]).endswith(f"{CANDIDATE}/invocations")
         with actors.acting("api"):
-            return 200, run(cloud.api.handler, request["body"])
+            return 200, run(cloud.prediction_api.handler, request["body"])
 
-    cloud.answer(cloud.traffic.functions, "Invoke", version)
+    cloud.answer(cloud.golden_cases.functions, "Invoke", version)
     return cloud
 
 
@@ -779,7 +792,7 @@ def serve(world: World, **changes: Any) -> None:
         "EndpointStatus": "InService",
         "DataCaptureConfig": capture | {k: v for k, v in changes.items() if k in capture},
     } | {name: value for name, value in changes.items() if name not in capture}
-    world.answer(world.traffic.sagemaker, "DescribeEndpoint", lambda _: (200, described))
+    world.answer(world.traffic_hooks.sagemaker, "DescribeEndpoint", lambda _: (200, described))
 
 
 def captured(world: World, *ids: str, hours: int = 0) -> None:
@@ -801,16 +814,16 @@ def captured(world: World, *ids: str, hours: int = 0) -> None:
 
 
 def probes(world: World) -> list[str]:
-    return list(world.traffic.probes(golden()))
+    return list(world.traffic_hooks.probes(golden()))
 
 
 def hook(world: World, name: str, seconds: float = 840) -> list[str]:
     """Run a hook as CodeDeploy does; return the statuses that it reports."""
     told = world.answer(
-        world.traffic.codedeploy, "PutLifecycleEventHookExecutionStatus", lambda _: (200, {})
+        world.traffic_hooks.codedeploy, "PutLifecycleEventHookExecutionStatus", lambda _: (200, {})
     )
     run(
-        getattr(world.traffic, name),
+        getattr(world.traffic_hooks, name),
         {"DeploymentId": "d-ABCDEFGHI", "LifecycleEventHookExecutionId": "x" * 20},
         seconds,
     )
@@ -823,7 +836,7 @@ def slept(monkeypatch: pytest.MonkeyPatch, world: World) -> list[float]:
     """Let no time pass; return the seconds that were asked for."""
     seconds: list[float] = []
     clock = SimpleNamespace(sleep=seconds.append, monotonic=time.monotonic)
-    monkeypatch.setattr(world.traffic, "time", clock)
+    monkeypatch.setattr(world.traffic_hooks, "time", clock)
     return seconds
 
 
@@ -879,7 +892,7 @@ def test_before_fails_on_an_endpoint_that_is_not_what_was_deployed(
 @pytest.mark.actor("hooks")
 def test_before_fails_without_an_endpoint(prod: World) -> None:
     fault = {"__type": "ValidationException", "message": "Could not find endpoint"}
-    prod.answer(prod.traffic.sagemaker, "DescribeEndpoint", lambda _: (400, fault))
+    prod.answer(prod.traffic_hooks.sagemaker, "DescribeEndpoint", lambda _: (400, fault))
     assert hook(prod, "before") == ["Failed"]
 
 
@@ -937,7 +950,8 @@ def test_before_fails_on_an_answer_that_is_late(
     prod: World, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = itertools.count(step=6)
-    monkeypatch.setattr(prod.traffic, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    clock = SimpleNamespace(monotonic=lambda: next(ticks))
+    monkeypatch.setattr(prod.golden_cases, "time", clock)
     assert hook(prod, "before") == ["Failed"]
     # The first may have had to start.
     assert f"probe-{RELEASE}-1: an answer after 6.0 s" in log.getvalue()
@@ -945,8 +959,11 @@ def test_before_fails_on_an_answer_that_is_late(
 
 @pytest.mark.actor("hooks")
 def test_before_fails_where_the_new_version_cannot_start(prod: World, log: io.StringIO) -> None:
-    error = {"errorMessage": "No module named 'api'", "errorType": "Runtime.ImportModuleError"}
-    prod.answer(prod.traffic.functions, "Invoke", lambda _: (200, error))
+    error = {
+        "errorMessage": "No module named 'prediction_api'",
+        "errorType": "Runtime.ImportModuleError",
+    }
+    prod.answer(prod.golden_cases.functions, "Invoke", lambda _: (200, error))
     assert hook(prod, "before") == ["Failed"]
     assert f"probe-{RELEASE}-0: the function failed" in log.getvalue()
 
@@ -962,7 +979,7 @@ def test_a_hook_that_hangs_reports_failure_before_its_time_is_over(
     prod: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     over = threading.Event()
-    monkeypatch.setattr(prod.traffic, "read", lambda _: over.wait())
+    monkeypatch.setattr(prod.traffic_hooks, "read_document", lambda _: over.wait())
     try:
         assert hook(prod, name, seconds=20.1) == ["Failed"]
     finally:
@@ -979,7 +996,7 @@ def test_a_hook_waits_no_longer_than_leaves_time_for_its_report(
         raise TimeoutError
 
     check = SimpleNamespace(submit=lambda _: SimpleNamespace(result=result))
-    monkeypatch.setattr(prod.traffic, "ThreadPoolExecutor", lambda _: check)
+    monkeypatch.setattr(prod.traffic_hooks, "ThreadPoolExecutor", lambda _: check)
     assert hook(prod, "after", seconds=900) == ["Failed"]
     assert waited == [880]
 
@@ -1016,7 +1033,7 @@ def test_after_is_content_with_nine_probes_in_ten(
     known = golden()
     known["cases"] = [known["cases"][0]] * cases
     prod.put(GOLDEN, known)
-    sent = prod.traffic.probes(known)
+    sent = prod.traffic_hooks.probes(known)
     captured(prod, *sent[missing + 1 :])
     assert hook(prod, "after") == ["Failed"]
     captured(prod, *sent[missing:])
@@ -1111,11 +1128,11 @@ def test_an_alarm_during_the_bake_ends_it_at_once(
         slept.append(seconds)
         if len(slept) == 3:
             name = alarms()[number]["AlarmName"]
-            prod.traffic.cloudwatch.set_alarm_state(
+            prod.traffic_hooks.cloudwatch.set_alarm_state(
                 AlarmName=name, StateValue="ALARM", StateReason="x"
             )
 
-    monkeypatch.setattr(prod.traffic.time, "sleep", go_off)
+    monkeypatch.setattr(prod.traffic_hooks.time, "sleep", go_off)
     assert hook(prod, "after") == ["Failed"]
     assert len(slept) == 3
 
@@ -1123,7 +1140,7 @@ def test_an_alarm_during_the_bake_ends_it_at_once(
 @pytest.mark.actor("hooks")
 def test_after_fails_where_an_alarm_is_missing(prod: World, slept: list[float]) -> None:
     captured(prod, *probes(prod))
-    prod.traffic.cloudwatch.delete_alarms(AlarmNames=[alarms()[0]["AlarmName"]])
+    prod.traffic_hooks.cloudwatch.delete_alarms(AlarmNames=[alarms()[0]["AlarmName"]])
     assert hook(prod, "after") == ["Failed"]
 
 
@@ -1141,7 +1158,9 @@ def measure(world: World, alarm: dict[str, Any], value: float, minutes: float) -
             "Value": values[metric["MetricName"]] if "Metrics" in alarm else value,
             "Timestamp": world.start - timedelta(minutes=minutes),
         }
-        world.traffic.cloudwatch.put_metric_data(Namespace=metric["Namespace"], MetricData=[put])
+        world.traffic_hooks.cloudwatch.put_metric_data(
+            Namespace=metric["Namespace"], MetricData=[put]
+        )
 
 
 def watched(alarm: dict[str, Any]) -> list[dict[str, Any]]:
@@ -1229,7 +1248,7 @@ def test_what_the_handler_counts_is_what_an_alarm_watches(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.container = lambda _: FAULTS["ModelError 500"]
-    run(world.api.handler, proxy())
+    run(world.prediction_api.handler, proxy())
     [alarm] = [alarm for alarm in alarms() if "Metrics" in alarm]
     read = [part["MetricStat"]["Metric"] for part in alarm["Metrics"] if "MetricStat" in part]
     assert {metric["MetricName"] for metric in read} == {*moved(capsys)}
@@ -1251,7 +1270,9 @@ def stack(world: World, status: str) -> None:
         <DescribeStacksResult><Stacks><member><StackName>x</StackName>
         <CreationTime>2026-11-22T10:15:00Z</CreationTime><StackStatus>{status}</StackStatus>
         </member></Stacks></DescribeStacksResult></DescribeStacksResponse>"""
-    world.answer(world.traffic.cloudformation, "DescribeStacks", lambda _: (200, content.encode()))
+    world.answer(
+        world.golden_cases.cloudformation, "DescribeStacks", lambda _: (200, content.encode())
+    )
 
 
 LOGICAL = {"training": "Training", "evaluation": "Evaluation", "model_package": "Registration"}
@@ -1265,7 +1286,7 @@ class CloudFormation:
         self.world, self.told = world, list[dict[str, Any]]()
         self.rules: dict[str, dict[str, Any]] = {}
         patch.setattr(crhelper.utils, "HTTPSConnection", lambda *_, **__: self)
-        for helper in (world.jobs.handler, world.traffic.golden):
+        for helper in (world.training_steps.handler, world.golden_cases.handler):
             for operation in ("AddPermission", "RemovePermission"):
                 world.answer(helper._lambda_client, operation, lambda _: (200, {}))
             answers: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -1332,7 +1353,7 @@ def test_the_first_release_too_is_proven_by_its_golden_cases(
     stack(prod, f"{kind.upper()}_IN_PROGRESS")
     asked = {"Golden": GOLDEN, "Release": RELEASE} | target
     more = {"StackId": STACK.format("dev" if "Endpoint" in target else "prod")}
-    told = formation.ask(prod.traffic.golden, kind, asked, "old" * (kind == "Update"), **more)
+    told = formation.ask(prod.golden_cases.handler, kind, asked, "old" * (kind == "Update"), **more)
     assert told["Status"] == "SUCCESS"
     # Other ids than the hook's, which must be captured after the hook has asked.
     assert prod.called == [f"probe-{RELEASE}-golden-{n}" for n in range(3)]
@@ -1345,11 +1366,11 @@ def test_a_wrong_golden_case_fails_the_stack(prod: World, formation: CloudFormat
     stack(prod, "CREATE_IN_PROGRESS")
     _, prod.container = WRONG["classes in another order"]
     asked = {"Golden": GOLDEN, "Release": RELEASE, "Endpoint": DEV}
-    told = formation.ask(prod.traffic.golden, "Create", asked, StackId=STACK.format("dev"))
+    told = formation.ask(prod.golden_cases.handler, "Create", asked, StackId=STACK.format("dev"))
     assert told["Status"] == "FAILED"
     assert "classes in another order" in told["Reason"]
     # CloudFormation takes back what was not made.
-    told = formation.ask(prod.traffic.golden, "Delete", asked, told["PhysicalResourceId"])
+    told = formation.ask(prod.golden_cases.handler, "Delete", asked, told["PhysicalResourceId"])
     assert told["Status"] == "SUCCESS"
 
 
@@ -1359,7 +1380,7 @@ def test_a_red_old_release_can_be_rolled_back_to(prod: World, formation: CloudFo
     prod.container = lambda _: (500, {"detail": "x"})
     asked = {"Golden": GOLDEN, "Release": OLD, "Function": CANDIDATE}
     more = {"StackId": STACK.format("prod")}
-    told = formation.ask(prod.traffic.golden, "Update", asked, "new", **more)
+    told = formation.ask(prod.golden_cases.handler, "Update", asked, "new", **more)
     assert told["Status"] == "SUCCESS"
     assert prod.called == []
 
@@ -1381,7 +1402,7 @@ class Jobs:
         for kind in STEPS.values():
             for verb in ("Create", "Describe", "Stop"):
                 act = partial(getattr(self, verb.lower()), kind)
-                world.answer(world.jobs.sagemaker, f"{verb}{kind}Job", act)
+                world.answer(world.training_steps.sagemaker, f"{verb}{kind}Job", act)
 
     def create(self, kind: str, request: dict[str, Any]) -> tuple[int, Any]:
         name = request["body"][f"{kind}JobName"]
@@ -1446,7 +1467,7 @@ def trained(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
 @pytest.mark.parametrize("step", STEPS)
 def test_a_job_is_made_and_awaited(jobs: Jobs, trained: CloudFormation, step: str) -> None:
     name = f"{PROJECT}-{RELEASE}-{step}"
-    handler = jobs.world.jobs.handler
+    handler = jobs.world.training_steps.handler
     assert trained.ask(handler, "Create", properties(step)) == {}
     [rule] = trained.rules.values()
     jobs.end(name, "Completed")
@@ -1459,7 +1480,7 @@ def test_a_job_is_made_and_awaited(jobs: Jobs, trained: CloudFormation, step: st
 @pytest.mark.actor("jobs")
 def test_cloudformation_calls_twice_and_one_job_runs(jobs: Jobs, trained: CloudFormation) -> None:
     for _ in range(2):
-        trained.ask(jobs.world.jobs.handler, "Create", properties("training"))
+        trained.ask(jobs.world.training_steps.handler, "Create", properties("training"))
     assert (jobs.created, trained.told, len(trained.rules)) == ([JOB], [], 2)
 
 
@@ -1467,7 +1488,7 @@ def test_cloudformation_calls_twice_and_one_job_runs(jobs: Jobs, trained: CloudF
 def test_a_retried_release_finds_its_completed_job(jobs: Jobs, trained: CloudFormation) -> None:
     jobs.create("Training", {"body": {"TrainingJobName": JOB}})
     jobs.end(JOB, "Completed")
-    told = trained.ask(jobs.world.jobs.handler, "Create", properties("training"))
+    told = trained.ask(jobs.world.training_steps.handler, "Create", properties("training"))
     assert (told["Status"], told["PhysicalResourceId"]) == ("SUCCESS", JOB)
     assert jobs.created == [JOB]
 
@@ -1479,7 +1500,7 @@ def test_a_rollback_to_the_old_release_does_not_train_it_again(
     old = JOB.replace(RELEASE, OLD)
     jobs.create("Training", {"body": {"TrainingJobName": old}})
     jobs.end(old, "Completed")
-    handler = jobs.world.jobs.handler
+    handler = jobs.world.training_steps.handler
     trained.ask(handler, "Update", properties("training"), old)
     jobs.end(JOB, "Failed", "AlgorithmError")
     told = trained.ask(handler, "Update", properties("training", OLD), JOB)
@@ -1494,10 +1515,10 @@ def test_a_rollback_to_the_old_release_does_not_train_it_again(
 @pytest.mark.actor("jobs")
 def test_a_new_release_has_a_new_physical_id(jobs: Jobs, trained: CloudFormation) -> None:
     old = JOB.replace(RELEASE, OLD)
-    trained.ask(jobs.world.jobs.handler, "Update", properties("training"), old)
+    trained.ask(jobs.world.training_steps.handler, "Update", properties("training"), old)
     jobs.end(JOB, "Completed")
     [rule] = trained.rules.values()
-    run(jobs.world.jobs.handler, json.loads(rule["Input"]))
+    run(jobs.world.training_steps.handler, json.loads(rule["Input"]))
     assert trained.told[0]["PhysicalResourceId"] == JOB
 
 
@@ -1506,7 +1527,7 @@ def test_a_new_release_has_a_new_physical_id(jobs: Jobs, trained: CloudFormation
 def test_a_failed_job_fails_the_stack_with_its_reason(
     jobs: Jobs, trained: CloudFormation, step: str
 ) -> None:
-    name, handler = f"{PROJECT}-{RELEASE}-{step}", jobs.world.jobs.handler
+    name, handler = f"{PROJECT}-{RELEASE}-{step}", jobs.world.training_steps.handler
     trained.ask(handler, "Create", properties(step))
     jobs.end(name, "Failed", "AlgorithmError: no rows of the class 'fees', exit code: 1. " * 20)
     [rule] = trained.rules.values()
@@ -1520,13 +1541,13 @@ def test_a_failed_job_fails_the_stack_with_its_reason(
 
 @pytest.mark.actor("jobs")
 def test_a_job_that_was_stopped_fails_the_stack(jobs: Jobs, trained: CloudFormation) -> None:
-    trained.ask(jobs.world.jobs.handler, "Create", properties("training"))
+    trained.ask(jobs.world.training_steps.handler, "Create", properties("training"))
     [rule] = trained.rules.values()
     jobs.end(JOB, "Stopping")
-    run(jobs.world.jobs.handler, json.loads(rule["Input"]))
+    run(jobs.world.training_steps.handler, json.loads(rule["Input"]))
     assert trained.told == []
     jobs.end(JOB, "Stopped")
-    run(jobs.world.jobs.handler, json.loads(rule["Input"]))
+    run(jobs.world.training_steps.handler, json.loads(rule["Input"]))
     assert trained.told[0]["Status"] == "FAILED"
     assert "Stopped" in trained.told[0]["Reason"]
 
@@ -1535,7 +1556,7 @@ def test_a_job_that_was_stopped_fails_the_stack(jobs: Jobs, trained: CloudFormat
 def test_a_job_without_an_end_fails_before_cloudformations_hour_is_over(
     jobs: Jobs, trained: CloudFormation
 ) -> None:
-    handler = jobs.world.jobs.handler
+    handler = jobs.world.training_steps.handler
     trained.ask(handler, "Create", properties("training"))
     jobs.made[JOB]["CreationTime"] -= 56 * 60
     [rule] = trained.rules.values()
@@ -1550,7 +1571,7 @@ def test_a_job_without_an_end_fails_before_cloudformations_hour_is_over(
 @pytest.mark.parametrize("step", [*STEPS, "model_package"])
 def test_what_was_never_created_is_deleted(jobs: Jobs, trained: CloudFormation, step: str) -> None:
     for physical in (f"{PROJECT}-{RELEASE}-{step}", f"{PROJECT}-train_Training_AB12CD34"):
-        told = trained.ask(jobs.world.jobs.handler, "Delete", properties(step), physical)
+        told = trained.ask(jobs.world.training_steps.handler, "Delete", properties(step), physical)
         assert (told["Status"], told["PhysicalResourceId"]) == ("SUCCESS", physical)
     assert jobs.stopped == []
 
@@ -1560,9 +1581,9 @@ def test_what_was_never_created_is_deleted(jobs: Jobs, trained: CloudFormation, 
 def test_a_running_job_of_a_deleted_stack_is_stopped(
     jobs: Jobs, trained: CloudFormation, step: str
 ) -> None:
-    trained.ask(jobs.world.jobs.handler, "Create", properties(step))
+    trained.ask(jobs.world.training_steps.handler, "Create", properties(step))
     name = f"{PROJECT}-{RELEASE}-{step}"
-    trained.ask(jobs.world.jobs.handler, "Delete", properties(step), name)
+    trained.ask(jobs.world.training_steps.handler, "Delete", properties(step), name)
     assert jobs.stopped == [name]
 
 
@@ -1570,16 +1591,16 @@ def test_a_running_job_of_a_deleted_stack_is_stopped(
 def test_a_deletion_that_sagemaker_refuses_is_said(jobs: Jobs, trained: CloudFormation) -> None:
     denied = {"__type": "AccessDeniedException", "message": "no"}
     world = jobs.world
-    world.answer(world.jobs.sagemaker, "DescribeTrainingJob", lambda _: (400, denied))
-    told = trained.ask(world.jobs.handler, "Delete", properties("training"), JOB)
+    world.answer(world.training_steps.sagemaker, "DescribeTrainingJob", lambda _: (400, denied))
+    told = trained.ask(world.training_steps.handler, "Delete", properties("training"), JOB)
     assert told["Status"] == "FAILED"
 
 
 def registry(world: World) -> list[dict[str, Any]]:
     group = {"ModelPackageGroupName": PROJECT}
     with suppress(botocore.exceptions.ClientError):
-        world.jobs.sagemaker.create_model_package_group(**group)
-    found = world.jobs.sagemaker.list_model_packages(**group)["ModelPackageSummaryList"]
+        world.training_steps.sagemaker.create_model_package_group(**group)
+    found = world.training_steps.sagemaker.list_model_packages(**group)["ModelPackageSummaryList"]
     return [package for package in found if package["ModelPackageGroupName"] == PROJECT]
 
 
@@ -1596,7 +1617,7 @@ def test_a_model_is_registered_once_and_awaits_approval(
     registry(jobs.world)
     gate(jobs.world)
     for _ in range(2):
-        told = trained.ask(jobs.world.jobs.handler, "Create", properties("model_package"))
+        told = trained.ask(jobs.world.training_steps.handler, "Create", properties("model_package"))
         [package] = registry(jobs.world)
         assert package["ModelApprovalStatus"] == "PendingManualApproval"
         assert told["Status"] == "SUCCESS"
@@ -1612,7 +1633,7 @@ def test_a_refused_model_is_not_registered_and_the_gates_words_are_heard(
     registry(jobs.world)
     words = "champion (time): lead in accuracy is -0.0300, 0.0200 under the bound of -0.0100"
     gate(jobs.world, words, *["another fault, at length"] * 200)
-    handler = jobs.world.jobs.handler
+    handler = jobs.world.training_steps.handler
     told = trained.ask(handler, "Create", properties("model_package"))
     assert told["Status"] == "FAILED"
     assert words in told["Reason"]
@@ -1641,11 +1662,13 @@ def action(category: str, status: str, execution: str, who: str = PERSON) -> dic
 def approve(world: World, package: str, *actions: dict[str, Any], execution: str = "e1") -> Any:
     """Run the action as CodePipeline does; return what it is told."""
     told = {
-        result: world.answer(world.pipeline.pipeline, f"PutJob{result}Result", lambda _: (200, {}))
+        result: world.answer(
+            world.approval.codepipeline, f"PutJob{result}Result", lambda _: (200, {})
+        )
         for result in ("Success", "Failure")
     }
     world.answer(
-        world.pipeline.pipeline,
+        world.approval.codepipeline,
         "ListActionExecutions",
         lambda asked: (
             200,
@@ -1662,7 +1685,7 @@ def approve(world: World, package: str, *actions: dict[str, Any], execution: str
     given = json.dumps({"package": package, "execution": execution})
     configuration = {"FunctionName": f"{PROJECT}-approve", "UserParameters": given}
     data = {"actionConfiguration": {"configuration": configuration}}
-    run(world.pipeline.approve, {"CodePipeline.job": {"id": JOB_ID, "data": data}})
+    run(world.approval.handler, {"CodePipeline.job": {"id": JOB_ID, "data": data}})
     [(result, [body])] = [(result, bodies) for result, bodies in told.items() if bodies]
     assert body["jobId"] == JOB_ID
     return result, body
@@ -1670,7 +1693,7 @@ def approve(world: World, package: str, *actions: dict[str, Any], execution: str
 
 def package(world: World, status: str = "PendingManualApproval", **metadata: str) -> str:
     registry(world)
-    made = world.jobs.sagemaker.create_model_package(
+    made = world.training_steps.sagemaker.create_model_package(
         ModelPackageGroupName=PROJECT,
         ModelApprovalStatus=status,
         CustomerMetadataProperties=metadata,
@@ -1687,7 +1710,7 @@ def test_a_package_is_approved_in_the_name_of_who_approved_the_execution(cloud: 
         action("Approval", "Succeeded", "e1"),
     ]
     assert approve(cloud, arn, *actions)[0] == "Success"
-    known = cloud.jobs.sagemaker.describe_model_package(ModelPackageName=arn)
+    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
     assert known["ModelApprovalStatus"] == "Approved"
     assert {"e1,", PERSON} <= {*known["ApprovalDescription"].split()}
 
@@ -1703,7 +1726,7 @@ def test_nobodys_approval_is_none(cloud: World, actions: list[dict[str, Any]]) -
     result, told = approve(cloud, arn, *actions)
     assert (result, told["failureDetails"]["type"]) == ("Failure", "JobFailed")
     assert "nobody approved" in told["failureDetails"]["message"]
-    known = cloud.jobs.sagemaker.describe_model_package(ModelPackageName=arn)
+    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
     assert known["ModelApprovalStatus"] == "PendingManualApproval"
 
 
@@ -1713,7 +1736,7 @@ def test_a_rollback_deploys_an_approved_package_that_nobody_approves_again(cloud
     assert approve(cloud, arn, execution="rollback")[0] == "Success"
 
     def known(name: str) -> Any:
-        return cloud.jobs.sagemaker.describe_model_package(ModelPackageName=name)
+        return cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=name)
 
     assert known(arn)["ModelApprovalStatus"] == "Approved"
     # What was put back is what no next model is compared with.
@@ -1746,13 +1769,13 @@ class Pipeline:
     def __init__(self, world: World) -> None:
         self.world, self.executions = world, [execution("Succeeded", 100), execution("Failed", 200)]
         self.started: list[dict[str, Any]] = []
-        client = world.pipeline.pipeline
+        client = world.retraining.codepipeline
         summaries = "pipelineExecutionSummaries"
         world.answer(
             client, "ListPipelineExecutions", lambda _: (200, {summaries: self.executions})
         )
         world.answer(client, "StartPipelineExecution", self.start)
-        world.pipeline.sns.create_topic(Name=PROJECT)
+        world.retraining.sns.create_topic(Name=PROJECT)
         world.put(f"s3://{DATA}/releases/data.zip", manifest("data-release", ""))
         self.version = world.put(f"s3://{DATA}/releases/labelled.zip", manifest())
         registry(world)
@@ -1768,7 +1791,7 @@ class Pipeline:
         detail = {"alarmName": f"{PROJECT}-{cause}", "state": {"value": "ALARM"}}
         event = {"source": "aws.cloudwatch", "detail": detail} if cause else {"source": "scheduler"}
         before = self.world.objects(DATA, "retraining/")
-        run(self.world.pipeline.retrain, event)
+        run(self.world.retraining.handler, event)
         now = self.world.objects(DATA, "retraining/")
         [key] = {*now} - {*before} or {*now}
         backend = moto.backends.get_backend("sns")["123456789012"]["ap-southeast-2"]
@@ -1880,7 +1903,7 @@ def test_new_labels_alone_ask_for_nothing(pipeline: Pipeline) -> None:
     pipeline.started.clear()
     pipeline.world.put(f"s3://{DATA}/releases/data.zip", manifest("data-release", ""))
     before = pipeline.world.objects(DATA, "retraining/")
-    run(pipeline.world.pipeline.retrain, ARRIVED)
+    run(pipeline.world.retraining.handler, ARRIVED)
     assert pipeline.started == []
     assert pipeline.world.objects(DATA, "retraining/") == before
 
@@ -1893,14 +1916,14 @@ def test_an_alarm_that_came_before_the_labels_is_heard_when_they_come(pipeline: 
     pipeline.world.put(f"s3://{DATA}/releases/data.zip", manifest("labels", "2026-10-01T00:00:00Z"))
     assert pipeline.decide()["started"] is None
     pipeline.world.put(f"s3://{DATA}/releases/labelled.zip", manifest())
-    run(pipeline.world.pipeline.retrain, ARRIVED)
+    run(pipeline.world.retraining.handler, ARRIVED)
     assert len(pipeline.started) == 1
     decisions = pipeline.world.objects(DATA, "retraining/")
     assert len(decisions) == 2
     assert sum(name.endswith("-labels.json") for name in decisions) == 1
     # That run has begun since: the alarm has had its answer.
     pipeline.executions.insert(0, execution("Succeeded", -1))
-    run(pipeline.world.pipeline.retrain, ARRIVED)
+    run(pipeline.world.retraining.handler, ARRIVED)
     assert len(pipeline.started) == 1
     assert len(pipeline.world.objects(DATA, "retraining/")) == 2
 
@@ -1910,7 +1933,7 @@ def test_labels_that_come_after_the_decision_are_not_what_is_trained_on(pipeline
     pipeline.world.put(
         f"s3://{DATA}/releases/labelled.zip", manifest(through="2026-11-21T00:00:00Z")
     )
-    pipeline.world.pipeline.start(pipeline.version)
+    pipeline.world.retraining.start(pipeline.version)
     copied = pipeline.world.s3.get_object(Bucket=DATA, Key="releases/data.zip")["Body"].read()
     assert copied == manifest()
 
@@ -1927,8 +1950,8 @@ def test_data_that_cannot_be_read_are_named(pipeline: Pipeline, name: str) -> No
 def test_two_alarms_at_once_start_one_run(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = pipeline.world.pipeline.gather()
-    monkeypatch.setattr(pipeline.world.pipeline, "gather", lambda: facts)
+    facts = pipeline.world.retraining.gather()
+    monkeypatch.setattr(pipeline.world.retraining, "gather", lambda: facts)
     # Neither sees the other's run yet.
     decisions = [pipeline.decide(cause) for cause in ("drift", "quality")]
     assert [decision["started"] for decision in decisions] == ["run-0", "run-0"]

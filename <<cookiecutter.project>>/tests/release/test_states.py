@@ -115,7 +115,7 @@ class Ledger:
         self.words = ""
         given = f'{{"package": "{GROUP}/{self.releases[name]}", "execution": "{name}"}}'
         data = {"actionConfiguration": {"configuration": {"UserParameters": given}}}
-        run(self.function.approve, {"CodePipeline.job": {"id": JOB_ID, "data": data}})
+        run(self.function.handler, {"CodePipeline.job": {"id": JOB_ID, "data": data}})
         if works and not self.words:
             kind = "ROLLBACK" if back else "STANDARD"
             summary = {"pipelineExecutionId": name, "executionType": kind}
@@ -203,7 +203,7 @@ def ledger(
     cloud: Cloud, root: None, modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> Ledger:
     monkeypatch.setenv("YES", "1")
-    return Ledger(cloud, modules["pipeline"])
+    return Ledger(cloud, modules["approval"])
 
 
 # The verbs; the packages (capital: Approved, small: Rejected); what is live; what was refused.

@@ -611,13 +611,13 @@ def test_the_shift_is_told_in_the_template_s_words() -> None:
     (told,) = [
         lines for title, lines in graph.plan(aws.templates()["prod"], ALIAS) if title == "the shift"
     ]
-    watch = "traffic.after: 10 minutes' watch"
-    assert told == ["~ Live", "traffic.before", "10 % for 5 minutes, then all", watch]
+    watch = "traffic_hooks.after: 10 minutes' watch"
+    assert told == ["~ Live", "traffic_hooks.before", "10 % for 5 minutes, then all", watch]
     for old, new, words in (
         ('"MaxValue": 60, "Default": 5', '"Default": 30', "10 % for 30 minutes, then all"),
         ('"MaxValue": 50, "Default": 10', '"Default": 25', "25 % for 5 minutes, then all"),
-        ('"MaxValue": 10, "Default": 10', '"Default": 7', "traffic.after: 7 minutes' watch"),
-        ("traffic.before", "traffic.other", "traffic.other"),
+        ('"MaxValue": 10, "Default": 10', '"Default": 7', "traffic_hooks.after: 7 minutes' watch"),
+        ("traffic_hooks.before", "traffic_hooks.other", "traffic_hooks.other"),
     ):
         text = json.dumps(aws.templates()["prod"])
         assert old in text
@@ -742,7 +742,9 @@ def test_times_end_from_the_inside_out() -> None:
     """The endpoint's call, then the function, then the API; a hook before CodeDeploy's hour."""
     call = [
         int(found)
-        for found in re.findall(r"(?:read|connect)_timeout=(\d+)", aws.source("lambdas/api.py"))
+        for found in re.findall(
+            r"(?:read|connect)_timeout=(\d+)", aws.source("lambdas/prediction_api.py")
+        )
     ]
     timeout = prod()["Api"]["Properties"]["Timeout"]
     assert len(call) == 2

@@ -1163,12 +1163,12 @@ def test_boto3_asks_it_as_an_endpoint(running: Server) -> None:
 
 def test_the_apis_lambda_runs_against_it_unchanged(running: Server) -> None:
     program = """
-import json, sys, api
+import json, sys, prediction_api
 for body in sys.argv[1:]:
     event = {"resource": "/predict", "headers": None, "body": body}
     class Context:
         function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
-    print(json.dumps(api.handler(event, Context())))
+    print(json.dumps(prediction_api.handler(event, Context())))
 """
     good, bad = '{"text": "aldi", "price": 1}', '[{"text": "aldi", "price": "1"}]'
     settings = {

@@ -1,4 +1,4 @@
-"""The pipeline's functions: `approve` marks a model package, `retrain` decides whether to train.
+"""The retraining's decision: whether an alarm, a schedule or new labels start a training run.
 
 A retraining starts only with labels that no run was given, while no run is under way (one that
 waits for its approval is), and once the cool-down since the last run is over: every run trains.
@@ -8,7 +8,6 @@ Each decision is recorded in S3 and announced.
 import hashlib
 import json
 import os
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,91 +16,18 @@ from aws_lambda_powertools import Logger, Tracer
 
 from categoriser.manifest import Manifest, unzip
 
-TIME, DECISIONS = "%Y-%m-%dT%H:%M:%SZ", "retraining/"
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+DECISIONS = "retraining/"
 OTHERS = ("-labels.json", "-schedule.json")
-# Of a package's metadata: who approved it; which rollback has rejected it.
-APPROVER, PUT_BACK = "Approver", "PutBack"
-logger, tracer = Logger(), Tracer()
-pipeline, sagemaker, s3, sns = map(boto3.client, ("codepipeline", "sagemaker", "s3", "sns"))
+logger = Logger()
+tracer = Tracer()
+codepipeline = boto3.client("codepipeline")
+s3 = boto3.client("s3")
+sns = boto3.client("sns")
 
 
 @tracer.capture_lambda_handler
-def approve(event: dict[str, Any], context: Any) -> None:
-    """CodePipeline's Invoke action: UserParameters are JSON of `package` and `execution`."""
-    job = event["CodePipeline.job"]
-    try:
-        mark(**json.loads(job["data"]["actionConfiguration"]["configuration"]["UserParameters"]))
-    except Exception as error:
-        logger.exception("not approved")
-        details = {"type": "JobFailed", "message": str(error)[:1000]}
-        pipeline.put_job_failure_result(jobId=job["id"], failureDetails=details)
-    else:
-        pipeline.put_job_success_result(jobId=job["id"])
-
-
-def mark(package: str, execution: str) -> None:
-    """Set a package Approved in the name of who approved its release, and those after it Rejected.
-
-    Who approved is recorded with the package: nobody approves the execution of a rollback, which
-    deploys an earlier or, after another rollback, a later package anew. What is newer than the one
-    that is deployed was put back with it, for the newest that is approved is what the next model is
-    compared with. Raises `LookupError` where nobody approved, and `PermissionError` where a person
-    has rejected the package in the registry: only a rollback's own rejection is taken back.
-    """
-    known = sagemaker.describe_model_package(ModelPackageName=package)
-    metadata = known.get("CustomerMetadataProperties", {})
-    if known["ModelApprovalStatus"] == "Rejected" and PUT_BACK not in metadata:
-        words = known.get("ApprovalDescription", "without a reason")
-        raise PermissionError(f"{package} was rejected in the registry ({words}): approve it there")
-    if known["ModelApprovalStatus"] != "Approved":
-        who = metadata.get(APPROVER) or approver(metadata.get("Execution", execution))
-        decide(known, "Approved", f"{execution}, approved by {who}", {APPROVER: who})
-    newer = {
-        "ModelPackageGroupName": known["ModelPackageGroupName"],
-        "ModelApprovalStatus": "Approved",
-        "CreationTimeAfter": known["CreationTime"],
-    }
-    for page in sagemaker.get_paginator("list_model_packages").paginate(**newer):
-        for item in page["ModelPackageSummaryList"]:
-            name = item["ModelPackageArn"]
-            if name != package:
-                other = sagemaker.describe_model_package(ModelPackageName=name)
-                words = f"{execution}, put back to {package}"
-                decide(other, "Rejected", words, {PUT_BACK: execution})
-
-
-def decide(known: dict[str, Any], status: str, words: str, facts: dict[str, str]) -> None:
-    """Set a package's status, with its reason, and facts that its metadata keep.
-
-    All metadata are sent: AWS does not say whether those that are not would stay.
-    """
-    metadata = known.get("CustomerMetadataProperties", {})
-    kept = {name: value for name, value in metadata.items() if name != PUT_BACK}
-    sagemaker.update_model_package(
-        ModelPackageArn=known["ModelPackageArn"],
-        ModelApprovalStatus=status,
-        ApprovalDescription=f"execution {words}",
-        CustomerMetadataProperties=kept | facts,
-        **({"CustomerMetadataPropertiesToRemove": [PUT_BACK]} if PUT_BACK in metadata else {}),
-    )
-
-
-def approver(execution: str) -> str:
-    """Return who approved an execution, in the characters that the registry's metadata take.
-
-    Raises `LookupError` where nobody did.
-    """
-    name, chosen = os.environ["PIPELINE"], {"pipelineExecutionId": execution}
-    actions = pipeline.list_action_executions(pipelineName=name, filter=chosen)
-    for action in actions["actionExecutionDetails"]:
-        kind = action["input"]["actionTypeId"]["category"]
-        if (kind, action["status"]) == ("Approval", "Succeeded"):
-            return re.sub(r"[^\w .:/=+@-]", "_", action["updatedBy"])[:256]
-    raise LookupError(f"nobody approved the execution {execution}")
-
-
-@tracer.capture_lambda_handler
-def retrain(event: dict[str, Any], context: Any) -> None:
+def handler(event: dict[str, Any], context: Any) -> None:
     """Decide for an alarm, a schedule or new labels; start or not; record and announce it.
 
     An alarm that stays red says so once. So new labels ask again, if an alarm has since the last
@@ -154,7 +80,7 @@ def gather() -> dict[str, Any]:
     """
     (labelled, version), (data, _) = released("labelled"), released("data")
     name, bucket = os.environ["PIPELINE"], os.environ["DATA_BUCKET"]
-    runs = pipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
+    runs = codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
     going = [r["pipelineExecutionId"] for r in runs if r["status"] in ("InProgress", "Stopping")]
     last = max((f"{run['startTime'].astimezone(UTC):{TIME}}" for run in runs), default="")
     since = {"Prefix": DECISIONS, "StartAfter": DECISIONS + last}
@@ -181,4 +107,4 @@ def start(version: str) -> str:
     revision = {"actionName": "Data", "revisionType": kind, "revisionValue": copy}
     run = {"name": os.environ["PIPELINE"], "sourceRevisions": [revision]}
     run["clientRequestToken"] = hashlib.sha256(version.encode()).hexdigest()
-    return str(pipeline.start_pipeline_execution(**run)["pipelineExecutionId"])
+    return str(codepipeline.start_pipeline_execution(**run)["pipelineExecutionId"])

@@ -5,7 +5,6 @@ requests by step. A job's name, its physical id, stands for release and step, so
 CloudFormation's second call, a retry, and a rollback's update to the old release all find it.
 """
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from textwrap import shorten
@@ -14,9 +13,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 from crhelper import CfnResource
+from s3_documents import read_document
 
 KIND = {"training": "Training", "evaluation": "Processing"}
-sagemaker, s3 = boto3.client("sagemaker"), boto3.client("s3")
+sagemaker = boto3.client("sagemaker")
 handler = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
 
 
@@ -25,12 +25,12 @@ handler = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
 def start(event: dict[str, Any], context: Any) -> str:
     """Make the job or the package, unless it is there; return the physical id."""
     step, uri = (event["ResourceProperties"][key] for key in ("Step", "Requests"))
-    request = read(uri)[step]
+    request = read_document(uri)[step]
     if step in KIND:
         with suppress(sagemaker.exceptions.ResourceInUse):
             call("create", step, request)
         return str(request[f"{KIND[step]}JobName"])
-    gate = read(f"{uri.rpartition('/')[0]}/evaluation/gate.json")
+    gate = read_document(f"{uri.rpartition('/')[0]}/evaluation/gate.json")
     if not gate["passed"]:
         words = f"the gate refuses the model: {'; '.join(gate['faults'])}"
         raise RuntimeError(shorten(words, 256, placeholder=" ..."))
@@ -86,8 +86,3 @@ def stop(event: dict[str, Any], context: Any) -> None:
 
 def call(verb: str, step: str, request: dict[str, Any]) -> Any:
     return getattr(sagemaker, f"{verb}_{KIND[step].lower()}_job")(**request)
-
-
-def read(uri: str) -> Any:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])

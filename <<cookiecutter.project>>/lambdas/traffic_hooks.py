@@ -1,8 +1,7 @@
-"""The checks around a release's traffic: golden cases, and CodeDeploy's two hooks.
+"""CodeDeploy's two hooks around a shift of traffic: `before` and `after`.
 
-`golden` is a custom resource that the alias waits for, so it runs in every deployment, the first
-included. `before` and `after` are the hooks of the shift. A hook reports once, whatever happens,
-and before its own time is over: without a report CodeDeploy waits for an hour.
+A hook reports once, whatever happens, and before its own time is over: without a report CodeDeploy
+waits for an hour.
 """
 
 import json
@@ -17,13 +16,15 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger, Tracer
 from botocore.exceptions import BotoCoreError, ClientError
-from crhelper import CfnResource
-from jobs import read, sagemaker
+from golden_cases import ask, prove
+from s3_documents import read_document
 
-logger, tracer, s3 = Logger(), Tracer(), boto3.resource("s3")
-services = ("sagemaker-runtime", "lambda", "cloudwatch", "codedeploy", "cloudformation")
-runtime, functions, cloudwatch, codedeploy, cloudformation = map(boto3.client, services)
-golden = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
+logger = Logger()
+tracer = Tracer()
+cloudwatch = boto3.client("cloudwatch")
+codedeploy = boto3.client("codedeploy")
+sagemaker = boto3.client("sagemaker")
+s3 = boto3.resource("s3")
 # How often in a minute `after` looks, and how many of its own calls may not fail.
 ROUNDS, FAULTS = 3, 3
 
@@ -62,7 +63,7 @@ def before() -> None:
     }
     if wrong := {key: endpoint.get(key) for key in expected if endpoint.get(key) != expected[key]}:
         raise RuntimeError(f"the endpoint has {wrong}, not {expected}")
-    known = read(os.environ["GOLDEN"])
+    known = read_document(os.environ["GOLDEN"])
     prove(known, os.environ["CANDIDATE"], probes(known))
 
 
@@ -74,7 +75,7 @@ def after() -> None:
     and the third that fails is raised for. Raise also where by the end the captures lack the probes
     of `before`: nine in ten of them are asked for where every call is captured, else one.
     """
-    known = read(os.environ["GOLDEN"])
+    known = read_document(os.environ["GOLDEN"])
     sent, found = {*probes(known)}, set[str]()
     faults: list[str] = []
     # The canary's minutes, and the one in which it began.
@@ -105,24 +106,6 @@ def failed(known: dict[str, Any], number: int) -> list[str]:
     return [] if answer["category"] == case["category"] else [f"{probe}: another category"]
 
 
-@golden.create
-@golden.update
-def judge(event: dict[str, Any], context: Any) -> str:
-    """Ask the golden cases of `Function`, a version's ARN, or `Endpoint`; return the physical id.
-
-    Not in a stack's rollback: that returns to a release which was proven when it came, and whose
-    faults of today must not hold it up.
-    """
-    properties = event["ResourceProperties"]
-    prefix = f"probe-{properties['Release']}-golden-"
-    [stack] = cloudformation.describe_stacks(StackName=event["StackId"])["Stacks"]
-    if "ROLLBACK" not in stack["StackStatus"]:
-        known = read(properties["Golden"])
-        target = properties.get("Function") or properties["Endpoint"]
-        prove(known, target, [f"{prefix}{number}" for number in range(len(known["cases"]))])
-    return prefix
-
-
 def probes(known: dict[str, Any]) -> list[str]:
     """Return the ids of the calls of `before`.
 
@@ -130,36 +113,6 @@ def probes(known: dict[str, Any]) -> list[str]:
     """
     count = max(len(known["cases"]), 10, 700 // int(os.environ["CAPTURE_PERCENT"]))
     return [f"probe-{os.environ['RELEASE_ID']}-{number}" for number in range(count)]
-
-
-def prove(known: dict[str, Any], target: str, ids: list[str]) -> None:
-    """Ask case after case. Raises for an answer that is late, or not golden.json's."""
-    for number, probe in enumerate(ids):
-        case, start = known["cases"][number % len(known["cases"])], time.monotonic()
-        answer = ask(target, json.dumps({"text": case["text"], "price": case["price"]}), probe)
-        # What answers first may have to start first.
-        if (seconds := time.monotonic() - start) > 5 and number:
-            raise RuntimeError(f"{probe}: an answer after {seconds:.1f} s")
-        if answer["category"] != case["category"] or [*answer["probabilities"]] != known["classes"]:
-            raise RuntimeError(f"{probe}: another category, or classes in another order")
-        for name, value in case["probabilities"].items():
-            # Two machines differ by less.
-            if abs(answer["probabilities"][name] - value) > 1e-3:
-                raise RuntimeError(f"{probe}: another probability of {name}")
-
-
-def ask(target: str, content: str, probe: str) -> Any:
-    """Ask a function's version, an ARN, as API Gateway does, or an endpoint by its name."""
-    if not target.startswith("arn:"):
-        reply = runtime.invoke_endpoint(
-            EndpointName=target, Body=content, ContentType="application/json", InferenceId=probe
-        )
-        return json.load(reply["Body"])
-    event = {"resource": "/predict", "headers": None, "body": content, "probe": probe}
-    answer = json.load(functions.invoke(FunctionName=target, Payload=json.dumps(event))["Payload"])
-    if answer.get("statusCode") != 200:
-        raise RuntimeError(f"{probe}: {answer.get('statusCode', 'the function failed')}")
-    return json.loads(answer["body"])
 
 
 def captures() -> set[str]:
