@@ -47,7 +47,15 @@ STACKS = ("train", "dev", "prod", "monitor")
 GIVEN = ("RELEASE_ID", "SERVE_IMAGE", "JOB_IMAGE", "ARTIFACT_BUCKET", "DATA_BUCKET", "LIVE_BUCKET")
 NETWORK = ("SUBNETS", "SECURITY_GROUP")
 # The package's, that the Lambdas import too.
-SHARED = ["categoriser/__init__.py", "categoriser/errors.py", "categoriser/manifest.py"]
+SHARED = [
+    "categoriser/__init__.py",
+    "categoriser/errors.py",
+    "categoriser/evaluation/__init__.py",
+    "categoriser/evaluation/verdict.py",
+    "categoriser/io/__init__.py",
+    "categoriser/io/documents.py",
+    "categoriser/manifest.py",
+]
 UNWANTED = {"bin", "__pycache__", ".lock"}
 INSTALL = "requirements/uv.py pip install --quiet --require-hashes --only-binary :all:"
 INSTALL += " --requirement requirements/lambda.txt --python-platform aarch64-manylinux2014"

@@ -6,7 +6,7 @@ import sys
 from categoriser import paths
 from categoriser.data.which import which
 from categoriser.errors import UserError, run
-from categoriser.evaluation.gate import read_verdict
+from categoriser.evaluation.verdict import read_verdict
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
 from categoriser.io.dvc_lock import read_lock
@@ -42,13 +42,14 @@ def summary() -> str:
     Where the verdict is of another model, because a stage failed, only that is said.
     """
     try:
-        verdict, figures = read_verdict(), read_json(paths.METRICS, "dvc repro")
+        verdict = read_verdict(paths.VERDICT)
+        figures = read_json(paths.METRICS, "dvc repro")
     except UserError as error:
         return f"No report: {error}"
-    if not paths.MODEL.is_dir() or digest(paths.MODEL) != verdict["model"]:
+    if not paths.MODEL.is_dir() or digest(paths.MODEL) != verdict.model:
         return f"No report on the model that stands: {paths.REPORT} is of another"
     parts = (f"{part} {100 * one['accuracy']:.1f} %" for part, one in figures.items())
-    outcome = "No gate failed" if verdict["passed"] else "A gate failed"
+    outcome = "No gate failed" if verdict.passed else "A gate failed"
     return f"Accuracy: {', '.join(parts) or 'no held-out rows'}. {outcome}. Report: {paths.REPORT}"
 
 

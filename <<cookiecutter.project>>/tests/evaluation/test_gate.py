@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured import SETTINGS, SIZES, TRAIN, no_champion, result, trained, write_parts
+from msgspec import to_builtins
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 
 from categoriser.errors import UserError
@@ -30,7 +30,7 @@ from categoriser.evaluation import evaluate as evaluate_stage
 from categoriser.evaluation import gate, metrics, report
 from categoriser.evaluation import measure as stage
 from categoriser.evaluation import promote as command
-from categoriser.evaluation.gate import Verdict, compare, judge
+from categoriser.evaluation.judging import compare, judge
 from categoriser.evaluation.measure import (
     fit_majority,
     fit_reference,
@@ -42,6 +42,7 @@ from categoriser.evaluation.measure import (
 from categoriser.evaluation.metrics import MIN_GROUPS, UNKNOWN, by_slice, price_bands
 from categoriser.evaluation.mistakes import confused
 from categoriser.evaluation.promote import forget, promote
+from categoriser.evaluation.verdict import FigureVerdict
 from categoriser.features import features
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
@@ -566,7 +567,7 @@ def evaluation(**lead: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def outcomes(verdicts: list[Verdict], name: str) -> set[str]:
+def outcomes(verdicts: list[FigureVerdict], name: str) -> set[str]:
     return {verdict.outcome for verdict in verdicts if verdict.gate == name}
 
 
@@ -793,7 +794,7 @@ def facts(evaluation: dict[str, Any] | None = None, **changes: Any) -> dict[str,
         "data": {"rows": 2000, "set_aside": {}},
         "data_path": "data/own.csv",
         "generated": None,
-        "verdicts": [asdict(verdict) for verdict in judge(evaluation, GATE)],
+        "verdicts": to_builtins(judge(evaluation, GATE)),
         "passed": True,
     } | changes
 

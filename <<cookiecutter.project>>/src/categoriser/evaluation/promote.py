@@ -12,7 +12,7 @@ from rich.console import Console
 
 from categoriser import paths
 from categoriser.errors import UserError, run
-from categoriser.evaluation.gate import read_verdict
+from categoriser.evaluation.verdict import read_verdict
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
 from categoriser.io.dvc_commands import dvc, dvc_status
@@ -26,16 +26,16 @@ def promote() -> str:
     Raises `UserError` where the gates did not pass for exactly this model with what stands in the
     workspace, and where DVC fails; then the champion stays as it was.
     """
-    verdict = read_verdict()
+    verdict = read_verdict(paths.VERDICT)
     if not paths.MODEL.is_dir():
         raise UserError(f"{paths.MODEL} is missing; `dvc repro` makes it")
     standing = digest(paths.MODEL)
-    if verdict["model"] != standing:
+    if verdict.model != standing:
         raise UserError(
-            f"{paths.VERDICT} judges the model {verdict['model'][:12]}, but {paths.MODEL} holds "
+            f"{paths.VERDICT} judges the model {verdict.model[:12]}, but {paths.MODEL} holds "
             f"{standing[:12]}; `dvc repro` judges it"
         )
-    if not verdict["passed"]:
+    if not verdict.passed:
         raise UserError(
             f"{paths.VERDICT} says that a gate failed; only a model that passed is promoted"
         )

@@ -5,7 +5,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from msgspec import to_builtins
 
 from categoriser.errors import UserError
 from categoriser.io.asides import aside
@@ -59,7 +60,11 @@ def write_text(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON in a canonical form: equal values give equal bytes, whoever writes them."""
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+def write_json(path: Path, value: object) -> None:
+    """Write a document, or plain values, as JSON in a canonical form.
+
+    Equal values give equal bytes, whoever writes them.
+    """
+    plain = to_builtins(value)
+    text = json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(path, f"{text}\n")
