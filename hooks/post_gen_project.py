@@ -12,6 +12,9 @@ from pathlib import Path
 
 ANSWERS = r"""<< cookiecutter | tojson >>"""
 
+# As cloudformation/settings.yaml and GitHub's workflow name it.
+BRANCH = "main"
+
 # Variables that name another repository, or another author.
 NAMED_ELSEWHERE = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"),
@@ -40,10 +43,10 @@ def belongs_to_another_repository():
     return inside and git("check-ignore", "--quiet", ".", check=False).returncode != 0
 
 
-def make_repository(branch, name, email):
-    """Make a repository on `branch` whose first commit holds every file."""
+def make_repository(name, email):
+    """Make a repository whose first commit holds every file."""
     git("init", "--quiet")
-    git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    git("symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
     git("add", "--all")
     git(
         *("-c", f"user.name={name}", "-c", f"user.email={email}"),
@@ -62,7 +65,7 @@ def remove_empty_folders():
 
 def next_steps(answers):
     return f"""
-{answers["project_name"]} is in the folder {answers["project"]}. Next:
+{answers["project"]} is there. Next:
 
   cd {answers["project"]}
   make run          set up, run the pipeline, track it in MLflow
@@ -71,7 +74,7 @@ def next_steps(answers):
   make preflight    what AWS still wants before `make deploy`
 
 To publish it: git remote add origin {answers["__origin"]}
-               git push --set-upstream origin {answers["branch"]}
+               git push --set-upstream origin {BRANCH}
 """
 
 
@@ -82,7 +85,7 @@ def main():
         if belongs_to_another_repository():
             print("This folder belongs to another Git repository: commit it there.")
         else:
-            make_repository(answers["branch"], answers["team"], answers["email"])
+            make_repository(answers["__owner"], answers["email"])
     except (OSError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip()
         print(f"warning: no Git repository was made ({reason}).", file=sys.stderr)

@@ -26,29 +26,16 @@ PATTERNS = {
         r"(?=.{3,140}\Z)[A-Za-z0-9][A-Za-z0-9._-]*/(?!\.{1,2}\Z)(?!.*\.git\Z)[A-Za-z0-9._-]+",
         "write owner/name, such as 'example/categoriser', without https:// or .git",
     ),
-    "branch": (
-        r"(?!HEAD\Z)(?!.*(\.\.|//|/\.|\.lock(/|\Z)))(?=.{1,100}\Z)"
-        r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9_-])?",
-        "write a Git branch, such as 'main'",
-    ),
     "aws_region": (
         r"[a-z]{2,3}(-[a-z]+){1,3}-[1-9]",
         "write a region's code, such as 'ap-southeast-2'",
     ),
-    "prod_account_id": (
-        r"([0-9]{12})?",
-        "write the account's twelve digits, or nothing for the same account",
-    ),
-    # No lists of choices: cookiecutter refuses another answer alone, before all the rest is seen.
+    # Menus: cookiecutter itself refuses another answer, but not one of a replay.
     "git_host": (
         r"GitHub|GitLab|Bitbucket|CodeCommit",
-        "write GitHub, GitLab, Bitbucket or CodeCommit",
+        "take GitHub, GitLab, Bitbucket or CodeCommit",
     ),
-    "python_version": (r"3\.1[123]", "write 3.11, 3.12 or 3.13"),
-    "licence": (
-        r"Proprietary|Apache-2\.0|BSD-3-Clause|MIT",
-        "write Proprietary, Apache-2.0, BSD-3-Clause or MIT",
-    ),
+    "python_version": (r"3\.1[123]", "take 3.11, 3.12 or 3.13"),
 }
 # The regions that the project's own check takes, which has them from botocore.
 REGIONS = (
@@ -94,33 +81,11 @@ CHINA = (
     "the release cannot exist in China, whose CodePipeline has no CloudFormation action: "
     "take another region"
 )
-LENGTHS = {"project_name": (1, 60), "description": (0, 200), "team": (1, 60)}
-# Git drops these at both ends of an author's name, and refuses a name of nothing else.
-DROPPED_BY_GIT = ".,:;<>\"\\' "
-
-
-def text_problem(value, shortest, longest):
-    """Say what is wrong with one line of free text, or give None."""
-    if not shortest <= len(value) <= longest:
-        return f"has {len(value)} characters: write {shortest} to {longest}"
-    if value != value.strip():
-        return "has spaces at an end: take them away"
-    if not value.isprintable():
-        return "has a line break or another control character: write one plain line"
-    if re.search(r"<[%#<]|[>#%]>", value):
-        return "has an angle bracket beside another, % or #: put a space between them"
-    return None
 
 
 def problems(answers):
     """Give a line for each answer that cannot be used: the field, the answer, the mend."""
     found = []
-    for field, (shortest, longest) in LENGTHS.items():
-        problem = text_problem(answers[field], shortest, longest)
-        if field == "team" and not problem and not answers["team"].strip(DROPPED_BY_GIT):
-            problem = "is no author for Git: write a letter or a digit"
-        if problem:
-            found.append(f"{field} {answers[field]!r} {problem}")
     for field, (pattern, mend) in PATTERNS.items():
         if not re.fullmatch(pattern, answers[field]):
             found.append(f"{field} {answers[field]!r} cannot be used: {mend}")

@@ -16,21 +16,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import PROMPTS
+from conftest import answered
 
 ANSWERS = {
-    "project_name": "Spend sorter",
     "project": "spend-sorter",
-    "description": "Says what people spend their money on",
-    "team": "Money & Co.",
     "email": "money+ml@bank.example",
     "repository": "money-team/ml.spend-sorter_2",
-    "branch": "release/2026",
     "git_host": "GitLab",
     "aws_region": "eu-west-1",
-    "prod_account_id": "012345678901",
     "python_version": "3.12",
-    "licence": "MIT",
+}
+# What its owners have set since then, in cloudformation/settings.yaml.
+SETTINGS = {
+    "  branch: main": "  branch: release/2026",
+    "prod_account_id: ''": "prod_account_id: '012345678901'",
 }
 ACCOUNT = "arn:aws:codebuild:eu-west-1:111122223333"
 BUILD = "spend-sorter-build:b1e6661e-e4f2-4156-9ab9-82a19EXAMPLE"
@@ -99,6 +98,7 @@ class Build:
 def build(bake, tmp_path_factory):
     """The other project, on no branch, set up by its buildspec and renamed thereafter."""
     folder = bake(**ANSWERS)
+    change_settings(folder)
     subprocess.run(["git", "checkout", "--quiet", "--detach"], cwd=folder, check=True)
     build = Build(folder, tmp_path_factory.mktemp("root"))
     [set_up] = made_by(folder, "install")
@@ -108,6 +108,27 @@ def build(bake, tmp_path_factory):
     shutil.rmtree(build.folder)
 
 
+def change_settings(folder):
+    """Write and commit what the owners have set."""
+    path = folder / "cloudformation/settings.yaml"
+    text = path.read_text(encoding="utf-8")
+    for line, changed in SETTINGS.items():
+        assert f"\n{line}\n" in text
+        text = text.replace(f"\n{line}\n", f"\n{changed}\n")
+    path.write_text(text, encoding="utf-8")
+    identity = ["-c", "user.name=Ann", "-c", "user.email=ann@bank.example"]
+    commit = [
+        "git",
+        *identity,
+        "commit",
+        "--quiet",
+        "--all",
+        "--message",
+        "Set the branch and prod",
+    ]
+    subprocess.run(commit, cwd=folder, check=True)
+
+
 def made_by(folder, phase):
     """Give the lines of a phase of Build that are verbs of the Makefile."""
     buildspec = yaml.safe_load((folder / "buildspecs/build.yaml").read_text(encoding="utf-8"))
@@ -115,7 +136,7 @@ def made_by(folder, phase):
 
 
 def test_every_answer_is_away_from_its_default():
-    asked = {name: default for name, default in PROMPTS.items() if not name.startswith("_")}
+    asked = {name: default for name, default in answered({}).items() if not name.startswith("_")}
     assert set(ANSWERS) == set(asked)
     assert [name for name in asked if ANSWERS[name] == asked[name]] == []
 

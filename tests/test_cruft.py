@@ -69,7 +69,9 @@ def test_create_check_update(template, tmp_path):
     mine.write_text(mine.read_text() + "\n# Ours.\n")
     commit(project)
     theirs = template / TEMPLATE.name / "params.yaml"
-    theirs.write_text(theirs.read_text() + "# New in the template for << cookiecutter.team >>.\n")
+    theirs.write_text(
+        theirs.read_text() + "# New in the template for << cookiecutter.__owner >>.\n"
+    )
     (template / TEMPLATE.name / "NEW.md").write_text("new\n")
     commit(template)
     assert cruft(project, "check").returncode == 1
@@ -77,7 +79,7 @@ def test_create_check_update(template, tmp_path):
     updated = cruft(project, "update", "--skip-apply-ask")
     assert updated.returncode == 0, updated.stdout + updated.stderr
     params = (project / "params.yaml").read_text()
-    assert params.endswith("# New in the template for Data science.\n")
+    assert params.endswith("# New in the template for example.\n")
     assert (project / "NEW.md").read_text() == "new\n"
     assert mine.read_text().endswith("# Ours.\n")
     assert git(project, "log", "--format=%s").splitlines()[-1] == "Start from the template"

@@ -98,24 +98,22 @@ def test_the_users_git_settings_do_not_stop_the_first_commit(tmp_path, monkeypat
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
     done = bake(tmp_path / "out", GIT_DIR=str(tmp_path / "elsewhere"), GIT_AUTHOR_NAME="")
     assert (done.returncode, done.stderr) == (0, "")
-    assert git(tmp_path / "out/bank-categoriser", "log", "--format=%an") == "Data science"
+    assert git(tmp_path / "out/bank-categoriser", "log", "--format=%an") == "example"
 
 
 def test_answers_reach_the_hook_as_they_are(capsys):
-    post_gen_steps = post_gen.next_steps(
-        {"project_name": "N", "project": "n", "__origin": "https://host/o/r.git", "branch": "b"}
-    )
-    assert "N is in the folder n." in post_gen_steps
+    post_gen_steps = post_gen.next_steps({"project": "n", "__origin": "https://host/o/r.git"})
+    assert "\n  cd n\n" in post_gen_steps
     assert "git remote add origin https://host/o/r.git\n" in post_gen_steps
-    assert "git push --set-upstream origin b" in post_gen_steps
+    assert "git push --set-upstream origin main" in post_gen_steps
 
 
-def test_the_repository_helper_uses_branch_and_identity(tmp_path, monkeypatch):
+def test_the_repository_helper_uses_the_identity(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("x")
-    post_gen.make_repository("trunk", "Ann O'Neil", "ann@example.com")
+    post_gen.make_repository("Ann O'Neil", "ann@example.com")
     assert git(tmp_path, "log", "--format=%an <%ae> %D") == (
-        "Ann O'Neil <ann@example.com> HEAD -> trunk"
+        "Ann O'Neil <ann@example.com> HEAD -> main"
     )
 
 
