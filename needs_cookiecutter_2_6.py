@@ -1,8 +1,8 @@
 """What cookiecutter loads before its first question: the checks of its version and of the answers.
 
-The file is named for cookiecutter before 2.0, which cannot load it and then says nothing but its
-name. The hooks check the answers too, since a replay has none asked; a hook that fails makes
-cookiecutter print a traceback under its words, and so the answers are checked here first.
+Its name is a message to cookiecutter before 2.0, which cannot load the file and then prints only
+that name. The hooks check the answers too, because nothing is asked in a replay. A hook that fails
+makes cookiecutter print a traceback after its message, so the answers are checked here first.
 """
 
 import importlib.util

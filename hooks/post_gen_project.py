@@ -1,7 +1,8 @@
 """Makes the new project a Git repository with a first commit, and prints the next steps.
 
-Nothing here is needed by the project: whatever goes wrong is a warning, and the bake succeeds. What
-an answer leaves out has an empty name in the template; here its folders go, where they are empty.
+The project works without any of this: whatever goes wrong is a warning, and the bake succeeds. A
+file that an answer leaves out has an empty name in the template. This removes the folders that such
+files leave empty.
 """
 
 import json
@@ -17,13 +18,19 @@ BRANCH = "main"
 
 # Variables that name another repository, or another author.
 NAMED_ELSEWHERE = (
-    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"),
-    *("GIT_NAMESPACE", "GIT_AUTHOR_", "GIT_COMMITTER_"),
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_WORK_TREE",
 )
 
 
 def git(*arguments, check=True):
-    """Run Git in this folder, deaf to a repository and an author that the environment names."""
+    """Run Git in this folder, whatever repository and author the environment names."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(NAMED_ELSEWHERE)
     }
@@ -48,11 +55,11 @@ def make_repository(name, email):
     git("init", "--quiet")
     git("symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
     git("add", "--all")
-    git(
-        *("-c", f"user.name={name}", "-c", f"user.email={email}"),
-        *("-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"),
-        *("commit", "--quiet", "--no-verify", "--message", "Start from the template"),
-    )
+    identity = ["-c", f"user.name={name}", "-c", f"user.email={email}"]
+    # The user's own settings must not stop this commit.
+    plain = ["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"]
+    message = ["--message", "Start from the template"]
+    git(*identity, *plain, "commit", "--quiet", "--no-verify", *message)
 
 
 def remove_empty_folders():

@@ -1,8 +1,8 @@
 """Refuses bad answers: every problem in one message, each with its mend, before a file is made.
 
-`needs_cookiecutter_2_6.py` asks `problems` before there is a folder. Of a replay it is not asked:
-cookiecutter fills `ANSWERS` in and runs this file in the new, still empty folder, which it takes
-away again when this ends with another status than 0.
+`needs_cookiecutter_2_6.py` calls `problems` before there is a folder. It is not called for a
+replay: then cookiecutter fills `ANSWERS` in and runs this file in the new, still empty folder. It
+removes the folder when this file ends with a status other than 0.
 """
 
 import json
@@ -37,7 +37,7 @@ PATTERNS = {
     ),
     "python_version": (r"3\.1[123]", "take 3.11, 3.12 or 3.13"),
 }
-# The regions that the project's own check takes, which has them from botocore.
+# The project's own check takes the same regions, from botocore.
 REGIONS = (
     "af-south-1",
     "ap-east-1",
