@@ -27,7 +27,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall
 
 from categoriser.errors import UserError
 from categoriser.evaluation import evaluate as evaluate_stage
-from categoriser.evaluation import gate, metrics, report
+from categoriser.evaluation import gate, metrics, report, scores
 from categoriser.evaluation import measure as stage
 from categoriser.evaluation import promote as command
 from categoriser.evaluation.judging import compare, judge
@@ -296,7 +296,7 @@ pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, ma
 @given(pairs)
 def test_scores_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> None:
     truth, answers = np.array(rows).T
-    found = metrics.scores(metrics.confusion(truth, answers, 5))
+    found = scores.scores(scores.confusion(truth, answers, 5))
     assert found["accuracy"] == pytest.approx(accuracy_score(truth, answers))
     present = np.unique(truth)
     assert found["macro_f1"] == pytest.approx(
@@ -311,7 +311,7 @@ def test_a_class_the_model_does_not_know_is_an_error_and_no_crash() -> None:
     labels = ["a", "b", "new"]
     truth = metrics.encode(["a", "new", "b"], labels)
     table = metrics.spread(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), ["a", "b"], labels)
-    found = metrics.scores(metrics.confusion(truth, table.argmax(axis=1), 3))
+    found = scores.scores(scores.confusion(truth, table.argmax(axis=1), 3))
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["recall"].tolist() == [1, 1, 0]
     expected = -np.mean(np.log([0.9, metrics.LEAST, 0.7]))
@@ -378,8 +378,8 @@ def test_rows_that_stand_or_fall_together_give_the_spread_of_their_groups() -> N
 def test_resamples_are_the_same_every_time_and_hold_the_groups_together() -> None:
     groups = np.array([0, 0, 0, 1, 1, 2])
     cells = np.array([0, 0, 0, 1, 1, 2])
-    first = list(metrics.resample(cells, 3, groups, 50))
-    np.testing.assert_array_equal(first, list(metrics.resample(cells, 3, groups, 50)))
+    first = list(scores.resample(cells, 3, groups, 50))
+    np.testing.assert_array_equal(first, list(scores.resample(cells, 3, groups, 50)))
     for counts in first:
         assert counts[0] % 3 == counts[1] % 2 == 0
         assert counts[0] / 3 + counts[1] / 2 + counts[2] == 3

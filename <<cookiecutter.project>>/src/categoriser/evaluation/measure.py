@@ -20,10 +20,11 @@ from sklearn.pipeline import make_pipeline, make_union
 from categoriser import paths
 from categoriser.data.prepare import read_rows
 from categoriser.errors import UserError, run
-from categoriser.evaluation import metrics
+from categoriser.evaluation import metrics, scores
 from categoriser.evaluation.champion import champion_facts
-from categoriser.evaluation.metrics import Codes, Floats, by_slice
+from categoriser.evaluation.metrics import by_slice
 from categoriser.evaluation.mistakes import confused
+from categoriser.evaluation.scores import Codes, Floats, group_codes
 from categoriser.io.digests import digest
 from categoriser.io.documents import Json, read_json
 from categoriser.io.replacing import replacing, write_json
@@ -136,11 +137,6 @@ def fit_majority(lines: Sequence[str], labels: Sequence[str]) -> Any:
     return DummyClassifier(strategy="prior").fit(lines, labels)
 
 
-def group_codes(frame: pl.DataFrame) -> Codes:
-    """Return each row's merchant as a number from 0."""
-    return frame["key"].rank("dense").to_numpy().astype(np.int64) - 1
-
-
 def load_champion(folder: Path) -> tuple[dict[str, Any] | None, Categoriser | None]:
     """Return the champion's facts and model; None and None where there is no champion.
 
@@ -198,7 +194,7 @@ def measure_part(
     models, drawn, point = {}, {}, {}
     for name, table in probabilities.items():
         answers = table.argmax(axis=1)
-        point[name] = metrics.scores(metrics.confusion(truth, answers, size))
+        point[name] = scores.scores(scores.confusion(truth, answers, size))
         drawn[name] = metrics.resampled_scores(truth, answers, size, groups, settings.resamples)
         bins = metrics.calibration(truth, table)
         models[name] = {
@@ -231,7 +227,7 @@ def measure_part(
             | {name: float(by_class[name][place]) for name in ("precision", "recall", "f1")}
             for place, label in enumerate(labels)
         ],
-        "confusion": metrics.confusion(truth, own.argmax(axis=1), size).tolist(),
+        "confusion": scores.confusion(truth, own.argmax(axis=1), size).tolist(),
         "calibration": metrics.calibration(truth, own),
         "coverage": [step for step in covered if step["coverage"]],
     }
@@ -242,7 +238,7 @@ def avoided(point: Figures, drawn: Figures, confidence: float) -> dict[str, floa
 
     def share(figures: Figures) -> Floats:
         model, majority = figures["model"]["accuracy"], figures["majority"]["accuracy"]
-        return metrics.ratio(model - majority, 1 - majority)
+        return scores.ratio(model - majority, 1 - majority)
 
     if point["majority"]["accuracy"] == 1:
         return None

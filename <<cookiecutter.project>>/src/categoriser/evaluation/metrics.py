@@ -11,7 +11,7 @@ draws depend on the number of groups alone, so that two models' resamples are pa
 Slices, which are parts of the rows, are compared in the same way: does the model serve one worse?
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -21,13 +21,10 @@ from fairlearn.metrics import MetricFrame
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score
 
+from categoriser.evaluation.scores import Codes, Floats, ratio, resample, scores
 from categoriser.params import Evaluate
 
-Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
 BINS = 15
-SEED = 0
 # Rows of fewer merchants have no interval to speak of, however many rows they are.
 MIN_GROUPS = 10
 # A probability under this counts as this in the log loss, which would be infinite otherwise.
@@ -47,40 +44,6 @@ def spread(probabilities: Floats, classes: Sequence[str], labels: Sequence[str])
     wide = np.zeros((len(probabilities), len(labels)))
     wide[:, encode(classes, labels)] = probabilities
     return wide
-
-
-def confusion(truth: Codes, answers: Codes, size: int) -> NDArray[np.int64]:
-    """Count the rows of true class i that were answered j: (size, size)."""
-    return np.bincount(truth * size + answers, minlength=size * size).reshape(size, size)
-
-
-def scores(counts: NDArray[np.int64] | Floats) -> dict[str, Floats]:
-    """Figures of confusion matrices (..., k, k).
-
-    `accuracy` and `macro_f1` have the leading shape; `precision`, `recall`, `f1`, `support` one
-    figure more for each class. A ratio without rows is 0. Macro-F1 is the mean over the classes
-    that occur in the truth.
-    """
-    hits = np.diagonal(counts, axis1=-2, axis2=-1).astype(float)
-    support = counts.sum(axis=-1).astype(float)
-    answered = counts.sum(axis=-2).astype(float)
-    f1 = ratio(2 * hits, support + answered)
-    present = support > 0
-    accuracy = ratio(hits.sum(axis=-1), support.sum(axis=-1))
-    macro_f1 = ratio((f1 * present).sum(axis=-1), present.sum(axis=-1))
-    by_class = {
-        "precision": ratio(hits, answered),
-        "recall": ratio(hits, support),
-        "f1": f1,
-        "support": support,
-    }
-    return {"accuracy": accuracy, "macro_f1": macro_f1} | by_class
-
-
-def ratio(above: Floats | NDArray[np.int64], below: Floats | NDArray[np.int64]) -> Floats:
-    """`above / below`, and 0 where `below` is 0."""
-    result: Floats = np.divide(above, below, out=np.zeros(np.shape(below)), where=below != 0)
-    return result
 
 
 def calibration(truth: Codes, probabilities: Floats, bins: int = BINS) -> list[dict[str, float]]:
@@ -127,19 +90,6 @@ def coverage(
         "coverage": float(sure.mean()),
         "covered_accuracy": float(ratio(np.sum(right & sure), np.sum(sure))),
     }
-
-
-def resample(cells: Codes, width: int, groups: Codes, resamples: int) -> Iterator[Floats]:
-    """Draw groups with replacement; yield, for each draw, how many rows lie in each cell (width,).
-
-    Row i lies in cell `cells[i]` of `width` and in group `groups[i]`; groups are numbered from 0
-    without a gap.
-    """
-    number = int(groups.max()) + 1
-    generator = np.random.default_rng(SEED)
-    for _ in range(resamples):
-        times = np.bincount(generator.integers(number, size=number), minlength=number)
-        yield np.bincount(cells, weights=times[groups], minlength=width).astype(float)
 
 
 def resampled_scores(

@@ -34,13 +34,12 @@ import polars as pl
 from categoriser.data.prepare import text_key, uniform
 from categoriser.data.table import REQUIRED
 from categoriser.errors import UserError, run
-from categoriser.evaluation.measure import group_codes
-from categoriser.evaluation.metrics import (
-    PRICE_BAND,
+from categoriser.evaluation.metrics import PRICE_BAND, by_slice
+from categoriser.evaluation.scores import (
     SEED,
     Codes,
-    by_slice,
     confusion,
+    group_codes,
     ratio,
     resample,
     scores,
