@@ -41,7 +41,7 @@ from categoriser.monitor.settings import Settings
 from categoriser.params import Params, read_params, set_params
 from categoriser.serving.capture import record
 from categoriser.serving.protocol import JSON, render
-from prove.templates import PROJECT
+from prove.example import PROJECT
 
 # categoriser.io and errors
 

@@ -29,13 +29,13 @@ from moto import mock_aws
 
 from categoriser.errors import UserError
 from categoriser.manifest import NAME, File, Manifest, unzip
-from prove import templates as aws
+from prove import example
 from release import build, operate
 from release.build import requests
 from release.settings import REGIONS, SETTINGS, Settings, flat, read_settings
 
 ROOT = Path(__file__).parents[2]
-PROJECT, RELEASE, REGION = aws.PROJECT, aws.RELEASE, "ap-southeast-2"
+PROJECT, RELEASE, REGION = example.PROJECT, example.RELEASE, "ap-southeast-2"
 ARTIFACTS, DATA, LIVE = (
     f"{PROJECT}-{kind}-111122223333-{REGION}" for kind in ("artifacts", "data", "live")
 )

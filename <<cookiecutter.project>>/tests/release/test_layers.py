@@ -10,7 +10,7 @@ import pytest
 from test_build import PROJECT, changed, models, root
 from test_verbs import TOOLS, Cloud, cloud, refused
 
-from prove import templates as aws
+from prove import project_files, templates
 from release import layers
 from release.settings import read
 
@@ -94,8 +94,8 @@ def test_layers_that_cannot_be_read_stop_no_release(cloud: Cloud, root: Path) ->
 
 
 def test_the_log_and_the_approval_say_it() -> None:
-    build = aws.source("buildspecs/build.yaml")
+    build = project_files.text("buildspecs/build.yaml")
     assert "LAYERS]" in build
     assert 'echo "The layers $LAYERS"' in build
-    pipeline = json.dumps(aws.resources("pipeline")["Pipeline"])
+    pipeline = json.dumps(templates.resources("pipeline")["Pipeline"])
     assert "The layers below it #{Build.LAYERS}." in pipeline

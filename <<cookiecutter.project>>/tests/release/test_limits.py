@@ -20,7 +20,7 @@ from test_build import ARTIFACTS, DATA, LIVE, RELEASE, changed, cloud, models, r
 
 from categoriser.errors import UserError
 from categoriser.manifest import NAME, File, Manifest
-from prove import templates as aws
+from prove import resolver, templates
 from release import build, lineage
 from release.settings import Settings
 
@@ -220,15 +220,15 @@ EXTREME = {
 
 
 def test_no_functions_environment_is_too_large() -> None:
-    for name, key, item in aws.everywhere("AWS::Lambda::Function"):
+    for name, key, item in templates.everywhere("AWS::Lambda::Function"):
         variables = item["Properties"].get("Environment", {}).get("Variables", {})
-        found = aws.resolve(variables, name, EXTREME)
+        found = resolver.resolve(variables, name, EXTREME)
         size = sum(len(variable) + len(str(value)) for variable, value in found.items())
         assert size <= ENVIRONMENT / 2, f"{name}.{key}"
 
 
 def test_what_the_approver_reads_is_within_what_codepipeline_takes() -> None:
-    pipeline = aws.resources("pipeline")["Pipeline"]["Properties"]
+    pipeline = templates.resources("pipeline")["Pipeline"]["Properties"]
     (approve,) = [
         action
         for stage in pipeline["Stages"]

@@ -30,7 +30,7 @@ from botocore.validate import validate_parameters
 from test_build import DATA, LIVE, PROJECT, RELEASE, changed, models, root
 
 from categoriser.errors import UserError
-from prove import templates as aws
+from prove import resolver, templates
 from release import operate, stacks
 from release import settings as shared
 from release.settings import Settings
@@ -1606,7 +1606,7 @@ class World:
 
     def pipeline(self, asked: dict[str, Any]) -> None:
         name = asked.get("pipelineName") or asked["name"]
-        assert name == aws.physical("pipeline", "Pipeline")
+        assert name == resolver.physical("pipeline", "Pipeline")
 
     def run(self, kind: str) -> dict[str, Any]:
         found = {"pipelineExecutionId": f"e-{len(self.runs)}", "status": "InProgress"}
@@ -1631,7 +1631,7 @@ class World:
 
     def put_approval_result(self, asked: dict[str, Any]) -> Any:
         self.pipeline(asked)
-        stages = aws.resources("pipeline")["Pipeline"]["Properties"]["Stages"]
+        stages = templates.resources("pipeline")["Pipeline"]["Properties"]["Stages"]
         actions = {(s["Name"], a["Name"]) for s in stages for a in s["Actions"] if "Name" in a}
         assert (asked["stageName"], asked["actionName"]) in actions
         self.plays.append(self.deploys(self.runs[0]))
@@ -1702,13 +1702,13 @@ class World:
         return self.status, answer
 
     def get_alias(self, asked: dict[str, Any]) -> Any:
-        alias = aws.resources("prod")["Live"]["Properties"]["Name"]
-        assert asked == {"FunctionName": aws.physical("prod", "Api"), "Name": alias}
+        alias = templates.resources("prod")["Live"]["Properties"]["Name"]
+        assert asked == {"FunctionName": resolver.physical("prod", "Api"), "Name": alias}
         routing = {"AdditionalVersionWeights": self.weights} if self.weights else {}
         return {"FunctionVersion": self.live(), "RoutingConfig": routing}
 
     def list_versions_by_function(self, asked: dict[str, Any]) -> Any:
-        assert asked["FunctionName"] == aws.physical("prod", "Api")
+        assert asked["FunctionName"] == resolver.physical("prod", "Api")
         return {
             "Versions": [
                 {
@@ -1720,7 +1720,7 @@ class World:
         }
 
     def list_endpoints(self, asked: dict[str, Any]) -> Any:
-        assert aws.physical("prod", "Endpoint").startswith(asked["NameContains"])
+        assert resolver.physical("prod", "Endpoint").startswith(asked["NameContains"])
         return {
             "Endpoints": [
                 {"EndpointName": name, "EndpointStatus": status}
@@ -1738,16 +1738,16 @@ class World:
         found = {
             kind: [
                 {"AlarmName": name, "StateValue": "ALARM" if name in self.red else "OK"}
-                for key in aws.resources("prod", f"AWS::CloudWatch::{kind}")
-                if (name := aws.physical("prod", key, given)) in asked["AlarmNames"]
+                for key in templates.resources("prod", f"AWS::CloudWatch::{kind}")
+                if (name := resolver.physical("prod", key, given)) in asked["AlarmNames"]
             ]
             for kind in ("Alarm", "CompositeAlarm")
         }
         return {"MetricAlarms": found["Alarm"], "CompositeAlarms": found["CompositeAlarm"]}
 
     def list_deployments(self, asked: dict[str, Any]) -> Any:
-        assert asked["applicationName"] == aws.physical("prod", "Application")
-        assert asked["deploymentGroupName"] == aws.physical("prod", "DeploymentGroup")
+        assert asked["applicationName"] == resolver.physical("prod", "Application")
+        assert asked["deploymentGroupName"] == resolver.physical("prod", "DeploymentGroup")
         return {"deployments": self.shifts if len(self.runs) > 1 or self.code == "x" else []}
 
     def batch_get_deployments(self, asked: dict[str, Any]) -> Any:
@@ -1763,7 +1763,7 @@ class World:
 
     def describe_stack_resource(self, asked: dict[str, Any]) -> Any:
         template = asked["StackName"].removeprefix(f"{PROJECT}-")
-        assert asked["LogicalResourceId"] in aws.resources(template)
+        assert asked["LogicalResourceId"] in templates.resources(template)
         return {"StackResourceDetail": {"PhysicalResourceId": self.golden or "arn"}}
 
     def get_connection(self, asked: dict[str, Any]) -> Any:
@@ -1787,7 +1787,7 @@ class World:
     def get_schedule(self, asked: dict[str, Any]) -> Any:
         [schedule] = [
             found
-            for found in aws.resolve(aws.resources("monitor"), "monitor").values()
+            for found in resolver.resolve(templates.resources("monitor"), "monitor").values()
             if found["Type"] == "AWS::Scheduler::Schedule"
             and {key: found["Properties"][key] for key in asked} == asked
             and {"GroupName", "Name"} == {*asked}
@@ -1803,9 +1803,9 @@ class World:
         return {"ProcessingJobStatus": self.job, "RoleArn": self.role}
 
     def invoke(self, asked: dict[str, Any]) -> Any:
-        assert asked["FunctionName"] == aws.physical("pipeline", "RetrainFunction")
+        assert asked["FunctionName"] == resolver.physical("pipeline", "RetrainFunction")
         alarm = json.loads(asked["Payload"])["detail"]["alarmName"]
-        assert alarm == aws.physical("monitor", "DriftAlarm")
+        assert alarm == resolver.physical("monitor", "DriftAlarm")
         for number in range(self.labels):
             body = json.dumps(self.retraining).encode()
             self.objects[DATA][f"retraining/{number}.json"] = body

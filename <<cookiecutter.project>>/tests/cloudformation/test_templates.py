@@ -23,15 +23,13 @@ import yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 
 from categoriser.errors import UserError
-from prove import actors
-from prove import mutants as mutation
-from prove import templates as aws
+from prove import example, project_files, resolver, templates
+from prove.linter import LONGEST, REGIONS, WITHOUT_VALUES, plain
+from prove.resource_types import NAMINGS
 from release import build, graph
 
-REGIONS = ("ap-southeast-2", "us-gov-west-1")  # one of each partition
-LONGEST = {"Project": "a-name-of-20-letters"}
 RELEASES = ("train", "dev", "prod", "monitor")
-CHECKOV = Path(os.environ.get("CHECKOV") or aws.ROOT / ".tools/checkov/bin/checkov")
+CHECKOV = Path(os.environ.get("CHECKOV") or project_files.ROOT / ".tools/checkov/bin/checkov")
 
 # ------------------------------------------------------------------------------------ linters
 
@@ -43,16 +41,10 @@ def checkov() -> Iterator[subprocess.Popen[str]]:
     command = [str(CHECKOV), "--framework", "cloudformation", "--compact", "--quiet"]
     # A relative folder: checkov takes 40 letters and slashes in a row, as of a path, for a secret.
     command += ["--skip-download", "--directory", "cloudformation", "--output", "json"]
-    with subprocess.Popen(command, cwd=aws.ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=project_files.ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
         yield process
-
-
-def plain(name: str) -> dict[str, Any]:
-    """Give what a template makes in each of the partitions, with its values worked out."""
-    everywhere = [aws.present(name, LONGEST | {"AWS::Region": region}) for region in REGIONS]
-    kept = {key: item for key, item in everywhere[0].items() if all(key in e for e in everywhere)}
-    found: dict[str, Any] = aws.resolve(kept, name, LONGEST)
-    return {key: {k: v for k, v in i.items() if k != "Condition"} for key, i in found.items()}
 
 
 def test_cfn_lint_finds_nothing(checkov: subprocess.Popen[str], tmp_path: Path) -> None:
@@ -60,8 +52,8 @@ def test_cfn_lint_finds_nothing(checkov: subprocess.Popen[str], tmp_path: Path) 
 
     The second form shows cfn-lint the names, the ARNs and the numbers that functions hide from it.
     """
-    paths = [aws.ROOT / f"cloudformation/{name}.yaml" for name in aws.templates()]
-    for name in aws.templates().keys() - {"network"}:  # whose ids only AWS knows
+    paths = [project_files.ROOT / f"cloudformation/{name}.yaml" for name in templates.every()]
+    for name in templates.every().keys() - WITHOUT_VALUES:
         paths.append(tmp_path / f"{name}.json")
         paths[-1].write_text(json.dumps({"Resources": plain(name)}))
     linter = Path(sys.executable).with_name("cfn-lint")
@@ -133,7 +125,7 @@ ACTIONS: dict[tuple[str, str], tuple[set[str], set[str]]] = {
 
 def pipeline() -> dict[str, Any]:
     """Give the pipeline's properties, unresolved."""
-    ((_, _, found),) = aws.everywhere("AWS::CodePipeline::Pipeline")
+    ((_, _, found),) = templates.everywhere("AWS::CodePipeline::Pipeline")
     properties: dict[str, Any] = found["Properties"]
     return properties
 
@@ -142,7 +134,7 @@ def stages() -> dict[str, list[dict[str, Any]]]:
     """Give each stage's actions, resolved, in the order in which they run."""
     return {
         stage["Name"]: sorted(stage["Actions"], key=lambda action: int(action.get("RunOrder", 1)))
-        for stage in aws.resolve(pipeline()["Stages"], "pipeline")
+        for stage in resolver.resolve(pipeline()["Stages"], "pipeline")
     }
 
 
@@ -182,8 +174,8 @@ COMPUTE = {f"BUILD_GENERAL1_{size}" for size in ("SMALL", "MEDIUM", "LARGE", "XL
 def projects() -> dict[str, dict[str, Any]]:
     """Give each CodeBuild project's properties by its name, resolved."""
     found = {}
-    for name, _, item in aws.everywhere("AWS::CodeBuild::Project"):
-        properties = aws.resolve(item["Properties"], name)
+    for name, _, item in templates.everywhere("AWS::CodeBuild::Project"):
+        properties = resolver.resolve(item["Properties"], name)
         found[properties["Name"]] = properties
     return found
 
@@ -196,7 +188,7 @@ def test_each_codebuild_project_has_a_machine_that_exists() -> None:
         assert environment["Image"] in CODEBUILD_IMAGES, name
         kinds = {project["Source"]["Type"], project["Artifacts"]["Type"]}
         assert kinds in ({"CODEPIPELINE"}, {"S3", "NO_ARTIFACTS"}), name
-        spec = aws.source(project["Source"]["BuildSpec"])
+        spec = project_files.text(project["Source"]["BuildSpec"])
         docker = re.search(r"\bdocker\b", spec)
         for python in re.findall(r"\n      python: (.+)\n", spec):
             assert python in CODEBUILD_IMAGES[environment["Image"]], f"{name}: Python {python}"
@@ -209,7 +201,7 @@ PHASES = ("install", "pre_build", "build", "post_build")
 @pytest.mark.parametrize("name", ["base", "build", "test"])
 def test_a_buildspec_is_one(name: str) -> None:
     """Its keys are those of version 0.2, and its commands are shell."""
-    spec = yaml.safe_load(aws.source(f"buildspecs/{name}.yaml"))
+    spec = yaml.safe_load(project_files.text(f"buildspecs/{name}.yaml"))
     assert spec.keys() <= {"version", "env", "phases", "artifacts", "cache", "reports"}
     assert spec["version"] == 0.2
     assert spec.get("env", {}).keys() <= {"shell", "variables", "exported-variables"}
@@ -224,24 +216,24 @@ def test_a_buildspec_is_one(name: str) -> None:
 
 
 def test_the_shift_is_a_canary_of_the_share_and_the_minutes_that_are_set() -> None:
-    ((_, _, group),) = aws.everywhere("AWS::CodeDeploy::DeploymentGroup")
-    ((name, key, canary),) = aws.everywhere("AWS::CodeDeploy::DeploymentConfig")
+    ((_, _, group),) = templates.everywhere("AWS::CodeDeploy::DeploymentGroup")
+    ((name, key, canary),) = templates.everywhere("AWS::CodeDeploy::DeploymentConfig")
     assert group["Properties"]["DeploymentConfigName"] == {"Ref": key}
     # From the CodeDeploy API reference, TrafficRoutingConfig and TimeBasedCanary.
     shift = {"CanaryPercentage": 10, "CanaryInterval": 5}
-    assert aws.resolve(canary["Properties"], name) == {
+    assert resolver.resolve(canary["Properties"], name) == {
         "ComputePlatform": "Lambda",
         "TrafficRoutingConfig": {"Type": "TimeBasedCanary", "TimeBasedCanary": shift},
     }
     style = {"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"}
     assert group["Properties"]["DeploymentStyle"] == style
-    ((_, _, application),) = aws.everywhere("AWS::CodeDeploy::Application")
+    ((_, _, application),) = templates.everywhere("AWS::CodeDeploy::Application")
     assert application["Properties"]["ComputePlatform"] == "Lambda"
 
 
 def widgets() -> list[dict[str, Any]]:
-    ((name, _, dashboard),) = aws.everywhere("AWS::CloudWatch::Dashboard")
-    body = json.loads(aws.resolve(dashboard["Properties"]["DashboardBody"], name))
+    ((name, _, dashboard),) = templates.everywhere("AWS::CloudWatch::Dashboard")
+    body = json.loads(resolver.resolve(dashboard["Properties"]["DashboardBody"], name))
     found: list[dict[str, Any]] = body["widgets"]
     return found
 
@@ -253,14 +245,14 @@ def test_the_dashboard_is_one() -> None:
         assert widget["type"] in {"metric", "text", "alarm"}
         assert 0 < widget.get("width", 6) <= 24 - widget.get("x", 0)
         if widget["type"] == "metric":
-            assert widget["properties"]["region"] == aws.PSEUDO["AWS::Region"]
+            assert widget["properties"]["region"] == example.PSEUDO["AWS::Region"]
             for metric in widget["properties"]["metrics"]:
                 assert sum(isinstance(each, str) for each in metric) % 2 == 0
 
 
 def test_capacity_does_not_fall() -> None:
-    for name, _, item in aws.everywhere("AWS::ApplicationAutoScaling::ScalableTarget"):
-        found = aws.resolve(item["Properties"], name, {"ProdMinimum": 2, "ProdMaximum": 4})
+    for name, _, item in templates.everywhere("AWS::ApplicationAutoScaling::ScalableTarget"):
+        found = resolver.resolve(item["Properties"], name, {"ProdMinimum": 2, "ProdMaximum": 4})
         assert (int(found["MinCapacity"]), int(found["MaxCapacity"])) == (2, 4)
 
 
@@ -304,9 +296,9 @@ LONG_REGION = LONGEST | {"AWS::Region": "ap-southeast-2"}
 
 def test_the_longest_project_name_stays_within_every_limit_of_a_name() -> None:
     assert len(LONGEST["Project"]) == 20
-    for name, key, item in aws.everywhere():
-        if item["Type"] in aws.NAMES:
-            found = aws.physical(name, key, LONG_REGION)
+    for name, key, item in templates.everywhere():
+        if item["Type"] in NAMINGS:
+            found = resolver.physical(name, key, LONG_REGION)
             generated = found == f"{LONGEST['Project']}-{name}-{key}"
             # What CloudFormation generates, it cuts to fit.
             limit = LENGTHS.get(item["Type"], 0)
@@ -320,8 +312,8 @@ QUOTAS = {"Parameters": 200, "Resources": 500, "Outputs": 200, "Mappings": 200}
 
 
 def test_a_template_stays_within_cloudformations_limits() -> None:
-    for name, template in aws.templates().items():
-        size = len(aws.source(f"cloudformation/{name}.yaml").encode())
+    for name, template in templates.every().items():
+        size = len(project_files.text(f"cloudformation/{name}.yaml").encode())
         limit = FILE if name in RELEASES else BODY
         assert size <= limit * ROOM, f"{name} has {size} bytes: split it"
         for part, most in QUOTAS.items():
@@ -333,13 +325,13 @@ def test_a_template_stays_within_cloudformations_limits() -> None:
 
 def test_a_layer_is_sent_as_its_own_text() -> None:
     """What the limit of a body is about; a release's template goes by its artifact."""
-    assert '"TemplateBody": read(name)' in aws.source("release/stacks.py")
+    assert '"TemplateBody": read(name)' in project_files.text("release/stacks.py")
     assert {*build.STACKS} == {*RELEASES}
 
 
 def test_a_functions_environment_stays_within_lambdas_limit() -> None:
-    for name, key, item in aws.everywhere("AWS::Lambda::Function"):
-        environment = aws.resolve(item["Properties"], name, LONG_REGION).get("Environment", {})
+    for name, key, item in templates.everywhere("AWS::Lambda::Function"):
+        environment = resolver.resolve(item["Properties"], name, LONG_REGION).get("Environment", {})
         assert len(json.dumps(environment)) <= 4096, key
 
 
@@ -382,11 +374,11 @@ SCHEDULED = {
 }
 
 
-def scheduled(name: str, given: aws.Parameters) -> Iterator[tuple[str, dict[str, Any]]]:
+def scheduled(name: str, given: resolver.Parameters) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (schedule's name, request) of each schedule, as Scheduler sends it."""
-    for key, item in aws.resources(name, "AWS::Scheduler::Schedule").items():
-        if key in aws.present(name, given):
-            properties = aws.resolve(item["Properties"], name, given)
+    for key, item in templates.resources(name, "AWS::Scheduler::Schedule").items():
+        if key in resolver.present(name, given):
+            properties = resolver.resolve(item["Properties"], name, given)
             text = properties["Target"].get("Input", "{}")
             for word, value in SCHEDULED.items():
                 text = text.replace(f"<{word}>", value)
@@ -408,7 +400,7 @@ def test_what_the_schedules_ask_for_is_within_sagemakers_limits() -> None:
 
 def test_a_probes_id_fits_in_an_inference_id() -> None:
     shape = model("sagemaker-runtime").shape_for("InferenceId")
-    assert not [*shape_faults(shape, f"probe-{aws.RELEASE}-golden-999", "InferenceId")]
+    assert not [*shape_faults(shape, f"probe-{example.RELEASE}-golden-999", "InferenceId")]
     assert shape.metadata["max"] == 64
 
 
@@ -431,15 +423,15 @@ def given_names(project: str) -> set[tuple[str, str]]:
     """Give (type, physical name) of all that a project names, and its exports."""
     found = set()
     given = {"Project": project}
-    for name, key, item in aws.everywhere():
-        if item["Type"] in aws.NAMES.keys() - INNER:
-            physical = aws.physical(name, key, given)
+    for name, key, item in templates.everywhere():
+        if item["Type"] in NAMINGS.keys() - INNER:
+            physical = resolver.physical(name, key, given)
             if physical != f"{project}-{name}-{key}":
                 found.add((item["Type"], physical))
-    for name, template in aws.templates().items():
+    for name, template in templates.every().items():
         for output in template.get("Outputs", {}).values():
             if "Export" in output:
-                found.add(("Export", aws.resolve(output["Export"]["Name"], name, given)))
+                found.add(("Export", resolver.resolve(output["Export"]["Name"], name, given)))
     return found
 
 
@@ -452,10 +444,10 @@ def test_two_projects_share_no_physical_name() -> None:
 
 def test_every_name_is_known_here() -> None:
     """A type whose name is given and that prove/templates.py does not know would hide above."""
-    for name, key, item in aws.everywhere():
+    for name, key, item in templates.everywhere():
         kind = item["Type"].rsplit(":", 1)[-1]
         given = {*item.get("Properties", {})} & {"Name", f"{kind}Name"}
-        assert not given or item["Type"] in {*aws.NAMES, *INNER}, f"{name}.{key}: {given}"
+        assert not given or item["Type"] in {*NAMINGS, *INNER}, f"{name}.{key}: {given}"
 
 
 LITERALS = {
@@ -469,8 +461,8 @@ EVERYWHERE = re.compile(r"com\.amazonaws\..*|[a-z0-9.-]+\.amazonaws\.com")
 
 
 def test_no_account_region_or_partition_is_written_in() -> None:
-    for name, template in aws.templates().items():
-        for path, text in aws.walk(
+    for name, template in templates.every().items():
+        for path, text in templates.walk(
             {key: template[key] for key in ("Resources", "Outputs") if key in template}
         ):
             for what, pattern in LITERALS.items():
@@ -483,7 +475,7 @@ KEPT = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
 
 
 def test_what_holds_data_outlives_its_stack() -> None:
-    for name, key, item in aws.everywhere():
+    for name, key, item in templates.everywhere():
         policies = {item.get("DeletionPolicy"), item.get("UpdateReplacePolicy")}
         if item["Type"] in KEPT:
             assert policies == {"Retain"}, f"{name}.{key}"
@@ -496,18 +488,18 @@ def test_what_holds_data_outlives_its_stack() -> None:
 
 def test_what_holds_data_is_closed() -> None:
     """Versions, encryption, no public access, TLS only, and events without CloudTrail."""
-    buckets = aws.resources("data", "AWS::S3::Bucket")
+    buckets = templates.resources("data", "AWS::S3::Bucket")
     locked: dict[str, Any] = {}
-    for policy in aws.resources("data", "AWS::S3::BucketPolicy").values():
+    for policy in templates.resources("data", "AWS::S3::BucketPolicy").values():
         locked[policy["Properties"]["Bucket"]["Ref"]] = policy["Properties"]["PolicyDocument"]
     assert locked.keys() == buckets.keys()
     for key, item in buckets.items():
-        bucket = aws.resolve(item["Properties"], "data")
+        bucket = resolver.resolve(item["Properties"], "data")
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4
-        arn = aws.arn("data", key)
-        deny = aws.resolve(locked[key], "data")["Statement"][0]
+        arn = resolver.arn("data", key)
+        deny = resolver.resolve(locked[key], "data")["Statement"][0]
         assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "s3:*")
         assert deny["Resource"] == [arn, f"{arn}/*"]
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
@@ -516,10 +508,10 @@ def test_what_holds_data_is_closed() -> None:
         if key == "LogBucket":  # S3 delivers logs to no bucket under a customer's key
             assert default == {"SSEAlgorithm": "AES256"}
             continue
-        assert default == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": aws.arn("data", "Key")}
+        assert default == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": resolver.arn("data", "Key")}
         events = bucket["NotificationConfiguration"]["EventBridgeConfiguration"]
         assert events == {"EventBridgeEnabled": True}
-        assert bucket["LoggingConfiguration"]["DestinationBucketName"] == aws.physical(
+        assert bucket["LoggingConfiguration"]["DestinationBucketName"] == resolver.physical(
             "data", "LogBucket"
         )
 
@@ -528,7 +520,7 @@ def test_what_holds_data_is_closed() -> None:
 
 
 def prod() -> dict[str, Any]:
-    return aws.templates()["prod"]["Resources"]  # type: ignore[no-any-return]
+    return templates.every()["prod"]["Resources"]  # type: ignore[no-any-return]
 
 
 ALIAS = "Live"
@@ -600,7 +592,7 @@ def test_a_release_is_new_where_it_must_be_and_old_where_it_must_not() -> None:
 
 
 def test_the_plan_ends_with_the_old_endpoint() -> None:
-    steps = graph.plan(aws.templates()["prod"], ALIAS)
+    steps = graph.plan(templates.every()["prod"], ALIAS)
     order = [line for _, lines in steps for line in lines]
     assert order.index("+ Endpoint") < order.index(f"~ {ALIAS}") < order.index("- Endpoint")
     assert order.index("+ Model") < order.index("+ EndpointConfig") < order.index("+ Endpoint")
@@ -608,9 +600,8 @@ def test_the_plan_ends_with_the_old_endpoint() -> None:
 
 
 def test_the_shift_is_told_in_the_template_s_words() -> None:
-    (told,) = [
-        lines for title, lines in graph.plan(aws.templates()["prod"], ALIAS) if title == "the shift"
-    ]
+    steps = graph.plan(templates.every()["prod"], ALIAS)
+    (told,) = [lines for title, lines in steps if title == "the shift"]
     watch = "traffic_hooks.after: 10 minutes' watch"
     assert told == ["~ Live", "traffic_hooks.before", "10 % for 5 minutes, then all", watch]
     for old, new, words in (
@@ -619,7 +610,7 @@ def test_the_shift_is_told_in_the_template_s_words() -> None:
         ('"MaxValue": 10, "Default": 10', '"Default": 7', "traffic_hooks.after: 7 minutes' watch"),
         ("traffic_hooks.before", "traffic_hooks.other", "traffic_hooks.other"),
     ):
-        text = json.dumps(aws.templates()["prod"])
+        text = json.dumps(templates.every()["prod"])
         assert old in text
         assert words in graph.shift(json.loads(text.replace(old, new)), ALIAS)
 
@@ -629,7 +620,7 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give prod.yaml in an otherwise empty folder, which is the working directory."""
     template = tmp_path / graph.TEMPLATE
     template.parent.mkdir()
-    template.write_text(aws.source(str(graph.TEMPLATE)))
+    template.write_text(project_files.text(str(graph.TEMPLATE)))
     monkeypatch.chdir(tmp_path)
     return template
 
@@ -668,7 +659,7 @@ def test_graph_draws_it(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None
         ("", "no template"),
         ("- a", "no template"),
         ("Parameters: {}", "no template"),
-        (aws.source("cloudformation/dev.yaml"), "0 aliases"),
+        (project_files.text("cloudformation/dev.yaml"), "0 aliases"),
     ],
     ids=["missing", "broken", "twice", "empty", "list", "without", "another"],
 )
@@ -684,13 +675,13 @@ def test_graph_says_what_is_wrong_with_the_template(
 
 def rollback_alarms() -> dict[str, dict[str, Any]]:
     """Give the alarms of the deployment group by logical id."""
-    ((_, _, group),) = aws.everywhere("AWS::CodeDeploy::DeploymentGroup")
+    ((_, _, group),) = templates.everywhere("AWS::CodeDeploy::DeploymentGroup")
     alarms = group["Properties"]["AlarmConfiguration"]["Alarms"]
     return {alarm["Name"]["Ref"]: prod()[alarm["Name"]["Ref"]] for alarm in alarms}
 
 
 def test_rollback_is_by_the_candidates_own_metric_alarms() -> None:
-    ((_, _, group),) = aws.everywhere("AWS::CodeDeploy::DeploymentGroup")
+    ((_, _, group),) = templates.everywhere("AWS::CodeDeploy::DeploymentGroup")
     assert group["Properties"]["AlarmConfiguration"]["Enabled"] is True
     rollback = group["Properties"]["AutoRollbackConfiguration"]
     assert rollback == {
@@ -705,8 +696,8 @@ def test_rollback_is_by_the_candidates_own_metric_alarms() -> None:
     for key, alarm in rollback_alarms().items():
         assert alarm["Type"] == "AWS::CloudWatch::Alarm", key
         before, after = (
-            aws.resolve(alarm["Properties"], "prod", {"ReleaseId": f"20261122-101500-{commit}"})
-            for commit in ("aaaaaaa", "bbbbbbb")
+            resolver.resolve(alarm["Properties"], "prod", {"ReleaseId": release})
+            for release in ("20261122-101500-aaaaaaa", "20261122-101500-bbbbbbb")
         )
         assert before["AlarmName"] != after["AlarmName"], key
         if key != "ErrorsAlarm":  # by the version's number, which only AWS knows
@@ -717,13 +708,13 @@ def test_rollback_is_by_the_candidates_own_metric_alarms() -> None:
 
 def test_no_alarm_counts_the_callers_mistakes() -> None:
     """InvokeEndpoint raises ModelError for a container's 4xx: its metric holds the callers' too."""
-    for name, key, item in aws.everywhere():
+    for name, key, item in templates.everywhere():
         if "Alarm" in item["Type"]:
             assert "InvocationModelErrors" not in json.dumps(item), f"{name}.{key}"
 
 
 def test_missing_data_is_no_alarm() -> None:
-    for name, key, item in aws.everywhere("AWS::CloudWatch::Alarm"):
+    for name, key, item in templates.everywhere("AWS::CloudWatch::Alarm"):
         assert item["Properties"]["TreatMissingData"] == "notBreaching", f"{name}.{key}"
         # A share may be as large as its bound; so many of a thing are too many.
         bound = {"UnreadAlarm", "MissingAlarm", "LabelsAlarm"}
@@ -743,7 +734,7 @@ def test_times_end_from_the_inside_out() -> None:
     call = [
         int(found)
         for found in re.findall(
-            r"(?:read|connect)_timeout=(\d+)", aws.source("lambdas/prediction_api.py")
+            r"(?:read|connect)_timeout=(\d+)", project_files.text("lambdas/prediction_api.py")
         )
     ]
     timeout = prod()["Api"]["Properties"]["Timeout"]
@@ -751,21 +742,21 @@ def test_times_end_from_the_inside_out() -> None:
     assert sum(call) < timeout < 29
     for key in ("PredictMethod", "FeedbackMethod"):
         assert prod()[key]["Properties"]["Integration"]["TimeoutInMillis"] == 29_000
-    longest = aws.templates()["prod"]["Parameters"]["ProdBakeMinutes"]["MaxValue"]
+    longest = templates.every()["prod"]["Parameters"]["ProdBakeMinutes"]["MaxValue"]
     # The report to CodeDeploy, and the last look at the captures, take their time too.
     assert longest * 60 + 120 <= prod()["After"]["Properties"]["Timeout"] <= 900
     for name in ("prod", "dev"):
-        function = aws.resources(name)["GoldenFunction"]["Properties"]["Timeout"]
-        golden = aws.resources(name)["Golden"]["Properties"]["ServiceTimeout"]
+        function = templates.resources(name)["GoldenFunction"]["Properties"]["Timeout"]
+        golden = templates.resources(name)["Golden"]["Properties"]["ServiceTimeout"]
         assert function < golden <= 3600
 
 
 def test_a_jobs_time_ends_before_cloudformations() -> None:
-    for key, item in aws.resources("train").items():
+    for key, item in templates.resources("train").items():
         if item["Type"].startswith("Custom::"):
             assert item["Properties"]["ServiceTimeout"] <= 3600, key
-    assert aws.resources("train")["Training"]["Properties"]["ServiceTimeout"] == 3600
-    assert aws.resources("train")["Evaluation"]["Properties"]["ServiceTimeout"] == 3600
+    assert templates.resources("train")["Training"]["Properties"]["ServiceTimeout"] == 3600
+    assert templates.resources("train")["Evaluation"]["Properties"]["ServiceTimeout"] == 3600
 
 
 # ---------------------------------------------------------------------------------- the pipeline
@@ -786,11 +777,11 @@ def test_a_newer_run_supersedes_one_that_waits() -> None:
     assert pipeline()["PipelineType"] == "V2"
     assert pipeline()["ExecutionMode"] == "SUPERSEDED"
     (approval,) = stages()["Approval"]
-    assert approval["TimeoutInMinutes"] == aws.GIVEN["ApprovalMinutes"]
+    assert approval["TimeoutInMinutes"] == example.GIVEN["ApprovalMinutes"]
 
 
 def test_a_stage_that_fails_goes_back_and_production_must_be_well() -> None:
-    found = {stage["Name"]: stage for stage in aws.resolve(pipeline()["Stages"], "pipeline")}
+    found = {stage["Name"]: stage for stage in resolver.resolve(pipeline()["Stages"], "pipeline")}
     for name in ("DeployDev", "DeployProd"):
         assert found[name]["OnFailure"] == {"Result": "ROLLBACK"}
     (condition,) = found["DeployProd"]["OnSuccess"]["Conditions"]
@@ -799,18 +790,18 @@ def test_a_stage_that_fails_goes_back_and_production_must_be_well() -> None:
     assert rule["RuleTypeId"]["Provider"] == "CloudWatchAlarm"
     # The rule's page calls AlarmStates required; of composite alarms it says nothing, and who asks
     # CloudWatch for alarms without naming a type is told of metric alarms alone.
-    name = aws.physical("prod", "UnhealthyAlarm")
+    name = resolver.physical("prod", "UnhealthyAlarm")
     assert prod()["UnhealthyAlarm"]["Type"] == "AWS::CloudWatch::Alarm"
     assert rule["Configuration"] == {"AlarmName": name, "AlarmStates": "ALARM", "WaitTime": "5"}
 
 
 def test_the_pipelines_condition_sees_what_rolls_back() -> None:
     """One alarm of a name that stays, of the candidate's four metrics by the same thresholds."""
-    alarm = aws.resolve(prod()["UnhealthyAlarm"]["Properties"], "prod")
-    assert aws.RELEASE not in alarm["AlarmName"]
-    latency = aws.resolve(prod()["LatencyAlarm"]["Properties"], "prod")
+    alarm = resolver.resolve(prod()["UnhealthyAlarm"]["Properties"], "prod")
+    assert example.RELEASE not in alarm["AlarmName"]
+    latency = resolver.resolve(prod()["LatencyAlarm"]["Properties"], "prod")
     seconds = latency["Period"] * latency["EvaluationPeriods"]
-    rolls = [aws.resolve(prod()[key]["Properties"], "prod") for key in rollback_alarms()]
+    rolls = [resolver.resolve(prod()[key]["Properties"], "prod") for key in rollback_alarms()]
     wanted = [each for one in rolls for each in statistics(one)]
     assert sorted(statistics(alarm), key=str) == sorted(wanted, key=str)
     periods = {part["MetricStat"]["Period"] for part in alarm["Metrics"] if "MetricStat" in part}
@@ -844,7 +835,7 @@ def statistics(alarm: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
 def test_the_pipelines_condition_is_of_the_release_in_hand() -> None:
     """An alarm that is updated keeps its state, so it is no alarm of the deployment group."""
     before, after = (
-        aws.resolve(
+        resolver.resolve(
             prod()["UnhealthyAlarm"]["Properties"]["Metrics"],
             "prod",
             {"ReleaseId": f"20261122-101500-{commit}"},
@@ -854,14 +845,14 @@ def test_the_pipelines_condition_is_of_the_release_in_hand() -> None:
     changed = [one["Id"] for one, other in zip(before, after, strict=True) if one != other]
     # The errors' is the version's number, which only AWS knows.
     assert changed == ["refusals", "failures", "calls", "latency"]
-    assert "ApiVersion.Version" in {*aws.references(prod()["UnhealthyAlarm"])}
+    assert "ApiVersion.Version" in {*templates.references(prod()["UnhealthyAlarm"])}
     assert "UnhealthyAlarm" not in rollback_alarms()
     assert "UnhealthyAlarm" not in graph.replaced(prod())
 
 
 def test_a_failed_creation_is_replaced_but_never_in_production() -> None:
     modes = {
-        action["Configuration"]["StackName"].removeprefix(f"{aws.PROJECT}-"): action[
+        action["Configuration"]["StackName"].removeprefix(f"{example.PROJECT}-"): action[
             "Configuration"
         ]["ActionMode"]
         for action in actions()
@@ -891,21 +882,21 @@ def test_the_approver_sees_what_is_asked_of_him() -> None:
     link = approval["Configuration"]["ExternalEntityLink"]
     assert "/runs/#{Build.RELEASE_ID}/evaluation/" in link.replace("?prefix=", "/")
     assert link.startswith("https://ap-southeast-2.console.aws.amazon.com/s3/buckets/")
-    assert aws.GIVEN["DataBucket"] in link
+    assert example.GIVEN["DataBucket"] in link
 
 
 def test_the_topic_can_be_told() -> None:
     """Under a customer key whose policy admits them: with `aws/sns` alarm messages vanish."""
-    topic = aws.resolve(aws.resources("data")["Topic"]["Properties"], "data")
-    assert topic["KmsMasterKeyId"] == aws.arn("data", "Key")
+    topic = resolver.resolve(templates.resources("data")["Topic"]["Properties"], "data")
+    assert topic["KmsMasterKeyId"] == resolver.arn("data", "Key")
     policies = {
-        "kms:GenerateDataKey*": aws.resources("data")["Key"]["Properties"]["KeyPolicy"],
-        "kms:Decrypt": aws.resources("data")["Key"]["Properties"]["KeyPolicy"],
-        "sns:Publish": aws.resources("data")["TopicPolicy"]["Properties"]["PolicyDocument"],
+        "kms:GenerateDataKey*": templates.resources("data")["Key"]["Properties"]["KeyPolicy"],
+        "kms:Decrypt": templates.resources("data")["Key"]["Properties"]["KeyPolicy"],
+        "sns:Publish": templates.resources("data")["TopicPolicy"]["Properties"]["PolicyDocument"],
     }
     for action, policy in policies.items():
         admitted: set[str] = set()
-        for statement in aws.resolve(policy, "data")["Statement"]:
+        for statement in resolver.resolve(policy, "data")["Statement"]:
             services = statement["Principal"].get("Service", [])
             if action in statement["Action"] and statement["Effect"] == "Allow":
                 admitted |= {services} if isinstance(services, str) else {*services}
@@ -925,26 +916,26 @@ def test_what_a_region_has_is_made_and_what_it_lacks_is_left_out(
 ) -> None:
     """By the resource types that AWS publishes for the region; cfn-lint has them."""
     known = {*SCHEMAS.get_resource_types(region)}
-    for name in aws.templates():
+    for name in templates.every():
         given = {"AWS::Region": region, "AWS::Partition": partition}
-        made = aws.present(name, given)
-        for key, item in aws.present(name).items():
+        made = resolver.present(name, given)
+        for key, item in resolver.present(name).items():
             there = item["Type"] in known or item["Type"].startswith("Custom::")
             assert (key in made) == there, f"{name}.{key} in {region}"
 
 
 def test_no_template_speaks_of_china() -> None:
     """Its CodePipeline has no CloudFormation action (CodePipeline's page on that action)."""
-    for name in aws.templates():
-        text = aws.source(f"cloudformation/{name}.yaml")
+    for name in templates.every():
+        text = project_files.text(f"cloudformation/{name}.yaml")
         assert not re.search(r"\bcn[.-]|aws-cn|amazonaws\.cn|China", text), name
 
 
 def test_govclouds_other_region_has_no_budget_and_no_group() -> None:
     """It has no endpoints in CloudFormation either, so no release; the layers are still right."""
     given = {"AWS::Region": "us-gov-east-1", "AWS::Partition": "aws-us-gov"}
-    assert not {"Budget", "ModelPackageGroup"} & aws.present("data", given).keys()
-    assert "GitConnection" in aws.present("pipeline", given)
+    assert not {"Budget", "ModelPackageGroup"} & resolver.present("data", given).keys()
+    assert "GitConnection" in resolver.present("pipeline", given)
 
 
 def test_the_api_deployed_is_the_api_written() -> None:
@@ -952,16 +943,5 @@ def test_the_api_deployed_is_the_api_written() -> None:
     kinds = ("RestApi", "RequestValidator", "Model", "Resource", "Method", "GatewayResponse")
     api = {k: v for k, v in prod().items() if v["Type"] in {f"AWS::ApiGateway::{k}" for k in kinds}}
     digest = hashlib.sha256(json.dumps(api, sort_keys=True).encode()).hexdigest()[:10]
-    deployments = {*aws.resources("prod", "AWS::ApiGateway::Deployment")}
+    deployments = {*templates.resources("prod", "AWS::ApiGateway::Deployment")}
     assert deployments == {f"SignedDeployment{digest}", f"KeyDeployment{digest}"}
-
-
-# ------------------------------------------------------------------------------------- mutants
-
-
-@actors.TOGETHER
-def test_a_sample_of_mutants_is_caught(request: pytest.FixtureRequest) -> None:
-    """`make test-mutants` judges them all, the Lambdas' too, and prints the survivors."""
-    if not actors.RECORDED:
-        pytest.skip("needs the calls of the Lambdas' tests: run the folder whole")
-    assert not mutation.sample(request.session.items, size=20, seed=0)

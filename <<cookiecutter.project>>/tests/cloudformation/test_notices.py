@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from prove import templates as aws
+from prove import example, resolver, templates
 
-PROJECT = aws.GIVEN["Project"]
-TOPIC = aws.arn("data", "Topic")
+PROJECT = example.GIVEN["Project"]
+TOPIC = resolver.arn("data", "Topic")
 AT = "2026-11-22T10:15:00Z"
 RUN = "01234567-0123-0123-0123-012345678901"
 BUILD = f"arn:aws:codebuild:ap-southeast-2:111122223333:build/{PROJECT}-base:8745a7a9"
@@ -25,7 +25,7 @@ def event(source: str, kind: str, **detail: Any) -> dict[str, Any]:
     return {
         "source": source,
         "detail-type": kind,
-        "account": aws.PSEUDO["AWS::AccountId"],
+        "account": example.PSEUDO["AWS::AccountId"],
         "time": AT,
         "detail": {key.replace("_", "-"): value for key, value in detail.items()},
     }
@@ -60,10 +60,10 @@ def shift(state: str, application: str = PROJECT) -> dict[str, Any]:
 def told(happened: dict[str, Any], **given: Any) -> list[str]:
     """Give the messages that an event makes the rules send to the topic."""
     found = []
-    for name in aws.templates():
-        for key, item in aws.present(name, given).items():
+    for name in templates.every():
+        for key, item in resolver.present(name, given).items():
             if item["Type"] == "AWS::Events::Rule":
-                found += messages(aws.resolve(item["Properties"], name, given), happened, key)
+                found += messages(resolver.resolve(item["Properties"], name, given), happened, key)
     return found
 
 
@@ -110,7 +110,7 @@ def test_a_base_image_that_is_not_built_is_told(status: str) -> None:
     assert f" {status} at {AT}" in words
     log = words.rpartition(" in ")[2].removesuffix(".")
     assert log in {
-        aws.physical(name, key) for name, key, _ in aws.everywhere("AWS::Logs::LogGroup")
+        resolver.physical(name, key) for name, key, _ in templates.everywhere("AWS::Logs::LogGroup")
     }
 
 
@@ -120,8 +120,8 @@ def test_a_shift_that_goes_back_is_told(state: str) -> None:
     (words,) = told(shift(state))
     assert words.startswith(f"{PROJECT}: the deployment d-XYZ ended as {state} at {AT}.")
     assert "moves all traffic back to the release before" in words
-    ((name, _, group),) = aws.everywhere("AWS::CodeDeploy::DeploymentGroup")
-    rollback = aws.resolve(group["Properties"], name)["AutoRollbackConfiguration"]
+    ((name, _, group),) = templates.everywhere("AWS::CodeDeploy::DeploymentGroup")
+    rollback = resolver.resolve(group["Properties"], name)["AutoRollbackConfiguration"]
     ends = {"FAILURE": {"DEPLOYMENT_FAILURE"}}
     ends["STOP"] = {"DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}
     assert rollback["Enabled"] is True
@@ -151,9 +151,11 @@ def test_nothing_else_is_told(happened: dict[str, Any]) -> None:
 
 
 def test_each_build_is_in_a_stage_or_heard_of_by_itself() -> None:
-    projects = aws.everywhere("AWS::CodeBuild::Project")
-    names = {aws.physical(name, key) for name, key, _ in projects}
-    pipeline = aws.resolve(aws.resources("pipeline")["Pipeline"]["Properties"], "pipeline")
+    projects = templates.everywhere("AWS::CodeBuild::Project")
+    names = {resolver.physical(name, key) for name, key, _ in projects}
+    pipeline = resolver.resolve(
+        templates.resources("pipeline")["Pipeline"]["Properties"], "pipeline"
+    )
     text = json.dumps(pipeline["Stages"])
     staged = {*re.findall(r'"ProjectName": "([\w-]+)"', text)}
     assert {name for name in names if told(build("FAILED", name))} == names - staged
@@ -163,13 +165,13 @@ def test_each_build_is_in_a_stage_or_heard_of_by_itself() -> None:
 def test_people_are_told_in_govcloud_too() -> None:
     """Named notifications are not there; EventBridge is."""
     given = {"AWS::Region": "us-gov-west-1", "AWS::Partition": "aws-us-gov"}
-    present = aws.present("pipeline", given).values()
+    present = resolver.present("pipeline", given).values()
     rules = [
-        aws.resolve(item["Properties"], "pipeline", given)
+        resolver.resolve(item["Properties"], "pipeline", given)
         for item in present
         if item["Type"] == "AWS::Events::Rule"
     ]
     for happened in (stage("FAILED"), run("SUPERSEDED"), build("FAULT")):
         assert sum(hears(rule, happened) for rule in rules) == 1
-    kinds = {item["Type"] for _, _, item in aws.everywhere()}
+    kinds = {item["Type"] for _, _, item in templates.everywhere()}
     assert "AWS::CodeStarNotifications::NotificationRule" not in kinds

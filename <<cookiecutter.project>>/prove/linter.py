@@ -1,0 +1,43 @@
+"""cfn-lint on a template in two forms: as it is written, and with its values worked out.
+
+The second form shows cfn-lint the names, the ARNs and the numbers that functions hide from it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+
+from prove import resolver
+from prove.templates import Template
+
+# A region of each partition.
+REGIONS = ("ap-southeast-2", "us-gov-west-1")
+# The longest name that a project may have.
+LONGEST = {"Project": "a-name-of-20-letters"}
+# Only AWS knows the ids of this template's resources, so it has no form with its values.
+WITHOUT_VALUES = {"network"}
+
+
+def plain(name: str) -> dict[str, Any]:
+    """Give the resources that a template makes in every partition, with their values worked out."""
+    made = [resolver.present(name, LONGEST | {"AWS::Region": region}) for region in REGIONS]
+    everywhere = {key: item for key, item in made[0].items() if all(key in each for each in made)}
+    found: dict[str, dict[str, Any]] = resolver.resolve(everywhere, name, LONGEST)
+    for resource in found.values():
+        resource.pop("Condition", None)
+    return found
+
+
+def fault(name: str, template: Template) -> str:
+    """Give the rule of cfn-lint that a template breaks in either form; empty for none."""
+    texts = [json.dumps(template)]
+    if name not in WITHOUT_VALUES:
+        texts.append(json.dumps({"Resources": plain(name)}))
+    for text in texts:
+        for match in lint(text, config=ManualArgs(regions=[*REGIONS])):
+            return str(match.rule.id)
+    return ""

@@ -1,0 +1,1 @@
+"""Mutants of the templates and the Lambdas, each judged by the tests: `make test-mutants`."""
