@@ -149,7 +149,7 @@ def copy_project(folder: Path, file: Path | None) -> None:
     (folder / "data").mkdir()
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     if file:
-        python(folder, "categoriser.data.own", str(file))
+        python(folder, "categoriser", "data", str(file))
     elif read_params(folder / paths.PARAMS).data.path != paths.GENERATED:
         shutil.copy(ROOT / paths.OWN, folder / paths.OWN)
 

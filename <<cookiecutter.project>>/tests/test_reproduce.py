@@ -53,20 +53,20 @@ def test_both_commands_run_and_the_first_failure_is_the_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     called: list[str] = []
-    statuses = {"dvc": 0, "categoriser.tracking.track": 0}
+    statuses = {"dvc repro": 0, "categoriser track": 0}
 
     def call(module: str, *arguments: str) -> int:
         called.append(" ".join([module, *arguments]))
-        return statuses[module]
+        return statuses[called[-1]]
 
     monkeypatch.setattr(reproduce, "call", call)
     assert reproduce.reproduce() == 0
     # What failed is mirrored too: a refused model is worth a look.
-    statuses |= {"dvc": 255, "categoriser.tracking.track": 1}
+    statuses |= {"dvc repro": 255, "categoriser track": 1}
     assert reproduce.reproduce() == 255
-    statuses["dvc"] = 0
+    statuses["dvc repro"] = 0
     assert reproduce.reproduce() == 1
-    assert called == ["dvc repro", "categoriser.tracking.track"] * 3
+    assert called == ["dvc repro", "categoriser track"] * 3
     assert capsys.readouterr().out.count("Accuracy: ") == 3
 
 

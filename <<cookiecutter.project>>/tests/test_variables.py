@@ -30,11 +30,10 @@ def test_tracking_goes_to_the_projects_own_store(
     monkeypatch.chdir(tmp_path)
     Path("pyproject.toml").write_text('[project]\nname = "mine"\n')
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    monkeypatch.setattr("sys.argv", ["track"])
     stores: list[str] = []
     monkeypatch.setattr(track, "Mirror", lambda _: stores.append(mlflow.get_tracking_uri()))
     monkeypatch.setattr(track, "track", lambda _: None)
-    run(track.main)
+    run(lambda: track.track_into_mlflow(only=None))
     assert stores == [store.STORE]
 
 

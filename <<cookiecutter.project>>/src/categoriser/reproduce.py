@@ -5,7 +5,7 @@ import sys
 
 from categoriser import paths
 from categoriser.data.which import which
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.evaluation.verdict import read_verdict
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
@@ -21,7 +21,7 @@ def reproduce() -> int:
     params = read_params()
     read_lock()
     say(which(params))
-    statuses = [call("dvc", "repro"), call("categoriser.tracking.track")]
+    statuses = [call("dvc", "repro"), call("categoriser", "track")]
     say(summary())
     return next(filter(None, statuses), 0)
 
@@ -51,11 +51,3 @@ def summary() -> str:
     parts = (f"{part} {100 * one['accuracy']:.1f} %" for part, one in figures.items())
     outcome = "No gate failed" if verdict.passed else "A gate failed"
     return f"Accuracy: {', '.join(parts) or 'no held-out rows'}. {outcome}. Report: {paths.REPORT}"
-
-
-def main() -> None:
-    sys.exit(reproduce())
-
-
-if __name__ == "__main__":
-    run(main)

@@ -890,11 +890,6 @@ def project(project: Path) -> Path:
     return project
 
 
-def run(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["own", file])
-    own.main()
-
-
 def contents(project: Path) -> dict[str, bytes]:
     found = (path for path in project.rglob("*") if path.is_file())
     kept = (path for path in found if not {".git", ".dvc"} & set(path.parts))
@@ -917,7 +912,7 @@ def test_ones_own_rows_take_the_place_of_the_generated(
     before = (repository / "params.yaml").read_text()
     source = tmp_path_factory.mktemp("mine") / "my.csv.gz"
     source.write_bytes(gzip.compress(TEXT.encode()))
-    run(monkeypatch, str(source))
+    own.take_files(str(source))
     assert OWN.read_text() == TEXT
     assert "md5" in own.TRACKED.read_text()
     assert read_params().data.path == OWN
@@ -927,7 +922,7 @@ def test_ones_own_rows_take_the_place_of_the_generated(
 
     # Anew, and with a file that fails: the one that stands is kept.
     source.write_text(TEXT + "2026-01-06,new,1,a,x\n,,,,\n")
-    run(monkeypatch, str(source))
+    own.take_files(str(source))
     said = capsys.readouterr().out
     assert "202 rows are in data/own.csv, of which 1 are bad and will be set aside" in said
     stands = contents(repository)
@@ -935,7 +930,7 @@ def test_ones_own_rows_take_the_place_of_the_generated(
     assert stands.pop("data/own_set_aside.csv").endswith(b',",,,,"\n')
     source.write_text(TEXT + "bad\n" * 9)
     with pytest.raises(UserError, match=r"9 of 209 rows are bad") as caught:
-        run(monkeypatch, str(source))
+        own.take_files(str(source))
     assert "All of them are in data/own_set_aside.csv;" in str(caught.value)
     now = contents(repository)
     assert now.pop("data/own_set_aside.csv").count(b",bad\n") == 9
@@ -945,7 +940,7 @@ def test_ones_own_rows_take_the_place_of_the_generated(
     source.write_text(TEXT)
     (repository / ".dvc/config").write_text("no configuration")
     with pytest.raises(UserError, match=r"dvc add --quiet data/own\.csv` failed"):
-        run(monkeypatch, str(source))
+        own.take_files(str(source))
     assert contents(repository) == stands
 
 
@@ -960,7 +955,7 @@ def test_rows_are_held_to_the_last_accepted_data(
     (project / "my.csv").write_text(TEXT.replace(",x\n", ",y\n"))
     before = contents(project)
     with pytest.raises(UserError, match=r"account by .*make promote FORGET=data") as caught:
-        run(monkeypatch, "my.csv")
+        own.take_files("my.csv")
     now = contents(project)
     assert now.pop("data/own_set_aside.csv") == b"row,reason,line\n"
     assert now == before
@@ -974,7 +969,7 @@ def test_without_dvc_nothing_is_left(project: Path, monkeypatch: pytest.MonkeyPa
     (project / "my.csv").write_text(TEXT)
     before = contents(project)
     with pytest.raises(UserError, match="dvc add"):
-        run(monkeypatch, "my.csv")
+        own.take_files("my.csv")
     assert contents(project) == before
 
 
@@ -992,7 +987,7 @@ def test_no_file_and_no_table_are_named(
 ) -> None:
     before = contents(project)
     with pytest.raises(UserError, match=fault):
-        run(monkeypatch, file)
+        own.take_files(file)
     assert contents(project) == before
 
 
@@ -1003,7 +998,7 @@ def test_several_files_become_one(
     zipped = 'country,price,date,category,text\nNZ,2.5,2026-01-06,b,"shop ""x"", gore"\n\nbad,\n'
     (repository / "more.csv.gz").write_bytes(gzip.compress(zipped.encode()))
     set_params(PARAMS, {"validate.tolerance": 0.5})
-    run(monkeypatch, "my.csv more.csv.gz")
+    own.take_files("my.csv more.csv.gz")
     assert OWN.read_text() == "".join(
         f"{line}\n"
         for line in (
@@ -1030,13 +1025,13 @@ def test_of_several_files_the_one_at_fault_is_named(
     with pytest.raises(
         UserError, match=r"(?s)more\.csv: 1 of 2 rows.* row 2: price is not.*mend more"
     ):
-        run(monkeypatch, "my.csv more.csv")
+        own.take_files("my.csv more.csv")
     (project / "more.csv").write_text("date,text\n")
     with pytest.raises(UserError, match=r"columns\.price: no column is known to be the price"):
-        run(monkeypatch, "my.csv more.csv")
+        own.take_files("my.csv more.csv")
     INTAKE.unlink()
     with pytest.raises(UserError, match=r"none\.csv is missing"):
-        run(monkeypatch, "my.csv none.csv")
+        own.take_files("my.csv none.csv")
 
     # One file alone may lie far from the accepted data, if all together do not.
     rows = [f"2026-01-06,shop {n},{n},a,x" for n in range(40)]
@@ -1047,13 +1042,13 @@ def test_of_several_files_the_one_at_fault_is_named(
     accepted = validate(Path("my.csv"), settings, None, validated, aside)
     write_json(CHAMPION_PROFILE, accepted)
     with pytest.raises(UserError, match="dvc add"):  # there is no repository: it went that far
-        run(monkeypatch, "my.csv more.csv")
+        own.take_files("my.csv more.csv")
     (project / "more.csv").write_text("\n".join([LINES[0], *rows * 20]) + "\n")
     with pytest.raises(UserError, match=r"^my\.csv and more\.csv is unlike the last accepted data"):
-        run(monkeypatch, "my.csv more.csv")
+        own.take_files("my.csv more.csv")
     (project / "more.csv").write_text("\n".join([LINES[0], "2026-01-06,shop,1,new,x"]) + "\n")
     with pytest.raises(UserError, match=r"more\.csv is another kind of data: in 1 of 1 rows"):
-        run(monkeypatch, "my.csv more.csv")
+        own.take_files("my.csv more.csv")
     left = contents(project)
     assert left.keys() - before.keys() <= {"data/own_set_aside.csv"}
 
@@ -1067,5 +1062,5 @@ def test_rows_that_are_kept_apart_are_not_taken(
     before = contents(project)
     for files in ("my.csv feedback/holdout.csv", "./feedback/../feedback/holdout.csv"):
         with pytest.raises(UserError, match=r"feedback/holdout\.csv is kept apart"):
-            run(monkeypatch, files)
+            own.take_files(files)
     assert contents(project) == before

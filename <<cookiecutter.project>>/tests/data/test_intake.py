@@ -214,8 +214,7 @@ def tracked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_data(monkeypatch: pytest.MonkeyPatch, *files: object, accept: str = "") -> None:
     monkeypatch.setenv("ACCEPT", accept)
-    monkeypatch.setattr(sys, "argv", ["own", " ".join(map(str, files))])
-    own.main()
+    own.take_files(" ".join(map(str, files)))
 
 
 def taken() -> list[dict[str, str]]:

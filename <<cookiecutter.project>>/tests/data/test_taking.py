@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import gzip
 import re
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -41,8 +40,7 @@ def write(path: Path, rows: list[str]) -> Path:
 def make_data(monkeypatch: pytest.MonkeyPatch, file: Path, accept: str = "") -> None:
     monkeypatch.setattr(own, "dvc", lambda *_: "")
     monkeypatch.setenv("ACCEPT", accept)
-    monkeypatch.setattr(sys, "argv", ["own", str(file)])
-    own.main()
+    own.take_files(str(file))
 
 
 @pytest.fixture

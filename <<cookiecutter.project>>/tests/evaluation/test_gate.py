@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 from measured import SETTINGS, SIZES, TRAIN, no_champion, result, trained, write_parts
 from msgspec import to_builtins
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
+from verbs import run_verb
 
 from categoriser.errors import UserError
 from categoriser.evaluation import evaluate as evaluate_stage
 from categoriser.evaluation import gate, metrics, report, scores
 from categoriser.evaluation import measure as stage
-from categoriser.evaluation import promote as command
 from categoriser.evaluation.judging import compare, judge
 from categoriser.evaluation.measure import (
     fit_majority,
@@ -1086,10 +1086,9 @@ def state(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_model_becomes_the_champion_that_evaluate_reads(
-    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["promote"])
-    command.main()
+    assert run_verb("promote") == 0
     standing = digest(Path("model"))
     facts, champion = load_champion(Path("champion"))
     assert facts is not None

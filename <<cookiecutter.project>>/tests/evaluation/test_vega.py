@@ -8,19 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from categoriser.evaluation import vega
+from verbs import run_verb
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_script_brings_all_that_a_page_calls(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_script_brings_all_that_a_page_calls(tmp_path: Path) -> None:
     target = tmp_path / "vega.js"
-    monkeypatch.setattr(sys, "argv", ["vega", str(target)])
-    vega.main()
+    assert run_verb("vega", str(target)) == 0
     script = target.read_text(encoding="utf-8")
     assert "window.vegaEmbed=" in script
     assert "import(" not in script

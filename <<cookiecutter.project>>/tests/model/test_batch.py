@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from verbs import run_verb
 
 from categoriser.errors import UserError
 from categoriser.model import batch
@@ -313,40 +314,27 @@ def command(
     return capsys
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["predict", *arguments])
-    predict_command.main()
-
-
 @pytest.mark.usefixtures("command")
-def test_the_command_answers_one_text(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(monkeypatch, "--price", "-12.5", "--", "aldi sydney")
+def test_the_command_answers_one_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_verb("predict", "--price", "-12.5", "--", "aldi sydney") == 0
     one = capsys.readouterr().out
     assert "groceries: accept" in one
     assert "transport" in one
     with pytest.raises(UserError, match="the text is empty"):
-        run(monkeypatch, "--price", "1", " ")
-    with pytest.raises(SystemExit):
-        run(monkeypatch, "--price", "inf", "x")
-    assert "invalid price value: 'inf'" in capsys.readouterr().err
+        run_verb("predict", "--price", "1", " ")
+    assert run_verb("predict", "--price", "inf", "x") == 2
+    assert "Invalid value for '--price': 'inf' is not a number" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("command")
 def test_the_command_answers_a_file_and_says_by_its_status_what_is_left(
-    source: Path,
-    target: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    source: Path, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, str(source), "--output", str(target))
+    assert run_verb("predict-file", str(source), "--output", str(target)) == 0
     assert "3 rows in" in capsys.readouterr().out
     assert len(read(target)) == 3
     write(source, HEADER, *LINES, "T3,,metro,dear")
-    with pytest.raises(SystemExit) as left:
-        run(monkeypatch, str(source), "--output", str(target))
-    assert left.value.code == predict_command.SOME_SET_ASIDE == 3
+    assert run_verb("predict-file", str(source), "--output", str(target)) == 3
     said = capsys.readouterr().out
     assert "1 row not answered" in said
     assert "out_set_aside.csv" in said
@@ -367,7 +355,7 @@ def test_progress_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_missing_model_names_the_command(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "categoriser.model.predict", "--price", "1", "x"],
+        [sys.executable, "-m", "categoriser", "predict", "--price", "1", "x"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

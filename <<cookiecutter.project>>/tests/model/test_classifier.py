@@ -224,7 +224,7 @@ def test_the_tests_of_all_else_pass(swapped: dict[str, str], file: str, named: s
 def test_the_commands_run(swapped: dict[str, str], prepared: Path, tmp_path: Path) -> None:
     shutil.copytree(prepared, tmp_path / "data" / "prepared")
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    run(swapped, tmp_path, "categoriser.model.tune", "--trials", "2")
+    run(swapped, tmp_path, "categoriser", "tune", "--trials", "2")
     run(swapped, tmp_path, "categoriser.model.train")
-    run(swapped, tmp_path, "categoriser.model.explain", "aldi sydney", "--price", "3")
+    run(swapped, tmp_path, "categoriser", "explain", "aldi sydney", "--price", "3")
     assert (tmp_path / "model" / "classifier" / "linear.pickle").exists()

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
+from verbs import run_verb
 
 from categoriser import paths
 from categoriser.data import generate, prepare, validate
@@ -372,8 +373,7 @@ def test_the_command_prints_each_token(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(explain_command, "MODEL", model)
-    monkeypatch.setattr(sys, "argv", ["explain", "--price", "-3", "--", "aldi sydney"])
-    explain_command.main()
+    assert run_verb("explain", "--price", "-3", "--", "aldi sydney") == 0
     printed = capsys.readouterr().out
     for part in ("groceries", "aldi", "sydney", "the price (-3)"):
         assert part in printed

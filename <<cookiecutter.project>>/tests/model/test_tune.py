@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from verbs import run_verb
 
 from categoriser.errors import UserError
 from categoriser.model import tune as command
@@ -189,8 +189,7 @@ def test_the_command_prints_the_trials_and_what_changed(
     for name, value in {"PREPARED": prepared, "TUNING": params.with_name("t.json")}.items():
         monkeypatch.setattr(command, name, value)
     monkeypatch.chdir(params.parent)
-    monkeypatch.setattr(sys, "argv", ["tune", "--trials", "3"])
-    command.main()
+    assert run_verb("tune", "--trials", "3") == 0
     printed = capsys.readouterr().out
     assert "the best of 3 trials" in printed
     assert printed.splitlines()[-1].startswith("params.yaml: ")

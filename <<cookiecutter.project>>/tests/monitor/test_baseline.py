@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -1335,8 +1334,7 @@ def test_feedback_goes_from_files_to_files(
         (project / place / hour).mkdir(parents=True)
         (project / place / hour / "00-00-000-x.jsonl").write_bytes(content)
 
-    monkeypatch.setattr(sys, "argv", ["quality", "captured", "labels"])
-    quality.main()
+    quality.export_feedback("captured", "labels")
     said = capsys.readouterr().out
     for line in ("predictions: 300", "joined: 200", "not JSON: 1", "accuracy: 0.9500 +/- "):
         assert line in said
@@ -1354,5 +1352,5 @@ def test_feedback_goes_from_files_to_files(
 
     bounds = constraints.suggest_quality({"accuracy": {"value": 0.96}})
     write_json(project / "baseline/model_quality_constraints.json", constraints.dump(bounds))
-    quality.main()
+    quality.export_feedback("captured", "labels")
     assert "accuracy: Metric accuracy with 0.95" in capsys.readouterr().out

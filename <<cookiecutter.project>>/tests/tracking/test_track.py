@@ -27,7 +27,7 @@ from categoriser.io.digests import digest
 from categoriser.model.classifier import Classifier
 from categoriser.model.package import Categoriser
 from categoriser.tracking.states import flatten, git, history, read_state, workspace
-from categoriser.tracking.track import main
+from categoriser.tracking.track import track_into_mlflow
 
 # categoriser.tracking.states
 
@@ -213,7 +213,6 @@ def project(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Project:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
-    monkeypatch.setattr("sys.argv", ["track"])
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path, request.node.name.replace("_", "-"), categoriser)
 
@@ -236,9 +235,9 @@ def test_the_workspace_is_mirrored_once_and_whole(
     model = project.reproduce(0.25)
     commit = project.commit()
     monkeypatch.setenv("IMAGE_DIGEST", "sha256:1f")
-    main()
+    track_into_mlflow(None)
     assert "new states in MLflow: 1" in capsys.readouterr().out
-    main()
+    track_into_mlflow(None)
     assert "new states in MLflow: 0" in capsys.readouterr().out
 
     (run,) = project.runs()
@@ -268,7 +267,7 @@ def test_the_workspace_is_mirrored_once_and_whole(
 
     # Interrupted, it is made anew; the model that it registered stands.
     client.update_run(run.info.run_id, status="RUNNING")
-    main()
+    track_into_mlflow(None)
     (again,) = project.runs()
     assert again.info.run_id != run.info.run_id
     assert again.info.status == "FINISHED"
@@ -281,7 +280,7 @@ def test_the_registered_model_answers_as_the_packaged_one_anywhere(
     project: Project, database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     project.reproduce(0.25)
-    main()
+    track_into_mlflow(None)
     packaged = Categoriser.load(paths.MODEL)
     frame = pd.DataFrame({"text": ["spotify p0d3d89b19", "café"], "price": [11.99, -4.0]})
     # In another process and folder, with the sources that were logged and no others.
@@ -334,8 +333,8 @@ def test_a_fresh_clone_gets_gits_history(
     clone = tmp_path_factory.mktemp("clone")
     project.call("git", "clone", "--quiet", ".", str(clone))
     monkeypatch.chdir(clone)
-    main()
-    main()
+    track_into_mlflow(None)
+    track_into_mlflow(None)
 
     runs = project.runs()
     assert [run.data.params["train.lr"] for run in runs] == ["0.1", "0.3"]
@@ -348,7 +347,7 @@ def test_a_fresh_clone_gets_gits_history(
 
     # With the model there, the last state is mirrored in full, in place of its commit's run.
     monkeypatch.chdir(project.folder)
-    main()
+    track_into_mlflow(None)
     assert project.runs()[0].info.run_id == runs[0].info.run_id
     assert len(project.runs()) == 2
     assert "model_digest" in project.runs()[1].data.tags
@@ -363,11 +362,11 @@ def test_dirty_or_not_and_the_commit_that_comes_after_its_run(project: Project) 
     project.reproduce(0.1)
     assert workspace().tags["git_dirty"] == "false"
     project.reproduce(0.25)
-    main()
+    track_into_mlflow(None)
     (run,) = project.runs()
     assert (run.data.tags["git_commit"], run.data.tags["git_dirty"]) == (parent, "true")
     commit = project.commit()
-    main()
+    track_into_mlflow(None)
     (found,) = project.runs()
     assert found.info.run_id == run.info.run_id
     assert (found.data.tags["git_commit"], found.data.tags["git_dirty"]) == (commit, "false")
@@ -381,7 +380,7 @@ def test_an_earlier_verdict_is_not_taken_for_this_models(project: Project) -> No
     assert workspace().tags["gate"] == "not run"
     # One that failed is another model's.
     project.write(paths.VERDICT, verdict)
-    main()
+    track_into_mlflow(None)
     (run,) = project.runs()
     assert run.data.tags["gate"] == "not run"
     names = {artifact.path for artifact in MlflowClient().list_artifacts(run.info.run_id)}
@@ -394,7 +393,7 @@ def test_files_that_are_not_the_locks_are_refused_but_history_is_not(project: Pr
     project.commit()
     project.write(paths.PARAMS, paths.PARAMS.read_text().replace("0.1", "0.2"))
     with pytest.raises(UserError, match=r"not run: train\); mend what `dvc repro` reports first"):
-        main()
+        track_into_mlflow(None)
     (run,) = project.runs()
     assert run.data.params["train.lr"] == "0.1"
     assert "model_digest" not in run.data.tags
@@ -404,28 +403,28 @@ def test_candidate_is_the_workspace_s_if_it_passed_and_champion_the_one_of_its_d
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     champion = project.reproduce(0.1)
-    main()
+    track_into_mlflow(None)
     assert alias(project, "champion") is None
     project.reproduce(0.2)
-    main()
+    track_into_mlflow(None)
     assert alias(project, "candidate") == "2"
     project.reproduce(0.9, "validate", "train", "evaluate", passed=False)
     # Promoted, the champion alone differs from what the stages read: they need not have run.
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": champion}))
     project.write(paths.CHAMPION_PROFILE, "{}")
-    main()
+    track_into_mlflow(None)
     assert [run.data.tags["gate"] for run in project.runs()] == ["passed", "passed", "failed"]
     assert versions(project) == ["1", "2", "3"]
     assert (alias(project, "candidate"), alias(project, "champion")) == (None, "1")
     # A champion of another registry is said; a workspace that is refused hinders no alias.
     capsys.readouterr()
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": "0" * 64}))
-    main()
+    track_into_mlflow(None)
     assert "the champion 000000000000 is not in the registry" in capsys.readouterr().out
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": digest(paths.MODEL)}))
     project.write("data/own.csv", "other rows")
     with pytest.raises(UserError, match="not run: validate"):
-        main()
+        track_into_mlflow(None)
     assert alias(project, "champion") == "3"
 
 
@@ -433,15 +432,15 @@ def test_another_verdict_or_champion_is_another_run_of_the_same_version(project:
     model = project.reproduce(0.1)
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": model}))
     project.record()
-    main()
+    track_into_mlflow(None)
     assert alias(project, "champion") == "1"
     (passed,) = project.runs()
     lock = paths.LOCK.read_bytes()
     # DVC does not record a gate that fails.
     project.write(paths.PARAMS, paths.PARAMS.read_text().replace("floor: 0", "floor: 1"))
     project.write(paths.VERDICT, json.dumps({"passed": False, "model": model}))
-    main()
-    main()
+    track_into_mlflow(None)
+    track_into_mlflow(None)
     assert paths.LOCK.read_bytes() == lock
     runs = {run.data.tags["gate"]: run for run in project.runs()}
     assert sorted(runs) == ["failed", "passed"]
@@ -453,7 +452,7 @@ def test_another_verdict_or_champion_is_another_run_of_the_same_version(project:
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": model, "metrics": {}}))
     project.write(paths.VERDICT, json.dumps({"passed": True, "model": model}))
     project.record()
-    main()
+    track_into_mlflow(None)
     assert [run.data.tags["model_version"] for run in project.runs()] == ["1", "1", "1"]
     assert alias(project, "candidate") == "1"
     assert versions(project) == ["1"]
@@ -461,18 +460,18 @@ def test_another_verdict_or_champion_is_another_run_of_the_same_version(project:
 
 def test_going_back_to_earlier_data_takes_the_candidate_along(project: Project) -> None:
     project.reproduce(0.1)
-    main()
+    track_into_mlflow(None)
     project.reproduce(0.2)
-    main()
+    track_into_mlflow(None)
     assert alias(project, "candidate") == "2"
     project.reproduce(0.1)
-    main()
+    track_into_mlflow(None)
     assert alias(project, "candidate") == "1"
     # A model that is no state's is no candidate.
     project.write("data/own.csv", "other rows")
     project.write(paths.MODEL / "metadata.json", "{}")
     with pytest.raises(UserError, match="not run: "):
-        main()
+        track_into_mlflow(None)
     assert alias(project, "candidate") is None
 
 
@@ -482,21 +481,20 @@ def test_a_champion_that_was_retired_has_no_alias(
     model = project.reproduce(0.1)
     project.write(paths.CHAMPION_FACTS, json.dumps({"digest": model}))
     project.record()
-    main()
+    track_into_mlflow(None)
     assert alias(project, "champion") == "1"
     project.write(paths.CHAMPION_FACTS, "null")
     # Whatever the stages say: `make promote FORGET=champion` ends well.
     project.write(paths.PARAMS, "{}")
-    monkeypatch.setattr("sys.argv", ["track", "--only", "champion"])
-    main()
+    track_into_mlflow("champion")
     assert alias(project, "champion") is None
 
 
 def test_a_registered_model_that_was_deleted_is_registered_again(project: Project) -> None:
     model = project.reproduce(0.1)
-    main()
+    track_into_mlflow(None)
     MlflowClient().delete_registered_model(project.name)
-    main()
+    track_into_mlflow(None)
     version = MlflowClient().get_model_version_by_alias(project.name, "candidate")
     assert version.tags["model_digest"] == model
     (run,) = project.runs()
@@ -508,7 +506,7 @@ def test_runs_have_names_authors_sources_and_data(project: Project) -> None:
     project.reproduce(0.1)
     commit = project.commit()
     project.reproduce(0.2)
-    main()
+    track_into_mlflow(None)
     old, new = project.runs()
     assert old.info.run_name == f"state ({commit[:7]})"
     assert old.data.tags["mlflow.user"] == "n"
@@ -523,7 +521,7 @@ def test_runs_have_names_authors_sources_and_data(project: Project) -> None:
         assert [tag.value for tag in given.tags] == ["training"]
     # Committed, it is called by its commit, and is the same run.
     last = project.commit()
-    main()
+    track_into_mlflow(None)
     assert [run.info.run_name for run in project.runs()] == [
         f"state ({commit[:7]})",
         f"state ({last[:7]})",
@@ -540,8 +538,8 @@ def test_experiments_are_nested_in_the_run_that_they_began_at(project: Project) 
     project.call("git", "update-ref", "refs/exps/exec/EXEC_HEAD", tried)
     project.call("git", "reset", "--quiet", "--hard", begun)
     project.reproduce(0.1)
-    main()
-    main()
+    track_into_mlflow(None)
+    track_into_mlflow(None)
     parent, child = project.runs()
     assert child.info.run_name == "brave-try"
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
@@ -561,9 +559,8 @@ def test_a_search_s_trials_are_nested_in_its_run(
     ]
     found = {"data": "data/own.csv", "seed": 7, "kept": 2, "milliseconds": 1000, "trials": trials}
     project.write(paths.TUNING, json.dumps(found))
-    monkeypatch.setattr("sys.argv", ["track", "--only", "tuning"])
-    main()
-    main()
+    track_into_mlflow("tuning")
+    track_into_mlflow("tuning")
     experiment = MlflowClient().get_experiment_by_name(project.name)
     assert experiment
     runs = MlflowClient().search_runs([experiment.experiment_id])
@@ -577,7 +574,7 @@ def test_a_search_s_trials_are_nested_in_its_run(
     assert {run.info.status for run in runs} == {"FINISHED"}
     project.write(paths.TUNING, "[]")
     with pytest.raises(UserError, match=r"tuning\.json is damaged"):
-        main()
+        track_into_mlflow(None)
 
 
 def test_a_store_of_another_folder_is_refused(
@@ -589,14 +586,14 @@ def test_a_store_of_another_folder_is_refused(
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     shutil.copy(database.removeprefix("sqlite:///"), "mlflow.db")
     project.reproduce(0.1)
-    main()
-    main()
+    track_into_mlflow(None)
+    track_into_mlflow(None)
     assert any(Path("mlruns").rglob("confusion.csv"))
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(project.folder, copy, dirs_exist_ok=True)
     monkeypatch.chdir(copy)
     with pytest.raises(UserError, match=f"belongs to a project at {project.folder}; remove"):
-        main()
+        track_into_mlflow(None)
 
 
 def test_without_git_the_workspace_is_mirrored(
@@ -606,7 +603,7 @@ def test_without_git_the_workspace_is_mirrored(
     project.reproduce(0.25)
     shutil.rmtree(".git")
     project.write(".dvc/config", "[core]\n    no_scm = true\n")
-    main()
+    track_into_mlflow(None)
     (run,) = project.runs()
     assert run.data.metrics == {"random.accuracy": 0.75}
     assert "git_commit" not in run.data.tags
@@ -615,12 +612,12 @@ def test_without_git_the_workspace_is_mirrored(
 
 def test_what_is_missing_is_said(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"dvc\.lock is missing"):
-        main()
+        track_into_mlflow(None)
     project.reproduce(0.1)
     shutil.rmtree(".dvc")
     with pytest.raises(UserError, match="`dvc status --json` failed"):
-        main()
+        track_into_mlflow(None)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(UserError, match=r"MLflow at http://127\.0\.0\.1:1"):
-        main()
+        track_into_mlflow(None)

@@ -36,11 +36,10 @@ def test_a_port_that_there_is_not_is_named(port: int) -> None:
 def test_a_store_that_is_no_database_is_said_before_anything_is_started(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["ui"])
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (folder / "mlflow.db").write_text("no pages of a database")
     with pytest.raises(UserError, match=r"mlflow\.db is no sound database"):
-        ui.main()
+        ui.show(5000)
 
 
 def test_the_pages_open_at_the_runs_and_give_no_usage_data(
@@ -48,11 +47,10 @@ def test_the_pages_open_at_the_runs_and_give_no_usage_data(
 ) -> None:
     started: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr("os.execve", lambda _, command, env: started.append((command, env)))
-    monkeypatch.setattr("sys.argv", ["ui", "--port", "0"])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     found = type("Experiment", (), {"experiment_id": "7"})
     monkeypatch.setattr(mlflow, "get_experiment_by_name", {"some-project": found}.get)
-    ui.main()
+    ui.show(0)
     assert "http://127.0.0.1:0/#/experiments/7/runs" in capsys.readouterr().out
     [(command, environment)] = started
     assert command[-1] == "sqlite:///mlflow.db"

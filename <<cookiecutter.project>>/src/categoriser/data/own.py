@@ -6,7 +6,6 @@ files (FILE='my.csv feedback/train.csv') each must be valid; how the data are di
 compared with the accepted ones for all of them together.
 """
 
-import argparse
 import csv
 import datetime
 import sys
@@ -26,7 +25,7 @@ from categoriser.data.intake.settle import accepted as accepts
 from categoriser.data.intake.settle import propose, settle
 from categoriser.data.table import Table, own_table
 from categoriser.data.validate import BadRowsError, accepted_profile, validate
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.io.documents import Json
 from categoriser.io.dvc_commands import dvc
 from categoriser.io.replacing import replacing, restored_on_failure
@@ -169,10 +168,11 @@ def in_own_form(sources: Sequence[Path], folder: Path) -> list[Path]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="make data", description="take one's own rows")
-    parser.add_argument("file", metavar="FILE", help="CSV, plain or gzipped; or several, by spaces")
-    file = parser.parse_args().file
+def take_files(file: str) -> None:
+    """Take a file, or several that are parted by spaces, and say what came of it.
+
+    Raises `UserError` as `take`, and for rows that are kept apart from training.
+    """
     if not file:
         raise UserError("which file? make data FILE=my.csv")
     files = [Path(name) for name in ([file] if Path(file).exists() else file.split())]
@@ -190,7 +190,3 @@ def main() -> None:
     sys.stdout.write(
         f"{found['rows'] + bad:,} rows are in {OWN}{aside}; {PARAMS} names it. Next: make run\n"
     )
-
-
-if __name__ == "__main__":
-    run(main)

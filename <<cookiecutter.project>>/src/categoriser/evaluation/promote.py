@@ -5,13 +5,13 @@ data, where the next are meant to be another thing. All write the folder `champi
 else; what they print is to be committed.
 """
 
-import argparse
 import shutil
+from typing import Literal
 
 from rich.console import Console
 
 from categoriser import paths
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.evaluation.verdict import read_verdict
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
@@ -61,7 +61,7 @@ def promote() -> str:
     return standing
 
 
-def forget(what: str) -> None:
+def forget(what: Literal["champion", "data"]) -> None:
     """Retire the `champion`, or the accepted `data`, as before the first promotion."""
     if what == "champion":
         write_json(paths.CHAMPION_FACTS, None)
@@ -71,16 +71,12 @@ def forget(what: str) -> None:
         write_json(paths.CHAMPION_PROFILE, None)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m categoriser.evaluation.promote", description=__doc__
-    )
-    parser.add_argument("--forget", choices=("champion", "data"))
-    arguments = parser.parse_args()
+def promote_or_forget(retired: Literal["champion", "data"] | None) -> None:
+    """Promote, or retire what is named, and say what to commit. Raises as `promote`."""
     console = Console(soft_wrap=True)
-    if arguments.forget:
-        forget(arguments.forget)
-        console.print(f"Retired ({arguments.forget}). Keep it: git add --all {paths.CHAMPION}")
+    if retired:
+        forget(retired)
+        console.print(f"Retired ({retired}). Keep it: git add --all {paths.CHAMPION}")
         return
     promoted = promote()
     console.print(
@@ -89,7 +85,3 @@ def main() -> None:
         f"  dvc push {paths.CHAMPION_MODEL}\n"
         "`dvc repro` then compares every new model, and new data, with it."
     )
-
-
-if __name__ == "__main__":
-    run(main)

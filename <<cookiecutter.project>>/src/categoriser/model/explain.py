@@ -1,6 +1,5 @@
 """`make explain TEXT=… [PRICE=…]`: what leaving each token out changes; and the same by class."""
 
-import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from categoriser.errors import UserError, run
-from categoriser.features import features, normalise, price
+from categoriser.errors import UserError
+from categoriser.features import features, normalise
 from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
 
@@ -81,25 +80,15 @@ def _leave_out(categoriser: Categoriser, lines: Sequence[Sequence[str]]) -> list
     return explanations
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m categoriser.model.explain", description=__doc__
-    )
-    parser.add_argument("text", help="a transaction's text as the bank writes it")
-    parser.add_argument("--price", type=price, help="negative for a refund")
-    arguments = parser.parse_args()
-    explanation = explain(Categoriser.load(MODEL), arguments.text, arguments.price)
-
+def explain_one(text: str, price: float | None) -> None:
+    """Print the explanation of the answer to one text. Raises `UserError` as `explain`."""
+    explanation = explain(Categoriser.load(MODEL), text, price)
     title = f"{explanation.category} {explanation.probability:.3f}"
     table = Table("left out", "change", title=title)
     table.columns[1].justify = "right"
     names = [token for token, _ in explanation.changes]
-    if arguments.price is not None:
-        names[-1] = f"the price ({arguments.price:g})"
+    if price is not None:
+        names[-1] = f"the price ({price:g})"
     for name, (_, change) in zip(names, explanation.changes, strict=True):
         table.add_row(escape(name), f"{change:+.3f}")
     Console().print(table)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,10 +1,5 @@
-"""`make predict TEXT=… PRICE=…`: one answer; with a file and `--output`, an answer a row.
+"""The verbs `predict`, which prints one answer, and `predict-file`, which writes one a row."""
 
-The exit status is 0 where all rows are answered, 3 where some are set aside beside the output, and
-1 where nothing is written.
-"""
-
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from categoriser.errors import UserError, run
-from categoriser.features import price, text
+from categoriser.errors import UserError
+from categoriser.features import text
 from categoriser.model.batch import aside_of, predict_file
 from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
@@ -63,26 +58,3 @@ def answer_one(words: str, amount: float) -> None:
     for name, probability in ranked[: 1 + RUNNERS_UP]:
         table.add_row(name, f"{probability:.4f}")
     Console().print(table)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m categoriser.model.predict", description=__doc__
-    )
-    parser.add_argument(
-        "text",
-        help="a text; with --output, a file: CSV, plain or gzipped, or Parquet",
-    )
-    how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--price", type=price, help="negative for a refund")
-    how.add_argument("--output", type=Path, help="the file to write: CSV, or Parquet by its ending")
-    parser.add_argument("--prefix", default="", help="before the names of the answers' columns")
-    arguments = parser.parse_args()
-    if arguments.output:
-        answer_file(Path(arguments.text), arguments.output, arguments.prefix)
-    else:
-        answer_one(arguments.text, arguments.price)
-
-
-if __name__ == "__main__":
-    run(main)

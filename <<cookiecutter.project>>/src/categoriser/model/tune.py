@@ -5,7 +5,6 @@ validation rows, by more than noise explains: whole merchants are what the noise
 more is tried, the more a difference must be to count. Nothing else is written to params.yaml.
 """
 
-import argparse
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from categoriser.data.prepare import read_rows
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
 from categoriser.model.classifier import Classifier
 from categoriser.model.train import COLUMNS, Answered, answer, measure
@@ -236,19 +235,9 @@ def table(done: list[Trial]) -> Table:
     return shown
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m categoriser.model.tune", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--trials", type=int, help="so many, however long they take")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+def tune_here(minutes: float, trials: int | None, seed: int) -> None:
+    """Tune the project's params.yaml, and print how the search goes and what it found."""
     console = Console(soft_wrap=True, highlight=False)
-    done, kept = tune(
-        PREPARED, PARAMS, TUNING, given.minutes, given.trials, given.seed, console.print
-    )
+    done, kept = tune(PREPARED, PARAMS, TUNING, minutes, trials, seed, console.print)
     console.print(table(done))
     console.print(outcome(done, kept))
-
-
-if __name__ == "__main__":
-    run(main)

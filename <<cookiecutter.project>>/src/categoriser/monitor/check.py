@@ -3,7 +3,6 @@
 `make monitor` calls it, and `process monitor` in a job.
 """
 
-import argparse
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,12 +11,12 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from rich.console import Console
 
 from categoriser import paths
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.io.documents import read_json
 from categoriser.io.replacing import write_json
 from categoriser.io.s3_uri import is_s3
@@ -456,21 +455,24 @@ def process() -> str:
     return check(from_environment(given, settings), settings, Console())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="make monitor", description=__doc__)
-    parser.add_argument("source", metavar="CAPTURE", help="a folder or an s3://bucket/prefix")
-    parser.add_argument("--truth", help="labels, in such a place")
-    parser.add_argument("--start", help="of the window, in ISO 8601")
-    parser.add_argument("--end")
-    parser.add_argument("--format", choices=get_args(Format), default="captures")
-    parser.add_argument("--output", type=Path, default=paths.MONITOR)
-    given = vars(parser.parse_args())
-    given |= {name: in_utc(name, given[name]) for name in ("start", "end") if given[name]}
+def check_here(
+    source: str, truth: str | None, start: str | None, end: str | None, form: Format, output: Path
+) -> None:
+    """Judge a window of captures or of a data set by the project's own baseline, and print it.
+
+    Raises `UserError` for a time that is not in ISO 8601, and as `check`.
+    """
     settings = read_settings()
-    script = settings.features
-    given |= {"preprocessor": script.preprocessor, "postprocessor": script.postprocessor}
-    check(Job(baseline=str(paths.BASELINE), samples=report.SAMPLES, **given), settings, Console())
-
-
-if __name__ == "__main__":
-    run(main)
+    job = Job(
+        source=source,
+        output=output,
+        format=form,
+        truth=truth,
+        start=in_utc("start", start) if start else None,
+        end=in_utc("end", end) if end else None,
+        baseline=str(paths.BASELINE),
+        samples=report.SAMPLES,
+        preprocessor=settings.features.preprocessor,
+        postprocessor=settings.features.postprocessor,
+    )
+    check(job, settings, Console())

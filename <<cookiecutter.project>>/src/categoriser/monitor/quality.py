@@ -14,7 +14,6 @@ All figures are of the labelled rows. Where people label what looks wrong to the
 worse than the model: the join's `coverage` says how many rows they rest on.
 """
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -33,7 +32,7 @@ import polars as pl
 
 from categoriser.data.prepare import text_key, uniform
 from categoriser.data.table import REQUIRED
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.evaluation.metrics import PRICE_BAND, by_slice
 from categoriser.evaluation.scores import (
     SEED,
@@ -586,16 +585,16 @@ def with_country(
         yield frame
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="make feedback", description="measure, and export")
-    parser.add_argument("captures", metavar="CAPTURE", help="a folder or s3://bucket/prefix")
-    parser.add_argument("truths", metavar="TRUTH", help="labels, in such a place")
-    arguments = parser.parse_args()
+def export_feedback(captured: str, labels: str) -> None:
+    """Measure the captured rows that labels came back for, and export them as data.
+
+    Both are a folder or `s3://bucket/prefix`. Raises `UserError` as what it calls.
+    """
     settings, params, problems = read_settings(), read_params(), Problems()
     watching = Watching(BASELINE, preprocessor=settings.features.preprocessor)
-    captures = capture.listed(arguments.captures, None, None, problems)
+    captures = capture.listed(captured, None, None, problems)
     frames = with_country(watching, captures, problems)
-    truths = capture.truths(capture.listed(arguments.truths, None, None, problems), problems)
+    truths = capture.truths(capture.listed(labels, None, None, problems), problems)
     facts = read_json(BASELINE / FACTS, MADE_BY)
     bounds = constraints.load_quality(read_json(BASELINE / CONSTRAINTS, MADE_BY))
     with join(frames, truths, facts["classes"], settings.quality) as labelled:
@@ -619,7 +618,3 @@ def main() -> None:
         f"{train}, {holdout} (never train on these). "
         f"Next: make data FILE='{before} {FEEDBACK}/train.csv'\n"
     )
-
-
-if __name__ == "__main__":
-    run(main)

@@ -223,6 +223,7 @@ def of_endpoint(status: int, content: bytes, told: Headers) -> Reply:
 
 
 def main() -> None:
+    """Serve as the image's command does: with argparse, since the image has no Typer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be reached from elsewhere")
     parser.add_argument("--port", type=int, default=8080, help="0 takes any free one")
@@ -231,30 +232,39 @@ def main() -> None:
     parser.add_argument("--capture", type=Path, help="capture what is answered under this folder")
     parser.add_argument("--capture-percent", type=int, default=100, help="of the calls, 1 to 100")
     parser.add_argument("--endpoint-name", default="local", help="the endpoint that captures name")
-    arguments = parser.parse_args()
-    if not (1 <= arguments.workers <= 64 and 1 <= arguments.capture_percent <= 100):
+    serve_model(**vars(parser.parse_args()))
+
+
+def serve_model(
+    host: str,
+    port: int,
+    model: Path,
+    workers: int,
+    capture: Path | None,
+    capture_percent: int,
+    endpoint_name: str,
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `UserError` for a model that cannot be loaded."""
+    if not (1 <= workers <= 64 and 1 <= capture_percent <= 100):
         raise UserError("--workers must be from 1 to 64, --capture-percent from 1 to 100")
 
     logging.basicConfig(level=logging.INFO, handlers=[JsonLine()])
     # What uvicorn says of its start and stop is said below.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
-    late = (
-        f"{arguments.model} could not be loaded within {LOAD_SECONDS} s; `dvc repro` makes it anew"
-    )
+    late = f"{model} could not be loaded within {LOAD_SECONDS} s; `dvc repro` makes it anew"
     with within(LOAD_SECONDS, late):
-        model = Categoriser.load(arguments.model)
-    give_up_root(*[arguments.capture] if arguments.capture else [])
-    capture = None
-    if arguments.capture:
-        folder = folder_of(arguments.capture, arguments.endpoint_name)
-        capture = partial(Writer, folder, arguments.capture_percent)
-    listener = listen(arguments.host, arguments.port)
-    host, port = listener.getsockname()[:2]
-    line = {"event": "listening", "host": host, "port": port, "workers": arguments.workers}
-    log.info(line | {"model": str(arguments.model)})
+        categoriser = Categoriser.load(model)
+    give_up_root(*[capture] if capture else [])
+    writer = None
+    if capture:
+        writer = partial(Writer, folder_of(capture, endpoint_name), capture_percent)
+    listener = listen(host, port)
+    bound_host, bound_port = listener.getsockname()[:2]
+    line = {"event": "listening", "host": bound_host, "port": bound_port, "workers": workers}
+    log.info(line | {"model": str(model)})
     try:
-        serve(App(model, capture), listener, arguments.workers)
+        serve(App(categoriser, writer), listener, workers)
         log.info({"event": "stopped"})
     finally:
         lines.flush(LAST_WORDS_SECONDS)

@@ -7,11 +7,11 @@ the run that it began at, a trial of `make tune` in the search's. What is mirror
 over; a run that was interrupted is made anew. Versions are never deleted.
 """
 
-import argparse
 import json
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import mlflow
 import pandas as pd
@@ -31,7 +31,7 @@ from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from categoriser import paths
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.evaluation.champion import champion_facts
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
@@ -256,12 +256,11 @@ def project_name() -> str:
     return str(settings["project"]["name"])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m categoriser.tracking.track")
-    parser.add_argument(
-        "--only", choices=("champion", "tuning"), help="mirror this alone, whatever else stands"
-    )
-    only = parser.parse_args().only
+def track_into_mlflow(only: Literal["champion", "tuning"] | None) -> None:
+    """Mirror all into the store that the environment names, or `only` the one thing.
+
+    Raises `UserError` for a store that cannot be used, and as `track`.
+    """
     uri = store.address()
     store.check(uri)
     mlflow.set_tracking_uri(uri)
@@ -278,7 +277,3 @@ def main() -> None:
         raise UserError(f"MLflow at {uri}: {error.message}") from None
     except SQLAlchemyError as error:
         raise UserError(f"MLflow at {uri}: {str(error).splitlines()[0]}") from None
-
-
-if __name__ == "__main__":
-    run(main)

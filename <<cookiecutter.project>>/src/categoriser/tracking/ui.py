@@ -1,6 +1,5 @@
 """`make ui [PORT=5000]`: MLflow's pages at this project's runs, for this machine alone."""
 
-import argparse
 import os
 import socket
 import sys
@@ -9,7 +8,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from rich.console import Console
 
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.tracking import store
 from categoriser.tracking.track import project_name
 
@@ -38,11 +37,11 @@ def check_free(port: int) -> None:
         ) from None
 
 
-def main() -> None:
-    """Become MLflow's server, on the store that `make track` writes to, or say where that is."""
-    parser = argparse.ArgumentParser(prog="make ui", description=__doc__)
-    parser.add_argument("--port", type=int, default=5000)
-    port = parser.parse_args().port
+def show(port: int) -> None:
+    """Become MLflow's server, on the store that `make track` writes to, or say where that is.
+
+    Raises `UserError` where the store or the port cannot be used.
+    """
     uri = store.address()
     is_server = uri.startswith(("http://", "https://"))
     if not is_server:
@@ -58,7 +57,3 @@ def main() -> None:
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", *where]
     # So that Ctrl-C ends MLflow, and says no more.
     os.execve(sys.executable, command, os.environ | QUIET)  # noqa: S606
-
-
-if __name__ == "__main__":
-    run(main)

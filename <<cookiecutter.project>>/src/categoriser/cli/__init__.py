@@ -1,0 +1,1 @@
+"""The project's verbs, a module for each of the Makefile's groups."""

@@ -1,0 +1,140 @@
+"""The verbs of the model: its data, its training, its tracking, and single answers."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from categoriser import features
+
+verbs = typer.Typer()
+
+
+def parse_price(text: str) -> float:
+    """Read a price. Raises `BadParameter` for what is not a finite number."""
+    try:
+        return features.price(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from None
+
+
+Text = Annotated[str, typer.Argument(help="The transaction's text as the bank writes it.")]
+PRICE_HELP = "The amount, negative for a refund."
+
+
+@verbs.command()
+def run() -> None:
+    """Run the pipeline (dvc repro), mirror it into MLflow, and say what came out."""
+    from categoriser.reproduce import reproduce
+
+    raise typer.Exit(reproduce())
+
+
+@verbs.command()
+def data(
+    file: Annotated[
+        str, typer.Argument(help="A CSV file, plain or gzipped; or several, parted by spaces.")
+    ],
+) -> None:
+    """Take one's own rows in place of the generated ones, if they are valid."""
+    from categoriser.data.own import take_files
+
+    take_files(file)
+
+
+@verbs.command()
+def track(
+    only: Annotated[
+        Literal["champion", "tuning"] | None,
+        typer.Option(help="Mirror this alone, whatever else there is."),
+    ] = None,
+) -> None:
+    """Mirror the pipeline's state, and Git's history of it, into MLflow."""
+    from categoriser.tracking.track import track_into_mlflow
+
+    track_into_mlflow(only)
+
+
+@verbs.command()
+def promote(
+    forget: Annotated[
+        Literal["champion", "data"] | None,
+        typer.Option(help="Retire this instead, where the next is meant to be another thing."),
+    ] = None,
+) -> None:
+    """Make the model and its data what the next are compared with."""
+    from categoriser.evaluation.promote import promote_or_forget
+
+    promote_or_forget(forget)
+
+
+@verbs.command()
+def tune(
+    minutes: Annotated[float, typer.Option(help="Search for so long.")] = 5,
+    trials: Annotated[
+        int | None, typer.Option(help="Try so many settings, however long they take.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed tries the same settings.")] = 0,
+) -> None:
+    """Search the classifier's knobs, and write what is surely better to params.yaml."""
+    from categoriser.model.tune import tune_here
+
+    tune_here(minutes, trials, seed)
+
+
+@verbs.command()
+def predict(
+    text: Text,
+    price: Annotated[float, typer.Option(parser=parse_price, help=PRICE_HELP)],
+) -> None:
+    """Print the answer to one text, with the runners-up."""
+    from categoriser.model.predict import answer_one
+
+    answer_one(text, price)
+
+
+@verbs.command()
+def predict_file(
+    file: Annotated[Path, typer.Argument(help="CSV, plain or gzipped, or Parquet.")],
+    output: Annotated[Path, typer.Option(help="The file to write: CSV, or Parquet by its ending.")],
+    prefix: Annotated[str, typer.Option(help="Goes before the answers' columns' names.")] = "",
+) -> None:
+    """Answer each row of a file; all its columns pass through.
+
+    The exit status is 0 where all rows are answered, 3 where some are set aside beside the output,
+    and 1 where nothing is written.
+    """
+    from categoriser.model.predict import answer_file
+
+    answer_file(file, output, prefix)
+
+
+@verbs.command()
+def explain(
+    text: Text,
+    price: Annotated[float | None, typer.Option(parser=parse_price, help=PRICE_HELP)] = None,
+) -> None:
+    """Show what leaving each word, or the price, out of a text would change."""
+    from categoriser.model.explain import explain_one
+
+    explain_one(text, price)
+
+
+@verbs.command()
+def vega(
+    file: Annotated[Path, typer.Argument(help="The JavaScript file to write.")],
+) -> None:
+    """Write the JavaScript that draws the pages of `dvc plots` without a network."""
+    from categoriser.evaluation.vega import write_script
+
+    write_script(file)
+
+
+@verbs.command()
+def ui(
+    port: Annotated[int, typer.Option(help="The port of this machine to listen on.")] = 5000,
+) -> None:
+    """Show the tracked runs in MLflow's pages, for this machine alone."""
+    from categoriser.tracking.ui import show
+
+    show(port)
