@@ -76,7 +76,7 @@ def tune(
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed tries the same settings.")] = 0,
 ) -> None:
-    """Search the classifier's knobs, and write what is surely better to params.yaml."""
+    """Search the classifier's knobs; what is surely better becomes the setting."""
     from categoriser.model.tune import tune_here
 
     tune_here(minutes, trials, seed)
