@@ -1,0 +1,53 @@
+"""What the project's Python says, read and not run: names, environment, verbs."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from prove import project_files
+
+
+def code(name: str) -> str:
+    """Give a Lambda's module as `ast` writes it: single quotes, a statement a line, no comments."""
+    return ast.unparse(ast.parse(project_files.text(f"lambdas/{name}.py")))
+
+
+def verbs(path: str) -> set[str]:
+    """Give the verbs that a module's `command(...)` offers."""
+    found = re.findall(r"\n    command\(([^)]*)\)", project_files.text(path))
+    return {word.strip() for words in found for word in words.split(",")}
+
+
+def function(tree: ast.Module, name: str) -> ast.FunctionDef:
+    return next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+
+
+def reads(path: str, name: str) -> tuple[set[str], set[str]]:
+    """Give what a function reads, with all of its module that it mentions: environment, names."""
+    tree = ast.parse(project_files.text(path))
+    bodies: dict[str, ast.AST] = {
+        node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    }
+    # crhelper's resource is no function: those that it decorates are called.
+    registered = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(each).startswith(f"{name}.") for each in node.decorator_list)
+    ]
+    seen, found = set[str](), set[str]()
+    todo = [name] if name in bodies else registered
+    # What the module reads when it is loaded.
+    nodes: list[ast.AST] = [node for node in tree.body if node not in bodies.values()]
+    while todo:
+        if (current := todo.pop()) not in seen:
+            seen.add(current)
+            nodes.append(bodies[current])
+            words = {n.id for n in ast.walk(bodies[current]) if isinstance(n, ast.Name)}
+            todo += [word for word in words if word in bodies]
+    for node in (each for top in nodes for each in ast.walk(top)):
+        match node:
+            case ast.Subscript(slice=ast.Constant(value=str(key))):
+                found |= {key} if ast.unparse(node.value).endswith("environ") else set()
+    return found, seen

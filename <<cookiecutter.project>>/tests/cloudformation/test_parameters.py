@@ -1,0 +1,165 @@
+"""Every parameter of a template has a value, and every value is some template's parameter."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import boto3
+import pytest
+from account_resources import ACCOUNTS, IN, LAYERS, RELEASED, made
+from pipeline_actions import overrides
+from project_settings import monitoring, settings
+
+from prove import example, project_files, resolver, templates
+from prove.example import OTHER_ACCOUNT
+from release import build, layers, operate
+from release.settings import flat
+
+
+def known_parameters() -> dict[str, str]:
+    """Give what settings.yaml and monitoring.yaml say, by the parameters' names."""
+    found = flat(settings()) | flat(monitoring().schedule, "Schedule")
+    found |= flat(monitoring().captures, "Captures") | flat(monitoring().quality, "Quality")
+    return found | flat(monitoring().alarms, "Alarms")
+
+
+# What the verbs add to the settings, and what Build does.
+BY_DEPLOY = {"Part", "ToolsAccountId", "LambdaKey"}
+BY_BUILD = {name.title().replace("_", "") for name in build.GIVEN}
+BY_BUILD |= {"Run", "LambdaKey", "ToolsAccountId"}
+
+
+def declared(name: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = templates.every()[name]["Parameters"]
+    return found
+
+
+def test_the_layers_are_those_that_deploy_makes() -> None:
+    """In each account: none that makes nothing, and none missing."""
+    for part, account in (("all", ""), ("tools", OTHER_ACCOUNT), ("prod", OTHER_ACCOUNT)):
+        chosen = settings().model_copy(update={"prod_account_id": account, "network": "vpc"})
+        order = [name for where, name in layers.layers(chosen) if where == part]
+        assert {*order} == {*IN[part]} - {*RELEASED}, part
+        for name in order:
+            assert resolver.present(name, ACCOUNTS[part]), f"{name} makes nothing in {part}"
+
+
+def test_a_layer_is_deployed_after_what_its_roles_name() -> None:
+    """A role is refused that has a policy which is not there yet."""
+    made_by = {
+        resolver.arn(name, key): name
+        for name, key, _ in templates.everywhere("AWS::IAM::ManagedPolicy")
+    }
+    for name in LAYERS:
+        for item in made(name, Network="vpc").values():
+            for policy in item.get("Properties", {}).get("ManagedPolicyArns", []):
+                assert LAYERS.index(made_by[policy]) <= LAYERS.index(name), name
+
+
+# Services that botocore calls otherwise than CloudFormation calls their types.
+CALLED = {"ApplicationAutoScaling": "application-autoscaling"}
+
+
+def test_preflight_asks_for_the_services_that_the_templates_use() -> None:
+    kinds = {item["Type"] for _, _, item in templates.everywhere()}
+    words = {kind.split("::")[1] for kind in kinds if not kind.startswith("Custom::")}
+    used = {CALLED.get(word, word.lower()) for word in words}
+    session = boto3.Session()
+    placed = {name for name in used if session.get_available_regions(name)}
+    assert sorted(operate.SERVICES) == sorted(placed)
+    # Of these botocore has no regions: IAM is everywhere, and templates leave out a budget.
+    assert used - placed == {"iam", "budgets", "codeconnections"}
+
+
+@pytest.mark.parametrize("name", [*LAYERS, *RELEASED])
+def test_every_parameter_has_a_value(name: str) -> None:
+    """A default does not count: it would hide a setting that never arrives."""
+    given = known_parameters().keys() | (BY_DEPLOY if name in LAYERS else BY_BUILD)
+    extra = overrides().get(name, {}).keys()
+    assert extra <= declared(name).keys(), "CloudFormation refuses a parameter that is not declared"
+    assert declared(name).keys() - given == extra
+
+
+def test_every_setting_and_every_value_of_build_is_some_templates_parameter() -> None:
+    wanted = {key for name in (*LAYERS, *RELEASED) for key in declared(name)}
+    assert wanted >= BY_DEPLOY | BY_BUILD
+    # What the verbs and Build's requests read themselves.
+    code = "".join(project_files.text(f"release/{name}.py") for name in ("build", "stacks"))
+    code += project_files.text("release/settings.py")
+    for name in flat(settings()).keys() - wanted:
+        word = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        short = word.split("_", 1)[-1]
+        assert re.search(rf"\.({word}|{short})\b", code), f"nobody reads the setting {word}"
+
+
+def test_a_parameter_is_the_same_in_every_template() -> None:
+    found: dict[str, tuple[str, Any]] = {}
+    for name in (*LAYERS, *RELEASED):
+        for key, parameter in declared(name).items():
+            said = {k: v for k, v in parameter.items() if k not in ("Description", "Default")}
+            first, other = found.setdefault(key, (name, said))
+            assert said == other, f"{key} in {name} is {said}, and in {first} {other}"
+
+
+def test_parameters_take_what_the_settings_say() -> None:
+    """And what the tests here say, which else would prove nothing."""
+    for name in (*LAYERS, *RELEASED):
+        for key, parameter in declared(name).items():
+            for value in {
+                str(example.GIVEN[key]),
+                known_parameters().get(key, str(example.GIVEN[key])),
+            }:
+                allowed = [str(each) for each in parameter.get("AllowedValues", [value])]
+                assert value in allowed, f"{name}.{key}: {value}"
+                assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value), f"{name}.{key}"
+                if parameter["Type"] == "Number":
+                    low, high = (parameter.get(f"{end}Value") for end in ("Min", "Max"))
+                    assert (low or 0) <= float(value) <= (high or float(value)), f"{name}.{key}"
+
+
+# What the whole value of a property is, by a parameter. A property's name alone does not tell
+# ResourceId, say, from another.
+PLAIN = {
+    "AlarmsViolations": {"Threshold"},
+    "AlarmsWindows": {"EvaluationPeriods"},
+    "ApprovalMinutes": {"TimeoutInMinutes"},
+    "ArtifactBucket": {"S3Bucket"},
+    "BaseImage": {"Value"},
+    "BudgetUsd": {"Amount"},
+    "CapturesMaxMissing": {"Threshold"},
+    "CapturesMaxUnread": {"Threshold"},
+    "DevInstance": {"InstanceType"},
+    "Email": {"Address", "Endpoint"},
+    "LambdaKey": {"S3Key"},
+    "LiveBucket": {"LIVE_BUCKET"},
+    "LogDays": {"LogDays", "RetentionInDays"},
+    "ModelPackageArn": {"ModelPackageName"},
+    "PermissionsBoundary": {"PermissionsBoundary"},
+    "ProdBakeMinutes": {"BAKE_MINUTES"},
+    "ProdBurst": {"BurstLimit", "ThrottlingBurstLimit"},
+    "ProdCanaryMinutes": {"CANARY_MINUTES", "CanaryInterval"},
+    "ProdCanaryPercent": {"CanaryPercentage"},
+    "ProdCapturePercent": {"CAPTURE_PERCENT", "InitialSamplingPercentage"},
+    "ProdDailyQuota": {"Limit"},
+    "ProdInstance": {"InstanceType"},
+    "ProdMaximum": {"MaxCapacity", "Maximum"},
+    "ProdMinimum": {"MinCapacity", "Minimum"},
+    "ProdRate": {"RateLimit", "ThrottlingRateLimit"},
+    "ProdRequestsPerInstance": {"TargetValue"},
+    "QualityMaxBadLabels": {"Threshold"},
+    "RetrainCoolDownHours": {"COOL_DOWN_HOURS"},
+    "ServeImage": {"Image"},
+    "SourceHost": {"ProviderType"},
+}
+
+
+def test_a_parameter_is_where_its_name_says() -> None:
+    places: dict[str, set[str]] = {}
+    for name in (*LAYERS, *RELEASED):
+        for path, node in templates.walk(templates.every()[name]["Resources"]):
+            if isinstance(node, dict) and node.get("Ref") in declared(name):
+                words = [each for each in path if isinstance(each, str) and each[:4] != "Fn::"]
+                places.setdefault(node["Ref"], set()).add(words[-1])
+    for parameter, expected in PLAIN.items():
+        assert places.get(parameter) == expected, parameter

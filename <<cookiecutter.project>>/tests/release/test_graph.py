@@ -1,0 +1,97 @@
+"""`make graph`: the order of a release, told and drawn."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from production_template import ALIAS
+
+from categoriser.errors import UserError
+from prove import project_files, templates
+from release import graph
+
+
+def test_the_plan_ends_with_the_old_endpoint() -> None:
+    steps = graph.plan(templates.every()["prod"], ALIAS)
+    order = [line for _, lines in steps for line in lines]
+    assert order.index("+ Endpoint") < order.index(f"~ {ALIAS}") < order.index("- Endpoint")
+    assert order.index("+ Model") < order.index("+ EndpointConfig") < order.index("+ Endpoint")
+    assert steps[-1][0] == "clean-up"
+
+
+def test_the_shift_is_told_in_the_template_s_words() -> None:
+    steps = graph.plan(templates.every()["prod"], ALIAS)
+    (told,) = [lines for title, lines in steps if title == "the shift"]
+    watch = "traffic_hooks.after: 10 minutes' watch"
+    assert told == ["~ Live", "traffic_hooks.before", "10 % for 5 minutes, then all", watch]
+    for old, new, words in (
+        ('"MaxValue": 60, "Default": 5', '"Default": 30', "10 % for 30 minutes, then all"),
+        ('"MaxValue": 50, "Default": 10', '"Default": 25', "25 % for 5 minutes, then all"),
+        ('"MaxValue": 10, "Default": 10', '"Default": 7', "traffic_hooks.after: 7 minutes' watch"),
+        ("traffic_hooks.before", "traffic_hooks.other", "traffic_hooks.other"),
+    ):
+        text = json.dumps(templates.every()["prod"])
+        assert old in text
+        assert words in graph.shift(json.loads(text.replace(old, new)), ALIAS)
+
+
+@pytest.fixture
+def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give prod.yaml in an otherwise empty folder, which is the working directory."""
+    template = tmp_path / graph.TEMPLATE
+    template.parent.mkdir()
+    template.write_text(project_files.text(str(graph.TEMPLATE)))
+    monkeypatch.chdir(tmp_path)
+    return template
+
+
+def test_graph_draws_it(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph.main()
+    text = graph.PICTURE.read_text(encoding="utf-8")
+    root = ElementTree.fromstring(text)
+    space = "{http://www.w3.org/2000/svg}"
+    words = [item.text for item in root.iter(f"{space}text")]
+    assert {graph.TITLE, *graph.LEGEND, "- Endpoint", "10 % for 5 minutes, then all"} <= {*words}
+    columns = [str(word) for word in words if re.match(r"\d+\. ", str(word))]
+    assert [int(title.split(".")[0]) for title in columns] == [*range(1, len(columns) + 1)]
+    assert columns[-1].endswith("clean-up")
+    # A bar begins in the column of its first step, and both end with the last.
+    places = {item.text: float(item.get("x", 0)) for item in root.iter(f"{space}text")}
+    assert places["old endpoint"] == places[columns[0]]
+    assert places["new endpoint"] == places["+ Endpoint"]
+    widths = {
+        float(item.get("x", 0)) + 6: float(item.get("x", 0)) + float(item.get("width", 0))
+        for item in root.iter(f"{space}rect")
+        if item.get("y") in ("72", "98")
+    }
+    assert {*widths.values()} == {places[columns[-1]] - 6 + graph.WIDTH - 6}
+    printed = capsys.readouterr().out.splitlines()
+    assert all(sign in printed[0] for sign in graph.LEGEND)
+    assert printed[1].startswith("1. before the shift")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read"),
+        ("Resources: [", "cannot be read"),
+        ("Resources: {}\nResources: {}", "cannot be read"),
+        ("", "no template"),
+        ("- a", "no template"),
+        ("Parameters: {}", "no template"),
+        (project_files.text("cloudformation/dev.yaml"), "0 aliases"),
+    ],
+    ids=["missing", "broken", "twice", "empty", "list", "without", "another"],
+)
+def test_graph_says_what_is_wrong_with_the_template(
+    text: str | None, words: str, drawn: Path
+) -> None:
+    drawn.unlink() if text is None else drawn.write_text(text)
+    with pytest.raises(UserError, match=f"prod.yaml .*{words}") as error:
+        graph.main()
+    assert "\n" not in str(error.value)
+    assert not graph.PICTURE.exists()
