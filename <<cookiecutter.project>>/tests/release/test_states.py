@@ -8,22 +8,24 @@ which model is the champion. CodePipeline's own part is that a failed stage goes
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
+from lambda_helpers.world import imported_functions, run
 from test_build import PROJECT, changed, models, root
-from test_lambdas import JOB_ID, modules, run
 from test_verbs import TOOLS, Cloud, cloud, session
 
 from categoriser.errors import UserError
 from release import build, operate
 
-__all__ = ["cloud", "models", "modules", "root"]
+__all__ = ["cloud", "models", "root"]
 
 GROUP = f"arn:aws:sagemaker:ap-southeast-2:{TOOLS}:model-package/{PROJECT}"
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+JOB_ID = "11111111-2222-3333-4444-555555555555"
 
 
 def execution(number: int) -> str:
@@ -198,12 +200,18 @@ def name(package: dict[str, Any]) -> str:
     return str(package["CustomerMetadataProperties"]["Release"])
 
 
+@pytest.fixture(scope="module")
+def approval() -> Iterator[ModuleType]:
+    with imported_functions() as functions:
+        yield functions["approval"]
+
+
 @pytest.fixture
 def ledger(
-    cloud: Cloud, root: None, modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, root: None, approval: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> Ledger:
     monkeypatch.setenv("YES", "1")
-    return Ledger(cloud, modules["approval"])
+    return Ledger(cloud, approval)
 
 
 # The verbs; the packages (capital: Approved, small: Rejected); what is live; what was refused.
