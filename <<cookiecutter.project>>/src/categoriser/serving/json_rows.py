@@ -1,42 +1,34 @@
 """Transactions in JSON: read at once where all is well, and else up to the first fault, to name it.
 
-A transaction has two members and nothing nested. So neither way reads a value that cannot be one,
-however deep and large it is: what is refused costs no more than what is answered.
+A transaction is an object of texts and numbers, with nothing nested. So neither way reads a value
+that cannot be one, however deep and large it is: what is refused costs no more than what is
+answered.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
+from categoriser.contract import COLUMNS, FIELDS, TEXTS, Transaction, Value
 from categoriser.serving.problem import RequestError
 
-FIELDS = ["text", "price"]
-TYPES: dict[str, type] = {"text": str, "price": float}
-MUST_BE = {"text": "a string", "price": "a finite number"}
+TYPES: dict[str, type] = {column.name: str if column.is_text else float for column in COLUMNS}
+MUST_BE = {str: "a string", float: "a finite number"}
 BLANK = " \t\r\n"
 BLANKS = re.compile(rf"[{BLANK}]*+")
 NESTED = ("[", "{")
 SCALARS = json.JSONDecoder(parse_int=float)
 
-Pairs = Iterable[tuple[str, float]]
-
-
-class Transaction(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """What a request asks for, a row."""
-
-    text: str
-    price: float
-
-
 ONE = msgspec.json.Decoder(Transaction)
 MANY = msgspec.json.Decoder(list[Transaction])
 
 
-def read_body(content: str, most: int) -> tuple[Pairs, bool]:
-    """Return text and price of each row, and whether the body is one object and not a list.
+def read_body(content: str, most: int) -> tuple[Iterable[Sequence[Value]], bool]:
+    """Return the values of each row, and whether the body is one object and not a list.
 
     What is returned may hold more than `most` rows, and raises `RequestError` while it is read: 400
     by row and field.
@@ -50,11 +42,13 @@ def read_body(content: str, most: int) -> tuple[Pairs, bool]:
         rows = [ONE.decode(content)] if single else MANY.decode(content)
     except msgspec.DecodeError:
         return Reader(content).rows(), single
-    return _pairs(rows, content) or Reader(content).rows(), single
+    if _may_have_a_member_twice(rows, content):
+        return Reader(content).rows(), single
+    return map(astuple, rows), single
 
 
-def read_lines(content: str, most: int) -> Iterator[tuple[str, float]]:
-    """Yield text and price of each line, of one more than `most` at the most.
+def read_lines(content: str, most: int) -> Iterator[Sequence[Value]]:
+    """Yield the values of each line, of one more than `most` at the most.
 
     Raises `RequestError`: 400 by row and field.
     """
@@ -62,22 +56,26 @@ def read_lines(content: str, most: int) -> Iterator[tuple[str, float]]:
     lines = content.split("\n", most + 1) if content else []
     for row, line in enumerate(lines[: most + 1], 1):
         try:
-            pairs = _pairs([ONE.decode(line)], line)
+            found = ONE.decode(line)
         except msgspec.DecodeError:
-            pairs = None
-        yield from pairs or Reader(line, row).rows()
+            yield from Reader(line, row).rows()
+            continue
+        if _may_have_a_member_twice([found], line):
+            yield from Reader(line, row).rows()
+        else:
+            yield astuple(found)
 
 
-def _pairs(rows: list[Transaction], content: str) -> list[tuple[str, float]] | None:
-    """Return text and price of each row; None where a row may have a member twice.
+def _may_have_a_member_twice(rows: list[Transaction], content: str) -> bool:
+    """Say whether one of the rows may have a member twice, of which msgspec takes the last.
 
-    Of such two msgspec takes the last. But each has a colon, outside of the texts, and no colon is
-    without one, unless a text has it as an escape.
+    Each member has a colon, outside of the texts, and no colon is without one, unless a text has it
+    as an escape.
     """
-    colons = 2 * len(rows) + sum([row.text.count(":") for row in rows])
-    if content.count(":") != colons or "\\u003" in content:
-        return None
-    return [(row.text, row.price) for row in rows]
+    colons = len(FIELDS) * len(rows)
+    for column in TEXTS:
+        colons += sum([getattr(row, column.name).count(":") for row in rows])
+    return content.count(":") != colons or "\\u003" in content
 
 
 class Reader:
@@ -90,8 +88,8 @@ class Reader:
         self.content, self.line = content, line
         self.row, self.place = line or 1, 0
 
-    def rows(self) -> Iterator[tuple[str, float]]:
-        """Yield text and price of each object of a list, or of one object. Raises RequestError."""
+    def rows(self) -> Iterator[Sequence[Value]]:
+        """Yield the values of each object of a list, or of one object. Raises `RequestError`."""
         if self.line or not self._take("["):
             yield self._transaction()
         elif not self._take("]"):
@@ -104,11 +102,11 @@ class Reader:
         if self.place < len(self.content):
             raise self._broken()
 
-    def _transaction(self) -> tuple[str, float]:
+    def _transaction(self) -> Sequence[Value]:
         if not self._take("{"):
             if not self.content.startswith("[", self.place):
                 self._scalar()
-            raise self._fault(None, "must be an object with text and price")
+            raise self._fault(None, f"must be an object with {' and '.join(FIELDS)}")
         found: dict[str, Any] = {}
         if not self._take("}"):
             self._member(found)
@@ -118,7 +116,7 @@ class Reader:
         for name in FIELDS:
             if name not in found:
                 raise self._fault(name, f"{name} is missing")
-        return found["text"], found["price"]
+        return tuple(found[name] for name in FIELDS)
 
     def _member(self, found: dict[str, Any]) -> None:
         """Read a member into the others of its object."""
@@ -135,7 +133,7 @@ class Reader:
         nested = self.content.startswith(NESTED, self.place)
         found[name] = None if nested else self._scalar()
         if not isinstance(found[name], TYPES[name]):
-            raise self._fault(name, f"{name} must be {MUST_BE[name]}")
+            raise self._fault(name, f"{name} must be {MUST_BE[TYPES[name]]}")
 
     def _scalar(self) -> Any:
         """Read what is no list and no object; every number becomes a float."""
