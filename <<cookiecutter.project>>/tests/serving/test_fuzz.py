@@ -488,7 +488,10 @@ BY_HAND = {
     "a row more": (of_text("coles", MAX_ROWS + 1), 413),
     "as many rows as fit": (of_text("a", MAX_BODY_BYTES // 4), 413),
     "the longest text": (of_text("a" * TEXT_CHARACTERS), 200),
-    "texts slow to fold": (of_text("a" + "\u0316\u0301" * (TEXT_CHARACTERS // 2 - 1), MAX_ROWS), 200),
+    "texts slow to fold": (
+        of_text("a" + "\u0316\u0301" * (TEXT_CHARACTERS // 2 - 1), MAX_ROWS),
+        200,
+    ),
     "texts slow to search": (of_text("1 x" * (TEXT_CHARACTERS // 3), MAX_ROWS), 200),
     "one long text": (of_text("x" * (MAX_BODY_BYTES - 3)), 400),
     "one long number": (

@@ -42,8 +42,8 @@ Further = Annotated[
     typer.Option(
         "--with",
         parser=parse_columns,
-        metavar="NAME=VALUE",
-        help="The columns beside text and price, where the record has more; parted by spaces.",
+        metavar="<columns>",
+        help="Further columns of the record, as NAME=VALUE, parted by spaces.",
     ),
 ]
 
@@ -117,7 +117,8 @@ def predict(
     """Print the answer to one text, with the runners-up."""
     from categoriser.model.predict import answer_one
 
-    answer_one({"text": text, "price": price} | (further or {}))
+    given: dict[str, Value] = {"text": text, "price": price}
+    answer_one(given | (further or {}))
 
 
 @verbs.command()

@@ -56,7 +56,7 @@ def row_of(values: Mapping[str, Value]) -> Transaction:
 
 
 def answer_one(values: Mapping[str, Value]) -> None:
-    """Print the answer for values by column, with the runners-up. Raises `UserError` as `row_of`."""
+    """Print the answer for values by column, with the runners-up. Raises as `row_of`."""
     row = row_of(values)
     [answer] = Categoriser.load(MODEL).predict([row])
     advice = "review" if answer.review else "accept"
