@@ -1,294 +1,201 @@
-"""What Build does beside the tests and the images: `python -m release.build PHASE`, in CodeBuild.
+"""What Build makes of a commit and its data: jobs' requests, the Lambdas, and stacks' parameters.
 
-base: the base image must be of this commit's locks. data: fetch exactly what the manifest names,
-and validate it. new-id: print a new release's id. release: put data, Lambdas and requests where the
-stages after it look for them, and write those stages' parameters. layers: say whether the layers
-below the release are this commit's.
+The stages after it, which are CloudFormation's, look for them in S3 and in `parameters/`.
 """
 
-import io
-import itertools
 import json
-import subprocess
-import sys
-import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
-from os import environ
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import boto3
-import yaml
 
-from categoriser.data.own import join
-from categoriser.data.validate import accepted_profile, validate
-from categoriser.errors import UserError
-from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
-from categoriser.manifest import NAME, Manifest, parse
-from categoriser.params import read_params
-from categoriser.paths import LOCK
-from release.layers import notice
-from release.lineage import data_hash, held
-from release.settings import Settings, account, command, each
-
-BASE_FILES = (
-    "buildspecs/base.yaml",
-    "container/Dockerfile",
-    "container/slim.py",
-    "requirements/serve.txt",
+from categoriser.jobs.spec.artifact_keys import RUN_DATA, RUN_REQUESTS, run_prefix
+from categoriser.jobs.spec.job import Network
+from categoriser.jobs.spec.release_run import ReleaseRun, evaluation, model_package, training
+from categoriser.jobs.spec.sagemaker import (
+    Request,
+    model_package_request,
+    processing_request,
+    training_request,
 )
-BASE, DATA = "base/source.zip", "releases/data.zip"
-FOLDER, ROWS = Path("data/release"), "transactions.csv"
+from categoriser.manifest import NAME, Manifest
+from release.accounts import account_id
+from release.lambda_bundle import bundle_lambdas
+from release.lineage import hash_in_git, hash_in_manifest, within_limits
+from release.parameters import stack_parameters
+from release.settings import ReleaseSettings
+from release.training_data import ROWS, read_manifest
+
+# The stacks that the pipeline deploys after Build.
 STACKS = ("train", "dev", "prod", "monitor")
-# Of the environment, in the parameters' spelling.
-GIVEN = ("RELEASE_ID", "SERVE_IMAGE", "JOB_IMAGE", "ARTIFACT_BUCKET", "DATA_BUCKET", "LIVE_BUCKET")
-NETWORK = ("SUBNETS", "SECURITY_GROUP")
-# The package's, that the Lambdas import too.
-SHARED = [
-    "categoriser/__init__.py",
-    "categoriser/errors.py",
-    "categoriser/evaluation/__init__.py",
-    "categoriser/evaluation/verdict.py",
-    "categoriser/io/__init__.py",
-    "categoriser/io/documents.py",
-    "categoriser/manifest.py",
-]
-UNWANTED = {"bin", "__pycache__", ".lock"}
-INSTALL = "requirements/uv.py pip install --quiet --require-hashes --only-binary :all:"
-INSTALL += " --requirement requirements/lambda.txt --python-platform aarch64-manylinux2014"
-INSTALL += " --python-version"
-PROCESSING = "/opt/ml/processing"
-ONE = {"InstanceCount": 1, "VolumeSizeInGB": 30}
-# What the training job's log says as `name=value` (categoriser.model.train).
-FIGURES = ("temperature", "validation_accuracy", "validation_log_loss")
-METRICS = [{"Name": name, "Regex": f"{name}=([-+.e0-9]+)"} for name in FIGURES]
-FORMATS = ["text/csv", "application/json", "application/jsonlines"]
+PARAMETERS = Path("parameters")
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
-    """Return a zip of files by name: equal files give equal bytes."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name)
-            # Lambda reads as another user than the files' owner.
-            entry.external_attr = 0o100644 * 2**16
-            archive.writestr(entry, files[name], zipfile.ZIP_DEFLATED)
-    return stream.getvalue()
+@dataclass(frozen=True, kw_only=True)
+class BuildInputs:
+    """What the pipeline and the steps before give to the last one.
 
-
-def base_source() -> tuple[str, bytes]:
-    """Return the short digest of what the base image is made of, and its zip."""
-    files = {name: Path(name).read_bytes() for name in BASE_FILES}
-    short = sha256(zipped(files)).hexdigest()[:12]
-    return short, zipped(files | {"digest": short.encode()})
-
-
-def base(settings: Settings, opened: boto3.Session) -> None:
-    """Raise `UserError` where the base image is of other files, and have it built of these."""
-    short, body = base_source()
-    ids = [{"imageDigest": environ["BASE_DIGEST"]}]
-    ecr, repository = opened.client("ecr"), f"{settings.project}-base"
-    (image,) = ecr.describe_images(repositoryName=repository, imageIds=ids)["imageDetails"]
-    if not any(tag.startswith(short) for tag in image.get("imageTags", [])):
-        opened.client("s3").put_object(Bucket=environ["ARTIFACT_BUCKET"], Key=BASE, Body=body)
-        raise UserError("the base image is of other locks; a new one is built, and starts a run")
-
-
-def manifest() -> tuple[Manifest, bytes]:
-    """Return what the data are, and its text."""
-    text = (Path(environ["CODEBUILD_SRC_DIR_Data"]) / NAME).read_bytes()
-    return parse(text, NAME), text
-
-
-def check(files: list[Path]) -> None:
-    """Join files to one, and validate its rows. Raises `UserError` as `validate`."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    join(files, FOLDER / ROWS)
-    made = FOLDER / "validated.parquet", FOLDER / "set_aside.csv"
-    validate(FOLDER / ROWS, read_params().validate_, accepted_profile(), *made)
-
-
-def data(settings: Settings, opened: boto3.Session) -> None:
-    """Fetch the manifest's files, join them, and validate the rows.
-
-    Raises `UserError` for a file that is not what the manifest says, and as `check`.
+    The images are `repository@digest`; `subnets` are joined by commas, and empty as
+    `security_group` is without a VPC.
     """
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for number, file in enumerate(manifest()[0].files):
-        parts.append(FOLDER / f"part-{number}.csv")
-        bucket, _, key = file.uri.removeprefix("s3://").partition("/")
-        version = {"VersionId": file.version_id}
-        opened.client("s3").download_file(bucket, key, str(parts[-1]), version)
-        if digest(parts[-1]) != file.sha256:
-            what = f"{file.uri}, version {file.version_id}"
-            raise UserError(f"{what}, has another sha256 than the manifest says; release it anew")
-    check(parts)
+
+    release_id: str
+    commit: str
+    execution: str
+    data_version: str
+    manifest_folder: Path
+    serve_image: str
+    job_image: str
+    artifact_bucket: str
+    data_bucket: str
+    live_bucket: str
+    subnets: str
+    security_group: str
+
+    @property
+    def run(self) -> str:
+        """The folder of the release's data, requests and results."""
+        return f"s3://{self.data_bucket}/{run_prefix(self.release_id)}"
+
+    @property
+    def network(self) -> Network:
+        if not self.subnets:
+            return Network()
+        return Network(
+            subnets=tuple(self.subnets.split(",")), security_groups=(self.security_group,)
+        )
 
 
-def git_hash() -> str:
-    """Return DVC's hash of the data as Git's dvc.lock has it, `none` where it has none."""
-    lock = yaml.safe_load(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {}
-    path = read_params().data.path.as_posix()
-    deps = lock.get("stages", {}).get("validate", {}).get("deps", [])
-    return next((str(dep["md5"]) for dep in deps if dep["path"] == path), "none")
+def new_release_id(commit: str) -> str:
+    """Return the id of a release that begins now, such as 20261122-101500-0123abc."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{commit[:7]}"
 
 
-def package(settings: Settings) -> tuple[str, bytes]:
-    """Return the key and the zip of the Lambda functions, with all that they need.
+def write_release(settings: ReleaseSettings, session: boto3.Session, given: BuildInputs) -> None:
+    """Upload data, Lambdas and requests; write `parameters/<stack>.json`.
 
-    Raises `UserError` where it cannot be installed as requirements/lambda.txt says.
+    Raises `UserError` where AWS would not take what the release is known by, before anything is
+    uploaded.
     """
-    with TemporaryDirectory() as folder:
-        line = [sys.executable, *INSTALL.split(), settings.lambda_python, "--target", folder]
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise UserError(f"the Lambdas' libraries cannot be installed: {done.stderr.strip()}")
-        sources = {Path(folder): ["**/*"], Path("lambdas"): ["*.py"], Path("src"): SHARED}
-        files = {
-            file.relative_to(root).as_posix(): file.read_bytes()
-            for root, forms in sources.items()
-            for file in itertools.chain(*map(root.glob, forms))
-            if file.is_file() and not UNWANTED & set(file.relative_to(root).parts)
+    manifest, manifest_text = read_manifest(given.manifest_folder)
+    lineage = lineage_of(settings, given, manifest)
+    metadata = metadata_of(given, manifest)
+    bundle = bundle_lambdas(settings.lambda_python)
+    run = release_run(settings, session, given, lineage, metadata)
+    requests = json.dumps(requests_of(run), indent=2)
+    s3 = session.client("s3")
+    s3.put_object(Bucket=given.artifact_bucket, Key=bundle.key, Body=bundle.body)
+    files = {
+        f"{RUN_DATA}/{ROWS.name}": ROWS.read_bytes(),
+        f"{RUN_DATA}/{NAME}": manifest_text,
+        RUN_REQUESTS: requests.encode(),
+    }
+    for name, content in files.items():
+        key = f"{run_prefix(given.release_id)}/{name}"
+        s3.put_object(Bucket=given.data_bucket, Key=key, Body=content)
+    others = parameters_of_release(given, bundle.key, account_id(session))
+    for stack in STACKS:
+        parameters = stack_parameters(settings, stack, others)
+        write_json(PARAMETERS / f"{stack}.json", {"Parameters": parameters, "Tags": lineage})
+
+
+def lineage_of(
+    settings: ReleaseSettings, given: BuildInputs, manifest: Manifest
+) -> dict[str, str]:
+    """Return what stacks, jobs and package say of where the release comes from."""
+    return within_limits(
+        {
+            "Project": settings.project,
+            "Release": given.release_id,
+            "Commit": given.commit,
+            "ServeImage": digest_of(given.serve_image),
+            "JobImage": digest_of(given.job_image),
+            "DataVersion": given.data_version,
+            "DvcHash": hash_in_git(),
+            "ManifestDvcHash": hash_in_manifest(manifest),
         }
-    body = zipped(files)
-    return f"lambdas/{sha256(body).hexdigest()}.zip", body
+    )
 
 
-def champion(settings: Settings, opened: boto3.Session) -> str:
+def metadata_of(given: BuildInputs, manifest: Manifest) -> dict[str, str]:
+    """Return what the package says besides."""
+    return within_limits(
+        {"Execution": given.execution, "LabelledThrough": manifest.labelled_through}
+    )
+
+
+def digest_of(image: str) -> str:
+    """Return the digest of `repository@digest`."""
+    return image.partition("@")[2]
+
+
+def release_run(
+    settings: ReleaseSettings,
+    session: boto3.Session,
+    given: BuildInputs,
+    lineage: dict[str, str],
+    metadata: dict[str, str],
+) -> ReleaseRun:
+    """Return what the release's jobs are made of."""
+    region = settings.region
+    account = account_id(session)
+    partition = session.get_partition_for_region(region)
+    return ReleaseRun(
+        project=settings.project,
+        release=given.release_id,
+        folder=given.run,
+        serve_image=given.serve_image,
+        job_image=given.job_image,
+        role=f"arn:{partition}:iam::{account}:role/{settings.project}-train-{region}",
+        key=f"arn:{partition}:kms:{region}:{account}:alias/{settings.project}",
+        champion=champion_model(settings, session),
+        instance=settings.train.instance,
+        max_seconds=settings.train.minutes * 60,
+        network=given.network,
+        lineage=lineage,
+        metadata=metadata,
+    )
+
+
+def champion_model(settings: ReleaseSettings, session: boto3.Session) -> str:
     """Return the model.tar.gz of the newest approved package; empty where there is none."""
-    sagemaker, newest = opened.client("sagemaker"), {"SortOrder": "Descending"}
-    query = {"ModelPackageGroupName": settings.project, "ModelApprovalStatus": "Approved"} | newest
-    for item in each(sagemaker, "list_model_packages", "ModelPackageSummaryList", **query):
-        found = sagemaker.describe_model_package(ModelPackageName=item["ModelPackageArn"])
-        return str(found["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+    sagemaker = session.client("sagemaker")
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=settings.project,
+        ModelApprovalStatus="Approved",
+        SortOrder="Descending",
+    )
+    for page in pages:
+        for package in page.get("ModelPackageSummaryList", []):
+            newest = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+            return str(newest["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
     return ""
 
 
-def requests(
-    settings: Settings, run: dict[str, str], lineage: dict[str, str], metadata: dict[str, str]
-) -> dict[str, dict[str, Any]]:
-    """Return the requests that make a model: here they are described, once, and complete.
-
-    They are those of CreateTrainingJob, CreateProcessingJob and CreateModelPackage.
-
-    Their keys: `training`, `evaluation`, `model_package`. Of `run`: ReleaseId; ServeImage and
-    JobImage, `repository@digest`; Run, `s3://bucket/runs/<release>`; Role and Key, ARNs; Champion,
-    the newest approved model.tar.gz, or empty; Subnets, joined by commas, and SecurityGroup, empty
-    without a VPC. The package's files are the evaluation's. A package in a group has no tags: its
-    metadata are the lineage, which the jobs have as tags, and `metadata`.
-    """
-    name, folder, key = f"{settings.project}-{run['ReleaseId']}", run["Run"], run["Key"]
-    model = f"{folder}/training/{name}-training/output/model.tar.gz"
-    vpc = {"Subnets": run["Subnets"].split(","), "SecurityGroupIds": [run["SecurityGroup"]]}
-    network = {"VpcConfig": vpc} if run["Subnets"] else {}
-    cluster = {"InstanceType": settings.train.instance} | ONE
-    tags = [{"Key": tag, "Value": value} for tag, value in lineage.items()]
-    limit = {"MaxRuntimeInSeconds": settings.train.minutes * 60}
-    both = {"RoleArn": run["Role"], "Tags": tags, "StoppingCondition": limit}
-
-    def download(given: str, uri: str) -> dict[str, Any]:
-        source = {"S3Uri": uri, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-        target = {"LocalPath": f"{PROCESSING}/input/{given}"}
-        return {"InputName": given, "S3Input": source | target}
-
-    def figures(file: str) -> dict[str, str]:
-        return {"ContentType": "application/json", "S3Uri": f"{folder}/evaluation/{file}.json"}
-
-    data = {"S3DataType": "S3Prefix", "S3Uri": f"{folder}/data/"}
-    results = {"S3Uri": f"{folder}/evaluation", "LocalPath": f"{PROCESSING}/output"}
-    image = {"TrainingImage": run["JobImage"], "ContainerEntrypoint": ["train"]}
-    training = {
-        "TrainingJobName": f"{name}-training",
-        "AlgorithmSpecification": image
-        | {"TrainingInputMode": "File", "MetricDefinitions": METRICS},
-        "InputDataConfig": [{"ChannelName": "data", "DataSource": {"S3DataSource": data}}],
-        "OutputDataConfig": {"S3OutputPath": f"{folder}/training", "KmsKeyId": key},
-        "ResourceConfig": cluster,
-        "EnableNetworkIsolation": True,
+def requests_of(run: ReleaseRun) -> dict[str, Request]:
+    """Return the requests that make the model, by the step of the stack `train` that sends them."""
+    return {
+        "training": training_request(training(run)),
+        "evaluation": processing_request(evaluation(run)),
+        "model_package": model_package_request(model_package(run)),
     }
-    inputs = {"data": data["S3Uri"], "model": model, "champion": run["Champion"]}
-    output = {"OutputName": "evaluation", "S3Output": results | {"S3UploadMode": "EndOfJob"}}
-    job = {"ImageUri": run["JobImage"], "ContainerEntrypoint": ["process", "evaluate"]}
-    evaluation = {
-        "ProcessingJobName": f"{name}-evaluation",
-        "AppSpecification": job,
-        "ProcessingInputs": [download(given, uri) for given, uri in inputs.items() if uri],
-        "ProcessingOutputConfig": {"Outputs": [output], "KmsKeyId": key},
-        "ProcessingResources": {"ClusterConfig": cluster},
-        "NetworkConfig": {"EnableNetworkIsolation": True} | network,
+
+
+def parameters_of_release(
+    given: BuildInputs, lambda_key: str, tools_account: str
+) -> Mapping[str, str]:
+    """Return the parameters of the release's stacks that are not settings."""
+    return {
+        "ReleaseId": given.release_id,
+        "Run": given.run,
+        "ServeImage": given.serve_image,
+        "JobImage": given.job_image,
+        "ArtifactBucket": given.artifact_bucket,
+        "DataBucket": given.data_bucket,
+        "LiveBucket": given.live_bucket,
+        "LambdaKey": lambda_key,
+        "ToolsAccountId": tools_account,
     }
-    quality = {"Statistics": figures("metrics")}
-    baseline = {name: figures(f"baseline/{name.lower()}") for name in ("Statistics", "Constraints")}
-    known = lineage | metadata
-    served = {"Image": run["ServeImage"], "ModelDataUrl": model}
-    formats = {"SupportedContentTypes": FORMATS, "SupportedResponseMIMETypes": FORMATS}
-    package = {
-        "ModelPackageGroupName": settings.project,
-        "ModelPackageDescription": f"Release {run['ReleaseId']}",
-        "ClientToken": run["ReleaseId"],
-        "ModelApprovalStatus": "PendingManualApproval",
-        "InferenceSpecification": {"Containers": [served]} | formats,
-        "ModelMetrics": {"ModelQuality": quality, "ModelDataQuality": baseline},
-        "DriftCheckBaselines": {"ModelDataQuality": baseline},
-        "CustomerMetadataProperties": {k: v for k, v in known.items() if v},
-    }
-    jobs: dict[str, dict[str, Any]] = {"training": both | training | network}
-    return jobs | {"evaluation": both | evaluation, "model_package": package}
-
-
-def release(settings: Settings, opened: boto3.Session) -> None:
-    """Upload data, Lambdas and requests; write `parameters/<stack>.json`."""
-    (given, text), here, place = manifest(), account(opened), settings.region
-    arn = f"arn:{opened.get_partition_for_region(place)}"
-    code, body = package(settings)
-    run = {name.title().replace("_", ""): environ[name] for name in GIVEN + NETWORK}
-    folder = f"runs/{run['ReleaseId']}"
-    run |= {
-        "Run": f"s3://{run['DataBucket']}/{folder}",
-        "Role": f"{arn}:iam::{here}:role/{settings.project}-train-{place}",
-        "Key": f"{arn}:kms:{place}:{here}:alias/{settings.project}",
-        "Champion": champion(settings, opened),
-        "LambdaKey": code,
-        "ToolsAccountId": here,
-    }
-    lineage = held(
-        {
-            "Project": settings.project,
-            "Release": run["ReleaseId"],
-            "Commit": environ["COMMIT"],
-            "ServeImage": run["ServeImage"].partition("@")[2],
-            "JobImage": run["JobImage"].partition("@")[2],
-            "DataVersion": environ["DATA_VERSION"],
-            "DvcHash": git_hash(),
-            "ManifestDvcHash": data_hash(given),
-        }
-    )
-    metadata = held({"Execution": environ["EXECUTION"], "LabelledThrough": given.labelled_through})
-    put = opened.resource("s3").Object
-    put(run["ArtifactBucket"], code).put(Body=body)
-    wanted = json.dumps(requests(settings, run, lineage, metadata), indent=2)
-    rows = (FOLDER / ROWS).read_bytes()
-    files = {f"data/{ROWS}": rows, f"data/{NAME}": text, "requests.json": wanted}
-    for name, content in files.items():
-        put(run["DataBucket"], f"{folder}/{name}").put(Body=content)
-    for stack in STACKS:
-        values = {"Parameters": settings.parameters(stack, run), "Tags": lineage}
-        write_json(Path(f"parameters/{stack}.json"), values)
-
-
-def layers(settings: Settings, opened: boto3.Session) -> None:
-    """Print whether the layers below the release are this commit's."""
-    sys.stdout.write(f"{notice(settings, opened, package(settings)[0])}\n")
-
-
-def new_id(settings: Settings, opened: boto3.Session) -> None:
-    sys.stdout.write(f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{environ['COMMIT'][:7]}\n")
-
-
-if __name__ == "__main__":
-    command(base, data, layers, new_id, release)

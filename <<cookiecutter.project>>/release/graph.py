@@ -20,7 +20,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 from rich.console import Console
 from yaml import YAMLError
 
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.io.replacing import write_text
 
 TEMPLATE = Path("cloudformation/prod.yaml")
@@ -161,7 +161,7 @@ def read() -> dict[str, Any]:
     return template
 
 
-def main() -> None:
+def draw_release_order() -> None:
     """Prove the order for prod.yaml, print it and draw it."""
     template = read()
     resources = template["Resources"]
@@ -175,7 +175,3 @@ def main() -> None:
     lines += [f"{n}. {title:17}{', '.join(made)}" for n, (title, made) in enumerate(steps, 1)]
     lines += [f"No live endpoint goes before its traffic has moved. {PICTURE} shows the order."]
     Console(soft_wrap=True).print("\n".join(lines), markup=False)
-
-
-if __name__ == "__main__":
-    run(main)

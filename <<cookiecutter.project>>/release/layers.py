@@ -4,74 +4,93 @@ A push changes the release alone: `make deploy` changes the layers. So Build say
 behind the commit, in its log and to who approves.
 """
 
+from collections.abc import Mapping
 from textwrap import shorten
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.exceptions import ClientError
 
-from release.settings import Settings, account, read, stack
+from release.accounts import account_id
+from release.cloudformation import find_stack, stack_name, template_text
+from release.parameters import stack_parameters
+from release.settings import ReleaseSettings
 
 # Kept by `make teardown`: the data, and the roles with which a stack is deleted.
 KEPT = ("data", "serving", "identity", "deployers")
 # Of these a production account of its own has nothing.
 TOOLS_ONLY = ("identity",)
 # What CodePipeline shows to who approves has 1,000 characters in all.
-SHORT = 150
+LONGEST_NOTICE = 150
 
 
-def layers(settings: Settings) -> list[tuple[str, str]]:
-    """Return the layers in order: the part that their account holds, and their names.
+class Layer(NamedTuple):
+    """A template, and the part that its account holds: `all`; or `tools` and `prod`."""
 
-    Parts: `all`; with an account for production, `tools` and `prod`.
+    part: str
+    template: str
+
+
+def layers_in_order(settings: ReleaseSettings) -> list[Layer]:
+    """Return the layers in the order in which they are made: each rests on those before it."""
+    below = [*KEPT, "network"] if settings.network == "vpc" else [*KEPT]
+    if settings.prod_account_id:
+        tools = "tools"
+        layers = [Layer(tools, template) for template in below]
+        layers += [Layer("prod", template) for template in below if template not in TOOLS_ONLY]
+    else:
+        tools = "all"
+        layers = [Layer(tools, template) for template in below]
+    return [*layers, Layer(tools, "images"), Layer(tools, "pipeline")]
+
+
+def layers_notice(settings: ReleaseSettings, session: boto3.Session, lambda_key: str) -> str:
+    """Return one short line on the layers, for the log and for who approves.
+
+    `lambda_key` is the key of the bundle of this commit's functions.
     """
-    parts = ["tools", "prod"] if settings.prod_account_id else ["all"]
-    own = [*KEPT, *(["network"] if settings.network == "vpc" else [])]
-    below = [
-        (part, name) for part in parts for name in own if part != "prod" or name not in TOOLS_ONLY
-    ]
-    return [*below, (parts[0], "images"), (parts[0], "pipeline")]
+    try:
+        behind = layers_behind(settings, session, lambda_key)
+    except ClientError as error:
+        words = f"were not compared with this commit: {error}"
+        return shorten(words, LONGEST_NOTICE, placeholder=" ...")
+    if not behind:
+        return "are as this commit has them"
+    names = "; ".join(f"{layer}: {', '.join(differs)}" for layer, differs in behind.items())
+    words = f"are NOT as this commit has them, run make deploy: {names}"
+    return shorten(words, LONGEST_NOTICE, placeholder=" ...")
 
 
-def behind(settings: Settings, opened: boto3.Session, lambda_key: str) -> dict[str, list[str]]:
-    """Return, of each layer of the tools' account that differs, what does.
-
-    That is `the stack`, where there is none, `the template`, and the names of parameters.
-    `lambda_key` is the key of the package of this commit's functions.
-    """
-    cloud, here = opened.client("cloudformation"), account(opened)
-    found = {}
-    for part, name in layers(settings):
-        if part == "prod":
+def layers_behind(
+    settings: ReleaseSettings, session: boto3.Session, lambda_key: str
+) -> dict[str, list[str]]:
+    """Return, of each layer of the tools' account that differs, what does."""
+    cloudformation = session.client("cloudformation")
+    tools_account = account_id(session)
+    behind = {}
+    for layer in layers_in_order(settings):
+        if layer.part == "prod":
             continue
-        others = {"Part": part, "ToolsAccountId": here}
-        if name == "pipeline":
+        others = {"Part": layer.part, "ToolsAccountId": tools_account}
+        if layer.template == "pipeline":
             others["LambdaKey"] = lambda_key
-        if differs := differences(cloud, settings, name, others):
-            found[name] = differs
-    return found
+        differs = differences(cloudformation, settings, layer.template, others)
+        if differs:
+            behind[layer.template] = differs
+    return behind
 
 
-def differences(cloud: Any, settings: Settings, name: str, others: dict[str, str]) -> list[str]:
-    title = f"{settings.project}-{name}"
-    if not (known := stack(cloud, title)):
+def differences(
+    cloudformation: Any, settings: ReleaseSettings, template: str, others: Mapping[str, str]
+) -> list[str]:
+    """Return what differs: `the stack`, where there is none, `the template`, and parameters."""
+    name = stack_name(settings, template)
+    stack = find_stack(cloudformation, name)
+    if not stack:
         return ["the stack"]
     found = []
-    if cloud.get_template(StackName=title)["TemplateBody"] != read(name):
+    if cloudformation.get_template(StackName=name)["TemplateBody"] != template_text(template):
         found.append("the template")
-    stands = {item["ParameterKey"]: item["ParameterValue"] for item in known.get("Parameters", [])}
-    wanted = settings.parameters(name, others)
-    return found + [key for key, value in wanted.items() if stands.get(key) != value]
-
-
-def notice(settings: Settings, opened: boto3.Session, lambda_key: str) -> str:
-    """Return one short line on the layers, for the log and for who approves."""
-    try:
-        found = behind(settings, opened, lambda_key)
-    except ClientError as error:
-        return shorten(f"were not compared with this commit: {error}", SHORT, placeholder=" ...")
-    if not found:
-        return "are as this commit has them"
-    names = "; ".join(f"{name}: {', '.join(differs)}" for name, differs in found.items())
-    words = f"are NOT as this commit has them, run make deploy: {names}"
-    return shorten(words, SHORT, placeholder=" ...")
+    given = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
+    wanted = stack_parameters(settings, template, others)
+    return found + [key for key, value in wanted.items() if given.get(key) != value]

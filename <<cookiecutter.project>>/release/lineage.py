@@ -7,15 +7,30 @@ grows with the data is said as one digest; the manifest beside the release's dat
 import re
 from hashlib import sha256
 
+import yaml
+
 from categoriser.errors import UserError
 from categoriser.manifest import Manifest
+from categoriser.params import read_params
+from categoriser.paths import LOCK
 
 # Of the value of a tag, and of a package's metadata.
 LONGEST = 256
-UNTAKEN = re.compile(r"[^\w .:/=+@-]")
+NOT_TAKEN = re.compile(r"[^\w .:/=+@-]")
+# Where DVC, or a manifest, knows no hash.
+NO_HASH = "none"
 
 
-def data_hash(manifest: Manifest) -> str:
+def hash_in_git() -> str:
+    """Return DVC's hash of the data as Git's dvc.lock has it, `none` where it has none."""
+    lock = yaml.safe_load(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {}
+    path = read_params().data.path.as_posix()
+    dependencies = lock.get("stages", {}).get("validate", {}).get("deps", [])
+    hashes = {dependency["path"]: dependency["md5"] for dependency in dependencies}
+    return str(hashes.get(path, NO_HASH))
+
+
+def hash_in_manifest(manifest: Manifest) -> str:
     """Return DVC's hash of the one file; of several, the SHA-256 of their sorted lines.
 
     A line is a file's path, a space, its hash, and a line feed. `none` where there is none.
@@ -24,16 +39,17 @@ def data_hash(manifest: Manifest) -> str:
         lines = [f"{path} {known}\n" for path, known in sorted(manifest.dvc.items())]
         digest = sha256("".join(lines).encode()).hexdigest()
         return f"sha256:{digest} of {len(lines)} hashes"
-    return next(iter(manifest.dvc.values()), "none")
+    return next(iter(manifest.dvc.values()), NO_HASH)
 
 
-def held(facts: dict[str, str]) -> dict[str, str]:
+def within_limits(facts: dict[str, str]) -> dict[str, str]:
     """Return the facts, where AWS takes them. Raises `UserError` that names one it would not."""
     for name, value in facts.items():
         if len(value) > LONGEST:
             words = f"has {len(value)} characters; AWS takes {LONGEST} of a tag"
             raise UserError(f"{name} of the release, {value[:40]!r}..., {words}")
-        if found := UNTAKEN.search(value):
+        found = NOT_TAKEN.search(value)
+        if found:
             words = f"has {found[0]!r}, which AWS takes in no tag"
             raise UserError(f"{name} of the release, {value!r}, {words}")
     return facts

@@ -1,0 +1,35 @@
+"""The accounts that hold a release: sessions in them, their ids, their buckets.
+
+A part says what an account holds: `tools` and `prod` where production has an account of its own,
+else `all`.
+"""
+
+import boto3
+
+from categoriser.errors import UserError
+from release.settings import ReleaseSettings
+
+
+def open_session(settings: ReleaseSettings, part: str) -> boto3.Session:
+    """Return a session in the region: the environment's, or prod_profile's for `prod`.
+
+    Raises `UserError` where that leads into another account than `prod_account_id`.
+    """
+    if part != "prod":
+        return boto3.Session(region_name=settings.region)
+    profile = settings.prod_profile or None
+    session = boto3.Session(region_name=settings.region, profile_name=profile)
+    found = account_id(session)
+    if found != settings.prod_account_id:
+        raise UserError(f"prod_account_id is {settings.prod_account_id}, prod_profile's is {found}")
+    return session
+
+
+def account_id(session: boto3.Session) -> str:
+    """Return the id of the account that a session is in."""
+    return str(session.client("sts").get_caller_identity()["Account"])
+
+
+def bucket_name(settings: ReleaseSettings, kind: str, session: boto3.Session) -> str:
+    """Return the name of an account's bucket: `artifacts`, `data`, or production's `live`."""
+    return f"{settings.project}-{kind}-{account_id(session)}-{settings.region}"

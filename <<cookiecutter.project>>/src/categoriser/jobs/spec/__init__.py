@@ -1,0 +1,1 @@
+"""What each job is: image, command, inputs, outputs, machine. Every workflow renders it its way."""
