@@ -31,8 +31,12 @@ from botocore.awsrequest import AWSRequest
 
 from categoriser.errors import UserError, run
 from categoriser.io.replacing import write_json
-from release.operate import CANDIDATE, serving
-from release.settings import SETTINGS, Settings, account, command, console, each, read_settings
+from release.accounts import account_id, bucket_name, open_session
+from release.alarms import release_alarms
+from release.console import console
+from release.refusals import refusals_in_words
+from release.settings import SETTINGS, ReleaseSettings, read_release_settings
+from release.traffic import live_releases
 
 EVIDENCE = Path("reports/aws-evidence.json")
 SECONDS = 15
@@ -56,7 +60,7 @@ def step(claim: str) -> Callable[[Callable[[Sandbox], Any]], Callable[[Sandbox],
 class Sandbox:
     """The account's services, and what the steps tell one another."""
 
-    def __init__(self, settings: Settings, opened: boto3.Session) -> None:
+    def __init__(self, settings: ReleaseSettings, opened: boto3.Session) -> None:
         self.settings, self.name, self.session = settings, settings.project, opened
         self.prediction = ""
         self.releases: list[str] = []  # That went live, by the pipeline alone.
@@ -75,14 +79,15 @@ class Sandbox:
 
     def release(self) -> str:
         """Return the one release that has all the traffic."""
-        [(release, _, share)] = serving(self.session, self.name)
+        [(release, _, share)] = live_releases(self.session, self.name)
         assert share == 1, share
         return release
 
     def keys(self, kind: str, prefix: str) -> set[str]:
         """Return the keys under a prefix of the project's bucket of a kind."""
-        place = {"Bucket": self.settings.bucket(kind, self.session), "Prefix": prefix}
-        return {item["Key"] for item in each(self.s3, "list_objects_v2", "Contents", **place)}
+        place = {"Bucket": bucket_name(self.settings, kind, self.session), "Prefix": prefix}
+        pages = self.s3.get_paginator("list_objects_v2").paginate(**place)
+        return {item["Key"] for page in pages for item in page.get("Contents", [])}
 
     def endpoints(self) -> dict[str, str]:
         """Return the production endpoints' status by name."""
@@ -187,12 +192,12 @@ def verb(*arguments: str, **environment: str) -> str:
 
 @step("The account has quotas, permissions and services for a release.")
 def preflight(_: Sandbox) -> Any:
-    return verb("release.operate", "preflight")
+    return verb("release", "preflight")
 
 
 @step("CloudFormation makes the layers from an empty account, with the seeds of image and data.")
 def deploy(_: Sandbox) -> Any:
-    return verb("release.stacks", "deploy")
+    return verb("release", "deploy")
 
 
 @step("A connection that somebody has clicked becomes AVAILABLE.")
@@ -261,7 +266,7 @@ def bad_requests(sandbox: Sandbox) -> Any:
 def red(sandbox: Sandbox) -> list[str]:
     """Return which of the live release's alarms are red. Fails where one is missing."""
     release, name = sandbox.release(), sandbox.name
-    names = [f"{name}-{alarm}-{release}" for alarm in CANDIDATE]
+    names = release_alarms(name, release)
     names += [f"{name}-release", f"{name}-api-5xx"]
     found = sandbox.cloudwatch.describe_alarms(
         AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
@@ -343,7 +348,7 @@ def broken_candidate(sandbox: Sandbox) -> Any:
 def wrong_answers(sandbox: Sandbox) -> Any:
     (before, _), known, execution = sandbox.live(), sandbox.executions(), sandbox.start()
     token = sandbox.until_approval(execution)
-    data = sandbox.settings.bucket("data", sandbox.session)
+    data = bucket_name(sandbox.settings, "data", sandbox.session)
     # Releases are named after their time.
     key = max(k for k in sandbox.keys("data", "runs/") if k.endswith("/evaluation/golden.json"))
     golden = json.load(sandbox.s3.get_object(Bucket=data, Key=key)["Body"])
@@ -355,8 +360,10 @@ def wrong_answers(sandbox: Sandbox) -> Any:
     state = sandbox.until_done(execution, lambda: seen.append(sandbox.live()))
     assert state == "Failed", state
     assert all(alias == (before, {}) for alias in seen), seen
-    query = {"StackName": f"{sandbox.name}-prod"}
-    events = each(sandbox.cloudformation, "describe_stack_events", "StackEvents", **query)
+    pages = sandbox.cloudformation.get_paginator("describe_stack_events").paginate(
+        StackName=f"{sandbox.name}-prod"
+    )
+    events = [event for page in pages for event in page["StackEvents"]]
     said = [event.get("ResourceStatusReason", "") for event in events]
     reason = next((words for words in said if "another category" in words), "")
     assert reason, said[:20]
@@ -367,7 +374,7 @@ def wrong_answers(sandbox: Sandbox) -> Any:
 
 @step("A prediction leads to its release, commit, image digests, data version and approver.")
 def why(sandbox: Sandbox) -> Any:
-    said = verb("release.operate", "why", sandbox.prediction)
+    said = verb("release", "why", sandbox.prediction)
     wanted = (sandbox.releases[0], "Commit", "ServeImage", "JobImage", "DataVersion", "approved by")
     assert all(word in said for word in wanted), said
     return said
@@ -404,7 +411,7 @@ def retrain(sandbox: Sandbox) -> Any:
     assert began == [run["pipelineExecutionId"] for run in runs], began
     made = sandbox.keys("data", "retraining/") - kept
     assert len(made) == 1, made
-    place = {"Bucket": sandbox.settings.bucket("data", sandbox.session), "Key": made.pop()}
+    place = {"Bucket": bucket_name(sandbox.settings, "data", sandbox.session), "Key": made.pop()}
     decision = json.load(sandbox.s3.get_object(**place)["Body"])
     assert decision["started"] is None, decision
     return decision
@@ -414,7 +421,7 @@ def retrain(sandbox: Sandbox) -> Any:
 def rollback(sandbox: Sandbox) -> Any:
     (version, _), known, last = sandbox.live(), sandbox.executions(), sandbox.release()
     assert [last] == sandbox.releases[-1:], (last, sandbox.releases)
-    said = verb("release.operate", "rollback")
+    said = verb("release", "rollback")
     back, earlier = sandbox.until_back(known), sandbox.release()
     assert [earlier] == sandbox.releases[-2:-1], (earlier, sandbox.releases)
     assert sandbox.live()[0] != version, version
@@ -425,17 +432,14 @@ def rollback(sandbox: Sandbox) -> Any:
 
 @step("Nothing that bills is left.")
 def teardown(sandbox: Sandbox) -> Any:
-    said = verb("release.stacks", "teardown", DATA="1")
+    said = verb("release", "teardown", DATA="1")
     tags, left = [{"Key": "Project", "Values": [sandbox.name]}], [""]
     # It takes minutes until nothing is said of what is gone.
     for _ in polls(minutes=30):
-        found = each(
-            sandbox.resourcegroupstaggingapi,
-            "get_resources",
-            "ResourceTagMappingList",
-            TagFilters=tags,
+        pages = sandbox.resourcegroupstaggingapi.get_paginator("get_resources").paginate(
+            TagFilters=tags
         )
-        arns = [item["ResourceARN"] for item in found]
+        arns = [item["ResourceARN"] for page in pages for item in page["ResourceTagMappingList"]]
         if not (left := [arn for arn in arns if not any(kind in arn for kind in FREE)]):
             break
     assert not left, left
@@ -458,7 +462,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def proven(settings: Settings) -> None:
+def proven(settings: ReleaseSettings) -> None:
     """Raise `UserError` where the settings are not those that the steps are about."""
     forms = {
         "prod_account_id": (settings.prod_account_id, ""),
@@ -473,17 +477,17 @@ def proven(settings: Settings) -> None:
 
 def rehearse() -> None:
     """Print the steps and their claims. Raises `UserError` as the proof would at its start."""
-    settings = read_settings()
+    settings = read_release_settings()
     proven(settings)
     console.print(f"{settings.project} in {settings.region}: {len(STEPS)} steps")
     for name, (claim, _) in STEPS.items():
         console.print(f"{name}: {claim}")
 
 
-def prove(settings: Settings, opened: boto3.Session) -> None:
+def prove(settings: ReleaseSettings, opened: boto3.Session) -> None:
     """Run every step, the teardown too where one before it fails. Raises `UserError` then."""
     proven(settings)
-    sandbox, identity = Sandbox(settings, opened), account(opened)
+    sandbox, identity = Sandbox(settings, opened), account_id(opened)
     question = f"Everything in account {identity} may be billed. Its id again: "
     if not sys.stdin.isatty() or console.input(question) != identity:
         raise UserError("not done: someone at a terminal names a sandbox account by its id first")
@@ -508,5 +512,12 @@ def prove(settings: Settings, opened: boto3.Session) -> None:
         raise UserError(f"a claim did not hold; {EVIDENCE} has what was seen")
 
 
+def prove_in_sandbox() -> None:
+    """Prove with the settings and the credentials of the environment."""
+    settings = read_release_settings()
+    with refusals_in_words():
+        prove(settings, open_session(settings, "tools"))
+
+
 if __name__ == "__main__":
-    run(rehearse) if os.environ.get("DRY") not in (None, "", "0") else command(prove)
+    run(rehearse if os.environ.get("DRY") not in (None, "", "0") else prove_in_sandbox)

@@ -102,9 +102,7 @@ def write_release(settings: ReleaseSettings, session: boto3.Session, given: Buil
         write_json(PARAMETERS / f"{stack}.json", {"Parameters": parameters, "Tags": lineage})
 
 
-def lineage_of(
-    settings: ReleaseSettings, given: BuildInputs, manifest: Manifest
-) -> dict[str, str]:
+def lineage_of(settings: ReleaseSettings, given: BuildInputs, manifest: Manifest) -> dict[str, str]:
     """Return what stacks, jobs and package say of where the release comes from."""
     return within_limits(
         {

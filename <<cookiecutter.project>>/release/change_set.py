@@ -106,9 +106,7 @@ class ChangeSet:
         pages = self.cloudformation.get_paginator("describe_change_set").paginate(
             StackName=self.stack, ChangeSetName=self.name
         )
-        changes = [
-            change["ResourceChange"] for page in pages for change in page.get("Changes", [])
-        ]
+        changes = [change["ResourceChange"] for page in pages for change in page.get("Changes", [])]
         rows = [[change.get(column, "") for column in SHOWN] for change in changes]
         print_table(self.stack, SHOWN, rows)
 
@@ -134,9 +132,7 @@ class ChangeSet:
             reasons = self._failures_since(begun)
             raise UserError(f"{self.stack} failed; mend {reasons[-1:]} and deploy again") from None
         live = find_stack(self.cloudformation, self.stack)["Parameters"]
-        others = [
-            given["ParameterKey"] for given in self._listed_parameters() if given not in live
-        ]
+        others = [given["ParameterKey"] for given in self._listed_parameters() if given not in live]
         if others:
             words = f"{self.stack} stands, but with another {', '.join(others)}"
             raise UserError(f"{words}: who changes it too?")

@@ -21,9 +21,7 @@ from release.settings import ReleaseSettings
 from release.training_data import validate_together
 
 
-def release_data(
-    settings: ReleaseSettings, session: boto3.Session, files: Sequence[Path]
-) -> None:
+def release_data(settings: ReleaseSettings, session: boto3.Session, files: Sequence[Path]) -> None:
     """Upload files, and the manifest that names them: they are what is trained on from now on.
 
     A bank's file is uploaded in the project's own form. Raises `UserError` for rows that are not

@@ -36,9 +36,7 @@ def deploy_layers(
     if not data.exists():
         raise UserError(f"{data} is missing: run `make run` first, or see data.path in params.yaml")
     layers = layers_in_order(settings)
-    clients = {
-        part: open_session(settings, part).client("cloudformation") for part, _ in layers
-    }
+    clients = {part: open_session(settings, part).client("cloudformation") for part, _ in layers}
     tools_account = account_id(session)
     for part, template in layers:
         others = {"Part": part, "ToolsAccountId": tools_account}
@@ -56,8 +54,6 @@ def deploy_layers(
     console.print(NEXT.format(settings=settings, pending=pending))
 
 
-def upload_bundle(
-    settings: ReleaseSettings, session: boto3.Session, bundle: LambdaBundle
-) -> None:
+def upload_bundle(settings: ReleaseSettings, session: boto3.Session, bundle: LambdaBundle) -> None:
     bucket = bucket_name(settings, "artifacts", session)
     session.client("s3").put_object(Bucket=bucket, Key=bundle.key, Body=bundle.body)

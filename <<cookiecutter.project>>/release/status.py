@@ -22,11 +22,13 @@ SHOWN_DECISIONS = 3
 def print_status(settings: ReleaseSettings, session: boto3.Session) -> None:
     """Print what is live, the stages, the last decisions on retraining, and the alarms."""
     production = open_session(settings, settings.live_part)
-    releases = live_releases(production, settings.project)
     rows = [
         *waiting_connection(settings, session),
         *stuck_stacks(settings, production),
         *outputs_of_production(settings, production),
+    ]
+    releases = live_releases(production, settings.project)
+    rows += [
         *shares_of_traffic(releases, production),
         *stages(settings, session),
         *retraining_decisions(settings, session),
@@ -95,9 +97,7 @@ def retraining_decisions(settings: ReleaseSettings, session: boto3.Session) -> l
     """Return the newest decisions, the oldest of them first: their keys begin with the time."""
     s3 = session.client("s3")
     bucket = bucket_name(settings, "data", session)
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=RETRAINING_DECISIONS
-    )
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RETRAINING_DECISIONS)
     keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
     rows = []
     for key in keys[-SHOWN_DECISIONS:]:

@@ -66,8 +66,7 @@ def tear_down(settings: ReleaseSettings, *, data: bool = False, yes: bool = Fals
     Raises `UserError` that names what could not be deleted.
     """
     sessions = {
-        part: open_session(settings, part)
-        for part in (tools_part(settings), settings.live_part)
+        part: open_session(settings, part) for part in (tools_part(settings), settings.live_part)
     }
     stacks = standing_stacks(settings, sessions, data=data)
     logs = [

@@ -132,7 +132,7 @@ def test_the_verbs_tests_pass_where_codebuild_gives_its_role(container: str) -> 
         "AWS_DEFAULT_REGION": "eu-west-1",
     }
     line = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "--no-cov"]
-    tests = ["tests/release/test_verbs.py", "-k", "test_without_credentials"]
+    tests = ["tests/release/test_cli.py", "-k", "test_without_credentials"]
     done = subprocess.run(
         [*line, *tests],
         cwd=ROOT,
@@ -143,4 +143,4 @@ def test_the_verbs_tests_pass_where_codebuild_gives_its_role(container: str) -> 
     )
 
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("PASSED tests/release/test_verbs.py::test_without_credentials") == 6
+    assert done.stdout.count("PASSED tests/release/test_cli.py::test_without_credentials") == 6

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from account_resources import ACCOUNTS, IN, everything
 
+from categoriser.jobs.spec.artifact_keys import BASE_SOURCE, DATA_MANIFEST
 from prove import example, resolver, templates
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
 from prove.resource_types import NAMINGS, UNNAMED
-from release import build
 
 # What is in each bucket: an object of each kind.
 OBJECTS = {
-    "artifacts": (f"{PROJECT}/Built/x", build.BASE, example.GIVEN["LambdaKey"]),
+    "artifacts": (f"{PROJECT}/Built/x", BASE_SOURCE, example.GIVEN["LambdaKey"]),
     "data": (
         "raw/own.csv",
-        build.DATA,
+        DATA_MANIFEST,
         "releases/labelled.zip",
         "retraining/x.json",
         *(

@@ -6,11 +6,11 @@ import yaml
 
 from categoriser.monitor.settings import Settings as Monitoring
 from prove import project_files
-from release.settings import Settings
+from release.settings import ReleaseSettings
 
 
-def settings() -> Settings:
-    return Settings.model_validate(
+def settings() -> ReleaseSettings:
+    return ReleaseSettings.model_validate(
         yaml.safe_load(project_files.text("cloudformation/settings.yaml"))
     )
 

@@ -1,9 +1,8 @@
-"""What the project's Python says, read and not run: names, environment, verbs."""
+"""What the project's Python says, read and not run: names, environment."""
 
 from __future__ import annotations
 
 import ast
-import re
 
 from prove import project_files
 
@@ -11,12 +10,6 @@ from prove import project_files
 def code(name: str) -> str:
     """Give a Lambda's module as `ast` writes it: single quotes, a statement a line, no comments."""
     return ast.unparse(ast.parse(project_files.text(f"lambdas/{name}.py")))
-
-
-def verbs(path: str) -> set[str]:
-    """Give the verbs that a module's `command(...)` offers."""
-    found = re.findall(r"\n    command\(([^)]*)\)", project_files.text(path))
-    return {word.strip() for words in found for word in words.split(",")}
 
 
 def function(tree: ast.Module, name: str) -> ast.FunctionDef:

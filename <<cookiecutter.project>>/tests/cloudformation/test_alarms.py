@@ -12,7 +12,7 @@ from release_names import ALARMS
 
 from prove import example
 from prove.example import PROJECT, RELEASE
-from release import operate
+from release import alarms as alarm_names
 
 
 def test_an_alarm_watches_a_metric_that_somebody_sends() -> None:
@@ -135,12 +135,12 @@ def test_the_release_alarm_is_of_all_that_roll_back_and_of_no_other() -> None:
     (rule,) = condition_rules("")
     # The pipeline's condition works in production's account, where the alarm is.
     assert {rule["Configuration"]["AlarmName"]} == counted().keys() - {*ALARMS}
-    assert {f"{PROJECT}-{kind}" for kind in operate.ALARMS} == {
+    assert {f"{PROJECT}-{kind}" for kind in alarm_names.STANDING} == {
         composite["AlarmName"],
         *(counted().keys() - {*ALARMS}),
         *(name for name in WATCHED if RELEASE not in name),
     }
-    assert {f"{PROJECT}-{kind}-{RELEASE}" for kind in operate.CANDIDATE} == {*ALARMS}
+    assert {f"{PROJECT}-{kind}-{RELEASE}" for kind in alarm_names.OF_A_RELEASE} == {*ALARMS}
 
 
 @pytest.mark.parametrize("hours", ["1", "2", "3", "4", "6", "8", "12", "24"])

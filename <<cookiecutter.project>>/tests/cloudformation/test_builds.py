@@ -9,14 +9,15 @@ import subprocess
 from typing import Any
 
 import pytest
+from typer.main import get_command
 import yaml
 from account_resources import everything, exports
 from pipeline_actions import actions, buildspec
-from source_code import function, reads, verbs
 
+from categoriser.jobs.spec.artifact_keys import BASE_SOURCE
 from prove import example, project_files, resolver, templates
 from prove.example import OTHER_ACCOUNT, PROJECT, REGION
-from release import build
+from release import base_image, cli
 
 
 def given_by(action: dict[str, Any]) -> dict[str, str]:
@@ -72,8 +73,8 @@ def test_a_build_gets_what_it_reads_and_no_more(name: str) -> None:
     )
     read = {*re.findall(r"\$\{?([A-Z][A-Z_]+)", commands)}
     own = {*re.findall(r"(?<![\w$-])([A-Z][A-Z_]+)=", commands)}
-    for module, verb in re.findall(r"-m release\.(\w+) ([\w-]+)", commands):
-        read |= environ_of(f"release/{module}.py", verb.replace("-", "_"))
+    for verb in re.findall(r"-m release ((?:build )?[\w-]+)", commands):
+        read |= environment_of(verb)
     lambdas = spec.get("env", {}).get("variables", {}).keys()
     exported = {*spec.get("env", {}).get("exported-variables", [])}
     given = environment(name).keys()
@@ -82,15 +83,17 @@ def test_a_build_gets_what_it_reads_and_no_more(name: str) -> None:
     assert exported <= own | given, "exported and never set"
 
 
-def environ_of(path: str, verb: str) -> set[str]:
-    """Give the environment variables that a verb's function reads, with those that it calls."""
-    found, _ = reads(path, verb)
-    tree = ast.parse(project_files.text(path))
-    text = ast.unparse(function(tree, verb))
-    for name in ("GIVEN", "NETWORK"):
-        if name in text:
-            found |= {*getattr(build, name)}
+def release_verb(name: str) -> Any:
+    """Give a command of `python -m release`, such as `build data`; None where there is none."""
+    found: Any = get_command(cli.application)
+    for word in name.split():
+        found = found.commands.get(word)
     return found
+
+
+def environment_of(verb: str) -> set[str]:
+    """Give the environment variables from which a verb takes its options."""
+    return {parameter.envvar for parameter in release_verb(verb).params if parameter.envvar}
 
 
 def test_build_in_a_network_and_across_accounts() -> None:
@@ -107,21 +110,21 @@ def test_each_buildspec_is_a_projects_and_each_verb_in_it_exists() -> None:
     names = {p["Name"] for p in everything("AWS::CodeBuild::Project").values()}
     assert names == {f"{PROJECT}-{name}" for name in ("base", "build", "test")}
     (base,) = [p for p in everything("AWS::CodeBuild::Project").values() if "base" in p["Name"]]
-    assert base["Source"]["Location"] == f"{example.GIVEN['ArtifactBucket']}/{build.BASE}"
+    assert base["Source"]["Location"] == f"{example.GIVEN['ArtifactBucket']}/{BASE_SOURCE}"
     for name in ("build", "test"):
-        for module, verb in re.findall(
-            r"-m release\.(\w+) ([\w-]+)", project_files.text(f"buildspecs/{name}.yaml")
-        ):
-            assert verb.replace("-", "_") in verbs(f"release/{module}.py"), f"{module} {verb}"
-    assert {*build.BASE_FILES} >= {"buildspecs/base.yaml"}
+        spec = project_files.text(f"buildspecs/{name}.yaml")
+        found = re.findall(r"-m release ((?:build )?[\w-]+)", spec)
+        assert found
+        for verb in found:
+            assert release_verb(verb), verb
+    assert {*base_image.FILES} >= {"buildspecs/base.yaml"}
 
 
 def test_the_verbs_of_make_exist() -> None:
-    called = re.findall(r"release\.(\w+)(?: ([a-z][a-z-]*))?", project_files.text("Makefile"))
+    called = re.findall(r"\$\(RUN\) release ([a-z][a-z-]*)", project_files.text("Makefile"))
     assert called
-    for module, verb in called:
-        if verb:
-            assert verb.replace("-", "_") in verbs(f"release/{module}.py"), f"{module} {verb}"
+    for verb in called:
+        assert release_verb(verb), verb
 
 
 # From the CodeBuild user guide, "Docker images provided by CodeBuild" and "Available runtimes": the

@@ -86,7 +86,7 @@ def test_the_steps_of_training_are_asked_for_in_their_order() -> None:
     for key, step in order.items():
         assert steps[key]["Properties"]["Step"] == step
         assert steps[key]["Properties"]["Requests"] == f"{example.GIVEN['Run']}/requests.json"
-        assert f'"{step}"' in project_files.text("release/build.py")
+        assert f'"{step}": ' in project_files.text("release/build.py")
     assert steps["Evaluation"]["DependsOn"] == "Training"
     assert steps["Registration"]["DependsOn"] == "Evaluation"
     output = templates.every()["train"]["Outputs"]["ModelPackageArn"]["Value"]

@@ -9,10 +9,10 @@ from alarm_metrics import alarms
 from project_settings import monitoring
 from release_names import live_endpoint
 
+from categoriser.jobs.spec.artifact_keys import DATA_MANIFEST
 from prove import example, project_files, resolver
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
 from prove.policies import Need, allows
-from release import build
 
 
 def job_reads() -> dict[str, set[str]]:
@@ -58,7 +58,7 @@ def test_a_scheduled_job_is_told_what_it_reads() -> None:
         "publish_cloudwatch_metrics": "Enabled",
         "baseline": f"s3://{data}/runs/{RELEASE}/evaluation/baseline",
         "labels": f"s3://{live}/labels",
-        "data_manifest": f"s3://{data}/{build.DATA}",
+        "data_manifest": f"s3://{data}/{DATA_MANIFEST}",
         "labelled_manifest": f"s3://{data}/releases/labelled.zip",
     }
     found = scheduled()
@@ -104,7 +104,7 @@ def test_who_makes_a_job_whose_volume_has_a_key_may_let_sagemaker_use_it() -> No
         assert allows(schedule, Need("kms:CreateGrant", key, for_a_service)), name
         assert not allows(schedule, Need("kms:CreateGrant", key)), name
     # The jobs of training have volumes without one.
-    assert "VolumeKmsKeyId" not in project_files.text("release/build.py")
+    assert "disk_key" not in project_files.text("src/categoriser/jobs/spec/release_run.py")
 
 
 def test_the_schedules_are_in_the_group_that_is_watched() -> None:

@@ -13,21 +13,22 @@ from project_settings import monitoring, settings
 
 from prove import example, project_files, resolver, templates
 from prove.example import OTHER_ACCOUNT
-from release import build, layers, operate
-from release.settings import flat
+from release import layers, preflight
+from release.parameters import OF_MONITORING, OF_SETTINGS, parameters_of
 
 
 def known_parameters() -> dict[str, str]:
     """Give what settings.yaml and monitoring.yaml say, by the parameters' names."""
-    found = flat(settings()) | flat(monitoring().schedule, "Schedule")
-    found |= flat(monitoring().captures, "Captures") | flat(monitoring().quality, "Quality")
-    return found | flat(monitoring().alarms, "Alarms")
+    found = parameters_of(settings(), OF_SETTINGS)
+    return found | parameters_of(monitoring(), OF_MONITORING)
 
 
 # What the verbs add to the settings, and what Build does.
 BY_DEPLOY = {"Part", "ToolsAccountId", "LambdaKey"}
-BY_BUILD = {name.title().replace("_", "") for name in build.GIVEN}
-BY_BUILD |= {"Run", "LambdaKey", "ToolsAccountId"}
+BY_BUILD = {
+    *("ReleaseId", "ServeImage", "JobImage", "ArtifactBucket", "DataBucket", "LiveBucket"),
+    *("Run", "LambdaKey", "ToolsAccountId"),
+}
 
 
 def declared(name: str) -> dict[str, dict[str, Any]]:
@@ -39,7 +40,7 @@ def test_the_layers_are_those_that_deploy_makes() -> None:
     """In each account: none that makes nothing, and none missing."""
     for part, account in (("all", ""), ("tools", OTHER_ACCOUNT), ("prod", OTHER_ACCOUNT)):
         chosen = settings().model_copy(update={"prod_account_id": account, "network": "vpc"})
-        order = [name for where, name in layers.layers(chosen) if where == part]
+        order = [name for where, name in layers.layers_in_order(chosen) if where == part]
         assert {*order} == {*IN[part]} - {*RELEASED}, part
         for name in order:
             assert resolver.present(name, ACCOUNTS[part]), f"{name} makes nothing in {part}"
@@ -67,7 +68,7 @@ def test_preflight_asks_for_the_services_that_the_templates_use() -> None:
     used = {CALLED.get(word, word.lower()) for word in words}
     session = boto3.Session()
     placed = {name for name in used if session.get_available_regions(name)}
-    assert sorted(operate.SERVICES) == sorted(placed)
+    assert sorted(preflight.SERVICES) == sorted(placed)
     # Of these botocore has no regions: IAM is everywhere, and templates leave out a budget.
     assert used - placed == {"iam", "budgets", "codeconnections"}
 
@@ -84,13 +85,21 @@ def test_every_parameter_has_a_value(name: str) -> None:
 def test_every_setting_and_every_value_of_build_is_some_templates_parameter() -> None:
     wanted = {key for name in (*LAYERS, *RELEASED) for key in declared(name)}
     assert wanted >= BY_DEPLOY | BY_BUILD
+    assert wanted >= {*OF_SETTINGS.values(), *OF_MONITORING.values()}
     # What the verbs and Build's requests read themselves.
-    code = "".join(project_files.text(f"release/{name}.py") for name in ("build", "stacks"))
-    code += project_files.text("release/settings.py")
-    for name in flat(settings()).keys() - wanted:
-        word = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-        short = word.split("_", 1)[-1]
-        assert re.search(rf"\.({word}|{short})\b", code), f"nobody reads the setting {word}"
+    modules = sorted((project_files.ROOT / "release").glob("*.py"))
+    code = "".join(module.read_text(encoding="utf-8") for module in modules)
+    for key in keys(settings().model_dump()) - OF_SETTINGS.keys():
+        assert re.search(rf"settings\.{re.escape(key)}\b", code), f"nobody reads {key}"
+
+
+def keys(section: dict[str, Any], before: str = "") -> set[str]:
+    """Give the dotted names of all settings."""
+    found: set[str] = set()
+    for key, value in section.items():
+        name = f"{before}{key}"
+        found |= keys(value, f"{name}.") if isinstance(value, dict) else {name}
+    return found
 
 
 def test_a_parameter_is_the_same_in_every_template() -> None:

@@ -9,10 +9,10 @@ from account_resources import made, role_arns, rules
 from pipeline_actions import actions, pipeline
 from source_code import code
 
+from categoriser.jobs.spec.artifact_keys import BASE_SOURCE, DATA_MANIFEST
 from prove import example, resolver, templates
 from prove.example import ACCOUNT, PROJECT, REGION
 from prove.policies import Need, allows
-from release import build
 
 REVISIONS = {"ECR": "IMAGE_DIGEST", "S3": "S3_OBJECT_VERSION_ID", "CodeCommit": "COMMIT_ID"}
 
@@ -50,9 +50,9 @@ def test_the_pipeline_watches_what_nothing_in_it_writes() -> None:
     base, data = source_action("Base"), source_action("Data")
     assert base == {"RepositoryName": f"{PROJECT}-base", "ImageTag": "current"}
     assert data["S3Bucket"] == example.GIVEN["DataBucket"]
-    assert data["S3ObjectKey"] == build.DATA
-    assert build.DATA == "releases/data.zip"
-    assert f"Key='{build.DATA}'" in code("retraining")
+    assert data["S3ObjectKey"] == DATA_MANIFEST
+    assert DATA_MANIFEST == "releases/data.zip"
+    assert f"Key='{DATA_MANIFEST}'" in code("retraining")
     repository = resolver.arn("images", "BaseRepository")
     item = f"arn:aws:s3:::{data['S3Bucket']}/{data['S3ObjectKey']}"
     writers: dict[str, set[str]] = {"ecr:PutImage": set(), "s3:PutObject": set()}
@@ -100,7 +100,7 @@ def test_each_source_is_heard_of_once() -> None:
     assert git["RepositoryName"] == example.GIVEN["SourceRepository"]
     source_rule = found["base-source"]["EventPattern"]["detail"]
     assert source_rule["bucket"] == {"name": [example.GIVEN["ArtifactBucket"]]}
-    assert source_rule["object"] == {"key": [build.BASE]}
+    assert source_rule["object"] == {"key": [BASE_SOURCE]}
     for name in ("base-source", "base-weekly"):
         assert [t["Arn"] for t in found[name]["Targets"]] == [resolver.arn("images", "BaseProject")]
 

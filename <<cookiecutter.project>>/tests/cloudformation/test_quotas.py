@@ -85,7 +85,7 @@ def test_a_template_stays_within_cloudformations_limits() -> None:
 
 def test_a_layer_is_sent_as_its_own_text() -> None:
     """What the limit of a body is about; a release's template goes by its artifact."""
-    assert '"TemplateBody": read(name)' in project_files.text("release/stacks.py")
+    assert "change.create(template_text(template)" in project_files.text("release/change_set.py")
     assert {*build.STACKS} == {*RELEASES}
 
 

@@ -39,7 +39,7 @@ def test_an_artifact_is_made_before_it_is_used_and_used_where_it_is_made(host: s
         ready |= new
     # A source must make one; the base image's digest alone is wanted.
     assert ready - used == {"Base"}
-    code = project_files.text("release/build.py")
+    code = project_files.text("release/cli.py")
     assert {*re.findall(r"CODEBUILD_SRC_DIR_(\w+)", code)} == {"Data"}
     (build_action,) = [each for each in actions() if each["Name"] == "Build"]
     assert build_action["Configuration"]["PrimarySource"] == "Source"
@@ -58,7 +58,8 @@ def test_a_stack_is_made_of_its_own_template_and_parameters() -> None:
     assert order == [*RELEASED]
     files = buildspec("build")["artifacts"]["files"]
     assert {"cloudformation/*", "parameters/*"} <= {*files}
-    assert 'Path(f"parameters/{stack}.json")' in project_files.text("release/build.py")
+    assert str(build.PARAMETERS) == "parameters"
+    assert 'PARAMETERS / f"{stack}.json"' in project_files.text("release/build.py")
 
 
 def test_a_stacks_role_is_of_its_account_and_cloudformations() -> None:

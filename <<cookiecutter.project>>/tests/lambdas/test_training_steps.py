@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +12,10 @@ from lambda_helpers.custom_resources import CloudFormation
 from lambda_helpers.model_registry import registry
 from lambda_helpers.world import DATA, OLD, REQUESTS, World, run
 
+from categoriser.jobs.spec.job import Network
+from categoriser.jobs.spec.release_run import ReleaseRun
 from prove.example import PROJECT, RELEASE
-from release.build import requests
+from release.build import requests_of
 
 JOB = f"{PROJECT}-{RELEASE}-training"
 IMAGES = f"111122223333.dkr.ecr.ap-southeast-2.amazonaws.com/{PROJECT}"
@@ -67,23 +68,23 @@ def properties(step: str, release: str = RELEASE) -> dict[str, Any]:
 
 @pytest.fixture
 def jobs(cloud: World) -> Jobs:
-    train = SimpleNamespace(instance="ml.m5.large", minutes=30)
-    settings = SimpleNamespace(project=PROJECT, train=train)
     for release in (RELEASE, OLD):
-        folder = f"s3://{DATA}/runs/{release}"
-        given = {
-            "ReleaseId": release,
-            "ServeImage": f"{IMAGES}@sha256:{'1' * 64}",
-            "JobImage": f"{IMAGES}@sha256:{'2' * 64}",
-            "Run": folder,
-            "Role": f"arn:aws:iam::111122223333:role/{PROJECT}-train-ap-southeast-2",
-            "Key": "arn:aws:kms:ap-southeast-2:111122223333:key/k",
-            "Champion": "",
-            "Subnets": "",
-            "SecurityGroup": "",
-        }
-        made = requests(settings, given, {"Release": release}, {})  # type: ignore[arg-type]
-        cloud.put(f"{folder}/requests.json", made)
+        made_of = ReleaseRun(
+            project=PROJECT,
+            release=release,
+            folder=f"s3://{DATA}/runs/{release}",
+            serve_image=f"{IMAGES}@sha256:{'1' * 64}",
+            job_image=f"{IMAGES}@sha256:{'2' * 64}",
+            role=f"arn:aws:iam::111122223333:role/{PROJECT}-train-ap-southeast-2",
+            key="arn:aws:kms:ap-southeast-2:111122223333:key/k",
+            champion="",
+            instance="ml.m5.large",
+            max_seconds=1800,
+            network=Network(),
+            lineage={"Release": release},
+            metadata={},
+        )
+        cloud.put(f"{made_of.folder}/requests.json", requests_of(made_of))
     return Jobs(cloud)
 
 

@@ -50,7 +50,7 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_graph_draws_it(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    graph.main()
+    graph.draw_release_order()
     text = graph.PICTURE.read_text(encoding="utf-8")
     root = ElementTree.fromstring(text)
     space = "{http://www.w3.org/2000/svg}"
@@ -92,6 +92,6 @@ def test_graph_says_what_is_wrong_with_the_template(
 ) -> None:
     drawn.unlink() if text is None else drawn.write_text(text)
     with pytest.raises(UserError, match=f"prod.yaml .*{words}") as error:
-        graph.main()
+        graph.draw_release_order()
     assert "\n" not in str(error.value)
     assert not graph.PICTURE.exists()

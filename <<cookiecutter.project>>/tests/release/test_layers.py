@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_build import PROJECT, changed, models, root
-from test_verbs import TOOLS, Cloud, cloud, refused
+from fake_aws import TOOLS, FakeAws, refused
+from release_settings import PROJECT, changed, tools_session
 
 from prove import project_files, templates
 from release import layers
-from release.settings import read
-
-__all__ = ["cloud", "models", "root"]
+from release.cloudformation import template_text
+from release.parameters import stack_parameters
 
 KEY = f"lambdas/{'0' * 64}.zip"
 
@@ -22,11 +21,15 @@ KEY = f"lambdas/{'0' * 64}.zip"
 class Standing:
     """The layers as a commit deployed them."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: FakeAws) -> None:
         settings = changed()
         others = {"Part": "all", "ToolsAccountId": TOOLS, "LambdaKey": KEY}
-        self.templates = {name: read(name) for _, name in layers.layers(settings)}
-        self.parameters = {name: settings.parameters(name, others) for name in self.templates}
+        self.templates = {
+            template: template_text(template) for _, template in layers.layers_in_order(settings)
+        }
+        self.parameters = {
+            name: stack_parameters(settings, name, others) for name in self.templates
+        }
         cloud.answers |= {
             "DescribeStacks": self.describe,
             "GetTemplate": lambda asked: {"TemplateBody": self.templates[self.name(asked)]},
@@ -45,12 +48,12 @@ class Standing:
 
 
 @pytest.fixture
-def standing(cloud: Cloud, root: Path) -> Standing:
+def standing(cloud: FakeAws, root: Path) -> Standing:
     return Standing(cloud)
 
 
 def notice(key: str = KEY, **changes: Any) -> str:
-    return layers.notice(changed(**changes), changed().session("tools"), key)
+    return layers.layers_notice(changed(**changes), tools_session(), key)
 
 
 @pytest.mark.actor("build")
@@ -84,10 +87,10 @@ def test_what_is_said_is_short_however_much_differs(standing: Standing) -> None:
     for name in standing.parameters:
         standing.parameters[name] = {}
 
-    assert len(notice()) <= layers.SHORT
+    assert len(notice()) <= layers.LONGEST_NOTICE
 
 
-def test_layers_that_cannot_be_read_stop_no_release(cloud: Cloud, root: Path) -> None:
+def test_layers_that_cannot_be_read_stop_no_release(cloud: FakeAws, root: Path) -> None:
     cloud.answers["DescribeStacks"] = refused("AccessDenied", "may not")
 
     assert notice().startswith("were not compared with this commit: ")

@@ -16,15 +16,15 @@ from typing import Any
 import boto3
 import pytest
 from botocore.session import get_session
-from test_build import ARTIFACTS, DATA, LIVE, RELEASE, changed, cloud, models, root
+from release_settings import ARTIFACTS, DATA, LIVE, RELEASE, changed
+from release_verbs import run_verb
 
 from categoriser.errors import UserError
 from categoriser.manifest import NAME, File, Manifest
 from prove import resolver, templates
 from release import build, lineage
-from release.settings import Settings
-
-__all__ = ["cloud", "models", "root"]
+from release.lambda_bundle import LambdaBundle
+from release.settings import ReleaseSettings
 
 REGION = "ap-southeast-2"
 # CloudFormation's page on quotas; Lambda's.
@@ -87,7 +87,7 @@ def faults(value: Any, shape: Any, place: str) -> Iterator[str]:
         yield from faults(each, known, f"{place}.{name}")
 
 
-def longest() -> Settings:
+def longest() -> ReleaseSettings:
     """Return the settings at their longest."""
     return changed(
         project="a-name-of-20-letters",
@@ -127,9 +127,11 @@ def made(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     uri = f"s3://{DATA}/runs/{RELEASE}/training/{'x' * 40}/output/model.tar.gz"
-    monkeypatch.setattr(build, "package", lambda _: (f"lambdas/{'0' * 64}.zip", b""))
-    monkeypatch.setattr(build, "champion", lambda *_: uri)
-    build.release(longest(), longest().session("tools"))
+    bundle = LambdaBundle(f"lambdas/{'0' * 64}.zip", b"")
+    monkeypatch.setattr(build, "bundle_lambdas", lambda _: bundle)
+    monkeypatch.setattr(build, "champion_model", lambda *_: uri)
+    monkeypatch.setattr("release.settings.read_release_settings", longest)
+    run_verb("build", "release")
     body = boto3.client("s3").get_object(Bucket=DATA, Key=f"runs/{RELEASE}/requests.json")["Body"]
     found: dict[str, dict[str, Any]] = json.load(body)
     return found
@@ -144,7 +146,7 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("files", [1, 8, 60])
 def test_a_release_of_many_files_is_within_the_limits(
-    root: Path, cloud: None, monkeypatch: pytest.MonkeyPatch, files: int
+    root: Path, buckets: None, monkeypatch: pytest.MonkeyPatch, files: int
 ) -> None:
     requests = made(root, monkeypatch, files)
 
@@ -165,11 +167,11 @@ def test_the_hash_of_many_files_is_theirs_alone_whatever_their_order() -> None:
     first, other = manifest(2), manifest(3)
     turned = Manifest("labels", first.files, dict(reversed(first.dvc.items())))
 
-    assert lineage.data_hash(first) == lineage.data_hash(turned)
-    assert lineage.data_hash(first) != lineage.data_hash(other)
-    assert lineage.data_hash(other).endswith(" of 3 hashes")
-    assert lineage.data_hash(manifest(1)) == next(iter(manifest(1).dvc.values()))
-    assert lineage.data_hash(Manifest("labels", first.files, {})) == "none"
+    assert lineage.hash_in_manifest(first) == lineage.hash_in_manifest(turned)
+    assert lineage.hash_in_manifest(first) != lineage.hash_in_manifest(other)
+    assert lineage.hash_in_manifest(other).endswith(" of 3 hashes")
+    assert lineage.hash_in_manifest(manifest(1)) == next(iter(manifest(1).dvc.values()))
+    assert lineage.hash_in_manifest(Manifest("labels", first.files, {})) == "none"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ def test_the_hash_of_many_files_is_theirs_alone_whatever_their_order() -> None:
 )
 def test_a_fact_that_aws_would_not_take_is_named_before_anything_is_made(
     root: Path,
-    cloud: None,
+    buckets: None,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     value: str,

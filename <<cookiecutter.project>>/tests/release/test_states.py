@@ -14,14 +14,14 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from fake_aws import TOOLS, FakeAws, cached_session
 from lambda_helpers.world import imported_functions, run
-from test_build import PROJECT, changed, models, root
-from test_verbs import TOOLS, Cloud, cloud, session
+from release_settings import PROJECT, changed
 
 from categoriser.errors import UserError
-from release import build, operate
+from release.build import champion_model
+from release.rollback import roll_back
 
-__all__ = ["cloud", "models", "root"]
 
 GROUP = f"arn:aws:sagemaker:ap-southeast-2:{TOOLS}:model-package/{PROJECT}"
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ def execution(number: int) -> str:
 class Ledger:
     """One account's releases, called A, B, C in their order."""
 
-    def __init__(self, cloud: Cloud, function: ModuleType) -> None:
+    def __init__(self, cloud: FakeAws, function: ModuleType) -> None:
         self.function = function
         self.packages: dict[str, dict[str, Any]] = {}
         # Of each execution, the release whose artifacts it deploys, and who approved it.
@@ -153,7 +153,7 @@ class Ledger:
         self.release(works=False)
 
     def back(self, target: str = "") -> None:
-        operate.rollback(changed(), session(), target)
+        roll_back(changed(), cached_session(), target, yes=True)
 
     def forward(self) -> None:
         """Put the newest release that was ever live, and is not, live again."""
@@ -177,7 +177,7 @@ class Ledger:
 
     @property
     def champion(self) -> str:
-        return build.champion(changed(), session())
+        return champion_model(changed(), cached_session())
 
     def statuses(self) -> str:
         """Give the releases as letters: capital where Approved, small where Rejected."""
@@ -208,9 +208,8 @@ def approval() -> Iterator[ModuleType]:
 
 @pytest.fixture
 def ledger(
-    cloud: Cloud, root: None, approval: ModuleType, monkeypatch: pytest.MonkeyPatch
+    cloud: FakeAws, root: None, approval: ModuleType
 ) -> Ledger:
-    monkeypatch.setenv("YES", "1")
     return Ledger(cloud, approval)
 
 
@@ -265,7 +264,7 @@ VERBS = ("release", "failing", "back", "forward", "retry")
 
 
 def test_whatever_was_done_the_champion_is_live_and_approved_by_who_approved_it(
-    ledger: Ledger, cloud: Cloud
+    ledger: Ledger, cloud: FakeAws
 ) -> None:
     for verbs in itertools.product(VERBS, repeat=3):
         script = " ".join(("release", *verbs))

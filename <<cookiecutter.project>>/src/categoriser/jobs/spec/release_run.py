@@ -1,8 +1,8 @@
 """The jobs that make a release's model: training, evaluation, and its entry in the registry.
 
-What training writes is what evaluation reads, and what evaluation writes is what the registry names.
-The commands are the image's (`categoriser.jobs.train_job` and `evaluation_job`), and so are the
-folders in which they find and leave files.
+What training writes is what evaluation reads, and what evaluation writes is what the registry
+names. The commands are the image's (`categoriser.jobs.train_job` and `evaluation_job`), and so are
+the folders in which they find and leave files.
 """
 
 from msgspec import Struct

@@ -86,9 +86,7 @@ def monitor(watch: Watch) -> JobSpec:
         machine=Machine(watch.instance, disk_key=watch.key),
         max_seconds=MAX_SECONDS,
         network=watch.network,
-        outputs=(
-            Output("reports", f"{watch.live}/{REPORTS}", PROCESSING_OUTPUT, True),
-        ),
+        outputs=(Output("reports", f"{watch.live}/{REPORTS}", PROCESSING_OUTPUT, True),),
         output_key=watch.key,
         environment={
             **watch.environment,

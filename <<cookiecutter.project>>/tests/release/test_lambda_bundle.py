@@ -1,0 +1,42 @@
+"""The bundle of the Lambda functions."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from release_settings import (
+    ROOT,
+    changed,
+)
+
+from categoriser.errors import UserError
+from release.lambda_bundle import SHARED_MODULES, bundle_lambdas
+
+
+def test_what_the_lambdas_share_imports_nothing_that_they_lack(tmp_path: Path) -> None:
+    for name in SHARED_MODULES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "src" / name, tmp_path / name)
+    command = [
+        sys.executable,
+        "-c",
+        "import categoriser.errors, categoriser.manifest as m; print(m)",
+    ]
+    done = subprocess.run(
+        command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert str(tmp_path) in done.stdout, done.stderr
+
+
+def test_lambdas_that_cannot_be_installed_are_no_package(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = subprocess.CompletedProcess([], 1, "", "a hash differs")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+
+    with pytest.raises(UserError, match="a hash differs"):
+        bundle_lambdas(changed().lambda_python)
