@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import subprocess
 from typing import Any
 
 import pytest
-from typer.main import get_command
 import yaml
 from account_resources import everything, exports
 from pipeline_actions import actions, buildspec
+from typer.main import get_command
 
 from categoriser.jobs.spec.artifact_keys import BASE_SOURCE
 from prove import example, project_files, resolver, templates

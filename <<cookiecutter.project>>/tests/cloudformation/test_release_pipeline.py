@@ -22,6 +22,7 @@ from production_template import prod
 from prove import example, project_files, resolver, templates
 from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
 from prove.policies import many, matches
+from release import build
 
 HOSTS = ["GitHub", "CodeCommit"]
 
