@@ -22,7 +22,6 @@ from categoriser.errors import UserError
 from release.build import champion_model
 from release.rollback import roll_back
 
-
 GROUP = f"arn:aws:sagemaker:ap-southeast-2:{TOOLS}:model-package/{PROJECT}"
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 JOB_ID = "11111111-2222-3333-4444-555555555555"
@@ -207,9 +206,7 @@ def approval() -> Iterator[ModuleType]:
 
 
 @pytest.fixture
-def ledger(
-    cloud: FakeAws, root: None, approval: ModuleType
-) -> Ledger:
+def ledger(cloud: FakeAws, root: None, approval: ModuleType) -> Ledger:
     return Ledger(cloud, approval)
 
 
