@@ -15,6 +15,10 @@ from aws_lambda_powertools import Logger, Tracer
 # Of a package's metadata: who approved it; which rollback has rejected it.
 APPROVER = "Approver"
 PUT_BACK = "PutBack"
+# What CodePipeline takes of a message is 5,000; people read less.
+MESSAGE_CHARACTERS = 1000
+# The longest value of a package's metadata.
+METADATA_CHARACTERS = 256
 logger = Logger()
 tracer = Tracer()
 codepipeline = boto3.client("codepipeline")
@@ -25,11 +29,12 @@ sagemaker = boto3.client("sagemaker")
 def handler(event: dict[str, Any], context: Any) -> None:
     """CodePipeline's Invoke action: UserParameters are JSON of `package` and `execution`."""
     job = event["CodePipeline.job"]
+    given = job["data"]["actionConfiguration"]["configuration"]["UserParameters"]
     try:
-        mark(**json.loads(job["data"]["actionConfiguration"]["configuration"]["UserParameters"]))
+        mark(**json.loads(given))
     except Exception as error:
         logger.exception("not approved")
-        details = {"type": "JobFailed", "message": str(error)[:1000]}
+        details = {"type": "JobFailed", "message": str(error)[:MESSAGE_CHARACTERS]}
         codepipeline.put_job_failure_result(jobId=job["id"], failureDetails=details)
     else:
         codepipeline.put_job_success_result(jobId=job["id"])
@@ -52,18 +57,21 @@ def mark(package: str, execution: str) -> None:
     if known["ModelApprovalStatus"] != "Approved":
         who = metadata.get(APPROVER) or approver(metadata.get("Execution", execution))
         decide(known, "Approved", f"{execution}, approved by {who}", {APPROVER: who})
-    newer = {
-        "ModelPackageGroupName": known["ModelPackageGroupName"],
-        "ModelApprovalStatus": "Approved",
-        "CreationTimeAfter": known["CreationTime"],
-    }
-    for page in sagemaker.get_paginator("list_model_packages").paginate(**newer):
-        for item in page["ModelPackageSummaryList"]:
-            name = item["ModelPackageArn"]
-            if name != package:
-                other = sagemaker.describe_model_package(ModelPackageName=name)
-                words = f"{execution}, put back to {package}"
-                decide(other, "Rejected", words, {PUT_BACK: execution})
+    for name in approved_since(known):
+        other = sagemaker.describe_model_package(ModelPackageName=name)
+        words = f"{execution}, put back to {package}"
+        decide(other, "Rejected", words, {PUT_BACK: execution})
+
+
+def approved_since(known: dict[str, Any]) -> list[str]:
+    """Return the ARNs of a group's approved packages that are newer than one."""
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=known["ModelPackageGroupName"],
+        ModelApprovalStatus="Approved",
+        CreationTimeAfter=known["CreationTime"],
+    )
+    found = [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
+    return [name for name in found if name != known["ModelPackageArn"]]
 
 
 def decide(known: dict[str, Any], status: str, words: str, facts: dict[str, str]) -> None:
@@ -73,13 +81,15 @@ def decide(known: dict[str, Any], status: str, words: str, facts: dict[str, str]
     """
     metadata = known.get("CustomerMetadataProperties", {})
     kept = {name: value for name, value in metadata.items() if name != PUT_BACK}
-    sagemaker.update_model_package(
-        ModelPackageArn=known["ModelPackageArn"],
-        ModelApprovalStatus=status,
-        ApprovalDescription=f"execution {words}",
-        CustomerMetadataProperties=kept | facts,
-        **({"CustomerMetadataPropertiesToRemove": [PUT_BACK]} if PUT_BACK in metadata else {}),
-    )
+    request = {
+        "ModelPackageArn": known["ModelPackageArn"],
+        "ModelApprovalStatus": status,
+        "ApprovalDescription": f"execution {words}",
+        "CustomerMetadataProperties": kept | facts,
+    }
+    if PUT_BACK in metadata:
+        request["CustomerMetadataPropertiesToRemove"] = [PUT_BACK]
+    sagemaker.update_model_package(**request)
 
 
 def approver(execution: str) -> str:
@@ -87,10 +97,11 @@ def approver(execution: str) -> str:
 
     Raises `LookupError` where nobody did.
     """
-    name, chosen = os.environ["PIPELINE"], {"pipelineExecutionId": execution}
-    actions = codepipeline.list_action_executions(pipelineName=name, filter=chosen)
+    actions = codepipeline.list_action_executions(
+        pipelineName=os.environ["PIPELINE"], filter={"pipelineExecutionId": execution}
+    )
     for action in actions["actionExecutionDetails"]:
-        kind = action["input"]["actionTypeId"]["category"]
-        if (kind, action["status"]) == ("Approval", "Succeeded"):
-            return re.sub(r"[^\w .:/=+@-]", "_", action["updatedBy"])[:256]
+        category = action["input"]["actionTypeId"]["category"]
+        if category == "Approval" and action["status"] == "Succeeded":
+            return re.sub(r"[^\w .:/=+@-]", "_", action["updatedBy"])[:METADATA_CHARACTERS]
     raise LookupError(f"nobody approved the execution {execution}")

@@ -13,8 +13,11 @@ import boto3
 from botocore.exceptions import ClientError
 from crhelper import CfnResource
 
-PLACE = "/aws/sagemaker/Endpoints/"
-logs, sagemaker, functions = map(boto3.client, ("logs", "sagemaker", "lambda"))
+# SageMaker's folder of the endpoints' logs.
+LOG_GROUPS = "/aws/sagemaker/Endpoints/"
+logs = boto3.client("logs")
+sagemaker = boto3.client("sagemaker")
+functions = boto3.client("lambda")
 handler = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
 
 
@@ -24,16 +27,15 @@ def begin(event: dict[str, Any], context: Any) -> str:
     """Keep the endpoint's log, and answer `Instances` where there is a minimum; return its name."""
     properties = event["ResourceProperties"]
     name = str(properties["EndpointName"])
-    keep(f"{PLACE}{name}", int(properties["LogDays"]), properties["Key"])
+    keep(f"{LOG_GROUPS}{name}", int(properties["LogDays"]), properties["Key"])
     if "Minimum" in properties:
-        serving = instances(name, properties["Function"])
-        least, most = int(properties["Minimum"]), int(properties["Maximum"])
-        handler.Data["Instances"] = min(max(serving, least), most)
+        at_least = max(instances(name, properties["Function"]), int(properties["Minimum"]))
+        handler.Data["Instances"] = min(at_least, int(properties["Maximum"]))
     return name
 
 
 def keep(group: str, days: int, key: str) -> None:
-    """Let a log group be there, end after so many days, and be under the key."""
+    """Make a log group, unless it exists; let it end after so many days, and be under the key."""
     with suppress(logs.exceptions.ResourceAlreadyExistsException):
         logs.create_log_group(logGroupName=group)
     logs.associate_kms_key(logGroupName=group, kmsKeyId=key)
@@ -43,8 +45,8 @@ def keep(group: str, days: int, key: str) -> None:
 def instances(name: str, function: str) -> int:
     """Return how many instances an endpoint begins with: as many as the live one has now.
 
-    One that stands keeps its number, so that a stack's rollback finds it unchanged. 0 where nothing
-    is live.
+    An endpoint that exists keeps its number, so that a stack's rollback finds it unchanged. The
+    number is 0 where nothing is live.
     """
     own = found(sagemaker.describe_endpoint_config, EndpointConfigName=name)
     if own:
@@ -54,16 +56,18 @@ def instances(name: str, function: str) -> int:
         return 0
     serving = live["Environment"]["Variables"]["ENDPOINT_NAME"]
     endpoint = found(sagemaker.describe_endpoint, EndpointName=serving)
-    return int(endpoint["ProductionVariants"][0]["DesiredInstanceCount"]) if endpoint else 0
+    if not endpoint:
+        return 0
+    return int(endpoint["ProductionVariants"][0]["DesiredInstanceCount"])
 
 
 def found(describe: Callable[..., Any], **query: str) -> Any:
-    """Return what AWS says of a thing; None where there is no such thing."""
+    """Return what AWS says of a resource; None where it does not exist."""
     try:
         return describe(**query)
     except ClientError as error:
-        # SageMaker calls it a validation's fault.
-        missing = "NotFound" in error.response["Error"]["Code"]
-        if missing or "Could not find" in error.response["Error"]["Message"]:
+        fault = error.response["Error"]
+        # SageMaker's code for it is that of any wrong request.
+        if "NotFound" in fault["Code"] or "Could not find" in fault["Message"]:
             return None
         raise

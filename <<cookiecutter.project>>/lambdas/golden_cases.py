@@ -1,7 +1,7 @@
 """The golden cases: a release's model must answer them as it did when it was trained.
 
 `handler` is a custom resource that the alias waits for, so it runs in every deployment, the first
-included. The hooks of the traffic's shift, and `make test` of a release, ask the same cases.
+included. The hooks of a shift, and the pipeline's test of dev, ask the same cases.
 """
 
 import json
@@ -16,6 +16,12 @@ cloudformation = boto3.client("cloudformation")
 functions = boto3.client("lambda")
 runtime = boto3.client("sagemaker-runtime")
 handler = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
+
+# An answer that is later is a fault.
+MOST_SECONDS = 5
+# Two machines differ by less in a probability.
+TOLERANCE = 1e-3
+OK = 200
 
 
 @handler.create
@@ -36,20 +42,34 @@ def judge(event: dict[str, Any], context: Any) -> str:
     return prefix
 
 
-def prove(known: dict[str, Any], target: str, ids: list[str]) -> None:
-    """Ask case after case. Raises for an answer that is late, or not golden.json's."""
-    for number, probe in enumerate(ids):
-        case, start = known["cases"][number % len(known["cases"])], time.monotonic()
-        answer = ask(target, json.dumps({"text": case["text"], "price": case["price"]}), probe)
+def prove(known: dict[str, Any], target: str, probes: list[str]) -> None:
+    """Ask a case for each probe, in turn; a probe is the call's id.
+
+    Raises `RuntimeError` for an answer that is late, or not golden.json's.
+    """
+    for number, probe in enumerate(probes):
+        case = known["cases"][number % len(known["cases"])]
+        start = time.monotonic()
+        answer = ask(target, question(case), probe)
+        seconds = time.monotonic() - start
         # What answers first may have to start first.
-        if (seconds := time.monotonic() - start) > 5 and number:
+        if seconds > MOST_SECONDS and number > 0:
             raise RuntimeError(f"{probe}: an answer after {seconds:.1f} s")
-        if answer["category"] != case["category"] or [*answer["probabilities"]] != known["classes"]:
-            raise RuntimeError(f"{probe}: another category, or classes in another order")
-        for name, value in case["probabilities"].items():
-            # Two machines differ by less.
-            if abs(answer["probabilities"][name] - value) > 1e-3:
-                raise RuntimeError(f"{probe}: another probability of {name}")
+        check(case, answer, known["classes"], probe)
+
+
+def question(case: dict[str, Any]) -> str:
+    """Return the body of a request for a case's row."""
+    return json.dumps({"text": case["text"], "price": case["price"]})
+
+
+def check(case: dict[str, Any], answer: dict[str, Any], classes: list[str], probe: str) -> None:
+    """Hold an answer against its case. Raises `RuntimeError` where it is another."""
+    if answer["category"] != case["category"] or [*answer["probabilities"]] != classes:
+        raise RuntimeError(f"{probe}: another category, or classes in another order")
+    for name, value in case["probabilities"].items():
+        if abs(answer["probabilities"][name] - value) > TOLERANCE:
+            raise RuntimeError(f"{probe}: another probability of {name}")
 
 
 def ask(target: str, content: str, probe: str) -> Any:
@@ -61,6 +81,6 @@ def ask(target: str, content: str, probe: str) -> Any:
         return json.load(reply["Body"])
     event = {"resource": "/predict", "headers": None, "body": content, "probe": probe}
     answer = json.load(functions.invoke(FunctionName=target, Payload=json.dumps(event))["Payload"])
-    if answer.get("statusCode") != 200:
+    if answer.get("statusCode") != OK:
         raise RuntimeError(f"{probe}: {answer.get('statusCode', 'the function failed')}")
     return json.loads(answer["body"])

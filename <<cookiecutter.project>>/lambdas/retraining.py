@@ -6,24 +6,43 @@ Each decision is recorded in S3 and announced.
 """
 
 import hashlib
-import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
+from msgspec import to_builtins
 
 from categoriser.manifest import Manifest, unzip
+from categoriser.retraining_decision import RetrainingDecision
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 DECISIONS = "retraining/"
-OTHERS = ("-labels.json", "-schedule.json")
+DATA = "releases/data.zip"
+LABELLED = "releases/labelled.zip"
+# How the keys of those decisions end that no alarm asked for.
+NOT_BY_ALARMS = ("-labels.json", "-schedule.json")
+UNDER_WAY = ("InProgress", "Stopping")
 logger = Logger()
 tracer = Tracer()
 codepipeline = boto3.client("codepipeline")
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a decision rests on, as `RetrainingDecision` says it."""
+
+    version: str
+    labelled_through: str
+    given_through: str
+    superseded: bool
+    running: str
+    last_run: str
+    alarms: tuple[str, ...]
 
 
 @tracer.capture_lambda_handler
@@ -33,67 +52,102 @@ def handler(event: dict[str, Any], context: Any) -> None:
     An alarm that stays red says so once. So new labels ask again, if an alarm has since the last
     run, and else nobody does.
     """
-    now, detail, facts = datetime.now(UTC), event.get("detail", {}), gather()
-    cause = detail.get("alarmName") or ("labels" if detail else "schedule")
-    if cause == "labels" and not facts["alarms"]:
+    now = datetime.now(UTC)
+    found = gather()
+    cause = cause_of(event)
+    if cause == "labels" and not found.alarms:
         return
-    rest = now - timedelta(hours=float(os.environ["COOL_DOWN_HOURS"]))
-    against = reasons(facts, f"{rest:{TIME}}")
-    decision = {"time": f"{now:{TIME}}", "cause": cause, "against": against} | facts
-    decision["started"] = None if against else start(facts["version"])
-    document = json.dumps(decision, indent=2)
-    logger.info(decision)
-    key = f"{DECISIONS}{now:{TIME}}-{context.aws_request_id}-{cause}.json"
+    decision = decide(now, cause, found)
+    document = decision.json()
+    logger.info(to_builtins(decision))
+    key = f"{DECISIONS}{decision.time}-{context.aws_request_id}-{cause}.json"
     s3.put_object(Bucket=os.environ["DATA_BUCKET"], Key=key, Body=document.encode())
-    subject = f"{os.environ['PIPELINE']}: retraining {'not started' if against else 'started'}"
+    outcome = "started" if decision.started else "not started"
+    subject = f"{os.environ['PIPELINE']}: retraining {outcome}"
     sns.publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=document)
 
 
-def reasons(facts: dict[str, Any], rest: str) -> list[str]:
-    """Return what speaks against a retraining, given `gather`'s facts and when the rest began."""
-    labelled, given = facts["labelled_through"], facts["given_through"]
-    against = {
-        "there is no labelled data": not labelled,
-        f"the pipeline was given labels through {given}": bool(labelled) and labelled <= given,
-        "the labels belong to an earlier data release": facts["superseded"],
-        f"the run {facts['running']} is under way": bool(facts["running"]),
-        f"the last run began at {facts['last_run']}: the cool-down": facts["last_run"] > rest,
-    }
-    return [reason for reason, holds in against.items() if holds]
+def cause_of(event: dict[str, Any]) -> str:
+    """Return what asks: an alarm's name, `labels` for an object's arrival, or `schedule`."""
+    detail = event.get("detail", {})
+    if not detail:
+        return "schedule"
+    return detail.get("alarmName") or "labels"
 
 
-def released(name: str) -> tuple[Manifest | None, str]:
-    """Return the manifest of releases/<name>.zip, and its S3 version; None where there is none."""
+def decide(now: datetime, cause: str, found: Circumstances) -> RetrainingDecision:
+    """Start a run unless something speaks against it; return the decision."""
+    rest = now - timedelta(hours=float(os.environ["COOL_DOWN_HOURS"]))
+    against = reasons(found, f"{rest:{TIME}}")
+    return RetrainingDecision(
+        time=f"{now:{TIME}}",
+        cause=cause,
+        against=tuple(against),
+        version=found.version,
+        labelled_through=found.labelled_through,
+        given_through=found.given_through,
+        superseded=found.superseded,
+        running=found.running,
+        last_run=found.last_run,
+        alarms=found.alarms,
+        started=None if against else start(found.version),
+    )
+
+
+def reasons(found: Circumstances, rest: str) -> list[str]:
+    """Return what speaks against a retraining, given when the cool-down's time began."""
+    against = []
+    if not found.labelled_through:
+        against.append("there is no labelled data")
+    elif found.labelled_through <= found.given_through:
+        against.append(f"the pipeline was given labels through {found.given_through}")
+    if found.superseded:
+        against.append("the labels belong to an earlier data release")
+    if found.running:
+        against.append(f"the run {found.running} is under way")
+    if found.last_run > rest:
+        against.append(f"the last run began at {found.last_run}: the cool-down")
+    return against
+
+
+def gather() -> Circumstances:
+    """Return what a decision rests on.
+
+    Every run trains on what `DATA` names, also one whose model the gate refused: so `given_through`
+    is its labels'.
+    """
+    labelled, version = released(LABELLED)
+    data, _ = released(DATA)
+    name = os.environ["PIPELINE"]
+    runs = codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
+    last_run = max((f"{run['startTime'].astimezone(UTC):{TIME}}" for run in runs), default="")
+    return Circumstances(
+        version=version,
+        labelled_through=labelled.labelled_through if labelled else "",
+        given_through=data.labelled_through if data else "",
+        superseded=bool(labelled and data and labelled.dvc != data.dvc),
+        running=", ".join(run["pipelineExecutionId"] for run in runs if run["status"] in UNDER_WAY),
+        last_run=last_run,
+        alarms=asked_by_alarms(last_run),
+    )
+
+
+def released(key: str) -> tuple[Manifest | None, str]:
+    """Return the manifest at a key, and its S3 version; None where there is none."""
     try:
-        reply = s3.get_object(Bucket=os.environ["DATA_BUCKET"], Key=f"releases/{name}.zip")
+        reply = s3.get_object(Bucket=os.environ["DATA_BUCKET"], Key=key)
     except s3.exceptions.NoSuchKey:
         return None, ""
-    return unzip(reply["Body"].read(), f"releases/{name}.zip"), reply["VersionId"]
+    return unzip(reply["Body"].read(), key), reply["VersionId"]
 
 
-def gather() -> dict[str, Any]:
-    """Return what a decision rests on; a text is empty where there is no such thing.
-
-    Every run trains on what releases/data.zip names, also one whose model the gate refused: so
-    `given_through` is its labels'. `alarms` are the decisions since the last run that an alarm
-    asked for. Times are in UTC, in an order that texts have.
-    """
-    (labelled, version), (data, _) = released("labelled"), released("data")
-    name, bucket = os.environ["PIPELINE"], os.environ["DATA_BUCKET"]
-    runs = codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
-    going = [r["pipelineExecutionId"] for r in runs if r["status"] in ("InProgress", "Stopping")]
-    last = max((f"{run['startTime'].astimezone(UTC):{TIME}}" for run in runs), default="")
-    since = {"Prefix": DECISIONS, "StartAfter": DECISIONS + last}
-    made = s3.list_objects_v2(Bucket=bucket, **since).get("Contents", [])
-    return {
-        "version": version,
-        "labelled_through": labelled.labelled_through if labelled else "",
-        "given_through": data.labelled_through if data else "",
-        "superseded": bool(labelled and data and labelled.dvc != data.dvc),
-        "running": ", ".join(going),
-        "last_run": last,
-        "alarms": [item["Key"] for item in made if not item["Key"].endswith(OTHERS)],
-    }
+def asked_by_alarms(since: str) -> tuple[str, ...]:
+    """Return the keys of the decisions since a time that an alarm asked for."""
+    found = s3.list_objects_v2(
+        Bucket=os.environ["DATA_BUCKET"], Prefix=DECISIONS, StartAfter=f"{DECISIONS}{since}"
+    )
+    keys = [item["Key"] for item in found.get("Contents", [])]
+    return tuple(key for key in keys if not key.endswith(NOT_BY_ALARMS))
 
 
 def start(version: str) -> str:
@@ -101,10 +155,17 @@ def start(version: str) -> str:
 
     The token is the version's: asked twice for the same data, the pipeline runs once.
     """
-    bucket, kind = os.environ["DATA_BUCKET"], "S3_OBJECT_VERSION_ID"
-    source = {"Bucket": bucket, "Key": "releases/labelled.zip", "VersionId": version}
-    copy = s3.copy_object(Bucket=bucket, Key="releases/data.zip", CopySource=source)["VersionId"]
-    revision = {"actionName": "Data", "revisionType": kind, "revisionValue": copy}
-    run = {"name": os.environ["PIPELINE"], "sourceRevisions": [revision]}
-    run["clientRequestToken"] = hashlib.sha256(version.encode()).hexdigest()
-    return str(codepipeline.start_pipeline_execution(**run)["pipelineExecutionId"])
+    bucket = os.environ["DATA_BUCKET"]
+    source = {"Bucket": bucket, "Key": LABELLED, "VersionId": version}
+    copy = s3.copy_object(Bucket=bucket, Key=DATA, CopySource=source)
+    revision = {
+        "actionName": "Data",
+        "revisionType": "S3_OBJECT_VERSION_ID",
+        "revisionValue": copy["VersionId"],
+    }
+    run = codepipeline.start_pipeline_execution(
+        name=os.environ["PIPELINE"],
+        sourceRevisions=[revision],
+        clientRequestToken=hashlib.sha256(version.encode()).hexdigest(),
+    )
+    return str(run["pipelineExecutionId"])

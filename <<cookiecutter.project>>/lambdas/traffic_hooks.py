@@ -4,7 +4,6 @@ A hook reports once, whatever happens, and before its own time is over: without 
 waits for an hour.
 """
 
-import json
 import os
 import re
 import time
@@ -16,7 +15,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger, Tracer
 from botocore.exceptions import BotoCoreError, ClientError
-from golden_cases import ask, prove
+from golden_cases import ask, prove, question
 from s3_documents import read_document
 
 logger = Logger()
@@ -25,8 +24,18 @@ cloudwatch = boto3.client("cloudwatch")
 codedeploy = boto3.client("codedeploy")
 sagemaker = boto3.client("sagemaker")
 s3 = boto3.resource("s3")
+
+# What is left of a hook's time for its report.
+REPORT_SECONDS = 20
 # How often in a minute `after` looks, and how many of its own calls may not fail.
-ROUNDS, FAULTS = 3, 3
+ROUNDS = 3
+FAULTS = 3
+# With 700 calls for each percent of them that is captured, one in a thousand samples has none.
+CALLS_FOR_A_PERCENT = 700
+# Of so many captures one may be missed, since they are sent on a best effort: so many are asked for.
+CAPTURES_A_MISS = 10
+# What of an alarm CloudWatch wants for its one metric.
+METRIC_FIELDS = ("Namespace", "MetricName", "Dimensions")
 
 
 def hook(check: Callable[[], None]) -> Callable[[dict[str, Any], Any], None]:
@@ -34,17 +43,18 @@ def hook(check: Callable[[], None]) -> Callable[[dict[str, Any], Any], None]:
 
     @tracer.capture_lambda_handler
     def handler(event: dict[str, Any], context: Any) -> None:
-        # 20 seconds are left for the report.
-        seconds = context.get_remaining_time_in_millis() / 1000 - 20
+        seconds = context.get_remaining_time_in_millis() / 1000 - REPORT_SECONDS
         try:
             ThreadPoolExecutor(1).submit(check).result(seconds)
             status = "Succeeded"
         except Exception:
             logger.exception("the check failed")
             status = "Failed"
-        ids = {"deploymentId": event["DeploymentId"]}
-        ids["lifecycleEventHookExecutionId"] = event["LifecycleEventHookExecutionId"]
-        codedeploy.put_lifecycle_event_hook_execution_status(**ids, status=status)
+        codedeploy.put_lifecycle_event_hook_execution_status(
+            deploymentId=event["DeploymentId"],
+            lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+            status=status,
+        )
 
     return handler
 
@@ -53,7 +63,7 @@ def hook(check: Callable[[], None]) -> Callable[[dict[str, Any], Any], None]:
 def before() -> None:
     """Raise unless the endpoint is what it should be, captures, and answers the golden cases."""
     endpoint = sagemaker.describe_endpoint(EndpointName=os.environ["ENDPOINT_NAME"])
-    endpoint |= endpoint.get("DataCaptureConfig", {})
+    described = endpoint | endpoint.get("DataCaptureConfig", {})
     expected = {
         "EndpointStatus": "InService",
         "EndpointConfigName": os.environ["ENDPOINT_CONFIG"],
@@ -61,7 +71,8 @@ def before() -> None:
         "CurrentSamplingPercentage": int(os.environ["CAPTURE_PERCENT"]),
         "DestinationS3Uri": f"s3://{os.environ['LIVE_BUCKET']}/captures",
     }
-    if wrong := {key: endpoint.get(key) for key in expected if endpoint.get(key) != expected[key]}:
+    wrong = {key: described.get(key) for key in expected if described.get(key) != expected[key]}
+    if wrong:
         raise RuntimeError(f"the endpoint has {wrong}, not {expected}")
     known = read_document(os.environ["GOLDEN"])
     prove(known, os.environ["CANDIDATE"], probes(known))
@@ -76,31 +87,31 @@ def after() -> None:
     of `before`: nine in ten of them are asked for where every call is captured, else one.
     """
     known = read_document(os.environ["GOLDEN"])
-    sent, found = {*probes(known)}, set[str]()
+    sent = {*probes(known)}
+    found = set[str]()
     faults: list[str] = []
     # The canary's minutes, and the one in which it began.
     since = datetime.now(UTC) - timedelta(minutes=int(os.environ["CANARY_MINUTES"]) + 1)
     for number in range(ROUNDS * int(os.environ["BAKE_MINUTES"])):
         time.sleep(60 / ROUNDS)
-        if red := alarms(since):
+        red = alarms(since)
+        if red:
             raise RuntimeError(f"over the threshold since the shift: {red}")
         faults += failed(known, number)
         if len(faults) == FAULTS:
             raise RuntimeError(f"{FAULTS} of {number + 1} calls failed: {faults}")
-        found |= (sent - found) and (sent & captures())
-    # Captures are sent on a best effort.
-    missing = len(sent) // 10 if os.environ["CAPTURE_PERCENT"] == "100" else len(sent) - 1
-    if len(found) < len(sent) - missing:
+        if found != sent:
+            found |= sent & captures()
+    if len(found) < wanted(len(sent)):
         raise RuntimeError(f"{len(found)} of {len(sent)} probes were captured")
 
 
 def failed(known: dict[str, Any], number: int) -> list[str]:
     """Ask the candidate a golden case; return what is wrong with the answer, if anything is."""
     case = known["cases"][number % len(known["cases"])]
-    content = json.dumps({"text": case["text"], "price": case["price"]})
     probe = f"probe-{os.environ['RELEASE_ID']}-watch-{number}"
     try:
-        answer = ask(os.environ["CANDIDATE"], content, probe)
+        answer = ask(os.environ["CANDIDATE"], question(case), probe)
     except (RuntimeError, BotoCoreError, ClientError) as error:
         return [f"{probe}: {error}"]
     return [] if answer["category"] == case["category"] else [f"{probe}: another category"]
@@ -111,16 +122,25 @@ def probes(known: dict[str, Any]) -> list[str]:
 
     They are so many that one in a thousand samples has none, and one in ten may be missed.
     """
-    count = max(len(known["cases"]), 10, 700 // int(os.environ["CAPTURE_PERCENT"]))
+    sampled = CALLS_FOR_A_PERCENT // int(os.environ["CAPTURE_PERCENT"])
+    count = max(len(known["cases"]), CAPTURES_A_MISS, sampled)
     return [f"probe-{os.environ['RELEASE_ID']}-{number}" for number in range(count)]
+
+
+def wanted(sent: int) -> int:
+    """Return how many of the probes that were sent have to be captured."""
+    every_call = os.environ["CAPTURE_PERCENT"] == "100"
+    return sent - sent // CAPTURES_A_MISS if every_call else 1
 
 
 def captures() -> set[str]:
     """Return the probes' ids in the captures of this hour and the last."""
-    found, now = set[str](), datetime.now(UTC)
+    found = set[str]()
+    now = datetime.now(UTC)
+    bucket = s3.Bucket(os.environ["LIVE_BUCKET"])
     for hour in (now - timedelta(hours=1), now):
-        place = f"captures/{os.environ['ENDPOINT_NAME']}/main/{hour:%Y/%m/%d/%H}/"
-        for item in s3.Bucket(os.environ["LIVE_BUCKET"]).objects.filter(Prefix=place):
+        folder = f"captures/{os.environ['ENDPOINT_NAME']}/main/{hour:%Y/%m/%d/%H}/"
+        for item in bucket.objects.filter(Prefix=folder):
             # In captured data quotes are escaped: what is found is metadata.
             lines = item.get()["Body"].read().decode()
             found |= {*re.findall(r'"inferenceId": ?"(probe-[^"]+)"', lines)}
@@ -132,24 +152,32 @@ def alarms(since: datetime) -> list[str]:
 
     In as many minutes as the alarm asks for, whether on end or not.
     """
-    names, red = os.environ["ALARMS"].split(","), []
+    names = os.environ["ALARMS"].split(",")
     found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
-    for alarm in found:
-        times = {"StartTime": since, "EndTime": datetime.now(UTC)}
-        answer = cloudwatch.get_metric_data(MetricDataQueries=queries(alarm), **times)
-        values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
-        over = sum(value >= alarm["Threshold"] for value in values)
-        wanted = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
-        if alarm["StateValue"] == "ALARM" or over >= wanted:
-            red.append(alarm["AlarmName"])
-    return red if len(found) == len(names) else [*names, "of which one is missing"]
+    if len(found) != len(names):
+        return [*names, "one of them is missing"]
+    red = [alarm for alarm in found if alarm["StateValue"] == "ALARM" or was_over(alarm, since)]
+    return [alarm["AlarmName"] for alarm in red]
+
+
+def was_over(alarm: dict[str, Any], since: datetime) -> bool:
+    """Tell whether what an alarm reads has reached its threshold in enough minutes."""
+    answer = cloudwatch.get_metric_data(
+        MetricDataQueries=queries(alarm), StartTime=since, EndTime=datetime.now(UTC)
+    )
+    values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
+    over = sum(value >= alarm["Threshold"] for value in values)
+    minutes = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
+    return bool(over >= minutes)
 
 
 def queries(alarm: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what an alarm reads: its metrics and their expression, or its one metric."""
     if alarm.get("Metrics"):
         return list(alarm["Metrics"])
-    metric = {key: alarm[key] for key in ("Namespace", "MetricName", "Dimensions")}
-    statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
-    read = {"Metric": metric, "Period": alarm["Period"], "Stat": statistic}
-    return [{"Id": "m", "MetricStat": read}]
+    statistic = {
+        "Metric": {key: alarm[key] for key in METRIC_FIELDS},
+        "Period": alarm["Period"],
+        "Stat": alarm.get("Statistic") or alarm["ExtendedStatistic"],
+    }
+    return [{"Id": "m", "MetricStat": statistic}]
