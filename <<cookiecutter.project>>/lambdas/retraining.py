@@ -15,13 +15,15 @@ import boto3
 from aws_lambda_powertools import Logger, Tracer
 from msgspec import to_builtins
 
+from categoriser.jobs.spec.artifact_keys import (
+    DATA_MANIFEST,
+    LABELLED_MANIFEST,
+    RETRAINING_DECISIONS,
+)
 from categoriser.manifest import Manifest, unzip
 from categoriser.retraining_decision import RetrainingDecision
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
-DECISIONS = "retraining/"
-DATA = "releases/data.zip"
-LABELLED = "releases/labelled.zip"
 # How the keys of those decisions end that no alarm asked for.
 NOT_BY_ALARMS = ("-labels.json", "-schedule.json")
 UNDER_WAY = ("InProgress", "Stopping")
@@ -60,7 +62,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     decision = decide(now, cause, found)
     document = decision.json()
     logger.info(to_builtins(decision))
-    key = f"{DECISIONS}{decision.time}-{context.aws_request_id}-{cause}.json"
+    key = f"{RETRAINING_DECISIONS}{decision.time}-{context.aws_request_id}-{cause}.json"
     s3.put_object(Bucket=os.environ["DATA_BUCKET"], Key=key, Body=document.encode())
     outcome = "started" if decision.started else "not started"
     subject = f"{os.environ['PIPELINE']}: retraining {outcome}"
@@ -113,11 +115,11 @@ def reasons(found: Circumstances, rest: str) -> list[str]:
 def gather() -> Circumstances:
     """Return what a decision rests on.
 
-    Every run trains on what `DATA` names, also one whose model the gate refused: so `given_through`
-    is its labels'.
+    Every run trains on what `DATA_MANIFEST` names, also one whose model the gate refused: so
+    `given_through` is its labels'.
     """
-    labelled, version = released(LABELLED)
-    data, _ = released(DATA)
+    labelled, version = released(LABELLED_MANIFEST)
+    data, _ = released(DATA_MANIFEST)
     name = os.environ["PIPELINE"]
     runs = codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
     last_run = max((f"{run['startTime'].astimezone(UTC):{TIME}}" for run in runs), default="")
@@ -144,7 +146,9 @@ def released(key: str) -> tuple[Manifest | None, str]:
 def asked_by_alarms(since: str) -> tuple[str, ...]:
     """Return the keys of the decisions since a time that an alarm asked for."""
     found = s3.list_objects_v2(
-        Bucket=os.environ["DATA_BUCKET"], Prefix=DECISIONS, StartAfter=f"{DECISIONS}{since}"
+        Bucket=os.environ["DATA_BUCKET"],
+        Prefix=RETRAINING_DECISIONS,
+        StartAfter=f"{RETRAINING_DECISIONS}{since}",
     )
     keys = [item["Key"] for item in found.get("Contents", [])]
     return tuple(key for key in keys if not key.endswith(NOT_BY_ALARMS))
@@ -156,8 +160,8 @@ def start(version: str) -> str:
     The token is the version's: asked twice for the same data, the pipeline runs once.
     """
     bucket = os.environ["DATA_BUCKET"]
-    source = {"Bucket": bucket, "Key": LABELLED, "VersionId": version}
-    copy = s3.copy_object(Bucket=bucket, Key=DATA, CopySource=source)
+    source = {"Bucket": bucket, "Key": LABELLED_MANIFEST, "VersionId": version}
+    copy = s3.copy_object(Bucket=bucket, Key=DATA_MANIFEST, CopySource=source)
     revision = {
         "actionName": "Data",
         "revisionType": "S3_OBJECT_VERSION_ID",

@@ -18,6 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from golden_cases import ask, prove, question
 from s3_documents import read_document
 
+from categoriser.jobs.spec.artifact_keys import CAPTURES
+
 logger = Logger()
 tracer = Tracer()
 cloudwatch = boto3.client("cloudwatch")
@@ -32,7 +34,7 @@ ROUNDS = 3
 FAULTS = 3
 # With 700 calls for each percent of them that is captured, one in a thousand samples has none.
 CALLS_FOR_A_PERCENT = 700
-# Of so many captures one may be missed, since they are sent on a best effort: so many are asked for.
+# One of so many captures may be missed: they are sent on a best effort.
 CAPTURES_A_MISS = 10
 # What of an alarm CloudWatch wants for its one metric.
 METRIC_FIELDS = ("Namespace", "MetricName", "Dimensions")
@@ -69,7 +71,7 @@ def before() -> None:
         "EndpointConfigName": os.environ["ENDPOINT_CONFIG"],
         "CaptureStatus": "Started",
         "CurrentSamplingPercentage": int(os.environ["CAPTURE_PERCENT"]),
-        "DestinationS3Uri": f"s3://{os.environ['LIVE_BUCKET']}/captures",
+        "DestinationS3Uri": f"s3://{os.environ['LIVE_BUCKET']}/{CAPTURES}",
     }
     wrong = {key: described.get(key) for key in expected if described.get(key) != expected[key]}
     if wrong:
@@ -139,7 +141,7 @@ def captures() -> set[str]:
     now = datetime.now(UTC)
     bucket = s3.Bucket(os.environ["LIVE_BUCKET"])
     for hour in (now - timedelta(hours=1), now):
-        folder = f"captures/{os.environ['ENDPOINT_NAME']}/main/{hour:%Y/%m/%d/%H}/"
+        folder = f"{CAPTURES}/{os.environ['ENDPOINT_NAME']}/main/{hour:%Y/%m/%d/%H}/"
         for item in bucket.objects.filter(Prefix=folder):
             # In captured data quotes are escaped: what is found is metadata.
             lines = item.get()["Body"].read().decode()

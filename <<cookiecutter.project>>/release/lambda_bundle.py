@@ -22,7 +22,12 @@ SHARED_MODULES = (
     "categoriser/evaluation/verdict.py",
     "categoriser/io/__init__.py",
     "categoriser/io/documents.py",
+    "categoriser/io/s3_uri.py",
+    "categoriser/jobs/__init__.py",
+    "categoriser/jobs/spec/__init__.py",
+    "categoriser/jobs/spec/artifact_keys.py",
     "categoriser/manifest.py",
+    "categoriser/retraining_decision.py",
 )
 # What an installation leaves behind, and no function needs.
 NOT_NEEDED = {"bin", "__pycache__", ".lock"}

@@ -1,11 +1,10 @@
 """`make status`: what is live, what runs, what waits for an approval, and the alarms."""
 
-import json
-
 import boto3
 
 from categoriser.errors import UserError
 from categoriser.jobs.spec.artifact_keys import RETRAINING_DECISIONS
+from categoriser.retraining_decision import parse_decision
 from release.accounts import bucket_name, open_session
 from release.alarms import release_alarms, standing_alarms
 from release.cloudformation import STUCK, find_stack, stack_name
@@ -101,9 +100,10 @@ def retraining_decisions(settings: ReleaseSettings, session: boto3.Session) -> l
     keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
     rows = []
     for key in keys[-SHOWN_DECISIONS:]:
-        decision = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
-        words = "; ".join(decision["against"]) or f"started {decision['started']}"
-        rows.append((f"retraining {decision['time']}", f"{decision['cause']}: {words}"))
+        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        decision = parse_decision(content, key)
+        words = "; ".join(decision.against) or f"started {decision.started}"
+        rows.append((f"retraining {decision.time}", f"{decision.cause}: {words}"))
     return rows
 
 

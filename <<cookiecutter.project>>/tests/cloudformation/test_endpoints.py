@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from account_resources import exports, key_arn, made
 from release_names import ALARMS, live_endpoint
-from source_code import code
 
+from categoriser.jobs.spec.artifact_keys import CAPTURES
 from prove import example, resolver, templates
 from prove.example import PROJECT, RELEASE
 
@@ -49,8 +49,7 @@ def test_prod_hosts_the_approved_package_and_captures_what_it_answers() -> None:
     capture = config["DataCaptureConfig"]
     assert capture["EnableCapture"] is True
     assert capture["InitialSamplingPercentage"] == example.GIVEN["ProdCapturePercent"]
-    assert capture["DestinationS3Uri"] == f"s3://{example.GIVEN['LiveBucket']}/captures"
-    assert "}/captures" in code("traffic_hooks")
+    assert capture["DestinationS3Uri"] == f"s3://{example.GIVEN['LiveBucket']}/{CAPTURES}"
     assert [each["CaptureMode"] for each in capture["CaptureOptions"]] == ["Input", "Output"]
     kinds = {each for kind in capture["CaptureContentTypeHeader"].values() for each in kind}
     assert kinds == {"text/csv", "application/json", "application/jsonlines"}

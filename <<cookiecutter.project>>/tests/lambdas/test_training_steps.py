@@ -7,11 +7,13 @@ import time
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from lambda_helpers.custom_resources import CloudFormation
 from lambda_helpers.model_registry import registry
 from lambda_helpers.world import DATA, OLD, REQUESTS, World, run
 
+from categoriser.evaluation.verdict import FigureVerdict, Verdict
 from categoriser.jobs.spec.job import Network
 from categoriser.jobs.spec.release_run import ReleaseRun
 from prove.example import PROJECT, RELEASE
@@ -227,9 +229,11 @@ def test_a_deletion_that_sagemaker_refuses_is_said(jobs: Jobs, trained: CloudFor
 
 
 def gate(world: World, *faults: str) -> None:
-    verdict = {"gate": "champion", "part": "time", "figure": "lead in accuracy", "value": 0.0123}
-    document = {"passed": not faults, "faults": faults, "verdicts": [verdict]}
-    world.put(f"s3://{DATA}/runs/{RELEASE}/evaluation/gate.json", document)
+    """Put the gates' verdict where the evaluation leaves it."""
+    lead = FigureVerdict("champion", "time", "lead in accuracy", "passed", value=0.0123)
+    verdict = Verdict("0" * 64, not faults, faults, (lead,))
+    uri = f"s3://{DATA}/runs/{RELEASE}/evaluation/gate.json"
+    world.put(uri, msgspec.json.encode(verdict))
 
 
 @pytest.mark.actor("jobs")

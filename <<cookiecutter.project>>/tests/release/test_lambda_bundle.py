@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -21,15 +22,21 @@ def test_what_the_lambdas_share_imports_nothing_that_they_lack(tmp_path: Path) -
     for name in SHARED_MODULES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "src" / name, tmp_path / name)
-    command = [
-        sys.executable,
-        "-c",
-        "import categoriser.errors, categoriser.manifest as m; print(m)",
-    ]
+    modules = [name.removesuffix(".py").replace("/", ".") for name in SHARED_MODULES]
+    program = "\n".join(f"import {name.removesuffix('.__init__')}" for name in modules)
+    command = [sys.executable, "-c", f"{program}\nprint(categoriser.manifest)"]
     done = subprocess.run(
         command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
     assert str(tmp_path) in done.stdout, done.stderr
+
+
+def test_the_functions_import_of_the_package_what_they_share() -> None:
+    for path in sorted((ROOT / "lambdas").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("categoriser"):
+                module = f"{str(node.module).replace('.', '/')}.py"
+                assert module in SHARED_MODULES, f"{path.name} imports {node.module}"
 
 
 def test_lambdas_that_cannot_be_installed_are_no_package(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from release_settings import (
     tools_session,
 )
 
+from categoriser.retraining_decision import RetrainingDecision
 from release.status import print_status, stuck_stacks
 
 CONNECTION = f"arn:aws:codeconnections:ap-southeast-2:{TOOLS}:connection/1"
@@ -30,7 +30,19 @@ def test_status_says_what_is_live_and_what_waits(
         env = {"RELEASE_ID": release, "ENDPOINT_NAME": f"{PROJECT}-{release}"}
         return {"Version": number, "Environment": {"Variables": env}}
 
-    decision = {"time": "2026-11-02T00:00:00Z", "cause": "drift", "against": ["too soon"]}
+    decision = RetrainingDecision(
+        time="2026-11-02T00:00:00Z",
+        cause="drift",
+        against=("too soon",),
+        version="v1",
+        labelled_through="2026-11-01T00:00:00Z",
+        given_through="",
+        superseded=False,
+        running="",
+        last_run="2026-11-01T12:00:00Z",
+        alarms=(),
+        started=None,
+    )
     cloud.answers |= {
         "GetAlias": {
             "FunctionVersion": "6",
@@ -54,9 +66,7 @@ def test_status_says_what_is_live_and_what_waits(
         "ListObjectsV2": {
             "Contents": [{"Key": f"retraining/2026-11-0{day}"} for day in range(1, 6)]
         },
-        "GetObject": lambda _: {
-            "Body": io.BytesIO(json.dumps(decision | {"started": None}).encode())
-        },
+        "GetObject": lambda _: {"Body": io.BytesIO(decision.json().encode())},
         "DescribeAlarms": lambda asked: {
             "MetricAlarms": [
                 {"AlarmName": name, "StateValue": "ALARM"}
