@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from categoriser.contract import transactions
 from categoriser.evaluation.measure import measure
 from categoriser.features import features
 from categoriser.io.replacing import write_json
@@ -61,7 +60,7 @@ def rows(count: int, seed: int) -> pl.DataFrame:
             "category": labels,
             "country": [None if place == "US" else place for place in country],
             "key": keys,
-            "features": features(transactions(zip(texts, prices, strict=True))),
+            "features": features(texts, prices),
         }
     )
 

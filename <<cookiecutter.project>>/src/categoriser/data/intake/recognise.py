@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from categoriser.contract import NUMBER
 from categoriser.data.intake import amounts, columns, dates, encoding
 from categoriser.data.intake.encoding import shorten
 from categoriser.data.intake.form import ASK, OWN, Form, Place, Role
@@ -19,6 +18,7 @@ from categoriser.data.intake.reading import HEAD, MONEY, Header, Reading, readin
 from categoriser.data.intake.records import Open, Record, records, split, trim
 from categoriser.data.table import REQUIRED, own_table
 from categoriser.errors import UserError
+from categoriser.features import NUMBER
 from categoriser.io.text_files import opened
 from categoriser.paths import INTAKE
 

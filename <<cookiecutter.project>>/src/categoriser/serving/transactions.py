@@ -1,0 +1,172 @@
+"""Transactions in JSON: read at once where all is well, and else up to the first fault, to name it.
+
+A transaction has two members and nothing nested. So neither way reads a value that cannot be one,
+however deep and large it is: what is refused costs no more than what is answered.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from categoriser.serving.problem import RequestError
+
+FIELDS = ["text", "price"]
+TYPES: dict[str, type] = {"text": str, "price": float}
+MUST_BE = {"text": "a string", "price": "a finite number"}
+BLANK = " \t\r\n"
+BLANKS = re.compile(rf"[{BLANK}]*+")
+NESTED = ("[", "{")
+SCALARS = json.JSONDecoder(parse_int=float)
+
+Pairs = Iterable[tuple[str, float]]
+
+
+class Transaction(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What a request asks for, a row."""
+
+    text: str
+    price: float
+
+
+ONE = msgspec.json.Decoder(Transaction)
+MANY = msgspec.json.Decoder(list[Transaction])
+
+
+def read_body(content: str, most: int) -> tuple[Pairs, bool]:
+    """Return text and price of each row, and whether the body is one object and not a list.
+
+    What is returned may hold more than `most` rows, and raises `RequestError` while it is read: 400
+    by row and field.
+    """
+    content = content.lstrip(BLANK)
+    single = not content.startswith("[")
+    if content.count("{") > most:
+        # More rows than may be, unless texts have braces.
+        return Reader(content).rows(), single
+    try:
+        rows = [ONE.decode(content)] if single else MANY.decode(content)
+    except msgspec.DecodeError:
+        return Reader(content).rows(), single
+    return _pairs(rows, content) or Reader(content).rows(), single
+
+
+def read_lines(content: str, most: int) -> Iterator[tuple[str, float]]:
+    """Yield text and price of each line, of one more than `most` at the most.
+
+    Raises `RequestError`: 400 by row and field.
+    """
+    # Not splitlines(): a JSON string may hold other line breaks of Unicode's.
+    lines = content.split("\n", most + 1) if content else []
+    for row, line in enumerate(lines[: most + 1], 1):
+        try:
+            pairs = _pairs([ONE.decode(line)], line)
+        except msgspec.DecodeError:
+            pairs = None
+        yield from pairs or Reader(line, row).rows()
+
+
+def _pairs(rows: list[Transaction], content: str) -> list[tuple[str, float]] | None:
+    """Return text and price of each row; None where a row may have a member twice.
+
+    Of such two msgspec takes the last. But each has a colon, outside of the texts, and no colon is
+    without one, unless a text has it as an escape.
+    """
+    colons = 2 * len(rows) + sum([row.text.count(":") for row in rows])
+    if content.count(":") != colons or "\\u003" in content:
+        return None
+    return [(row.text, row.price) for row in rows]
+
+
+class Reader:
+    """Reads transactions one by one, and names what is wrong with the first that is none.
+
+    `line` is the row's number where the content is a line.
+    """
+
+    def __init__(self, content: str, line: int | None = None) -> None:
+        self.content, self.line = content, line
+        self.row, self.place = line or 1, 0
+
+    def rows(self) -> Iterator[tuple[str, float]]:
+        """Yield text and price of each object of a list, or of one object. Raises RequestError."""
+        if self.line or not self._take("["):
+            yield self._transaction()
+        elif not self._take("]"):
+            yield self._transaction()
+            while not self._take("]"):
+                self._need(",")
+                self.row += 1
+                yield self._transaction()
+        self._skip()
+        if self.place < len(self.content):
+            raise self._broken()
+
+    def _transaction(self) -> tuple[str, float]:
+        if not self._take("{"):
+            if not self.content.startswith("[", self.place):
+                self._scalar()
+            raise self._fault(None, "must be an object with text and price")
+        found: dict[str, Any] = {}
+        if not self._take("}"):
+            self._member(found)
+            while not self._take("}"):
+                self._need(",")
+                self._member(found)
+        for name in FIELDS:
+            if name not in found:
+                raise self._fault(name, f"{name} is missing")
+        return found["text"], found["price"]
+
+    def _member(self, found: dict[str, Any]) -> None:
+        """Read a member into the others of its object."""
+        self._skip()
+        if not self.content.startswith('"', self.place):
+            raise self._broken()
+        name = self._scalar()
+        self._need(":")
+        self._skip()
+        if name not in FIELDS:
+            raise self._fault(name[:40], f"unknown field {name[:40]!r}")
+        if name in found:
+            raise self._fault(name, f"{name} is given twice")
+        nested = self.content.startswith(NESTED, self.place)
+        found[name] = None if nested else self._scalar()
+        if not isinstance(found[name], TYPES[name]):
+            raise self._fault(name, f"{name} must be {MUST_BE[name]}")
+
+    def _scalar(self) -> Any:
+        """Read what is no list and no object; every number becomes a float."""
+        try:
+            value, self.place = SCALARS.raw_decode(self.content, self.place)
+        except json.JSONDecodeError as error:
+            self.place = error.pos
+            raise self._broken() from None
+        return value
+
+    def _skip(self) -> None:
+        """Go on behind blanks."""
+        blanks = BLANKS.match(self.content, self.place)
+        assert blanks  # noqa: S101  # for mypy: there may be none of them
+        self.place = blanks.end()
+
+    def _take(self, sign: str) -> bool:
+        """Go on behind blanks and, where it is there, a sign; return whether it was."""
+        self._skip()
+        found = self.content.startswith(sign, self.place)
+        self.place += len(sign) if found else 0
+        return found
+
+    def _need(self, sign: str) -> None:
+        if not self._take(sign):
+            raise self._broken()
+
+    def _broken(self) -> RequestError:
+        where = f"row {self.line}" if self.line else "the body"
+        return RequestError(400, f"{where} is not JSON at character {self.place + 1}", self.line)
+
+    def _fault(self, field: str | None, detail: str) -> RequestError:
+        between = ": " if field else " "
+        return RequestError(400, f"row {self.row}{between}{detail}", self.row, field)
