@@ -17,7 +17,7 @@ from categoriser.model.package import Categoriser
 from categoriser.model.train import train
 from categoriser.params import Params, Train, read_params
 
-pytest_plugins = ["prove.pytest_actors", "release_fixtures"]
+pytest_plugins = ["prove.pytest_actors", "release_helpers.fixtures"]
 
 # A test's name is in the environment of every process that it starts, which has a limit.
 LONGEST_ID = 100

@@ -12,7 +12,7 @@ from source_code import code
 
 from prove import example, project_files, resolver, templates
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
-from release import graph
+from release import release_order
 
 
 def test_what_custom_resources_say_is_what_is_read() -> None:
@@ -68,7 +68,7 @@ def test_an_endpoint_begins_with_what_is_made_for_it(name: str) -> None:
     assert asked["LogDays"] == example.GIVEN["LogDays"]
     assert asked["Key"] == key_arn()
     written = templates.resources(name)
-    assert "Hosting" in graph.needs(written, "Endpoint")
+    assert "Hosting" in release_order.made_before(written, "Endpoint")
     if name == "prod":
         (variant,) = written["EndpointConfig"]["Properties"]["ProductionVariants"]
         assert variant["InitialInstanceCount"] == {"Fn::GetAtt": ["Hosting", "Instances"]}

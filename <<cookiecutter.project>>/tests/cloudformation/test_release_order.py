@@ -9,7 +9,7 @@ from production_template import ALIAS, prod, rollback_alarms, without
 
 from categoriser.errors import UserError
 from prove import resolver, templates
-from release import graph
+from release import release_order
 
 
 def test_the_shift_is_a_canary_of_the_share_and_the_minutes_that_are_set() -> None:
@@ -29,7 +29,7 @@ def test_the_shift_is_a_canary_of_the_share_and_the_minutes_that_are_set() -> No
 
 
 def test_no_live_endpoint_goes_before_its_traffic_has_moved() -> None:
-    graph.check(prod(), ALIAS)
+    release_order.require_safe_order(prod(), ALIAS)
 
 
 @pytest.mark.parametrize(
@@ -37,20 +37,24 @@ def test_no_live_endpoint_goes_before_its_traffic_has_moved() -> None:
 )
 def test_what_a_release_replaces_is_in_the_stack_of_the_alias(key: str) -> None:
     with pytest.raises(UserError, match=f"put {prod()[key]['Type']} into its template"):
-        graph.check(without(key), ALIAS)
+        release_order.require_safe_order(without(key), ALIAS)
 
 
 @pytest.mark.parametrize("key", ["ScalingPolicy", "Golden"])
 def test_the_alias_waits_for_what_judges_the_release(key: str) -> None:
     rest = [name for name in prod()[ALIAS]["DependsOn"] if name != key]
     with pytest.raises(UserError, match=f"let it depend on {key}"):
-        graph.check(prod() | {ALIAS: prod()[ALIAS] | {"DependsOn": rest}}, ALIAS)
+        release_order.require_safe_order(
+            prod() | {ALIAS: prod()[ALIAS] | {"DependsOn": rest}}, ALIAS
+        )
 
 
 def test_the_alias_says_that_it_waits_for_what_its_policy_names() -> None:
     """CloudFormation's pages do not say whether a policy's references are dependencies."""
     alias = prod()[ALIAS]
-    named = {*graph.uses(alias["UpdatePolicy"])} - {"Application"}  # which the group refers to
+    named = {*release_order.references(alias["UpdatePolicy"])} - {
+        "Application"
+    }  # which the group refers to
     assert named <= {*alias["DependsOn"]}
 
 
@@ -61,7 +65,7 @@ def test_the_shift_has_both_hooks(key: str) -> None:
     del policy[f"{key}AllowTrafficHook"]
     alias = prod()[ALIAS] | {"UpdatePolicy": {"CodeDeployLambdaAliasUpdate": policy}}
     with pytest.raises(UserError, match=f"name its {key}AllowTrafficHook"):
-        graph.check(prod() | {ALIAS: alias}, ALIAS)
+        release_order.require_safe_order(prod() | {ALIAS: alias}, ALIAS)
 
 
 def test_a_release_is_new_where_it_must_be_and_old_where_it_must_not() -> None:
@@ -69,7 +73,7 @@ def test_a_release_is_new_where_it_must_be_and_old_where_it_must_not() -> None:
 
     A candidate's alarm that were updated would begin with the old release's state.
     """
-    new = {prod()[key]["Type"] for key in graph.replaced(prod())}
+    new = {prod()[key]["Type"] for key in release_order.replaced_by_release(prod())}
     assert new == {
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "AWS::ApplicationAutoScaling::ScalingPolicy",
@@ -79,10 +83,10 @@ def test_a_release_is_new_where_it_must_be_and_old_where_it_must_not() -> None:
         "AWS::SageMaker::EndpointConfig",
         "AWS::SageMaker::Model",
     }
-    assert {*rollback_alarms()} <= graph.replaced(prod())
+    assert {*rollback_alarms()} <= release_order.replaced_by_release(prod())
     stuck = json.loads(json.dumps(prod()["Endpoint"]).replace("ReleaseId", "Network"))
     with pytest.raises(UserError, match="name Endpoint after ReleaseId"):
-        graph.check(prod() | {"Endpoint": stuck}, ALIAS)
+        release_order.require_safe_order(prod() | {"Endpoint": stuck}, ALIAS)
 
 
 def test_a_version_is_new_with_each_release_and_goes_with_it() -> None:

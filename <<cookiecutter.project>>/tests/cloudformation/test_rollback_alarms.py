@@ -9,7 +9,7 @@ from production_template import prod, rollback_alarms
 
 from prove import resolver, templates
 from prove.example import RELEASE
-from release import graph
+from release import release_order
 
 
 def test_rollback_is_by_the_candidates_own_metric_alarms() -> None:
@@ -106,4 +106,4 @@ def test_the_pipelines_condition_is_of_the_release_in_hand() -> None:
     assert changed == ["refusals", "failures", "calls", "latency"]
     assert "ApiVersion.Version" in {*templates.references(prod()["UnhealthyAlarm"])}
     assert "UnhealthyAlarm" not in rollback_alarms()
-    assert "UnhealthyAlarm" not in graph.replaced(prod())
+    assert "UnhealthyAlarm" not in release_order.replaced_by_release(prod())

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 import yaml
-from consent import answered
-from fake_aws import PROD, TOOLS, FakeAws
-from release_settings import changed
-from sandbox_world import FAULTS, HOLDS, World
+from release_helpers.consent import answered
+from release_helpers.fake_aws import PROD, TOOLS, FakeAws
+from release_helpers.sandbox_world import FAULTS, HOLDS, World
+from release_helpers.settings import changed
 
 from release.accounts import open_session
 from release.settings import SETTINGS

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fake_aws import PROD, TOOLS, FakeAws
-from release_settings import (
+from release_helpers.fake_aws import PROD, TOOLS, FakeAws
+from release_helpers.settings import (
     changed,
 )
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from release_settings import (
+from release_helpers.settings import (
     ARTIFACTS,
     PROJECT,
     ROOT,
 )
-from release_verbs import run_verb
+from release_helpers.verbs import run_verb
 
 from categoriser.errors import UserError
 from release import base_image

@@ -16,7 +16,8 @@ from typing import Any
 
 import boto3
 import pytest
-from release_settings import (
+from release_helpers.data import ROWS, released
+from release_helpers.settings import (
     ARTIFACTS,
     COMMIT,
     DATA,
@@ -26,8 +27,7 @@ from release_settings import (
     changed,
     tools_session,
 )
-from release_verbs import run_verb
-from released_data import ROWS, released
+from release_helpers.verbs import run_verb
 
 from categoriser.manifest import NAME
 from release.build import champion_model

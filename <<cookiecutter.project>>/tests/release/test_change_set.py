@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from consent import answered
-from fake_aws import FakeAws
-from fake_stacks import ORDER, FakeStacks, names
-from release_settings import (
+from release_helpers.consent import answered
+from release_helpers.fake_aws import FakeAws
+from release_helpers.fake_stacks import ORDER, FakeStacks, names
+from release_helpers.settings import (
     PROJECT,
     changed,
     tools_session,

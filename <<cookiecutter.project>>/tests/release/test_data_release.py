@@ -8,12 +8,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from release_settings import (
+from release_helpers.data import DIGEST, ROWS
+from release_helpers.settings import (
     DATA,
     changed,
     tools_session,
 )
-from released_data import DIGEST, ROWS
 
 from categoriser.errors import UserError
 from categoriser.manifest import unzip

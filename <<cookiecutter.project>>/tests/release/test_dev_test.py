@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from fake_aws import FakeAws
-from release_settings import (
+from release_helpers.fake_aws import FakeAws
+from release_helpers.settings import (
     DATA,
     PROJECT,
     RELEASE,
 )
-from release_verbs import run_verb
+from release_helpers.verbs import run_verb
 
 from categoriser.errors import UserError
 

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from production_template import ALIAS
 
 from categoriser.errors import UserError
-from prove import project_files, templates
+from prove import project_files
 from release import graph
-
-
-def test_the_plan_ends_with_the_old_endpoint() -> None:
-    steps = graph.plan(templates.every()["prod"], ALIAS)
-    order = [line for _, lines in steps for line in lines]
-    assert order.index("+ Endpoint") < order.index(f"~ {ALIAS}") < order.index("- Endpoint")
-    assert order.index("+ Model") < order.index("+ EndpointConfig") < order.index("+ Endpoint")
-    assert steps[-1][0] == "clean-up"
-
-
-def test_the_shift_is_told_in_the_template_s_words() -> None:
-    steps = graph.plan(templates.every()["prod"], ALIAS)
-    (told,) = [lines for title, lines in steps if title == "the shift"]
-    watch = "traffic_hooks.after: 10 minutes' watch"
-    assert told == ["~ Live", "traffic_hooks.before", "10 % for 5 minutes, then all", watch]
-    for old, new, words in (
-        ('"MaxValue": 60, "Default": 5', '"Default": 30', "10 % for 30 minutes, then all"),
-        ('"MaxValue": 50, "Default": 10', '"Default": 25', "25 % for 5 minutes, then all"),
-        ('"MaxValue": 10, "Default": 10', '"Default": 7', "traffic_hooks.after: 7 minutes' watch"),
-        ("traffic_hooks.before", "traffic_hooks.other", "traffic_hooks.other"),
-    ):
-        text = json.dumps(templates.every()["prod"])
-        assert old in text
-        assert words in graph.shift(json.loads(text.replace(old, new)), ALIAS)
+from release.order_picture import GAP, LEGEND, TITLE, WIDTH
+from release.release_order import TEMPLATE
 
 
 @pytest.fixture
 def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give prod.yaml in an otherwise empty folder, which is the working directory."""
-    template = tmp_path / graph.TEMPLATE
+    template = tmp_path / TEMPLATE
     template.parent.mkdir()
-    template.write_text(project_files.text(str(graph.TEMPLATE)))
+    template.write_text(project_files.text(str(TEMPLATE)))
     monkeypatch.chdir(tmp_path)
     return template
 
@@ -55,7 +31,7 @@ def test_graph_draws_it(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None
     root = ElementTree.fromstring(text)
     space = "{http://www.w3.org/2000/svg}"
     words = [item.text for item in root.iter(f"{space}text")]
-    assert {graph.TITLE, *graph.LEGEND, "- Endpoint", "10 % for 5 minutes, then all"} <= {*words}
+    assert {TITLE, *LEGEND, "- Endpoint", "10 % for 5 minutes, then all"} <= {*words}
     columns = [str(word) for word in words if re.match(r"\d+\. ", str(word))]
     assert [int(title.split(".")[0]) for title in columns] == [*range(1, len(columns) + 1)]
     assert columns[-1].endswith("clean-up")
@@ -68,9 +44,9 @@ def test_graph_draws_it(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None
         for item in root.iter(f"{space}rect")
         if item.get("y") in ("72", "98")
     }
-    assert {*widths.values()} == {places[columns[-1]] - 6 + graph.WIDTH - 6}
+    assert {*widths.values()} == {places[columns[-1]] - 6 + WIDTH - GAP}
     printed = capsys.readouterr().out.splitlines()
-    assert all(sign in printed[0] for sign in graph.LEGEND)
+    assert all(sign in printed[0] for sign in LEGEND)
     assert printed[1].startswith("1. before the shift")
 
 

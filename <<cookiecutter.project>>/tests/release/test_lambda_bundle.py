@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from release_settings import (
+from release_helpers.settings import (
     ROOT,
     changed,
 )

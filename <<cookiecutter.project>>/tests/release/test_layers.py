@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_aws import TOOLS, FakeAws, refused
-from release_settings import PROJECT, changed, tools_session
+from release_helpers.fake_aws import TOOLS, FakeAws, refused
+from release_helpers.settings import PROJECT, changed, tools_session
 
 from prove import project_files, templates
 from release import layers

@@ -16,8 +16,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.session import get_session
-from release_settings import ARTIFACTS, DATA, LIVE, RELEASE, changed
-from release_verbs import run_verb
+from release_helpers.settings import ARTIFACTS, DATA, LIVE, RELEASE, changed
+from release_helpers.verbs import run_verb
 
 from categoriser.errors import UserError
 from categoriser.manifest import NAME, File, Manifest

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from release_settings import (
+import pytest
+from release_helpers.settings import (
     RELEASE,
     changed,
 )
 
-from release.parameters import OF_SETTINGS, parameters_of, stack_parameters
+from release.parameters import OF_MONITORING, OF_SETTINGS, parameters_of, stack_parameters
 
 
 def test_a_key_is_the_parameter_of_its_name_in_every_template_that_declares_it(root: Path) -> None:
@@ -22,3 +23,17 @@ def test_a_key_is_the_parameter_of_its_name_in_every_template_that_declares_it(r
     assert given["ProdLatencyMs"] == "500"
     assert "Unheard" not in given
     assert "TrainMinutes" not in given
+
+
+@pytest.mark.parametrize("table", [OF_SETTINGS, OF_MONITORING], ids=["settings", "monitoring"])
+def test_a_parameter_is_its_settings_name_as_cloudformation_spells_it(
+    table: dict[str, str],
+) -> None:
+    for key, parameter in table.items():
+        words = key.replace(".", "_").split("_")
+        assert parameter == "".join(word.capitalize() for word in words)
+
+
+def test_a_parameter_is_of_one_setting() -> None:
+    parameters = [*OF_SETTINGS.values(), *OF_MONITORING.values()]
+    assert len(parameters) == len({*parameters})

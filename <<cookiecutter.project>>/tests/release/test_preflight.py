@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from fake_aws import TOOLS, FakeAws, refused
-from fake_stacks import FakeStacks
-from release_settings import (
+from release_helpers.fake_aws import TOOLS, FakeAws, refused
+from release_helpers.fake_stacks import FakeStacks
+from release_helpers.settings import (
     PROJECT,
     changed,
     tools_session,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, TokenRetrievalError
 from botocore.parsers import ResponseParserError
-from fake_aws import TOOLS, FakeAws, refused
-from fake_stacks import FakeStacks
-from release_verbs import end_of_verb
+from release_helpers.fake_aws import TOOLS, FakeAws, refused
+from release_helpers.fake_stacks import FakeStacks
+from release_helpers.verbs import end_of_verb
 
 
 def test_before_the_first_deployment_a_verb_points_to_it(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from consent import answered
-from fake_aws import FakeAws, refused
-from release_settings import (
+from release_helpers.consent import answered
+from release_helpers.fake_aws import FakeAws, refused
+from release_helpers.settings import (
     PROJECT,
     changed,
     tools_session,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fake_aws import FakeAws
-from fake_stacks import ORDER, FakeStacks, names
-from release_settings import (
+from release_helpers.fake_aws import FakeAws
+from release_helpers.fake_stacks import ORDER, FakeStacks, names
+from release_helpers.settings import (
     PROJECT,
     changed,
     tools_session,

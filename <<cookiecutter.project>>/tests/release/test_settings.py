@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from release_settings import (
+from release_helpers.settings import (
     GIVEN,
     REGION,
     ROOT,

@@ -14,9 +14,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from fake_aws import TOOLS, FakeAws, cached_session
 from lambda_helpers.world import imported_functions, run
-from release_settings import PROJECT, changed
+from release_helpers.fake_aws import TOOLS, FakeAws, cached_session
+from release_helpers.settings import PROJECT, changed
 
 from categoriser.errors import UserError
 from release.build import champion_model

@@ -6,9 +6,9 @@ import io
 from typing import Any
 
 import pytest
-from fake_aws import TOOLS, FakeAws
-from fake_stacks import FakeStacks
-from release_settings import (
+from release_helpers.fake_aws import TOOLS, FakeAws
+from release_helpers.fake_stacks import FakeStacks
+from release_helpers.settings import (
     PROJECT,
     RELEASE,
     changed,

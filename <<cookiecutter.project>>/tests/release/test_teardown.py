@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from consent import answered
-from fake_aws import FakeAws, refused
-from fake_stacks import FakeStacks, names
-from release_settings import (
+from release_helpers.consent import answered
+from release_helpers.fake_aws import FakeAws, refused
+from release_helpers.fake_stacks import FakeStacks, names
+from release_helpers.settings import (
     PROJECT,
     RELEASE,
     changed,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from release_verbs import run_verb
-from released_data import released
+from release_helpers.data import released
+from release_helpers.verbs import run_verb
 
 from categoriser.errors import UserError
 

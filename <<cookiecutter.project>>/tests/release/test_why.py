@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fake_aws import TOOLS, FakeAws
-from release_settings import (
+from release_helpers.fake_aws import TOOLS, FakeAws
+from release_helpers.settings import (
     PROJECT,
     RELEASE,
     changed,
@@ -17,8 +17,9 @@ from release_settings import (
 )
 
 from categoriser.errors import UserError
+from prove import templates
 from release.console import console
-from release.why import print_lineage
+from release.why import VARIANT, print_lineage
 
 ENDPOINT = f"{PROJECT}-{RELEASE}"
 
@@ -126,3 +127,8 @@ def test_why_finds_probes_and_only_what_is_an_id(
 def test_why_says_where_it_looked(captured: FakeAws, prediction: str, days: str) -> None:
     with pytest.raises(UserError, match=rf"{prediction}.*last {days} days.*{ENDPOINT}.*DAYS="):
         print_lineage(changed(), tools_session(), prediction, days)
+
+
+def test_captures_are_looked_for_below_the_variant_of_the_endpoint() -> None:
+    (config,) = templates.resources("prod", "AWS::SageMaker::EndpointConfig").values()
+    assert [item["VariantName"] for item in config["Properties"]["ProductionVariants"]] == [VARIANT]

@@ -8,7 +8,7 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import validate_parameters
 from msgspec.structs import replace
-from release_settings import (
+from release_helpers.settings import (
     COMMIT,
     DATA,
     IMAGE,

@@ -7,6 +7,7 @@ the folders in which they find and leave files.
 
 from msgspec import Struct
 
+from categoriser.contract import MEDIA_TYPES
 from categoriser.jobs.spec.artifact_keys import (
     RUN_BASELINE,
     RUN_DATA,
@@ -31,7 +32,6 @@ PROCESSING_OUTPUT = "/opt/ml/processing/output"
 # What the training job's log says as `name=value` (categoriser.model.train).
 LOGGED_FIGURES = ("temperature", "validation_accuracy", "validation_log_loss")
 NUMBER = "([-+.e0-9]+)"
-MEDIA_TYPES = ("text/csv", "application/json", "application/jsonlines")
 
 
 class ReleaseRun(Struct, frozen=True, kw_only=True):

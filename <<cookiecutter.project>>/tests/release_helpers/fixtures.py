@@ -13,10 +13,16 @@ import pytest
 import yaml
 from botocore import loaders
 from botocore.client import BaseClient
-from fake_aws import PROD, TOOLS, FakeAws
-from fake_stacks import FakeStacks
 from moto import mock_aws
-from release_settings import (
+
+from release import deploy, seeds
+from release.base_image import BaseSource
+from release.console import console
+from release.lambda_bundle import SHARED_MODULES, LambdaBundle
+from release.settings import SETTINGS, ReleaseSettings
+from release_helpers.fake_aws import PROD, TOOLS, FakeAws
+from release_helpers.fake_stacks import FakeStacks
+from release_helpers.settings import (
     ARTIFACTS,
     BASE,
     COMMIT,
@@ -32,12 +38,6 @@ from release_settings import (
     SERVE,
     changed,
 )
-
-from release import deploy, seeds
-from release.base_image import BaseSource
-from release.console import console
-from release.lambda_bundle import SHARED_MODULES, LambdaBundle
-from release.settings import SETTINGS, ReleaseSettings
 
 LOADER = loaders.create_loader()
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from release_settings import (
+
+from categoriser.manifest import File, Manifest
+from release_helpers.settings import (
     DATA,
     LIVE,
 )
-
-from categoriser.manifest import File, Manifest
 
 ROWS = "date,text,price,category\n" + "".join(
     f"2026-10-01,{text} no {number},{number + 0.5},{category}\n"

@@ -12,7 +12,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
-from release_settings import tools_session
+
+from release_helpers.settings import tools_session
 
 TOOLS, PROD = "111122223333", "444455556666"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from fake_aws import FakeAws, refused
-from release_settings import (
+from release_helpers.fake_aws import FakeAws, refused
+from release_helpers.settings import (
     PROJECT,
 )
 

@@ -11,15 +11,15 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from fake_aws import FakeAws, cached_session
-from release_settings import (
+
+from prove import resolver, templates
+from release_helpers.fake_aws import FakeAws, cached_session
+from release_helpers.settings import (
     DATA,
     LIVE,
     PROJECT,
     RELEASE,
 )
-
-from prove import resolver, templates
 
 
 class World:

@@ -12,7 +12,7 @@ from prove import example
 from release.accounts import open_session
 from release.settings import ReleaseSettings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROJECT, RELEASE, REGION = example.PROJECT, example.RELEASE, "ap-southeast-2"
 ARTIFACTS, DATA, LIVE = (
     f"{PROJECT}-{kind}-111122223333-{REGION}" for kind in ("artifacts", "data", "live")
