@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from categoriser import paths
+from categoriser.contract import CSV, FIELDS, transactions
 from categoriser.data import prepare
 from categoriser.data.generate import generate
 from categoriser.errors import UserError, run
@@ -37,7 +38,7 @@ from categoriser.model.classifier import FILE, LABEL, Classifier
 from categoriser.model.package import CLASSIFIER, Categoriser
 from categoriser.params import read_params, set_params
 from categoriser.serving.capture import record
-from categoriser.serving.protocol import CSV, render
+from categoriser.serving.protocol import render
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
@@ -211,13 +212,11 @@ def train_seconds(lines: list[str], labels: list[str], scratch: Path) -> tuple[f
 
 
 def predict_seconds(rows: pl.DataFrame) -> tuple[float, float]:
-    """Return seconds for texts and prices to probabilities, and for lines by fastText alone."""
+    """Return seconds for transactions to probabilities, and for lines by fastText alone."""
     categoriser = Categoriser.load(paths.MODEL)
     bare = fasttext.load_model(str(paths.MODEL / CLASSIFIER / FILE))
-    texts, prices, lines = (rows[name].to_list() for name in ("text", "price", "features"))
-    return compare(
-        lambda: categoriser.predict_proba(texts, prices), lambda: bare.predict(lines, k=-1)
-    )
+    asked, lines = transactions(rows.select(FIELDS).iter_rows()), rows["features"].to_list()
+    return compare(lambda: categoriser.predict_proba(asked), lambda: bare.predict(lines, k=-1))
 
 
 def prepare_seconds(scratch: Path) -> tuple[float, float]:
@@ -338,18 +337,16 @@ def write_captures(folder: Path) -> list[Path]:
     rows = generate(read_params().generate.model_copy(update={"rows": ROWS, "seed": 99}))[0]
     files = []
     for number, part in enumerate(rows.iter_slices(ROWS // FILES)):
-        texts, prices = part["text"].to_list(), part["price"].to_list()
+        asked = transactions(part.select(FIELDS).iter_rows())
         lines = [
             record(
-                f'"{text}",{price}\n'.encode(),
+                f'"{one.text}",{one.price}\n'.encode(),
                 render([answer], CSV, single=False),
                 CSV,
                 event_id=f"{number}-{row}",
                 time=NOON,
             )
-            for row, (text, price, answer) in enumerate(
-                zip(texts, prices, categoriser.predict(texts, prices), strict=True)
-            )
+            for row, (one, answer) in enumerate(zip(asked, categoriser.predict(asked), strict=True))
         ]
         files.append(folder / f"{number}.jsonl")
         files[-1].write_bytes(b"".join(lines))

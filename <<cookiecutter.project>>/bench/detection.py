@@ -26,6 +26,7 @@ import polars as pl
 from scipy.special import betaincinv
 
 from categoriser import paths
+from categoriser.contract import FIELDS, transactions
 from categoriser.data.generate import Drift, generate
 from categoriser.errors import UserError, run
 from categoriser.features import features
@@ -262,7 +263,7 @@ def weeks(month: int, seed: int, drift: Drift | None = None) -> Iterator[pl.Data
 
 def answer(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows as captures would have them."""
-    lines = features(rows["text"].to_list(), rows["price"].to_list())
+    lines = features(transactions(rows.select(FIELDS).iter_rows()))
     return answered(rows.with_columns(features=pl.Series(lines)), monitor().categoriser)
 
 

@@ -36,10 +36,10 @@ from rich.console import Console
 from rich.table import Table
 
 from categoriser import paths
+from categoriser.contract import CSV, FIELDS, JSON
 from categoriser.errors import UserError, run
 from categoriser.evaluation.measure import PARTS
 from categoriser.model.package import Categoriser
-from categoriser.serving.protocol import CSV, JSON
 from categoriser.tracking import track
 
 HOST = "127.0.0.1"
@@ -224,10 +224,10 @@ def measure(
 
 
 def held_out() -> pl.DataFrame:
-    """Return the held-out rows' text and price. Raises `UserError` where they are missing."""
+    """Return the held-out rows' `FIELDS`. Raises `UserError` where they are missing."""
     files = [paths.PREPARED / f"{part}.parquet" for part in PARTS]
     try:
-        rows = pl.concat([pl.read_parquet(file, columns=["text", "price"]) for file in files])
+        rows = pl.concat([pl.read_parquet(file, columns=list(FIELDS)) for file in files])
     except OSError as error:
         raise UserError(f"{paths.PREPARED}: {error}; `dvc repro` makes it") from None
     if len(rows) < max(ROWS.values()):

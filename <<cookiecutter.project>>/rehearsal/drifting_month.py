@@ -22,6 +22,7 @@ import polars as pl
 from rich.console import Console
 
 from categoriser import paths
+from categoriser.contract import FIELDS
 from categoriser.data.generate import Drift, generate
 from categoriser.errors import UserError, run
 from categoriser.io.documents import read_json
@@ -77,7 +78,7 @@ def send(rows: pl.DataFrame, port: int) -> list[str]:
         batch = rows.slice(at, size)
         identity = f"drift-{at}"
         body = io.StringIO(newline="")
-        csv.writer(body).writerows(batch.select("text", "price").iter_rows())
+        csv.writer(body).writerows(batch.select(FIELDS).iter_rows())
         headers = {"content-type": "text/csv", "x-amzn-sagemaker-inference-id": identity}
         connection.request("POST", "/invocations", body.getvalue().encode(), headers)
         answer = connection.getresponse()

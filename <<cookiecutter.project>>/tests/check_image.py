@@ -32,12 +32,12 @@ import pytest
 from measured import FEW
 from rich.console import Console
 
+from categoriser.contract import CSV, JSON, JSON_LINES
 from categoriser.data.generate import generate
 from categoriser.io.documents import read_json
 from categoriser.io.replacing import write_json
 from categoriser.manifest import NAME, File, Manifest
 from categoriser.params import read_params
-from categoriser.serving.protocol import CSV, JSON, LINES
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
@@ -522,8 +522,8 @@ def test_rows_are_answered_in_the_type_in_which_they_come(server: Server, model:
     answer = server.post(JSON, json.dumps(row))
     assert (answer.status, answer.kind) == (200, JSON)
     assert f"__label__{json.loads(answer.body)['category']}" == label
-    lines = server.post(LINES, f"{json.dumps(row)}\n" * 3)
-    assert (lines.status, lines.kind) == (200, LINES)
+    lines = server.post(JSON_LINES, f"{json.dumps(row)}\n" * 3)
+    assert (lines.status, lines.kind) == (200, JSON_LINES)
     assert [json.loads(line) for line in lines.body.splitlines()] == [json.loads(answer.body)] * 3
 
 
@@ -532,7 +532,7 @@ def test_rows_are_answered_in_the_type_in_which_they_come(server: Server, model:
     [
         (CSV, "aldi sydney,cheap\n", 400, "price"),
         (JSON, '{"text": "aldi sydney"}', 400, "price is missing"),
-        (LINES, '{"text": 1, "price": 2}', 400, "text must be"),
+        (JSON_LINES, '{"text": 1, "price": 2}', 400, "text must be"),
         (CSV, f"{'x' * 2**20}\n" * 7, 413, "larger"),
         ("image/png", "aldi sydney,1\n", 415, "text/csv"),
     ],

@@ -12,6 +12,7 @@ import pytest
 from isolation import signed_out
 from measured import KNOBS
 
+from categoriser.contract import transactions
 from categoriser.features import features
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
@@ -46,7 +47,7 @@ def rows(count: int, seed: int) -> pl.DataFrame:
             "price": prices,
             "category": labels,
             "key": texts,
-            "features": features(texts, prices),
+            "features": features(transactions(zip(texts, prices, strict=True))),
         }
     )
 

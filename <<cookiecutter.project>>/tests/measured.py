@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from categoriser.contract import transactions
 from categoriser.evaluation.measure import measure
 from categoriser.features import features
 from categoriser.io.replacing import write_json
@@ -60,7 +61,7 @@ def rows(count: int, seed: int) -> pl.DataFrame:
             "category": labels,
             "country": [None if place == "US" else place for place in country],
             "key": keys,
-            "features": features(texts, prices),
+            "features": features(transactions(zip(texts, prices, strict=True))),
         }
     )
 

@@ -26,7 +26,8 @@ import yaml
 from measured import FEW, rows
 from moto import mock_aws
 
-from categoriser import manifest, paths
+from categoriser import contract, manifest, paths
+from categoriser.contract import JSON
 from categoriser.errors import UserError, run
 from categoriser.io import asides
 from categoriser.io.digests import digest
@@ -40,7 +41,7 @@ from categoriser.monitor import quality
 from categoriser.monitor.settings import Settings
 from categoriser.params import Params, read_params, set_params
 from categoriser.serving.capture import record
-from categoriser.serving.protocol import JSON, render
+from categoriser.serving.protocol import render
 from prove.example import PROJECT
 
 # categoriser.io and errors
@@ -734,7 +735,7 @@ def test_golden_cases_are_what_the_model_answers_surely_two_a_class(
     names = [case["category"] for case in golden["cases"]]
     assert names == sorted(2 * model.classes)
     for case in golden["cases"]:
-        [answer] = model.predict([case["text"]], [case["price"]])
+        [answer] = model.predict(contract.transactions([(case["text"], case["price"])]))
         assert answer.category == case["category"]
         assert not answer.review
         assert answer.probabilities == pytest.approx(case["probabilities"])
@@ -878,7 +879,7 @@ class Account:
         """Answer rows by the model, one a call; ids are `<name>-<number>`."""
         lines = []
         for number, row in enumerate(frame.select("text", "price").iter_rows(named=True)):
-            [answer] = self.model.predict([row["text"]], [row["price"]])
+            [answer] = self.model.predict(contract.transactions([(row["text"], row["price"])]))
             said = render([answer], JSON, single=True)
             ids = {"event_id": f"event-{number}", "inference_id": f"{name}-{number}"}
             lines.append(record(json.dumps(row).encode(), said, JSON, time=time, **ids))

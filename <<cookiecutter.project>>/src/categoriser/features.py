@@ -1,30 +1,29 @@
-"""Text and price become the one line that the classifier reads, in training and in serving alike.
+"""A transaction becomes the one line that the classifier reads, in training and in serving alike.
 
-A line is the normalised text, then the price's tokens: a coarse band, a fine band, the cents' form
-and, for a negative price, `REFUND`. The text holds only lower-case words and single spaces, so it
-cannot hold what fastText reads as a command (line breaks, `__label__`, `</s>`), nor a price token:
-those are in upper case.
+A line is the normalised text, then the tokens of the other columns: of the price a coarse band, a
+fine band, the cents' form and, for a negative price, `REFUND`. The text holds only lower-case words
+and single spaces, so it cannot hold what fastText reads as a command (line breaks, `__label__`,
+`</s>`), nor another column's token: those are in upper case.
 
-The server, `make predict` and the monitor refuse the same texts and prices, by `text` and `price`.
+To use a new column of `categoriser.contract`, add its tokens to `TOKENS`.
 """
 
 import math
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from string import ascii_uppercase
+from typing import Any
 
-NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
-# What no descriptor holds: NUL, and halves of surrogate pairs, which JSON's escapes can spell.
-BROKEN = re.compile("[\0\ud800-\udfff]")
-
-# Sorting a text's accents, as Unicode's forms want, takes time by the square of their number.
-LONGEST = 1000
+from categoriser.contract import Transaction
 
 # A model refuses lines of another version: raise it with every change of what a line holds.
 VERSION = 1
 
+# Characters of a text once its signs are taken apart: one may stand for eighteen ("\ufdfa"), and
+# to sort its accents, as Unicode's forms want, takes time by the square of their number.
+LONGEST = 1000
 # Accents, curved apostrophes, soft hyphens and characters of no width: "Café’s" is "cafes".
 DELETED = dict.fromkeys(
     [*range(0x300, 0x370), 0xAD, *range(0x200B, 0x200E), 0x2018, 0x2019, 0x2060, 0xFEFF]
@@ -54,27 +53,6 @@ CENTS[95] = CENTS[99] = "ZB"
 CENTS[50] = "ZC"
 
 
-def text(value: str) -> str:
-    """Return a descriptor as it is. Raises `ValueError` that says what is wrong with it."""
-    if not value.strip():
-        raise ValueError("is empty")
-    if len(value) > LONGEST:
-        raise ValueError(f"is longer than {LONGEST} characters")
-    if BROKEN.search(value):
-        raise ValueError("holds a NUL or half a surrogate pair")
-    return value
-
-
-def price(value: str | float) -> float:
-    """Return a finite number, from how it is written if need be. Raises `ValueError` as `text`."""
-    if isinstance(value, str) and not NUMBER.fullmatch(value):
-        raise ValueError("is not a number")
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError("must be a finite number")
-    return number
-
-
 def normalise(texts: Sequence[str]) -> list[str]:
     """Reduce each text to lower-case words, short numbers and single spaces; it may become empty.
 
@@ -92,7 +70,6 @@ def _fold(text: str) -> str:
     """Return a text's lower-case words, with spaces for all other signs but apostrophes."""
     if text.isascii():
         return text.encode().translate(ASCII, b"'").decode()
-    # One character may stand for eighteen ("\ufdfa").
     plain = unicodedata.normalize("NFKD", text)[:LONGEST].lower().translate(DELETED)
     plain = unicodedata.normalize("NFKC", plain).replace("'", "").replace("_", " ")
     return PUNCTUATION.sub(" ", plain)
@@ -101,38 +78,53 @@ def _fold(text: str) -> str:
 def is_word(token: str) -> bool:
     """Whether a token of a line is a word, which may say what a transaction was for.
 
-    A single letter or a number does not, and a price's token, which is in upper case, is none.
+    A single letter, a number, and another column's token, which is in upper case, are not words.
     """
     return len(token) > 1 and not token.isdecimal() and not token.isupper()
 
 
-def features(texts: Sequence[str], prices: Sequence[float]) -> list[str]:
-    """Return a line for each text and its price, never empty.
+def features(rows: Sequence[Transaction]) -> list[str]:
+    """Return a line for each row, never empty.
 
-    Prices are in the currency's units; a negative one is a refund. Raises `ValueError` for a price
-    that is not a finite number, and for another number of prices than of texts.
+    Raises `ValueError` for a price that is not a finite number.
     """
-    return with_prices(normalise(texts), prices)
+    return lines_of(normalise([row.text for row in rows]), rows)
 
 
-def with_prices(normal: Sequence[str], prices: Sequence[float]) -> list[str]:
-    """Make the same lines from texts that are normalised already."""
-    return [
-        f"{text} {_tokens(price)}" if text else _tokens(price)
-        for text, price in zip(normal, _finite(prices), strict=True)
-    ]
+def lines_of(normal: Sequence[str], rows: Sequence[Transaction]) -> list[str]:
+    """Make the same lines of rows whose texts are normalised already.
+
+    Raises `ValueError` for another number of texts than of rows, too.
+    """
+    columns = [make([getattr(row, name) for row in rows]) for name, make in TOKENS.items()]
+    return [" ".join(parts).lstrip() for parts in zip(normal, *columns, strict=True)]
 
 
-def _tokens(price: float) -> str:
+def price_tokens(prices: Sequence[float]) -> list[str]:
+    """Return the tokens of each price, in the currency's units; a negative one is a refund.
+
+    Raises `ValueError` for a price that is not a finite number.
+    """
+    _check_finite(prices)
+    return [_price_tokens(price) for price in prices]
+
+
+def _price_tokens(price: float) -> str:
     size = abs(price)
-    band, cents = BANDS[bisect_right(EDGES, size)], CENTS[round(size % 1 * 100)]
+    band = BANDS[bisect_right(EDGES, size)]
+    cents = CENTS[round(size % 1 * 100)]
     return f"{band} {cents} REFUND" if price < 0 else f"{band} {cents}"
 
 
-def _finite(prices: Sequence[float]) -> Sequence[float]:
+def _check_finite(prices: Sequence[float]) -> None:
     try:
-        if all(map(math.isfinite, prices)):
-            return prices
+        finite = all(map(math.isfinite, prices))
     except OverflowError:  # an integer beyond all floats
-        pass
-    raise ValueError("a price is not a finite number")
+        finite = False
+    if not finite:
+        raise ValueError("a price is not a finite number")
+
+
+# The columns beside the text that the model sees. Each function takes a column's values and returns
+# the tokens of each, in upper case, with single spaces, and never empty.
+TOKENS: dict[str, Callable[[Sequence[Any]], list[str]]] = {"price": price_tokens}

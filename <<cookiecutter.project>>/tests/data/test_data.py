@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from categoriser.contract import FIELDS, transactions
 from categoriser.data import generate as generate_stage
 from categoriser.data import own
 from categoriser.data import prepare as prepare_stage
@@ -304,9 +305,7 @@ def test_each_row_is_in_one_part(
     assert together.columns == [*rows.columns, "key", "features"]
     assert together.sort("row").select(rows.columns).equals(rows)
     lines = together.select("text", "price", "features").sample(500, seed=0)
-    assert (
-        features(lines["text"].to_list(), lines["price"].to_list()) == lines["features"].to_list()
-    )
+    assert features(transactions(lines.select(FIELDS).iter_rows())) == lines["features"].to_list()
     assert {name: facts["rows"] for name, facts in split["parts"].items()} == {
         name: part.height for name, part in parts.items()
     }

@@ -26,6 +26,7 @@ from msgspec import to_builtins
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 from verbs import run_verb
 
+from categoriser.contract import transactions
 from categoriser.errors import UserError
 from categoriser.evaluation import evaluate as evaluate_stage
 from categoriser.evaluation import gate, metrics, report, scores
@@ -1028,7 +1029,7 @@ def test_most_confused_pairs_come_first_with_their_surest_examples() -> None:
 
 @pytest.mark.parametrize("price", [0, 0.2, 4.5, 4.95, 4.05, 11.99, -11.99, 1e9])
 def test_every_price_token_is_said_as_an_amount_that_holds_the_price(price: float) -> None:
-    for token in features([""], [price])[0].split():
+    for token in features(transactions([("", price)]))[0].split():
         words = said(token)
         assert words != token
         if found := re.fullmatch(r"an amount of ([\d,.]+) (?:to ([\d,.]+)|and over)", words):

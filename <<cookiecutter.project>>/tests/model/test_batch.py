@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from verbs import run_verb
 
+from categoriser.contract import CSV, transactions
 from categoriser.errors import UserError
 from categoriser.model import batch
 from categoriser.model import predict as predict_command
@@ -23,7 +24,7 @@ from categoriser.model.batch import Done, aside_of, predict_file
 from categoriser.model.package import Categoriser
 from categoriser.paths import INTAKE
 from categoriser.serving.problem import RequestError
-from categoriser.serving.protocol import CSV, parse
+from categoriser.serving.protocol import parse
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -58,7 +59,9 @@ def test_all_columns_stand_as_they_were_and_the_answers_come_after(
     assert predict_file(categoriser, source, target) == Done(3, 0)
     given, rows = read(source), read(target)
     assert list(rows[0]) == ["id", "date", "text", "price", "category", "probability", "review"]
-    answers = categoriser.predict(["aldi, sydney", "shell", "metro"], [12.5, -3.0, 6.2])
+    answers = categoriser.predict(
+        transactions([("aldi, sydney", 12.5), ("shell", -3.0), ("metro", 6.2)])
+    )
     for before, after, answer in zip(given, rows, answers, strict=True):
         assert {name: after[name] for name in before} == before
         assert after["category"] == answer.category
@@ -85,7 +88,7 @@ BAD = {
     "T9,,metro,١": "price is not a number",
     "T9,,metro,1e999": "price must be a finite number",
     "T9,, ,1": "text is empty",
-    f"T9,,{'a' * 1001},1": "text is longer than 1000 characters",
+    f"T9,,{'a' * 257},1": "text is longer than 256 characters",
     "T9,,metro": "has another number of fields than the header",
     "T9,,metro,1,2": "has another number of fields than the header",
     'T9,,"a"b,1': "has wrong quotes",
@@ -204,7 +207,7 @@ def test_a_bank_s_export_is_answered_as_its_form_says(
         header, *found = csv.reader(stream)
     assert header[:4] == ["Buchungstag", "Verwendungszweck", "Betrag", "Info"]
     assert [row[:4] for row in found] == [row.split(";") for row in rows]
-    answers = categoriser.predict(["Café", "shell"], [1107.0, -3.5])
+    answers = categoriser.predict(transactions([("Café", 1107.0), ("shell", -3.5)]))
     assert [row[4:6] for row in found] == [
         [answer.category, f"{answer.probability:.6f}"] for answer in answers
     ]
@@ -230,7 +233,7 @@ def test_parquet_keeps_its_types(
     found = pq.read_table(target)
     assert found.schema.names == [*TABLE.schema.names, "category", "probability", "review"]
     assert found.select(TABLE.schema.names).equals(TABLE.take([0, 2]))
-    answers = categoriser.predict(["aldi", "shell"], [12.5, -3.0])
+    answers = categoriser.predict(transactions([("aldi", 12.5), ("shell", -3.0)]))
     assert found["category"].to_pylist() == [answer.category for answer in answers]
     assert found["probability"].to_pylist() == [answer.probability for answer in answers]
     assert found["review"].to_pylist() == [answer.review for answer in answers]
@@ -282,13 +285,13 @@ def test_a_file_is_judged_as_the_server_judges_it(
     source = tmp_path / "in.csv"
     source.write_bytes(body)
     try:
-        rows = parse(body, CSV)
+        parsed = parse(body, CSV)
     except RequestError:
         with pytest.raises(UserError, match=r"line 2: (text|price)"):
             predict_file(categoriser, source, target)
     else:
         predict_file(categoriser, source, target)
-        [answer] = categoriser.predict(rows.texts, rows.prices)
+        [answer] = categoriser.predict(parsed.rows)
         assert read(target)[0]["probability"] == f"{answer.probability:.6f}"
 
 

@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 from verbs import run_verb
 
 from categoriser import paths
+from categoriser.contract import FIELDS, transactions
 from categoriser.data import generate, prepare, validate
 from categoriser.errors import UserError
-from categoriser.features import EDGES, LONGEST, VERSION, features, normalise, with_prices
+from categoriser.features import EDGES, LONGEST, VERSION, features, lines_of, normalise
 from categoriser.io.digests import digest
 from categoriser.model import explain as explain_command
 from categoriser.model import train as train_stage
@@ -42,6 +43,7 @@ from categoriser.params import Train, set_params
 
 TEXTS = ["aldi no 7 sydney", "overdrawn fee", "something else"]
 PRICES = [12.5, 3.0, -80.0]
+ASKED = transactions(zip(TEXTS, PRICES, strict=True))
 
 
 def spoil(folder: Path, **facts: Any) -> None:
@@ -61,38 +63,38 @@ def test_saving_and_loading_changes_nothing(
     assert digest(copy) == digest(model)
     loaded = Categoriser.load(copy)
     assert loaded.metadata == categoriser.metadata
-    before, after = (one.predict_proba(TEXTS, PRICES) for one in (categoriser, loaded))
+    before, after = (one.predict_proba(ASKED) for one in (categoriser, loaded))
     assert np.array_equal(before, after)
 
 
 def test_text_and_price_are_answered_as_their_features(categoriser: Categoriser) -> None:
-    direct = categoriser.predict_proba(TEXTS, PRICES)
-    assert np.array_equal(direct, categoriser.predict_features(features(TEXTS, PRICES)))
-    raw = categoriser.classifier.predict_proba(features(TEXTS, PRICES))
+    direct = categoriser.predict_proba(ASKED)
+    assert np.array_equal(direct, categoriser.predict_features(features(ASKED)))
+    raw = categoriser.classifier.predict_proba(features(ASKED))
     assert np.array_equal(direct, calibrate(raw, categoriser.temperature))
     assert not np.array_equal(direct, raw)
 
 
 def test_predict_says_what_the_probabilities_say(categoriser: Categoriser) -> None:
-    rows = categoriser.predict_proba(TEXTS, PRICES)
-    for row, answer in zip(rows, categoriser.predict(TEXTS, PRICES), strict=True):
+    rows = categoriser.predict_proba(ASKED)
+    for row, answer in zip(rows, categoriser.predict(ASKED), strict=True):
         assert answer.probabilities == dict(zip(categoriser.classes, row, strict=True))
         assert answer.category == categoriser.classes[row.argmax()]
         assert answer.probability == row.max()
 
 
 def test_review_is_under_the_threshold_and_not_at_it(categoriser: Categoriser) -> None:
-    sure = categoriser.predict(TEXTS[:1], PRICES[:1])[0].probability
+    sure = categoriser.predict(ASKED[:1])[0].probability
     for threshold, expected in ((sure, False), (np.nextafter(sure, 1), True)):
         strict = Categoriser(
             categoriser.classifier, categoriser.metadata | {"review_threshold": threshold}
         )
-        assert strict.predict(TEXTS[:1], PRICES[:1])[0].review is expected
+        assert strict.predict(ASKED[:1])[0].review is expected
 
 
 def test_no_rows_have_no_answers(categoriser: Categoriser) -> None:
-    assert categoriser.predict_proba([], []).shape == (0, len(categoriser.classes))
-    assert categoriser.predict([], []) == []
+    assert categoriser.predict_proba([]).shape == (0, len(categoriser.classes))
+    assert categoriser.predict([]) == []
 
 
 @given(
@@ -294,8 +296,8 @@ def test_missing_and_damaged_rows_are_named(tmp_path: Path, settings: Train) -> 
 
 
 def test_each_change_is_the_answer_without_the_token(categoriser: Categoriser) -> None:
-    explanation = explain(categoriser, "ALDI no. 7 sydney", 12.5)
-    [line] = features(["ALDI no. 7 sydney"], [12.5])
+    explanation = explain(categoriser, "ALDI no. 7 sydney", {"price": 12.5})
+    [line] = features(transactions([("ALDI no. 7 sydney", 12.5)]))
     price = line.removeprefix("aldi no 7 sydney ")
     shorter = [
         f"no 7 sydney {price}",
@@ -314,13 +316,13 @@ def test_each_change_is_the_answer_without_the_token(categoriser: Categoriser) -
 
 
 def test_without_a_price_there_is_no_price_token(categoriser: Categoriser) -> None:
-    assert [token for token, _ in explain(categoriser, "Aldi", None).changes] == ["aldi"]
+    assert [token for token, _ in explain(categoriser, "Aldi", {}).changes] == ["aldi"]
 
 
 def test_a_text_of_nothing_needs_a_price(categoriser: Categoriser) -> None:
-    assert len(explain(categoriser, "***", 3.0).changes) == 1
+    assert len(explain(categoriser, "***", {"price": 3.0}).changes) == 1
     with pytest.raises(UserError, match="no word is left"):
-        explain(categoriser, "***", None)
+        explain(categoriser, "***", {})
 
 
 def test_the_words_of_a_class_weigh_most(categoriser: Categoriser, prepared: Path) -> None:
@@ -339,7 +341,7 @@ def test_the_words_of_a_class_weigh_most(categoriser: Categoriser, prepared: Pat
 
 
 def test_a_weight_is_the_mean_loss_over_the_classs_lines(categoriser: Categoriser) -> None:
-    lines = features(["aldi", "aldi coles", "shell"], [5.0, 5.0, 5.0])
+    lines = features(transactions([("aldi", 5.0), ("aldi coles", 5.0), ("shell", 5.0)]))
     changes = [
         change
         for text in ("aldi", "aldi coles")
@@ -351,20 +353,20 @@ def test_a_weight_is_the_mean_loss_over_the_classs_lines(categoriser: Categorise
 
 
 def explain_line(categoriser: Categoriser, text: str) -> list[tuple[str, float]]:
-    return explain(categoriser, text, 5.0).changes
+    return explain(categoriser, text, {"price": 5.0}).changes
 
 
 def test_only_evenly_spaced_lines_of_a_large_class_are_looked_at(
     categoriser: Categoriser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(explain_command, "LINES_OF_A_CLASS", 2)
-    lines = features(["aldi", "coles", "market", "butcher"], [5.0] * 4)
+    lines = features(transactions((text, 5.0) for text in ("aldi", "coles", "market", "butcher")))
     tokens = {token for token, _ in class_tokens(categoriser, lines)["groceries"]}
     assert tokens & {"aldi", "coles", "market", "butcher"} == {"aldi", "market"}
 
 
 def test_a_class_that_is_never_predicted_has_no_tokens(categoriser: Categoriser) -> None:
-    tokens = class_tokens(categoriser, features(["aldi"], [5.0]))
+    tokens = class_tokens(categoriser, features(transactions([("aldi", 5.0)])))
     assert tokens["transport"] == []
     assert class_tokens(categoriser, []) == {name: [] for name in categoriser.classes}
 
@@ -480,8 +482,9 @@ def test_every_character_is_safe_and_stable() -> None:
 @given(st.lists(st.tuples(TEXT, PRICE), max_size=8))
 def test_a_line_is_the_text_then_the_price(rows: list[tuple[str, float]]) -> None:
     texts, prices = [text for text, _ in rows], [price for _, price in rows]
-    lines = features(texts, prices)
-    assert lines == with_prices(normalise(texts), prices)
+    asked = transactions(rows)
+    lines = features(asked)
+    assert lines == lines_of(normalise(texts), asked)
     for line, text, price in zip(lines, normalise(texts), prices, strict=True):
         words = line.split(" ")
         tokens = words[len(text.split()) :]
@@ -508,12 +511,12 @@ def test_a_line_is_the_text_then_the_price(rows: list[tuple[str, float]]) -> Non
     ],
 )
 def test_prices_fall_into_bands(price: float, tokens: str) -> None:
-    assert features([""], [price]) == [tokens]
+    assert features(transactions([("", price)])) == [tokens]
 
 
 def test_bands_rise_and_are_all_different() -> None:
     inside = [0, *EDGES]
-    lines = features([""] * len(inside), inside)
+    lines = features(transactions(("", price) for price in inside))
     assert list(EDGES) == sorted(set(EDGES))
     assert len({line.split()[1] for line in lines}) == len(inside)
     assert [line.split()[1] for line in lines] == sorted(line.split()[1] for line in lines)
@@ -522,16 +525,16 @@ def test_bands_rise_and_are_all_different() -> None:
 @pytest.mark.parametrize("price", [math.nan, math.inf, -math.inf, 10**400])
 def test_a_price_that_is_no_finite_number_is_refused(price: float) -> None:
     with pytest.raises(ValueError, match="finite"):
-        features(["a", "b"], [1, price])
+        features(transactions([("a", 1), ("b", price)]))
 
 
 def test_texts_and_prices_must_be_as_many() -> None:
     with pytest.raises(ValueError, match="zip"):
-        features(["a", "b"], [1])
+        lines_of(["a", "b"], transactions([("a", 1)]))
 
 
 def test_nothing_in_nothing_out() -> None:
-    assert normalise([]) == features([], []) == []
+    assert normalise([]) == features([]) == []
 
 
 # Training, batch and server
@@ -598,16 +601,17 @@ def test_all_rows_are_there(staged_rows: pl.DataFrame) -> None:
 
 
 def test_features_are_the_same(staged_rows: pl.DataFrame) -> None:
-    texts, prices = staged_rows["text"].to_list(), staged_rows["price"].to_list()
-    assert features(texts, prices) == staged_rows["features"].to_list()
+    asked = transactions(staged_rows.select(FIELDS).iter_rows())
+    assert features(asked) == staged_rows["features"].to_list()
 
 
 def test_batch_answers_as_training(
     staged: Path, staged_rows: pl.DataFrame, in_training: tuple[Categoriser, np.ndarray]
 ) -> None:
     categoriser, expected = in_training
-    texts, prices = staged_rows["text"].to_list(), staged_rows["price"].to_list()
-    assert np.array_equal(categoriser.predict_proba(texts, prices), expected)
+    texts = staged_rows["text"].to_list()
+    asked = transactions(staged_rows.select(FIELDS).iter_rows())
+    assert np.array_equal(categoriser.predict_proba(asked), expected)
     source, target = staged / "rows.csv", staged / "answers.csv"
     staged_rows.select("text", "price").write_csv(source)
     predict_file(categoriser, source, target)

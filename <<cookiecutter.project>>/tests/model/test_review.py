@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from categoriser.contract import transactions
 from categoriser.features import features, is_word, normalise
 from categoriser.model.batch import predict_file
 from categoriser.model.classifier import Classifier
@@ -42,25 +43,25 @@ def sure(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Categoriser:
 def test_a_text_without_a_word_of_training_is_reviewed_at_every_price(
     sure: Categoriser, text: str
 ) -> None:
-    answers = sure.predict([text] * len(PRICES), PRICES)
+    answers = sure.predict(transactions((text, price) for price in PRICES))
     assert [answer.review for answer in answers] == [True] * len(PRICES)
 
 
 @pytest.mark.parametrize("text", ["aldi", "ALDI 4412", "zzqx aldi", "Méthode überweisung Sydney"])
 def test_a_text_with_a_word_of_training_is_not(sure: Categoriser, text: str) -> None:
-    answers = sure.predict([text] * len(PRICES), PRICES)
+    answers = sure.predict(transactions((text, price) for price in PRICES))
     assert [answer.review for answer in answers] == [False] * len(PRICES)
 
 
 def test_the_threshold_holds_beside_it(categoriser: Categoriser) -> None:
-    for answer in categoriser.predict(["aldi", "aldi overdrawn"], [3.0, 3.0]):
+    for answer in categoriser.predict(transactions([("aldi", 3.0), ("aldi overdrawn", 3.0)])):
         assert answer.review == (answer.probability < categoriser.review_threshold)
 
 
 def test_a_row_alone_and_in_a_batch_is_reviewed_alike(sure: Categoriser) -> None:
-    texts = [*NOTHING, "aldi"]
-    whole = [answer.review for answer in sure.predict(texts, [5.0] * len(texts))]
-    assert whole == [sure.predict([text], [5.0])[0].review for text in texts]
+    asked = transactions((text, 5.0) for text in (*NOTHING, "aldi"))
+    whole = [answer.review for answer in sure.predict(asked)]
+    assert whole == [sure.predict([row])[0].review for row in asked]
     assert whole == [True] * len(NOTHING) + [False]
 
 
@@ -84,7 +85,8 @@ def test_what_counts_as_a_word(token: str, word: bool) -> None:
 
 
 def test_tokens_of_prices_are_no_words(sure: Categoriser) -> None:
-    tokens = {token for price in PRICES for token in features(["..."], [price])[0].split()}
+    lines = features(transactions(("...", price) for price in PRICES))
+    tokens = {token for line in lines for token in line.split()}
     assert tokens
     assert not any(map(is_word, tokens))
     assert {*normalise(["aldi sydney"])[0].split()} <= sure.words

@@ -21,6 +21,7 @@ from hypothesis.extra.numpy import arrays
 from measured import KNOBS, PARAMS
 from sklearn.metrics import accuracy_score, fbeta_score, precision_score, recall_score
 
+from categoriser.contract import CSV, transactions
 from categoriser.data.generate import generate
 from categoriser.data.prepare import prepare
 from categoriser.errors import UserError
@@ -42,7 +43,6 @@ from categoriser.monitor.summary import summarise
 from categoriser.monitor.watching import Watching
 from categoriser.params import Params, Train, read_params, read_sections, set_params
 from categoriser.serving.capture import record
-from categoriser.serving.protocol import CSV
 
 # categoriser.monitor.baseline, calibrate and features
 
@@ -192,7 +192,7 @@ def test_the_share_of_reviews_is_that_of_the_answers(
     # A number of training's texts, alone or beside a new word, is no word.
     texts = [*train["text"][:50], "", "zyxw", "1234567", "aldi zyxw", "7", "7 zyxw", "a"]
     prices = [9.5] * len(texts)
-    answers = categoriser.predict(texts, prices)
+    answers = categoriser.predict(transactions(zip(texts, prices, strict=True)))
     frame = pl.DataFrame(
         {
             "text": texts,

@@ -33,8 +33,8 @@ from hypothesis.extra.numpy import arrays
 from moto import mock_aws
 from scipy import stats
 
+from categoriser.contract import CSV, JSON, JSON_LINES, Prediction
 from categoriser.errors import UserError
-from categoriser.model.package import Prediction
 from categoriser.monitor import summary as summaries
 from categoriser.monitor.formats import capture, constraints, deequ, statistics
 from categoriser.monitor.formats.capture import batches, fetch, find, truths
@@ -45,7 +45,7 @@ from categoriser.monitor.summary import MAX_CATEGORIES, Column, K, Summary, summ
 from categoriser.monitor.watching import load_postprocessor, load_preprocessor
 from categoriser.serving import capture as serving
 from categoriser.serving.capture import ENCODINGS, Writer, folder_of, record
-from categoriser.serving.protocol import CSV, JSON, LINES, parse, render
+from categoriser.serving.protocol import parse, render
 
 # categoriser.monitor.summary and statistics
 
@@ -1327,7 +1327,7 @@ def test_a_record_of_sagemakers_is_read(tmp_path: Path) -> None:
     assert problems == Problems(seen=dict.fromkeys(SEEN, 0) | {"records": 1})
 
 
-@pytest.mark.parametrize("kind", [CSV, JSON, LINES])
+@pytest.mark.parametrize("kind", [CSV, JSON, JSON_LINES])
 @pytest.mark.parametrize("encoding", ["plain", "BASE64"])
 @pytest.mark.parametrize("parameters", ["", "; charset=UTF-8"])
 def test_all_encodings_say_the_same(
@@ -1364,7 +1364,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_data(tmp_path: Path, enc
 
 @pytest.mark.parametrize("asked", ["aldi,1 \n \t\r\n\n", 'aldi,1\n"cafe, x",2\r\n \r\n'])
 def test_blanks_after_the_last_row_are_no_row_as_for_the_server(tmp_path: Path, asked: str) -> None:
-    strings = parse(asked.encode(), CSV).texts
+    strings = [row.text for row in parse(asked.encode(), CSV).rows]
     frame, problems = read_captures(write(tmp_path, line(asked, ANSWERED * len(strings))))
     assert (frame["text"].to_list(), problems.counts) == (strings, {})
 
@@ -1483,7 +1483,7 @@ def test_a_missing_text_or_price_is_null_and_the_row_stays(
     assert problems.counts == ({problem: 1} if problem else {})
 
 
-@pytest.mark.parametrize("kind", [CSV, JSON, LINES])
+@pytest.mark.parametrize("kind", [CSV, JSON, JSON_LINES])
 def test_where_only_answers_are_captured_they_are_kept(tmp_path: Path, kind: str) -> None:
     answered = render(answers(0.75, 0.125), kind, single=False).decode()
     only = line(answered=answered, kind=kind, encoding=ENCODINGS[kind])
@@ -2046,7 +2046,9 @@ strings = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\
 rows = st.tuples(strings.filter(str.strip), st.floats(allow_nan=False, allow_infinity=False))
 
 
-@given(st.lists(st.tuples(rows, st.floats(0, 1)), min_size=1), st.sampled_from([CSV, JSON, LINES]))
+@given(
+    st.lists(st.tuples(rows, st.floats(0, 1)), min_size=1), st.sampled_from([CSV, JSON, JSON_LINES])
+)
 @settings(deadline=None, max_examples=150)
 def test_what_the_server_takes_and_gives_is_read_as_it_was(
     tmp_path_factory: pytest.TempPathFactory,
@@ -2062,7 +2064,7 @@ def test_what_the_server_takes_and_gives_is_read_as_it_was(
         objects = [{"text": text, "price": price} for text, price in asked]
         lines = [json.dumps(value, ensure_ascii=False) for value in objects]
         request = (json.dumps(objects) if kind == JSON else "\n".join(lines)).encode()
-    assert parse(request, kind).texts == [text for text, _ in asked]
+    assert [row.text for row in parse(request, kind).rows] == [text for text, _ in asked]
     answer = render(answers(*(number for _, number in calls)), kind, single=False)
     written = record(request, answer, kind, event_id="e-1", time=TIME, inference_id="order-7")
     assert written.count(b"\n") == 1

@@ -31,6 +31,7 @@ from measured import rows, trained
 from moto import mock_aws
 from rich.console import Console
 
+from categoriser.contract import CSV, transactions
 from categoriser.errors import UserError, run
 from categoriser.jobs import exit_message, processing
 from categoriser.model.package import Categoriser
@@ -49,7 +50,7 @@ from categoriser.monitor.summary import summarise
 from categoriser.monitor.watching import Watching
 from categoriser.params import About, Section, read_params
 from categoriser.serving.capture import record
-from categoriser.serving.protocol import CSV, render
+from categoriser.serving.protocol import render
 
 # categoriser.monitor.job and check
 
@@ -100,7 +101,7 @@ def captured(
     model = Categoriser.load(trained()[1])
     lines = []
     for number, batch in enumerate(frame.select("text", "price").iter_slices(size)):
-        answers = model.predict(batch["text"].to_list(), batch["price"].to_list())
+        answers = model.predict(transactions(batch.iter_rows()))
         request = batch.write_csv(include_header=False).encode()
         name, at = f"call-{number}", time + timedelta(milliseconds=number)
         lines.append(

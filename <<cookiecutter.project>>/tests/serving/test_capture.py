@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from serving.test_serving import Server, until
 
+from categoriser.contract import CSV
 from categoriser.serving import capture
 from categoriser.serving.capture import Files, Writer
-from categoriser.serving.protocol import CSV
 
 NOW = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
 

@@ -35,38 +35,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured import KNOBS
 
+from categoriser.contract import (
+    CSV,
+    JSON,
+    JSON_LINES,
+    MAX_BODY_BYTES,
+    MAX_ROWS,
+    TEXT_CHARACTERS,
+    Prediction,
+    Transaction,
+    transactions,
+)
 from categoriser.errors import UserError
-from categoriser.features import LONGEST, VERSION, features
+from categoriser.features import VERSION, features
 from categoriser.model.classifier import Classifier
-from categoriser.model.package import Categoriser, Prediction
+from categoriser.model.package import Categoriser
 from categoriser.monitor.formats import capture
 from categoriser.monitor.formats.problems import Problems
 from categoriser.serving import app as server
-from categoriser.serving import transactions
-from categoriser.serving.app import BATCH, MAX_BODY, ROUTES, SMALL_BODY, App, main
+from categoriser.serving import json_rows
+from categoriser.serving.app import BATCH, ROUTES, SMALL_BODY, App, main
 from categoriser.serving.log import JsonLine, lines
 from categoriser.serving.problem import RequestError
-from categoriser.serving.protocol import (
-    CSV,
-    JSON,
-    LINES,
-    MAX_ROWS,
-    Rows,
-    media_type,
-    parse,
-    render,
-)
+from categoriser.serving.protocol import Rows, media_type, parse, render
 from categoriser.serving.workers import AHEAD, HEAD_BYTES, listen
 
 # categoriser.serving.protocol
 
 
-KINDS = (CSV, JSON, LINES)
+KINDS = (CSV, JSON, JSON_LINES)
 GOOD = '{"text": "a", "price": 1}'
 
 
 def one(text: str, price: float, *, single: bool = False) -> Rows:
-    return Rows([text], [price], single)
+    return Rows(transactions([(text, price)]), single)
 
 
 @pytest.mark.parametrize(
@@ -76,19 +78,19 @@ def one(text: str, price: float, *, single: bool = False) -> Rows:
         (CSV, "text,price\na,1\n", one("a", 1)),
         (CSV, '"text","price"\r\na,1\r\n', one("a", 1)),
         (CSV, '"a, ""b""\nc", -1e2 \n', one('a, "b"\nc', -100)),
-        (CSV, "a,1\nb,.5\rc,+2.\n", Rows(["a", "b", "c"], [1, 0.5, 2], False)),
+        (CSV, "a,1\nb,.5\rc,+2.\n", Rows(transactions([("a", 1), ("b", 0.5), ("c", 2)]), False)),
         (CSV, "\ufeffcafé,1", one("café", 1)),
         (CSV, "a,1\r\n\r\n \n", one("a", 1)),
         (CSV, "price,1\n", one("price", 1)),
         (JSON, GOOD, one("a", 1, single=True)),
         (JSON, f"[{GOOD}]", one("a", 1)),
-        (JSON, f"\ufeff [{GOOD},{GOOD}]\n", Rows(["a", "a"], [1, 1], False)),
+        (JSON, f"\ufeff [{GOOD},{GOOD}]\n", Rows(transactions([("a", 1), ("a", 1)]), False)),
         (JSON, '{"price": -1e2, "text": "\\u00e9\\ud83d\\ude00"}', one("é😀", -100, single=True)),
-        (LINES, GOOD, one("a", 1)),
-        (LINES, f"{GOOD}\r\n{GOOD}\n", Rows(["a", "a"], [1, 1], False)),
-        (LINES, f"{GOOD}\n\n\r\n", one("a", 1)),
+        (JSON_LINES, GOOD, one("a", 1)),
+        (JSON_LINES, f"{GOOD}\r\n{GOOD}\n", Rows(transactions([("a", 1), ("a", 1)]), False)),
+        (JSON_LINES, f"{GOOD}\n\n\r\n", one("a", 1)),
         # A line separator of Unicode's is part of a string, and no end of a line.
-        (LINES, '{"text": "a\u2028b", "price": 1}', one("a\u2028b", 1)),
+        (JSON_LINES, '{"text": "a\u2028b", "price": 1}', one("a\u2028b", 1)),
     ],
 )
 def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
@@ -98,7 +100,7 @@ def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "row", "field"),
     [
-        *((kind, body, None, None) for kind in (CSV, LINES) for body in ("", "\n\n")),
+        *((kind, body, None, None) for kind in (CSV, JSON_LINES) for body in ("", "\n\n")),
         (CSV, "text,price\n", None, None),
         (CSV, "text,price\ntext,price\n", 1, "price"),
         (CSV, "a", 1, None),
@@ -133,7 +135,7 @@ def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
         (JSON, '{"text" "a", "price": 1}', None, None),
         (JSON, '{1: "a", "price": 1}', None, None),
         (JSON, '{"text": "a\n", "price": 1}', None, None),
-        (LINES, f'{GOOD}\n{{"text": "a", "price": 1, "price": 1}}', 2, "price"),
+        (JSON_LINES, f'{GOOD}\n{{"text": "a", "price": 1, "price": 1}}', 2, "price"),
         (JSON, f"{GOOD} {GOOD}", None, None),
         (JSON, f"[{GOOD}, [1]]", 2, None),
         (JSON, "{}", 1, "text"),
@@ -150,10 +152,10 @@ def test_rows_are_read(kind: str, body: str, rows: Rows) -> None:
             for price in ("null", "true", '"1"', "[1]", "{}", "NaN", "-Infinity", "1e999")
         ),
         (JSON, f'{{"text": "a", "price": {"9" * 10_000}}}', 1, "price"),
-        (LINES, f"{GOOD}\n\n{GOOD}", 2, None),
-        (LINES, f'{GOOD}\n{{"text": "a"', 2, None),
-        (LINES, f"{GOOD}\n" + "[" * 1_000_000, 2, None),
-        (LINES, f"[{GOOD}]", 1, None),
+        (JSON_LINES, f"{GOOD}\n\n{GOOD}", 2, None),
+        (JSON_LINES, f'{GOOD}\n{{"text": "a"', 2, None),
+        (JSON_LINES, f"{GOOD}\n" + "[" * 1_000_000, 2, None),
+        (JSON_LINES, f"[{GOOD}]", 1, None),
     ],
 )
 def test_a_malformed_body_is_refused_by_row_and_field(
@@ -217,9 +219,9 @@ def test_texts_like_json_are_read_at_once_and_one_by_one(
 ) -> None:
     body = json.dumps([{"text": text, "price": price} for text, price in rows])
     body = body.replace(": ", "\n :").replace("a", "\\u0061") if escaped else body
-    assert list(transactions.read_body(body, 0)[0]) == rows
-    assert list(transactions.Reader(body).rows()) == rows
-    assert list(transactions.read_body(body, MAX_ROWS)[0]) == rows
+    assert list(json_rows.read_body(body, 0)[0]) == rows
+    assert list(json_rows.Reader(body).rows()) == rows
+    assert list(json_rows.read_body(body, MAX_ROWS)[0]) == rows
 
 
 @pytest.mark.parametrize(
@@ -237,14 +239,14 @@ def test_texts_like_json_are_read_at_once_and_one_by_one(
         (CSV, ",", "", ""),
         (CSV, '"",', "", ""),
         (CSV, '"\r', "", ""),
-        (LINES, '{"text":"a","price":1,"x":[[[]]]}\n', "", ""),
-        (LINES, "\n", "x", "x"),
+        (JSON_LINES, '{"text":"a","price":1,"x":[[[]]]}\n', "", ""),
+        (JSON_LINES, "\n", "x", "x"),
     ],
 )
 def test_a_large_body_that_is_refused_costs_little(
     kind: str, unit: str, head: str, tail: str
 ) -> None:
-    body = (head + unit * ((MAX_BODY - 100) // len(unit)) + tail).encode()
+    body = (head + unit * ((MAX_BODY_BYTES - 100) // len(unit)) + tail).encode()
     tracemalloc.start()
     began = time.process_time()
     with pytest.raises(RequestError):
@@ -253,7 +255,7 @@ def test_a_large_body_that_is_refused_costs_little(
     tracemalloc.stop()
     # It took up to 1.6 s, and 60 times the body.
     assert took < 0.3
-    assert most < 7 * MAX_BODY
+    assert most < 7 * MAX_BODY_BYTES
 
 
 VALUES = st.recursive(
@@ -273,21 +275,25 @@ BODIES = (
 @settings(deadline=None, max_examples=500)
 @given(BODIES, st.sampled_from(KINDS))
 def test_whatever_comes_is_read_or_refused(body: bytes, kind: str) -> None:
-    rows, problem = None, {}
+    parsed, problem = None, {}
     try:
-        rows = parse(body, kind)
+        parsed = parse(body, kind)
     except RequestError as error:
         problem = json.loads(error.body())
-    if rows is None:
+    if parsed is None:
         assert problem["status"] == 400
         assert problem["detail"]
     else:
-        assert len(rows.texts) == len(rows.prices) > 0
-        assert all(type(text) is str and text.strip() for text in rows.texts)
-        assert all(type(price) is float and math.isfinite(price) for price in rows.prices)
+        assert len(parsed.rows) > 0
+        assert all(type(row.text) is str and row.text.strip() for row in parsed.rows)
+        assert all(type(row.price) is float and math.isfinite(row.price) for row in parsed.rows)
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+    min_size=1,
+    max_size=TEXT_CHARACTERS,
+)
 LISTS = st.lists(
     st.tuples(TEXTS.filter(str.strip), st.floats(allow_nan=False, allow_infinity=False)), min_size=1
 )
@@ -300,9 +306,9 @@ def test_rows_come_through_every_form_unchanged(rows: list[tuple[str, float]]) -
     csv.writer(sheet, quoting=csv.QUOTE_NONNUMERIC).writerows(rows)
     records = [{"text": text, "price": price} for text, price in rows]
     lines = "\n".join(map(json.dumps, records))
-    for kind, body in ((CSV, sheet.getvalue()), (JSON, json.dumps(records)), (LINES, lines)):
+    for kind, body in ((CSV, sheet.getvalue()), (JSON, json.dumps(records)), (JSON_LINES, lines)):
         parsed = parse(body.encode(), kind)
-        assert list(zip(parsed.texts, parsed.prices, strict=True)) == rows
+        assert parsed.rows == transactions(rows)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +317,7 @@ def test_rows_come_through_every_form_unchanged(rows: list[tuple[str, float]]) -
         ("text/csv", "", CSV),
         ("Text/CSV; header=present; Charset=UTF-8", "*/*", CSV),
         ('application/json;charset="utf-8"', "text/html, application/*;q=0.1", JSON),
-        ("application/jsonlines", "APPLICATION/JSONLINES", LINES),
+        ("application/jsonlines", "APPLICATION/JSONLINES", JSON_LINES),
         ("text/csv", "text/csv;q=0.01", CSV),
     ],
 )
@@ -366,7 +372,7 @@ def test_json_answers_one_object_a_list_or_lines() -> None:
     }
     assert json.loads(render([answer], JSON, single=True)) == expected
     assert json.loads(render([answer], JSON, single=False)) == [expected]
-    lines = render([answer, answer], LINES, single=False).decode()
+    lines = render([answer, answer], JSON_LINES, single=False).decode()
     assert [json.loads(line) for line in lines.splitlines()] == [expected, expected]
     assert lines.endswith("\n")
 
@@ -396,7 +402,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("serving") / "model"
     texts = ["spotify sydney", "cafe perth", "aldi sydney", "netflix au", "pizza perth", "coles au"]
     labels = ["entertainment", "eating, out", "groceries"] * 2
-    lines = features(texts, [11.99, 4.5, 80, 15, 25, 60]) * 20
+    lines = features(transactions(zip(texts, [11.99, 4.5, 80, 15, 25, 60], strict=True))) * 20
     classifier = Classifier.fit(lines, labels * 20, KNOBS)
     metadata = {"features_version": VERSION, "temperature": 1.3, "review_threshold": 0.6}
     Categoriser(classifier, metadata).save(folder)
@@ -487,8 +493,7 @@ def test_ping_is_answered(running: Server) -> None:
 def test_answers_are_the_packaged_classifiers_own(
     running: Server, categoriser: Categoriser
 ) -> None:
-    texts, prices = [text for text, _ in ROWS], [price for _, price in ROWS]
-    expected = categoriser.predict_proba(texts, prices)
+    expected = categoriser.predict_proba(transactions(ROWS))
     records = [{"text": text, "price": price} for text, price in ROWS]
     lines = "\n".join(json.dumps(record) for record in records)
 
@@ -505,7 +510,7 @@ def test_answers_are_the_packaged_classifiers_own(
     assert [json.loads(line) for line in lined] == listed
     assert single == listed[0]
     # Where no word is one of training, a person looks, however sure the price alone is.
-    known = [text != "élan vital" for text in texts]
+    known = [text != "élan vital" for text, _ in ROWS]
     for row, answered, told in zip(expected, listed, known, strict=True):
         assert answered["probabilities"] == dict(zip(categoriser.classes, row, strict=True))
         assert answered["category"] == categoriser.classes[row.argmax()]
@@ -526,7 +531,7 @@ def test_answers_are_the_packaged_classifiers_own(
         ("POST", "/invocations", {"Content-Type": "text/csv", "Accept": "image/png"}, b"a,1", 406),
         ("POST", "/invocations", {"Content-Type": "text/csv"}, b"a,1\nb,x", 400),
         ("POST", "/invocations", {"Content-Type": "application/json"}, b"[" * 100_000, 400),
-        ("POST", "/invocations", {"Content-Type": "text/csv"}, b"a" * (MAX_BODY + 1), 413),
+        ("POST", "/invocations", {"Content-Type": "text/csv"}, b"a" * (MAX_BODY_BYTES + 1), 413),
     ],
 )
 def test_a_bad_request_is_answered_with_a_problem(
@@ -547,7 +552,7 @@ def test_a_bad_request_is_answered_with_a_problem(
 
 
 def test_a_body_of_unknown_length_is_bounded(running: Server) -> None:
-    chunks = (b"a" * 65536 for _ in range(MAX_BODY // 65536 + 1))
+    chunks = (b"a" * 65536 for _ in range(MAX_BODY_BYTES // 65536 + 1))
     headers = {"content-type": "text/csv"}
     url = f"http://127.0.0.1:{running.port}/invocations"
     assert httpx.post(url, content=chunks, headers=headers).status_code == 413
@@ -555,7 +560,7 @@ def test_a_body_of_unknown_length_is_bounded(running: Server) -> None:
 
 def test_what_would_take_too_long_is_refused(running: Server) -> None:
     # Combining marks, which Unicode's forms sort by insertion.
-    worst = "a" + "\u0301\u0316" * (LONGEST // 2 - 1)
+    worst = "a" + "\u0301\u0316" * (TEXT_CHARACTERS // 2 - 1)
     rows = [{"text": worst, "price": 1}] * 100
     assert running.request(json.dumps(rows), "application/json").status_code == 200
     rows[50] = {"text": worst + "\u0301\u0316", "price": 1}
@@ -636,8 +641,7 @@ def test_all_that_is_answered_is_captured(
     assert frame.height == len(ROWS) + 2 + 50
     batch = frame.filter(id="order-7")
     assert batch.select("text", "price").rows() == ROWS
-    texts, prices = [text for text, _ in ROWS], [price for _, price in ROWS]
-    expected = categoriser.predict_proba(texts, prices)
+    expected = categoriser.predict_proba(transactions(ROWS))
     np.testing.assert_allclose(batch["probabilities"].to_numpy(), expected, atol=1e-10)
     assert {"application/json", "application/jsonlines"} < {*frame["id"]}
     assert frame["id"].n_unique() == 3 + 50
@@ -646,13 +650,13 @@ def test_all_that_is_answered_is_captured(
 class Faulty(Categoriser):
     """A model that fails, and says in its message what it should not."""
 
-    def predict(self, texts: Sequence[str], prices: Sequence[float]) -> list[Prediction]:
-        raise RuntimeError(f"cannot read {texts}")
+    def predict(self, rows: Sequence[Transaction]) -> list[Prediction]:
+        raise RuntimeError(f"cannot read {rows}")
 
-    def predict_proba(self, texts: Sequence[str], prices: Sequence[float]) -> Any:
+    def predict_proba(self, rows: Sequence[Transaction]) -> Any:
         if self.metadata["silent"]:
             return np.full((1, 3), np.nan)
-        raise RuntimeError(f"cannot read {texts}")
+        raise RuntimeError(f"cannot read {rows}")
 
 
 async def ask(model: Categoriser, method: str, path: str, body: str = "") -> httpx.Response:
@@ -702,10 +706,10 @@ def test_ping_is_answered_while_a_large_batch_is_at_work(categoriser: Categorise
     begun, go_on = threading.Event(), threading.Event()
 
     class Slow(Categoriser):
-        def predict(self, texts: Sequence[str], prices: Sequence[float]) -> list[Prediction]:
+        def predict(self, rows: Sequence[Transaction]) -> list[Prediction]:
             begun.set()
             assert go_on.wait(60)
-            return super().predict(texts, prices)
+            return super().predict(rows)
 
     model = Slow(categoriser.classifier, categoriser.metadata)
 
@@ -745,9 +749,9 @@ def test_small_requests_that_come_together_are_answered_by_one_call(
     sizes = []
 
     class Counting(Categoriser):
-        def predict(self, texts: Sequence[str], prices: Sequence[float]) -> list[Prediction]:
-            sizes.append(len(texts))
-            return super().predict(texts, prices)
+        def predict(self, rows: Sequence[Transaction]) -> list[Prediction]:
+            sizes.append(len(rows))
+            return super().predict(rows)
 
     bodies = [as_csv(ROWS[number : number + 3]) for number in range(BATCH)]
     bodies[1] = "refused"
@@ -779,9 +783,9 @@ def test_more_than_may_wait_is_told_to_come_again(
     go_on = threading.Event()
 
     class Slow(Categoriser):
-        def predict(self, texts: Sequence[str], prices: Sequence[float]) -> list[Prediction]:
+        def predict(self, rows: Sequence[Transaction]) -> list[Prediction]:
             assert go_on.wait(60)
-            return super().predict(texts, prices)
+            return super().predict(rows)
 
     app = App(Slow(categoriser.classifier, categoriser.metadata))
     body = "cafe,12\n" * (2 * SMALL_BODY // 8)

@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from msgspec.structs import asdict
 
 from categoriser import paths
+from categoriser.contract import transactions
 from categoriser.errors import UserError
 from categoriser.features import VERSION, features
 from categoriser.io.digests import digest
@@ -122,7 +123,7 @@ def categoriser() -> Categoriser:
     texts = ["spotify sydney", "cafe perth", "aldi sydney"]
     labels = ["entertainment", "eating_out", "groceries"]
     return Categoriser(
-        Classifier.fit(features(texts, [1, 2, 3]), labels, KNOBS),
+        Classifier.fit(features(transactions(zip(texts, [1, 2, 3], strict=True))), labels, KNOBS),
         {
             "features_version": VERSION,
             "libraries": {"numpy": "2.4.0"},
@@ -301,11 +302,10 @@ def test_the_registered_model_answers_as_the_packaged_one_anywhere(
         check=True,
     )
     answers = json.loads(done.stdout)
-    texts, prices = frame["text"].tolist(), frame["price"].tolist()
-    assert [list(answer["probabilities"].values()) for answer in answers] == packaged.predict_proba(
-        texts, prices
-    ).tolist()
-    assert answers == [asdict(answer) for answer in packaged.predict(texts, prices)]
+    asked = transactions(frame.itertuples(index=False))
+    expected = packaged.predict_proba(asked).tolist()
+    assert [list(answer["probabilities"].values()) for answer in answers] == expected
+    assert answers == [asdict(answer) for answer in packaged.predict(asked)]
 
 
 def test_a_fresh_clone_gets_gits_history(

@@ -1,11 +1,12 @@
 """The verbs of the model: its data, its training, its tracking, and single answers."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from categoriser import features
+from categoriser.contract import COLUMNS, ColumnError, Value, read_number
 
 verbs = typer.Typer()
 
@@ -13,13 +14,38 @@ verbs = typer.Typer()
 def parse_price(text: str) -> float:
     """Read a price. Raises `BadParameter` for what is not a finite number."""
     try:
-        return features.price(text)
+        return read_number(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} {error}") from None
 
 
+def parse_columns(text: str) -> dict[str, Value]:
+    """Read columns as NAME=VALUE, parted by spaces. Raises `BadParameter` for what is not so."""
+    known = {column.name: column for column in COLUMNS}
+    values: dict[str, Value] = {}
+    for pair in shlex.split(text):
+        name, equals, value = pair.partition("=")
+        if name not in known or not equals:
+            names = ", ".join(known)
+            raise typer.BadParameter(f"{pair!r} is not NAME=VALUE, where NAME is one of {names}")
+        try:
+            values[name] = known[name].read(value)
+        except ColumnError as error:
+            raise typer.BadParameter(str(error)) from None
+    return values
+
+
 Text = Annotated[str, typer.Argument(help="The transaction's text as the bank writes it.")]
 PRICE_HELP = "The amount, negative for a refund."
+Further = Annotated[
+    dict[str, Value] | None,
+    typer.Option(
+        "--with",
+        parser=parse_columns,
+        metavar="<columns>",
+        help="Further columns of the record, as NAME=VALUE, parted by spaces.",
+    ),
+]
 
 
 @verbs.command()
@@ -86,11 +112,13 @@ def tune(
 def predict(
     text: Text,
     price: Annotated[float, typer.Option(parser=parse_price, help=PRICE_HELP)],
+    further: Further = None,
 ) -> None:
     """Print the answer to one text, with the runners-up."""
     from categoriser.model.predict import answer_one
 
-    answer_one(text, price)
+    given: dict[str, Value] = {"text": text, "price": price}
+    answer_one(given | (further or {}))
 
 
 @verbs.command()
@@ -113,11 +141,13 @@ def predict_file(
 def explain(
     text: Text,
     price: Annotated[float | None, typer.Option(parser=parse_price, help=PRICE_HELP)] = None,
+    further: Further = None,
 ) -> None:
     """Show what leaving each word, or the price, out of a text would change."""
     from categoriser.model.explain import explain_one
 
-    explain_one(text, price)
+    given: dict[str, Value] = {} if price is None else {"price": price}
+    explain_one(text, given | (further or {}))
 
 
 @verbs.command()

@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from categoriser.contract import FIELDS, transactions
 from categoriser.errors import UserError, run
-from categoriser.features import normalise, with_prices
+from categoriser.features import lines_of, normalise
 from categoriser.io.documents import Json
 from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Prepare, read_params
@@ -41,7 +42,7 @@ def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFra
     distinct = list(dict.fromkeys(texts))  # real descriptors repeat
     form = dict(zip(distinct, normalise(distinct), strict=True))
     normal = [form[text] for text in texts]
-    lines = with_prices(normal, rows["price"].to_list())
+    lines = lines_of(normal, transactions(rows.select(FIELDS).iter_rows()))
     key, key_is = keys(rows, normal)
     rows = rows.with_columns(key=key, features=pl.Series(lines, dtype=pl.String))
     part = part_of(rows, settings)

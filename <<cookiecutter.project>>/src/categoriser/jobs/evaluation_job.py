@@ -8,6 +8,7 @@ import polars as pl
 from msgspec.structs import asdict
 
 from categoriser import paths
+from categoriser.contract import FIELDS, transactions
 from categoriser.errors import UserError
 from categoriser.evaluation import evaluate, gate, measure
 from categoriser.io.archives import unpack
@@ -66,8 +67,8 @@ def golden() -> dict[str, Any]:
     """
     model = package.Categoriser.load(paths.MODEL)
     held = [paths.PREPARED / f"{part}.parquet" for part in measure.PARTS]
-    rows = pl.read_parquet(held, columns=["text", "price", "category"]).unique("text", keep="first")
-    answered = model.predict(rows["text"].to_list(), rows["price"].to_list())
+    rows = pl.read_parquet(held, columns=[*FIELDS, "category"]).unique("text", keep="first")
+    answered = model.predict(transactions(rows.select(FIELDS).iter_rows()))
     answers = pl.DataFrame([asdict(answer) for answer in answered])
     rows = rows.with_columns(answers.rename({"category": "answer"}).get_columns())
     right = rows.filter(pl.col("answer") == pl.col("category"), ~pl.col("review"))

@@ -16,18 +16,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from categoriser.contract import (
+    COLUMNS,
+    FIELDS,
+    Column,
+    ColumnError,
+    Prediction,
+    Transaction,
+    Value,
+    transactions,
+)
 from categoriser.data.intake.reading import readings
 from categoriser.data.intake.settle import settle
 from categoriser.data.set_aside import Aside
 from categoriser.data.table import Fault
 from categoriser.errors import UserError
-from categoriser.features import price, text
 from categoriser.io.replacing import replacing
 from categoriser.io.text_files import opened
-from categoriser.model.package import Categoriser, Prediction
+from categoriser.model.package import Categoriser
 
 CHUNK = 10_000  # rows in memory at once
-NEEDED = ("text", "price")
 ANSWERS = ("category", "probability", "review")
 PARQUET = b"PAR1"
 
@@ -37,13 +45,12 @@ Write = Callable[[list[Values], list[Prediction]], None]
 
 @dataclass(frozen=True)
 class Given:
-    """A row as it stands, its number, its text and price, or what is wrong with it."""
+    """A row as it is, its number, its values of `FIELDS`, or what is wrong with it."""
 
     number: int
     raw: str
     values: Values
-    text: object
-    price: object
+    asked: Sequence[object]
     fault: Fault | None = None
 
 
@@ -121,45 +128,49 @@ def _check_apart(source: Path, target: Path) -> None:
 
 def _answer(categoriser: Categoriser, chunk: list[Given], write: Write, bad: Aside) -> int:
     """Write the rows that can be answered, set the others aside, and count the former."""
-    texts, prices, good = [], [], []
+    asked: list[Transaction] = []
+    good: list[Values] = []
     for row in chunk:
         fault = row.fault
         if fault is None:
             try:
-                words, amount = _judged(row.text, row.price)
+                asked.append(_judged(row.asked))
             except ValueError as error:
                 fault = (error.args[0], error.args[1])
         if fault is not None:
             bad.add(row.number, row.raw, [fault])
             continue
-        texts.append(words)
-        prices.append(amount)
         good.append(row.values)
     if good:
-        write(good, categoriser.predict(texts, prices))
+        write(good, categoriser.predict(asked))
     return len(good)
 
 
-def _judged(words: object, amount: object) -> tuple[str, float]:
-    """Return text and price as the server takes them. Raises `ValueError` of reason and value."""
-    if not isinstance(words, str):
-        raise ValueError("text is missing or no text", repr(words))
-    if isinstance(amount, bool) or amount is None:
-        raise ValueError("price is missing or no number", repr(amount))
+def _judged(asked: Sequence[object]) -> Transaction:
+    """Return a row as the server takes it. Raises `ValueError` of reason and value."""
+    values = [_value(column, value) for column, value in zip(COLUMNS, asked, strict=True)]
+    return transactions([values])[0]
+
+
+def _value(column: Column, value: object) -> Value:
+    """Return a column's value. Raises `ValueError` of reason and value."""
+    if column.is_text and not isinstance(value, str):
+        raise ValueError(f"{column.name} is missing or no text", repr(value))
+    if isinstance(value, bool) or value is None:
+        raise ValueError(f"{column.name} is missing or no number", repr(value))
     try:
-        text(words)
+        return column.read(value if isinstance(value, str) else float(str(value)))
+    except ColumnError as error:
+        raise ValueError(str(error), str(value)) from None
     except ValueError as error:
-        raise ValueError(f"text {error}", words) from None
-    try:
-        return words, price(amount if isinstance(amount, str) else float(str(amount)))
-    except ValueError as error:
-        raise ValueError(f"price {error}", str(amount)) from None
+        # A file's other types, such as a date, are not written as numbers.
+        raise ValueError(f"{column.name} {error}", str(value)) from None
 
 
 def _from_text(source: Path) -> Source:
     """Read CSV in the project's own form, or as `data/intake.yaml` says. Raises as `settle`."""
-    form = settle(source, NEEDED)
-    header, rows = readings(source, form, NEEDED)
+    form = settle(source, FIELDS)
+    header, rows = readings(source, form, FIELDS)
     names = header.names
     if not form.header:
         names = [f"column_{number + 1}" for number in range(len(names))]
@@ -167,9 +178,9 @@ def _from_text(source: Path) -> Source:
     def given() -> Iterator[Given]:
         for row in rows:
             if not row.below:
-                words, amount = row.fields[:2] if row.fault is None else ("", "")
+                asked = row.fields[: len(FIELDS)]
                 record = row.record
-                yield Given(record.line, record.text, record.fields, words, amount, row.fault)
+                yield Given(record.line, record.text, record.fields, asked, row.fault)
 
     return Source(names, given(), "line")
 
@@ -180,16 +191,16 @@ def _is_parquet(source: Path) -> bool:
 
 
 def _from_parquet(source: Path) -> Source:
-    """Read Parquet with columns `text` and `price`; its first row is row 1. Raises `UserError`."""
+    """Read Parquet with the columns of `FIELDS`; its first row is row 1. Raises `UserError`."""
     try:
         file = pq.ParquetFile(source)
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{source} cannot be read: {error}") from None
     names = file.schema_arrow.names
-    missing = [name for name in NEEDED if names.count(name) != 1]
+    missing = [name for name in FIELDS if names.count(name) != 1]
     if missing:
         raise UserError(f"{source} has no column, or more than one, named {', '.join(missing)}")
-    words, amount = (names.index(name) for name in NEEDED)
+    places = [names.index(name) for name in FIELDS]
 
     def given() -> Iterator[Given]:
         number = 0
@@ -198,7 +209,7 @@ def _from_parquet(source: Path) -> Source:
                 for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     number += 1
                     raw = repr(dict(zip(names, values, strict=True)))
-                    yield Given(number, raw, list(values), values[words], values[amount])
+                    yield Given(number, raw, list(values), [values[place] for place in places])
         except (OSError, pa.ArrowException) as error:
             raise UserError(f"{source}, after row {number}: cannot be read: {error}") from None
 

@@ -1,7 +1,7 @@
 """`make explain TEXT=… [PRICE=…]`: what leaving each token out changes; and the same by class."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from categoriser.contract import Value
 from categoriser.errors import UserError
-from categoriser.features import features, normalise
+from categoriser.features import TOKENS, normalise
 from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
 
@@ -29,16 +30,16 @@ class Explanation:
     changes: Tokens  # without each, in the line's order
 
 
-def explain(categoriser: Categoriser, text: str, price: float | None) -> Explanation:
-    """Explain one answer. The price counts as one token; without a price the line has none.
+def explain(categoriser: Categoriser, text: str, others: Mapping[str, Value]) -> Explanation:
+    """Explain one answer. Each of the other columns that is given counts as one token.
 
-    Raises `UserError` where neither a word of the text nor a price is left.
+    Raises `UserError` where neither a word of the text nor another column's token is left.
     """
     [words] = normalise([text])
     tokens = words.split()
-    if price is not None:
-        [line] = features([text], [price])
-        tokens.append(line.removeprefix(words).strip())
+    for name, make_tokens in TOKENS.items():
+        if name in others:
+            tokens += make_tokens([others[name]])
     if not tokens:
         raise UserError(f"no word is left of the text {text!r}; give another, or a price")
     return _leave_out(categoriser, [tokens])[0]
@@ -80,15 +81,18 @@ def _leave_out(categoriser: Categoriser, lines: Sequence[Sequence[str]]) -> list
     return explanations
 
 
-def explain_one(text: str, price: float | None) -> None:
+def explain_one(text: str, others: Mapping[str, Value]) -> None:
     """Print the explanation of the answer to one text. Raises `UserError` as `explain`."""
-    explanation = explain(Categoriser.load(MODEL), text, price)
+    explanation = explain(Categoriser.load(MODEL), text, others)
     title = f"{explanation.category} {explanation.probability:.3f}"
     table = Table("left out", "change", title=title)
     table.columns[1].justify = "right"
     names = [token for token, _ in explanation.changes]
-    if price is not None:
-        names[-1] = f"the price ({price:g})"
+    given = [name for name in TOKENS if name in others]
+    for place, name in enumerate(reversed(given), 1):
+        value = others[name]
+        written = f"{value:g}" if isinstance(value, float) else value
+        names[-place] = f"the {name} ({written})"
     for name, (_, change) in zip(names, explanation.changes, strict=True):
         table.add_row(escape(name), f"{change:+.3f}")
     Console().print(table)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from categoriser.contract import Prediction, Transaction
 from categoriser.errors import UserError
-from categoriser.features import VERSION, features, is_word, normalise, with_prices
+from categoriser.features import VERSION, features, is_word, lines_of, normalise
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
 from categoriser.io.replacing import replacing, write_json
@@ -25,19 +25,6 @@ MADE_BY = "dvc repro"
 # Bounds of the temperature: beyond them calibration has nothing to go by.
 COLDEST, HOTTEST = 0.05, 20.0
 BOUNDS = {"temperature": (COLDEST, HOTTEST), "review_threshold": (0, 1)}
-
-
-class Prediction(msgspec.Struct, frozen=True):
-    """One row's answer; `review` says that a person should look at it.
-
-    It is true where the probability is under the model's threshold, and where the text has no word
-    that the model was trained on: then the price alone has answered.
-    """
-
-    category: str
-    probability: float
-    probabilities: dict[str, float]  # by class, in the classes' order
-    review: bool
 
 
 @dataclass(frozen=True)
@@ -68,23 +55,23 @@ class Categoriser:
         """Return calibrated probabilities, shape (rows, classes), for lines of `features`."""
         return calibrate(self.classifier.predict_proba(lines), self.temperature)
 
-    def predict_proba(self, texts: Sequence[str], prices: Sequence[float]) -> NDArray[np.float64]:
-        """Return calibrated probabilities, shape (rows, classes); prices in the currency's units.
+    def predict_proba(self, rows: Sequence[Transaction]) -> NDArray[np.float64]:
+        """Return calibrated probabilities, shape (rows, classes). Raises as `features`."""
+        return self.predict_features(features(rows))
 
-        Raises `ValueError` for a price that is not a finite number.
-        """
-        return self.predict_features(features(texts, prices))
-
-    def predict(self, texts: Sequence[str], prices: Sequence[float]) -> list[Prediction]:
-        """Return an answer for each row. Raises as `predict_proba`."""
-        classes, threshold, normal = self.classes, self.review_threshold, normalise(texts)
-        probabilities = self.predict_features(with_prices(normal, prices))
+    def predict(self, rows: Sequence[Transaction]) -> list[Prediction]:
+        """Return an answer for each row. Raises as `features`."""
+        classes = self.classes
+        threshold = self.review_threshold
+        normal = normalise([row.text for row in rows])
+        probabilities = self.predict_features(lines_of(normal, rows))
         best = probabilities.argmax(axis=1).tolist()
         answers = []
-        for place, row, known in zip(best, probabilities.tolist(), self.knows(normal), strict=True):
-            review = not known or row[place] < threshold
-            by_class = dict(zip(classes, row))  # noqa: B905  # faster
-            answers.append(Prediction(classes[place], row[place], by_class, review))
+        table = probabilities.tolist()
+        for place, numbers, known in zip(best, table, self.knows(normal), strict=True):
+            review = not known or numbers[place] < threshold
+            by_class = dict(zip(classes, numbers))  # noqa: B905  # faster
+            answers.append(Prediction(classes[place], numbers[place], by_class, review))
         return answers
 
     def knows(self, lines: Sequence[str]) -> list[bool]:

@@ -1,7 +1,7 @@
 """The verbs `predict`, which prints one answer, and `predict-file`, which writes one a row."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from categoriser.contract import FIELDS, ColumnError, Transaction, Value, read
 from categoriser.errors import UserError
-from categoriser.features import text
 from categoriser.model.batch import aside_of, predict_file
 from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
@@ -44,13 +44,21 @@ def progress() -> Iterator[Callable[[int], None]]:
         yield lambda count: shown.advance(task, count)
 
 
-def answer_one(words: str, amount: float) -> None:
-    """Print the answer for one text, with the runners-up."""
+def row_of(values: Mapping[str, Value]) -> Transaction:
+    """Return the row of values by column. Raises `UserError` for one that is missing or wrong."""
+    missing = [name for name in FIELDS if name not in values]
+    if missing:
+        raise UserError(f"the {missing[0]} is missing: give it as --with {missing[0]}=…")
     try:
-        text(words)
-    except ValueError as error:
-        raise UserError(f"the text {error}") from None
-    [answer] = Categoriser.load(MODEL).predict([words], [amount])
+        return read([values[name] for name in FIELDS])
+    except ColumnError as error:
+        raise UserError(f"the {error}") from None
+
+
+def answer_one(values: Mapping[str, Value]) -> None:
+    """Print the answer for values by column, with the runners-up. Raises as `row_of`."""
+    row = row_of(values)
+    [answer] = Categoriser.load(MODEL).predict([row])
     advice = "review" if answer.review else "accept"
     table = Table("category", "probability", title=f"{answer.category}: {advice}")
     table.columns[1].justify = "right"

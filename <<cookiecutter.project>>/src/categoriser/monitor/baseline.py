@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from categoriser.contract import CSV, FIELDS, transactions
 from categoriser.data.prepare import PARTS, read_rows
 from categoriser.errors import UserError, run
 from categoriser.io.digests import digest
@@ -37,7 +38,7 @@ from categoriser.monitor.watching import in_common, load_preprocessor
 from categoriser.params import Params, read_params
 from categoriser.paths import BASELINE, MODEL, MONITORING, PREPARED, THRESHOLDS
 from categoriser.serving.capture import record
-from categoriser.serving.protocol import CSV, render
+from categoriser.serving.protocol import render
 
 WHOLE = ("random", "validation")
 THINNED = ("merchant", "time")
@@ -132,12 +133,12 @@ def reference(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def answered(rows: pl.DataFrame, categoriser: Categoriser) -> pl.DataFrame:
-    """Return prepared rows as captures have them: text, price, label, probabilities."""
+    """Return prepared rows as captures have them: `FIELDS`, label, probabilities."""
     table = categoriser.predict_features(rows["features"].to_list())
     best = np.array(categoriser.classes)[table.argmax(axis=1)]
     label = pl.Series(best, dtype=pl.String)
     probabilities = pl.Series(table, dtype=pl.Array(pl.Float64, table.shape[1]))
-    return rows.select("text", "price", label=label, probabilities=probabilities)
+    return rows.select(*FIELDS, label=label, probabilities=probabilities)
 
 
 def scripted(rows: pl.DataFrame, categoriser: Categoriser, script: Path) -> pl.DataFrame:
@@ -145,14 +146,14 @@ def scripted(rows: pl.DataFrame, categoriser: Categoriser, script: Path) -> pl.D
 
     Raises `UserError` where the script fails, or gives another thing than one dict for each.
     """
-    texts, prices, dates = (rows[name].to_list() for name in ("text", "price", "date"))
-    answers = categoriser.predict(texts, prices)
+    asked = list(rows.select(FIELDS).iter_rows())
+    answers = categoriser.predict(transactions(asked))
     with TemporaryDirectory(prefix="categoriser-") as name:
         file, problems = Path(name) / "rows.jsonl", Problems()
         with file.open("wb") as stream:
-            for text, price, date, answer in zip(texts, prices, dates, answers, strict=True):
+            for values, date, answer in zip(asked, rows["date"], answers, strict=True):
                 request = io.StringIO(newline="")
-                csv.writer(request).writerow([text, price])
+                csv.writer(request).writerow(values)
                 body, said = request.getvalue().encode(), render([answer], CSV, single=False)
                 time = datetime.combine(date, datetime.min.time(), UTC)
                 stream.write(record(body, said, CSV, event_id="row", time=time))

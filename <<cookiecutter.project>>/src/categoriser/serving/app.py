@@ -22,9 +22,10 @@ import msgspec
 import numpy as np
 
 from categoriser import paths
+from categoriser.contract import EXAMPLES, MAX_BODY_BYTES, VARIANT, Prediction
 from categoriser.errors import UserError, run
 from categoriser.io.privileges import give_up_root
-from categoriser.model.package import Categoriser, Prediction
+from categoriser.model.package import Categoriser
 from categoriser.serving.capture import Writer, folder_of
 from categoriser.serving.log import JsonLine, lines, write_line
 from categoriser.serving.patience import within
@@ -34,7 +35,6 @@ from categoriser.serving.workers import LAST_WORDS_SECONDS, listen, serve
 
 # SageMaker waits four minutes for the first answer.
 LOAD_SECONDS = 180
-MAX_BODY = 6 * 2**20
 # Larger bodies are answered in a thread, one at a time, so that /ping and small requests go on
 # meanwhile (the JSON of 6 MiB is read in one go, and stops them for 0.3 s); small ones that come
 # together are answered by one call of the model.
@@ -125,7 +125,7 @@ class App:
         return await self.invocations(headers, receive)
 
     def ping(self) -> Reply:
-        if not np.isfinite(self.model.predict_proba(["ping"], [1.0])).all():
+        if not np.isfinite(self.model.predict_proba(EXAMPLES[:1])).all():
             raise ValueError("the model's answer is no probability")
         return 200, b"", []
 
@@ -153,8 +153,8 @@ class App:
             raise RequestError(400, "the connection ended before the body did")
         body += message["body"]
         self.held += len(message["body"])
-        if len(body) > MAX_BODY:
-            raise RequestError(413, f"the body is larger than {MAX_BODY} bytes")
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestError(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
         if self.held > HELD_BYTES:
             raise RequestError(429, "too many bytes wait for an answer; ask again later")
         return bool(message["more_body"])
@@ -177,12 +177,12 @@ class App:
             self.waiting -= 1
 
     def at_once(self, body: bytes, kind: str) -> bytes:
-        rows, predictions = parse(body, kind), list[Prediction]()
+        asked = parse(body, kind)
+        predictions: list[Prediction] = []
         # In parts, since one call may keep all others from the interpreter.
-        for start in range(0, len(rows.texts), PART):
-            part = slice(start, start + PART)
-            predictions += self.model.predict(rows.texts[part], rows.prices[part])
-        return render(predictions, kind, single=rows.single)
+        for start in range(0, len(asked.rows), PART):
+            predictions += self.model.predict(asked.rows[start : start + PART])
+        return render(predictions, kind, single=asked.single)
 
     def flush(self) -> None:
         """Predict the rows of the first small requests in one call; the rest, in the next turn."""
@@ -190,16 +190,16 @@ class App:
         if self.small:
             asyncio.get_running_loop().call_soon(self.flush)
         try:
-            texts = [text for rows, _ in batch for text in rows.texts]
-            prices = [price for rows, _ in batch for price in rows.prices]
-            answers = self.model.predict(texts, prices)
+            answers = self.model.predict([row for asked, _ in batch for row in asked.rows])
         except Exception as error:  # noqa: BLE001  # each request's own log has it
             for _, predictions in batch:
                 predictions.set_exception(error)
             return
         start = 0
-        for rows, predictions in batch:
-            predictions.set_result(answers[start : (start := start + len(rows.texts))])
+        for asked, predictions in batch:
+            end = start + len(asked.rows)
+            predictions.set_result(answers[start:end])
+            start = end
 
 
 def problem(error: RequestError) -> Reply:
@@ -214,7 +214,7 @@ def of_endpoint(status: int, content: bytes, told: Headers) -> Reply:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
     """
     if status < 400:
-        return status, content, [*told, (b"x-amzn-invoked-production-variant", b"AllTraffic")]
+        return status, content, [*told, (b"x-amzn-invoked-production-variant", VARIANT.encode())]
     message = f"Received {'client' if status < 500 else 'server'} error ({status}) from primary"
     original = {"OriginalStatusCode": status, "OriginalMessage": content.decode()}
     fault = msgspec.json.encode({"Message": message, **original, "LogStreamArn": ""})

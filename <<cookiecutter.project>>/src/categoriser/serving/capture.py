@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+from categoriser.contract import CSV, JSON, JSON_LINES, VARIANT
 from categoriser.errors import UserError
-from categoriser.serving.protocol import CSV, JSON, LINES
 
 WAITING_BYTES = 64 * 2**20
 FILE_BYTES = 16 * 2**20
@@ -26,7 +26,7 @@ PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 30.0
 # A line holds input and output, and escapes both; SageMaker takes 25 MB a call.
 LONGEST_LINE = 128 * 2**20
-ENCODINGS = {CSV: "CSV", JSON: "JSON", LINES: "JSON"}
+ENCODINGS = {CSV: "CSV", JSON: "JSON", JSON_LINES: "JSON"}
 
 Line = tuple[datetime, bytes]  # when a call was answered, and what is written of it
 log = logging.getLogger("categoriser.serving")
@@ -34,7 +34,7 @@ log = logging.getLogger("categoriser.serving")
 
 def folder_of(destination: Path, endpoint: str) -> Path:
     """Return the folder of an endpoint's captures, made. Raises `UserError` where it cannot be."""
-    folder = destination / endpoint / "AllTraffic"
+    folder = destination / endpoint / VARIANT
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

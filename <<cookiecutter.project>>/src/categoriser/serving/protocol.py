@@ -9,22 +9,31 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from categoriser import features
-from categoriser.model.package import Prediction
+from categoriser import contract
+from categoriser.contract import (
+    COLUMNS,
+    CSV,
+    FIELDS,
+    JSON_LINES,
+    MAX_ROW_BYTES,
+    MAX_ROWS,
+    MEDIA_TYPES,
+    NUMBER,
+    ColumnError,
+    Prediction,
+    Transaction,
+    Value,
+)
+from categoriser.serving.json_rows import BLANK, read_body, read_lines
 from categoriser.serving.problem import RequestError
-from categoriser.serving.transactions import BLANK, FIELDS, read_body, read_lines
 
-CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
-# So that a request is answered in a second or two, and its answer, with up to 50 classes, is within
-# the 25 MB that SageMaker lets through.
-MAX_ROWS = 10_000
-# A text in quotes, each of which is doubled, and a price. The reader of CSV takes a line at once,
-# and one of a million commas would keep all others waiting.
-LONGEST_LINE = 4 * features.LONGEST
+HEADER = list(FIELDS)
+NEEDED = ",".join(FIELDS)
+FIRST_NUMBER = next(column.name for column in COLUMNS if not column.is_text)
 ENCODER = msgspec.json.Encoder()
 
 REFUSED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
@@ -33,8 +42,7 @@ REFUSED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
 class Rows(NamedTuple):
     """What a request asks for; `single` where it is one JSON object and not a list."""
 
-    texts: list[str]
-    prices: list[float]
+    rows: list[Transaction]
     single: bool
 
 
@@ -45,8 +53,9 @@ def media_type(content_type: str, accept: str) -> str:
     Raises `RequestError`: 415 for another type or charset, 406 where `accept` excludes the type.
     """
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    if kind not in (CSV, JSON, LINES):
-        raise RequestError(415, f"the content type must be {CSV}, {JSON} or {LINES}")
+    if kind not in MEDIA_TYPES:
+        *others, last = MEDIA_TYPES
+        raise RequestError(415, f"the content type must be {', '.join(others)} or {last}")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "charset" and value.strip('"') not in ("utf-8", "utf8", "us-ascii"):
@@ -70,56 +79,61 @@ def parse(body: bytes, kind: str) -> Rows:
     except UnicodeDecodeError as error:
         raise RequestError(400, f"the body is not UTF-8 at byte {error.start + 1}") from None
     records, single = _records(content, kind)
-    texts, prices = list[str](), list[float]()
-    for row, (text, price) in enumerate(records, 1):
-        if row > MAX_ROWS:
+    rows: list[Transaction] = []
+    for values in records:
+        if len(rows) == MAX_ROWS:
             raise RequestError(413, f"the body has more than {MAX_ROWS} rows")
-        field = "text"
         try:
-            texts.append(features.text(text))
-            field = "price"
-            prices.append(features.price(price))
-        except ValueError as error:
-            raise RequestError(400, f"row {row}: {field} {error}", row, field) from None
-    if not texts:
+            rows.append(contract.read(values))
+        except ColumnError as error:
+            row = len(rows) + 1
+            raise RequestError(400, f"row {row}: {error}", row, error.column) from None
+    if not rows:
         raise RequestError(400, "the body has no rows")
-    return Rows(texts, prices, single)
+    return Rows(rows, single)
 
 
-def _records(content: str, kind: str) -> tuple[Iterable[tuple[str, Any]], bool]:
-    """Return text and price of each row, and whether the content is one object and not a list."""
+def _records(content: str, kind: str) -> tuple[Iterable[Sequence[Value]], bool]:
+    """Return the values of each row, and whether the content is one object and not a list."""
     if kind == CSV:
         return _csv_records(content), False
-    if kind == LINES:
+    if kind == JSON_LINES:
         return read_lines(content, MAX_ROWS), False
     return read_body(content, MAX_ROWS)
 
 
-def _csv_records(body: str) -> Iterator[tuple[str, str]]:
+def _csv_records(body: str) -> Iterator[Sequence[str]]:
     reader = csv.reader(_csv_lines(body), strict=True)
     row = 0
     try:
         for fields in reader:
             first = row == 0 and reader.line_num == 1
-            if first and fields == FIELDS:
+            if first and fields == HEADER:
                 continue
             row += 1
-            if first and fields and not any(map(features.NUMBER.fullmatch, fields)):
-                fault = "row 1 has no price; it needs text,price, and a header must be text,price"
-                raise RequestError(400, fault, 1, "price" if len(fields) == len(FIELDS) else None)
+            if first:
+                _check_first(fields)
             if len(fields) != len(FIELDS):
                 found = "is empty" if not fields else f"has {len(fields)} fields"
-                raise RequestError(400, f"row {row} {found}; it needs text,price", row)
-            yield fields[0], fields[1]
+                raise RequestError(400, f"row {row} {found}; it needs {NEEDED}", row)
+            yield fields
     except csv.Error as error:
         raise RequestError(400, f"row {row + 1} is not CSV: {error}", row + 1) from None
+
+
+def _check_first(fields: Sequence[str]) -> None:
+    """Raise `RequestError` for a first row without a number: it may be meant as a header."""
+    if not fields or any(map(NUMBER.fullmatch, fields)):
+        return
+    fault = f"row 1 has no {FIRST_NUMBER}; it needs {NEEDED}, and a header must be {NEEDED}"
+    raise RequestError(400, fault, 1, FIRST_NUMBER if len(fields) == len(FIELDS) else None)
 
 
 def _csv_lines(body: str) -> Iterator[str]:
     """Yield the lines, ends included. Raises `csv.Error` for one that is too long for a row."""
     for line in io.StringIO(body, newline=""):
-        if len(line) > LONGEST_LINE:
-            raise csv.Error(f"a line is longer than {LONGEST_LINE} characters")
+        if len(line) > MAX_ROW_BYTES:
+            raise csv.Error(f"a line is longer than {MAX_ROW_BYTES} characters")
         yield line
 
 
@@ -136,7 +150,7 @@ def render(predictions: Sequence[Prediction], kind: str, *, single: bool) -> byt
             for cell in (_label(one.category), *one.probabilities.values())
         ]
         return (("%s" + ",%.10f" * width + "\n") * len(predictions) % tuple(cells)).encode()
-    if kind == LINES:
+    if kind == JSON_LINES:
         return ENCODER.encode_lines(predictions)
     return ENCODER.encode(predictions[0] if single else predictions)
 

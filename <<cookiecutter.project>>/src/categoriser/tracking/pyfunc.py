@@ -8,11 +8,12 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from msgspec.structs import asdict
 
+from categoriser.contract import FIELDS, transactions
 from categoriser.model.package import Categoriser
 
 
 class CategoriserModel(PythonModel):
-    """Answers a frame of `text` and `price` with one of `Prediction`'s fields, row by row."""
+    """Answers a frame of `Transaction`'s columns with one of `Prediction`'s, row by row."""
 
     def load_context(self, context: PythonModelContext) -> None:
         self.categoriser = Categoriser.load(Path(context.artifacts["model"]))
@@ -23,8 +24,9 @@ class CategoriserModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        texts, prices = model_input["text"].tolist(), model_input["price"].tolist()
-        return pd.DataFrame([asdict(answer) for answer in self.categoriser.predict(texts, prices)])
+        columns = [model_input[name].tolist() for name in FIELDS]
+        answers = self.categoriser.predict(transactions(zip(*columns, strict=True)))
+        return pd.DataFrame([asdict(answer) for answer in answers])
 
 
 set_model(CategoriserModel())

@@ -27,10 +27,12 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_SOURCE_TYPE,
     MLFLOW_USER,
 )
+from msgspec.structs import asdict
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from categoriser import paths
+from categoriser.contract import EXAMPLES
 from categoriser.errors import UserError
 from categoriser.evaluation.champion import champion_facts
 from categoriser.io.digests import digest
@@ -44,7 +46,7 @@ from categoriser.tracking.trials import Search, read_search
 KEY = ("dvc_lock", "gate")  # the tags that tell a state from others
 JUDGED = (paths.VERDICT, paths.REPORT, paths.MODEL_CARD)
 KIND = "custom_model_development"
-EXAMPLE = pd.DataFrame({"text": ["spotify p0d3d89b19 sydney au"], "price": [11.99]})
+EXAMPLE = pd.DataFrame([asdict(EXAMPLES[0])])
 
 # MLflow's limits: entries a call, a parameter's characters, those of a data set's digest.
 BATCH, LONGEST, LONGEST_DIGEST = 100, 500, 36

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from categoriser.features import NUMBER
+from categoriser.contract import NUMBER
 
 DECIMALS = (".", ",")
 SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from categoriser.contract import NUMBER
 from categoriser.data.intake import amounts, columns, dates, encoding
 from categoriser.data.intake.encoding import shorten
 from categoriser.data.intake.form import ASK, OWN, Form, Place, Role
@@ -18,7 +19,6 @@ from categoriser.data.intake.reading import HEAD, MONEY, Header, Reading, readin
 from categoriser.data.intake.records import Open, Record, records, split, trim
 from categoriser.data.table import REQUIRED, own_table
 from categoriser.errors import UserError
-from categoriser.features import NUMBER
 from categoriser.io.text_files import opened
 from categoriser.paths import INTAKE
 

@@ -25,15 +25,14 @@ from typing import IO, Annotated, Any
 import msgspec
 import polars as pl
 
-from categoriser import features
+from categoriser.contract import CSV, FIELDS, JSON, JSON_LINES, read_number
 from categoriser.errors import UserError
 from categoriser.io.replacing import replacing
 from categoriser.io.s3_uri import S3Uri, is_s3
 from categoriser.io.unpacking import Unpacked
 from categoriser.monitor.formats.problems import EMPTY_FILE, Place, Problems
 from categoriser.serving.capture import ENCODINGS, LONGEST_LINE
-from categoriser.serving.protocol import CSV, JSON, LINES
-from categoriser.serving.transactions import BLANK, FIELDS
+from categoriser.serving.json_rows import BLANK
 
 LABEL = "__label__"
 PROBE = "probe-"
@@ -435,7 +434,7 @@ def _sides(sides: Sides) -> tuple[list[Any] | None, list[Any] | None]:
 
 def _check_fields(rows: list[list[str]]) -> None:
     """Take away a header, and raise `RecordError` for a row that is not text and price."""
-    if rows and rows[0] == FIELDS:
+    if rows and rows[0] == [*FIELDS]:
         del rows[0]
     if any(len(row) != len(FIELDS) for row in rows):
         raise RecordError("unreadable input", "a row is not text,price")
@@ -447,7 +446,7 @@ def _rows(side: Side, name: str) -> tuple[str, list[Any]]:
     if side.encoding == "CSV":
         kind = CSV
     elif side.encoding == "JSON":
-        kind = LINES if kind == LINES else JSON
+        kind = JSON_LINES if kind == JSON_LINES else JSON
     elif side.encoding != "BASE64" or kind not in ENCODINGS:
         raise RecordError("unknown encoding", name)
     try:
@@ -456,7 +455,7 @@ def _rows(side: Side, name: str) -> tuple[str, list[Any]]:
         data = data.removeprefix("\ufeff").rstrip(BLANK)
         if kind == CSV:
             return kind, _fields(data)
-        if kind == LINES:
+        if kind == JSON_LINES:
             rows = [msgspec.json.decode(row) for row in data.split("\n") if row.strip()]
         else:
             rows = msgspec.json.decode(data)
@@ -489,7 +488,7 @@ def _asked(row: Any, problems: Problems, place: Place) -> tuple[str | None, floa
         return text or None, None
     try:
         if isinstance(price, (str, float, int)) and not isinstance(price, bool):
-            return text or None, features.price(price)
+            return text or None, read_number(price)
     except (ValueError, OverflowError):
         pass
     problems.add(place, "price is not a number")
