@@ -71,10 +71,11 @@ print("seconds", min(measure(), measure()))
 """
 OURS = PROGRAM.format(
     prepare="""
-from categoriser.monitor.formats.statistics import dump, of_summary
-from categoriser.monitor.summary import summarise_dataset
+from categoriser.monitor.formats.statistics import dump_statistics
+from categoriser.monitor.summaries.summary_statistics import statistics_of
+from categoriser.monitor.summaries.summary import summarise_dataset
 """,
-    measured="dump(of_summary(summarise_dataset(sys.argv[1], 'parquet')))",
+    measured="dump_statistics(statistics_of(summarise_dataset(sys.argv[1], 'parquet')))",
 )
 EVIDENTLYS = PROGRAM.format(
     prepare="""
@@ -113,13 +114,13 @@ CHECK = """
 import os, resource, sys, time
 from pathlib import Path
 from categoriser import paths
-from categoriser.monitor.check import check
-from categoriser.monitor.job import Job
-from categoriser.monitor.settings import read_settings
+from categoriser.monitor.check import check_window
+from categoriser.monitor.checks.monitor_request import MonitorRequest
+from categoriser.monitor.monitor_settings import read_monitor_settings
 if __name__ == "__main__":
     begin = time.perf_counter()
-    job = Job(sys.argv[1], Path(sys.argv[2]), baseline=str(paths.BASELINE))
-    check(job, read_settings())
+    job = MonitorRequest(sys.argv[1], Path(sys.argv[2]), baseline=str(paths.BASELINE))
+    check_window(job, read_monitor_settings())
     taken = time.perf_counter() - begin
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     own, others = (resource.getrusage(which).ru_maxrss for which in who)

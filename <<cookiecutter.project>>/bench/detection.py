@@ -34,11 +34,15 @@ from categoriser.io.documents import read_json
 from categoriser.io.replacing import write_text
 from categoriser.model.package import Categoriser, calibrate
 from categoriser.monitor.baseline import answered
-from categoriser.monitor.calibrate import Thresholds
-from categoriser.monitor.features import Seen, watch
-from categoriser.monitor.formats import constraints, statistics
-from categoriser.monitor.settings import read_settings
-from categoriser.monitor.summary import summarise
+from categoriser.monitor.calibration.thresholds import CalibratedThresholds
+from categoriser.monitor.comparison.constraint_checks import check_constraints
+from categoriser.monitor.comparison.feature_drift import drifts_from
+from categoriser.monitor.formats.constraints import Constraints, load_constraints
+from categoriser.monitor.formats.statistics import Statistics, load_statistics
+from categoriser.monitor.monitor_settings import read_monitor_settings
+from categoriser.monitor.summaries.summary import summarise
+from categoriser.monitor.summaries.summary_statistics import statistics_of
+from categoriser.monitor.watching.watched_features import SeenInTraining, watch
 from categoriser.params import read_params, read_sections
 
 PAGE = Path("docs/monitoring.md")
@@ -197,10 +201,10 @@ class Monitor:
     """All that judging a week takes."""
 
     categoriser: Categoriser
-    seen: Seen
-    baseline: statistics.Statistics
-    constraints: constraints.Constraints
-    thresholds: Thresholds
+    seen: SeenInTraining
+    baseline: Statistics
+    constraints: Constraints
+    thresholds: CalibratedThresholds
     labels: dict[str, float]
 
     def judge(self, answers: pl.DataFrame) -> tuple[list[str], ...]:
@@ -214,17 +218,15 @@ class Monitor:
         )
         judged = []
         for rows in SIZES:
-            current = statistics.of_summary(summarise(watched.head(rows).to_arrow().to_batches()))
+            current = statistics_of(summarise(watched.head(rows).to_arrow().to_batches()))
             judged.append(self.violations(current, self.thresholds.at(rows)))
         return (*judged, self.violations(current, None))
 
-    def violations(
-        self, current: statistics.Statistics, thresholds: Mapping[str, float] | None
-    ) -> list[str]:
-        drifts = constraints.compare(current, self.baseline, self.constraints, thresholds)
+    def violations(self, current: Statistics, thresholds: Mapping[str, float] | None) -> list[str]:
+        drifts = drifts_from(current, self.baseline, self.constraints, thresholds)
         return [
             f"{found.feature_name} ({found.constraint_check_type})"
-            for found in constraints.check(current, self.constraints, drifts)
+            for found in check_constraints(current, self.constraints, drifts)
         ]
 
 
@@ -234,10 +236,10 @@ def monitor() -> Monitor:
     folder, made_by = paths.BASELINE, "dvc repro"
     return Monitor(
         Categoriser.load(paths.MODEL),
-        Seen.load(folder),
-        statistics.load(read_json(folder / "statistics.json", made_by)),
-        constraints.load(read_json(folder / "constraints.json", made_by)),
-        read_sections(paths.THRESHOLDS, Thresholds),
+        SeenInTraining.load(folder),
+        load_statistics(read_json(folder / "statistics.json", made_by)),
+        load_constraints(read_json(folder / "constraints.json", made_by)),
+        read_sections(paths.THRESHOLDS, CalibratedThresholds),
         read_json(folder / "facts.json", made_by)["labels"],
     )
 
@@ -340,7 +342,7 @@ def main() -> None:
     text = PAGE.read_text(encoding="utf-8")
     if any(text.count(mark) != 1 for mark in MARKS):
         raise UserError(f"{PAGE} must have each of these lines once: {'; '.join(MARKS)}")
-    how = read_settings().thresholds
+    how = read_monitor_settings().thresholds
     context = multiprocessing.get_context("spawn")
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # of a process: there is one for each core
     with ProcessPoolExecutor(mp_context=context) as pool:

@@ -27,10 +27,10 @@ from categoriser.data.generate import Drift, generate
 from categoriser.errors import UserError, run
 from categoriser.io.documents import read_json
 from categoriser.io.replacing import write_text
-from categoriser.monitor import report
-from categoriser.monitor.check import check
-from categoriser.monitor.job import Job
-from categoriser.monitor.settings import read_settings
+from categoriser.monitor.check import check_window
+from categoriser.monitor.checks.monitor_request import MonitorRequest
+from categoriser.monitor.monitor_settings import read_monitor_settings
+from categoriser.monitor.reporting.terminal_report import SAMPLE_TEXTS
 from categoriser.params import read_params
 
 DRIFT = Drift(new_merchants=0.2, price_scale=1.5, mix={"travel": 2}, new_bank=0.15)
@@ -110,7 +110,7 @@ def main() -> None:
             f"make drift serves generated rows, and the model is of {read_params().data.path}: "
             "it would call everything drift"
         )
-    settings = read_settings()
+    settings = read_monitor_settings()
     facts = read_json(paths.GENERATED_FACTS, "dvc repro")
     rows = month(facts["months"][1])
     shutil.rmtree(paths.DRIFT, ignore_errors=True)
@@ -121,7 +121,7 @@ def main() -> None:
     write_text(paths.DRIFT / "truth" / hour / "labels.jsonl", "".join(labels))
     console = Console()
     console.print(f"{rows.height:,} rows served: {WHAT}", highlight=False)
-    job = Job(
+    job = MonitorRequest(
         source=str(paths.DRIFT / "captures"),
         output=paths.DRIFT,
         baseline=str(paths.BASELINE),
@@ -129,9 +129,9 @@ def main() -> None:
         endpoint=ENDPOINT,
         preprocessor=settings.features.preprocessor,
         postprocessor=settings.features.postprocessor,
-        samples=report.SAMPLES,
+        samples=SAMPLE_TEXTS,
     )
-    check(job, settings, console)
+    check_window(job, settings, console)
 
 
 if __name__ == "__main__":

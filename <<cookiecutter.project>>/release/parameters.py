@@ -7,7 +7,7 @@ is in neither table is read by the code itself, or is made by a release.
 from collections.abc import Mapping
 from functools import reduce
 
-from categoriser.monitor.settings import read_settings as read_monitoring_settings
+from categoriser.monitor.monitor_settings import read_monitor_settings as read_monitoring_settings
 from categoriser.params import Section
 from release.cloudformation import declared_parameters
 from release.settings import ReleaseSettings

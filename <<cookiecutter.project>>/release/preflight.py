@@ -7,7 +7,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from categoriser.errors import UserError
-from categoriser.monitor.settings import read_settings as read_monitoring_settings
+from categoriser.monitor.monitor_settings import read_monitor_settings as read_monitoring_settings
 from release.accounts import account_id, open_session
 from release.connection import connection_faults
 from release.console import console

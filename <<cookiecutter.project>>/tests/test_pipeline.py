@@ -37,8 +37,8 @@ from categoriser.io.replacing import replacing, write_json
 from categoriser.jobs import channel, evaluation_job, labelling_job, processing, train_job
 from categoriser.manifest import File, Manifest
 from categoriser.model.package import Categoriser
-from categoriser.monitor import quality
-from categoriser.monitor.settings import Settings
+from categoriser.monitor.labels.export import FEEDBACK_PARTS
+from categoriser.monitor.monitor_settings import MonitorSettings
 from categoriser.params import Params, read_params, set_params
 from categoriser.serving.capture import record
 from categoriser.serving.protocol import render
@@ -364,7 +364,7 @@ def test_the_monitors_settings_that_a_stage_reads_are_those_of_the_file() -> Non
     ]
     [(file, sections)] = read.items()
     assert file == paths.MONITORING.as_posix()
-    assert set(sections) < set(Settings.model_fields)
+    assert set(sections) < set(MonitorSettings.model_fields)
 
 
 SETTINGS = {
@@ -1022,7 +1022,7 @@ def test_bad_labels_are_left_out_counted_and_sent_to_their_alarm(
     message = labelling_job.process()
     assert message.startswith("Completed: ")
     assert "40 of 300 labelled predictions have labels that differ, or" in message
-    kept = [pl.read_csv(account.get(LIVE, f"labels/{part}.csv")) for part in quality.PARTS]
+    kept = [pl.read_csv(account.get(LIVE, f"labels/{part}.csv")) for part in FEEDBACK_PARTS]
     assert sum(frame.height for frame in kept) == 260
     assert "quality.max_bad_labels" in caplog.text
     assert figure("bad_labels", NEW, f"{PROJECT}-labels") == pytest.approx(40 / 300)

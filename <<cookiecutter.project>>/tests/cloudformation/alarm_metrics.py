@@ -9,7 +9,7 @@ import yaml
 from account_resources import everything
 from source_code import code
 
-from categoriser.monitor import metrics as monitor_metrics
+from categoriser.monitor.reporting.cloudwatch_metrics import ALARMED_METRICS
 from prove import project_files
 from prove.example import PROJECT
 
@@ -33,10 +33,10 @@ def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
     names |= {*re.findall(r"'(\w+)'", re.findall(r"METRICS = \{(.*)\}", api)[0])}
     own = frozenset({"service", *re.findall(r"set_default_dimensions\((\w+)=", api)})
     # Of each, a test of the monitor's sees that it arrives.
-    judged = {*monitor_metrics.ALARMED}
+    judged = {*ALARMED_METRICS}
     ((first, second),) = re.findall(
         r'named = \{"(\w+)": endpoint, "(\w+)": schedule\}',
-        project_files.text("src/categoriser/monitor/metrics.py"),
+        project_files.text("src/categoriser/monitor/reporting/cloudwatch_metrics.py"),
     )
     monitor = (judged, {frozenset({first, second})})
     return {

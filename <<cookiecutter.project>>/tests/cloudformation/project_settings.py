@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from categoriser.monitor.settings import Settings as Monitoring
+from categoriser.monitor.monitor_settings import MonitorSettings as Monitoring
 from prove import project_files
 from release.settings import ReleaseSettings
 

@@ -17,7 +17,7 @@ from prove.policies import Need, allows
 
 def job_reads() -> dict[str, set[str]]:
     """Give the environment variables that each step of the job reads."""
-    job = project_files.text("src/categoriser/monitor/job.py")
+    job = project_files.text("src/categoriser/monitor/checks/request_environment.py")
     read = {*re.findall(r'environment(?:\.get\(|\[)"(\w+)"', job)}
     read |= {*re.findall(r'(?:time|path)\("(\w+)"', job)}
     read |= {*re.findall(r'"(sagemaker_endpoint_datacapture_prefix|dataset_source)"', job)}

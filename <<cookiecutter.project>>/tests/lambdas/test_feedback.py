@@ -14,7 +14,8 @@ from lambda_helpers.api_calls import FAULTS, moved, problem, proxy
 from lambda_helpers.world import CLASSES, LIVE, World, predicted, run
 from moto import mock_aws
 
-from categoriser.monitor.formats import capture
+from categoriser.monitor.formats.event_files import find_files
+from categoriser.monitor.formats.ground_truth import ground_truth_rows
 from categoriser.monitor.formats.problems import Problems
 from prove.example import RELEASE
 
@@ -124,13 +125,13 @@ def test_the_monitor_reads_what_feedback_writes(
     now = datetime.now(UTC)
     # By folder of the hour too: a job looks at its window alone.
     hour = (now - timedelta(hours=1), now + timedelta(hours=1))
-    [frame] = capture.truths(capture.find(f"s3://{LIVE}/ground-truth", *hour), problems)
+    [frame] = ground_truth_rows(find_files(f"s3://{LIVE}/ground-truth", *hour), problems)
     assert sorted(frame.select("id", "row", "label").rows()) == [
         ("0" * 32, 0, "transport"),
         ("0" * 32, 4, 'food, "drinks"'),
     ]
     assert (problems.counts, frame["time"].null_count()) == ({}, 0)
-    assert capture.find(f"s3://{LIVE}/ground-truth", now + timedelta(days=2)) == []
+    assert find_files(f"s3://{LIVE}/ground-truth", now + timedelta(days=2)) == []
 
 
 @pytest.mark.actor("api")

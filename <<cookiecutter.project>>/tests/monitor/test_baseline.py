@@ -31,16 +31,40 @@ from categoriser.io.replacing import write_json
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
 from categoriser.monitor import baseline as stage
-from categoriser.monitor import quality
 from categoriser.monitor.baseline import allowing_chance, baseline, even, reference
-from categoriser.monitor.calibrate import Binned, Limit, Thresholds, calibrate
-from categoriser.monitor.features import Seen, watch
-from categoriser.monitor.formats import constraints, statistics
-from categoriser.monitor.formats.constraints import linf_categories, linf_simple
+from categoriser.monitor.calibration.thresholds import CalibratedThresholds, FeatureLimit
+from categoriser.monitor.calibration.undrifted_weeks import BinnedFeatures, calibrate_thresholds
+from categoriser.monitor.comparison.constraint_checks import check_constraints
+from categoriser.monitor.comparison.distances import linf_categories, linf_simple
+from categoriser.monitor.comparison.feature_drift import drifts_from
+from categoriser.monitor.comparison.suggested_constraints import suggest_quality_constraints
+from categoriser.monitor.feedback import export_feedback
+from categoriser.monitor.formats.constraints import (
+    dump_constraints,
+    load_constraints,
+    load_quality_constraints,
+)
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.settings import Quality, Settings, read_settings
-from categoriser.monitor.summary import summarise
-from categoriser.monitor.watching import Watching
+from categoriser.monitor.formats.statistics import dump_statistics, load_statistics
+from categoriser.monitor.formats.violations import Violation
+from categoriser.monitor.labels import model_quality
+from categoriser.monitor.labels.bad_labels import bad_labels_warning, count_bad_labels
+from categoriser.monitor.labels.export import FEEDBACK_PARTS, TooFewRowsError, export_labelled
+from categoriser.monitor.labels.label_drift import label_drift
+from categoriser.monitor.labels.label_join import UNKNOWN_LABEL, LabelledRows, join_labels
+from categoriser.monitor.labels.model_quality import QualityResult, judge_model
+from categoriser.monitor.labels.quality_baseline import baseline_quality
+from categoriser.monitor.labels.quality_statistics import quality_figures, quality_statistics
+from categoriser.monitor.labels.slice_gaps import slice_gaps
+from categoriser.monitor.monitor_settings import (
+    MonitorSettings,
+    QualitySettings,
+    read_monitor_settings,
+)
+from categoriser.monitor.summaries.summary import summarise
+from categoriser.monitor.summaries.summary_statistics import statistics_of
+from categoriser.monitor.watching.watched_captures import Watching, with_country
+from categoriser.monitor.watching.watched_features import SeenInTraining, watch
 from categoriser.params import Params, Train, read_params, read_sections, set_params
 from categoriser.serving.capture import record
 
@@ -48,13 +72,13 @@ from categoriser.serving.capture import record
 
 
 TWO_CLASSES = ("food", "rent")
-OWN = read_settings(PARAMS.with_name("monitoring") / "monitoring.yaml")
+OWN = read_monitor_settings(PARAMS.with_name("monitoring") / "monitoring.yaml")
 HOW = OWN.thresholds.model_copy(
     update={"false_alarms": 0.02, "window_rows": [300, 1500], "weeks": 400, "floor": 0.01}
 )
 
 
-def told(**changes: list[str]) -> Settings:
+def told(**changes: list[str]) -> MonitorSettings:
     """Return quick settings with changes to the features."""
     features = OWN.features.model_copy(update=changes)
     return OWN.model_copy(update={"thresholds": HOW, "features": features})
@@ -64,12 +88,12 @@ def told(**changes: list[str]) -> Settings:
 
 
 @cache
-def learnt() -> Seen:
+def learnt() -> SeenInTraining:
     """Learn 450 training rows: two prefixes, one merchant that many texts start with."""
     names = [f"{first}{second}ing place" for first in "bdfg" for second in "aeiou"] * 20
     start = ["VISA ", "SQ *", "", ""] * 100
     end = [" AU", " nz", "", " FR"] * 100
-    return Seen.learn(
+    return SeenInTraining.learn(
         pl.DataFrame(
             {
                 "text": [
@@ -162,7 +186,7 @@ def test_prefix_and_country_are_read_in_any_case(text: str, prefix: str, country
 
 
 def test_without_a_column_country_no_country_is_known() -> None:
-    seen = Seen.learn(pl.DataFrame({"text": ["a AU"], "key": ["a"]}))
+    seen = SeenInTraining.learn(pl.DataFrame({"text": ["a AU"], "key": ["a"]}))
     assert seen.domains(TWO_CLASSES)["country"] == ["unknown"]
 
 
@@ -204,9 +228,11 @@ def test_the_share_of_reviews_is_that_of_the_answers(
             ),
         }
     )
-    rows = watch(frame, Seen.learn(train), categoriser.classes, categoriser.review_threshold)
+    rows = watch(
+        frame, SeenInTraining.learn(train), categoriser.classes, categoriser.review_threshold
+    )
     assert rows["review"].cast(pl.Boolean).to_list() == [answer.review for answer in answers]
-    assert {"7", "aldi"} <= Seen.learn(train).tokens
+    assert {"7", "aldi"} <= SeenInTraining.learn(train).tokens
 
 
 def test_no_rows_give_no_rows_of_the_same_columns() -> None:
@@ -228,12 +254,12 @@ def test_a_row_is_watched_alone_as_among_others(texts: list[str]) -> None:
 
 def test_what_was_seen_is_the_same_once_loaded(tmp_path: Path) -> None:
     learnt().save(tmp_path)
-    loaded = Seen.load(tmp_path)
+    loaded = SeenInTraining.load(tmp_path)
     frame = captured(["VISA Baing place Q7 AU", "Zyxw", None])
     assert watch(frame, loaded, TWO_CLASSES, 0.6).equals(watched(frame))
     (tmp_path / "grams.bin").unlink()
     with pytest.raises(UserError, match=r"grams\.bin"):
-        Seen.load(tmp_path)
+        SeenInTraining.load(tmp_path)
 
 
 # The stage
@@ -297,8 +323,8 @@ def test_the_stage_writes_the_same_files_for_the_same_input(tmp_path: Path) -> N
     assert facts["train_rows"] == categoriser.metadata["train_rows"]
     assert sum(facts["labels"].values()) == pytest.approx(1)
 
-    known = statistics.load(json.loads((tmp_path / "a/statistics.json").read_text()))
-    bounds = constraints.load(json.loads((tmp_path / "a/constraints.json").read_text()))
+    known = load_statistics(json.loads((tmp_path / "a/statistics.json").read_text()))
+    bounds = load_constraints(json.loads((tmp_path / "a/constraints.json").read_text()))
     assert known.item_count == facts["rows"]
     domains = {
         feature.name: feature.string_constraints.domains
@@ -309,18 +335,20 @@ def test_the_stage_writes_the_same_files_for_the_same_input(tmp_path: Path) -> N
     assert set(domains["country"] or []) == {"AU", "GB", "NZ", "US", "unknown"}
     assert {"visa", "pos", "eftpos", "card", "sq *", "other"} <= set(domains["prefix"] or [])
     # What it is made of is no drift, and breaks no constraint.
-    thresholds = read_sections(tmp_path / "a.json", Thresholds).at(known.item_count)
+    thresholds = read_sections(tmp_path / "a.json", CalibratedThresholds).at(known.item_count)
     assert set(thresholds) == set(known.features)
-    drifts = constraints.compare(known, known, bounds, thresholds)
-    assert constraints.check(known, bounds, drifts) == []
+    drifts = drifts_from(known, known, bounds, thresholds)
+    assert check_constraints(known, bounds, drifts) == []
 
 
 def test_a_feature_that_is_left_out_is_not_in_the_baseline(tmp_path: Path) -> None:
     gone = ["price", "class_predictions"]
     how = told(leave_out=gone)
     baseline(*pipeline(), tmp_path / "a", tmp_path / "a.json", how, read_params(PARAMS))
-    known = statistics.load(json.loads((tmp_path / "a/statistics.json").read_text()))
-    assert set(known.features) == set(read_sections(tmp_path / "a.json", Thresholds).features)
+    known = load_statistics(json.loads((tmp_path / "a/statistics.json").read_text()))
+    assert set(known.features) == set(
+        read_sections(tmp_path / "a.json", CalibratedThresholds).features
+    )
     assert not set(gone) & set(known.features)
     assert "refund" in known.features
 
@@ -340,8 +368,8 @@ def test_a_week_of_few_rows_is_no_season() -> None:
     dates = pl.Series([date(2024, 6, 1)] * 3 + days)
     rows = pl.concat([early, frame]), dates
     alone = frame, pl.Series(days)
-    [limit] = calibrate(rows, rows, HOW).at(1500).values()
-    [without] = calibrate(alone, alone, HOW).at(1500).values()
+    [limit] = calibrate_thresholds(rows, rows, HOW).at(1500).values()
+    [without] = calibrate_thresholds(alone, alone, HOW).at(1500).values()
     assert limit == pytest.approx(without, rel=0.2)
 
 
@@ -349,11 +377,14 @@ def test_the_command_reads_the_projects_settings(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared, model = pipeline()
-    monkeypatch.setattr(stage, "read_settings", told)
+    monkeypatch.setattr(stage, "read_monitor_settings", told)
     monkeypatch.setattr(stage, "PREPARED", prepared)
     monkeypatch.setattr(stage, "MODEL", model)
     stage.main()
-    assert read_sections(project / "monitoring/thresholds.json", Thresholds).at(300)["price"] > 0.05
+    assert (
+        read_sections(project / "monitoring/thresholds.json", CalibratedThresholds).at(300)["price"]
+        > 0.05
+    )
     assert (project / "baseline/facts.json").exists()
 
 
@@ -371,8 +402,8 @@ def test_a_sketch_without_chance_stands_for_all_values_evenly(size: int) -> None
 
 def test_statistics_of_many_rows_hold_no_chance() -> None:
     frame = pl.DataFrame({"price": np.random.default_rng(3).random(9000).round(3)})
-    summaries = [statistics.of_summary(summarise(frame.to_arrow().to_batches())) for _ in range(2)]
-    first, second = (statistics.dump(stage.without_chance(one, frame)) for one in summaries)
+    summaries = [statistics_of(summarise(frame.to_arrow().to_batches())) for _ in range(2)]
+    first, second = (dump_statistics(stage.without_chance(one, frame)) for one in summaries)
     assert first == second
 
 
@@ -409,10 +440,12 @@ def dated(count: int, seed: int) -> tuple[pl.DataFrame, pl.Series]:
 
 
 @cache
-def made(false_alarms: float = 0.02) -> tuple[pl.DataFrame, Thresholds]:
+def made(false_alarms: float = 0.02) -> tuple[pl.DataFrame, CalibratedThresholds]:
     """Return a baseline, and its thresholds."""
     how = HOW.model_copy(update={"false_alarms": false_alarms})
-    return dated(8000, seed=0)[0], calibrate(dated(8000, seed=0), dated(30_000, seed=1), how)
+    return dated(8000, seed=0)[0], calibrate_thresholds(
+        dated(8000, seed=0), dated(30_000, seed=1), how
+    )
 
 
 @cache
@@ -437,13 +470,13 @@ def distances(week: pl.DataFrame) -> dict[str, float]:
 def test_distances_in_bins_are_those_of_the_values() -> None:
     frame = made()[0]
     taken = np.flatnonzero(frame["class_predictions"].is_in(["b", "d"]).to_numpy())[:400]
-    binned = Binned(frame)
+    binned = BinnedFeatures(frame)
     found = binned.distances(binned.distribution(taken))
     # Between two of the quantiles a distance may be larger, by less than their share of the rows.
     assert found == pytest.approx(list(distances(frame[taken]).values()), abs=1 / 512)
 
 
-def alarms(thresholds: Thresholds, size: int, weeks: int = 200, factor: float = 1) -> int:
+def alarms(thresholds: CalibratedThresholds, size: int, weeks: int = 200, factor: float = 1) -> int:
     """Count the fresh weeks in which any feature is beyond its threshold."""
     random = np.random.default_rng(5)
     limits = thresholds.at(size)
@@ -503,7 +536,7 @@ def test_the_power_table_says_what_a_week_finds() -> None:
 def test_no_growth_is_large_enough_for_a_class_that_is_all() -> None:
     frame = pl.DataFrame({"class_predictions": ["a"] * 300, "price": [1.0] * 300})
     dates = pl.Series([date(2026, 1, 1)] * 300)
-    thresholds = calibrate((frame, dates), (frame, dates), HOW)
+    thresholds = calibrate_thresholds((frame, dates), (frame, dates), HOW)
     assert thresholds.power[-1] == {
         "feature": "class_predictions",
         "shift": "rows of a, 100.0% of all, times",
@@ -516,16 +549,16 @@ def test_thresholds_are_read_as_written_and_faults_are_named(tmp_path: Path) -> 
     path = tmp_path / "thresholds.json"
     thresholds = made()[1]
     write_json(path, thresholds.model_dump())
-    assert read_sections(path, Thresholds) == thresholds
+    assert read_sections(path, CalibratedThresholds) == thresholds
     path.write_text(path.read_text().replace('"noise": ', '"noise": -'))
     with pytest.raises(UserError, match=r"thresholds\.json: features\..*\.noise"):
-        read_sections(path, Thresholds)
+        read_sections(path, CalibratedThresholds)
     with pytest.raises(UserError, match="is missing"):
-        read_sections(tmp_path / "none.json", Thresholds)
+        read_sections(tmp_path / "none.json", CalibratedThresholds)
 
 
 def test_a_limit_is_the_larger_of_floor_and_formula() -> None:
-    limit = Limit(season=0.01, noise=2, floor=0.05, at={})
+    limit = FeatureLimit(season=0.01, noise=2, floor=0.05, at={})
     assert limit.threshold(400, 400) == pytest.approx(0.01 + 2 * (2 / 400) ** 0.5, abs=1e-4)
     assert limit.threshold(10**6, 10**6) == 0.05
 
@@ -534,7 +567,7 @@ def test_a_completeness_under_one_allows_for_chance() -> None:
     document = {
         "features": [{"name": "whole", "completeness": 1.0}, {"name": "part", "completeness": 0.9}]
     }
-    whole, part = allowing_chance(constraints.load(document), 500).features
+    whole, part = allowing_chance(load_constraints(document), 500).features
     assert whole.completeness == 1.0
     assert part.completeness == pytest.approx(0.9 - 4 * (0.9 * 0.1 / 500) ** 0.5)
 
@@ -544,7 +577,7 @@ def test_a_completeness_under_one_allows_for_chance() -> None:
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["bills", "food", "travel"]
-SETTINGS = Quality(
+SETTINGS = QualitySettings(
     memory_limit_mb=128,
     min_rows=1,
     holdout=0.2,
@@ -553,7 +586,7 @@ SETTINGS = Quality(
     label_lag_hours=0,
 )
 FACTS = {"labels": {"bills": 0.2, "food": 0.5, "travel": 0.3}, "train_rows": 10_000}
-NOTHING = constraints.suggest_quality({})
+NOTHING = suggest_quality_constraints({})
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -585,14 +618,14 @@ def truths(*rows: tuple[str, int, str | None, datetime | None]) -> pl.DataFrame:
 def joined(
     captured: pl.DataFrame | list[pl.DataFrame],
     labels: pl.DataFrame | list[pl.DataFrame],
-    how: Quality = SETTINGS,
-) -> Iterator[quality.Labelled]:
+    how: QualitySettings = SETTINGS,
+) -> Iterator[LabelledRows]:
     frames, given = ([x] if isinstance(x, pl.DataFrame) else x for x in (captured, labels))
-    with quality.join(frames, given, CLASSES, how) as labelled:
+    with join_labels(frames, given, CLASSES, how) as labelled:
         yield labelled
 
 
-def pairs(labelled: quality.Labelled) -> list[tuple[Any, ...]]:
+def pairs(labelled: LabelledRows) -> list[tuple[Any, ...]]:
     """Return id, row, answer and label of each joined row."""
     rows = pl.concat(labelled.rows("FROM answered ORDER BY id, row"))
     return rows.select("id", "row", "label", "truth").rows()
@@ -710,9 +743,9 @@ def test_nothing_to_join_is_no_fault(side: str, params: Params) -> None:
     with joined(captured, labels) as labelled:
         assert labelled.counts["joined"] == 0
         assert labelled.counts["median_hours_late"] is None
-        found = quality.model_quality(labelled, NOTHING, FACTS, SETTINGS, params.evaluate, 0.15)
+        found = judge_model(labelled, NOTHING, FACTS, SETTINGS, params.evaluate, 0.15)
         with pytest.raises(UserError, match="0 labelled rows can be exported"):
-            quality.export(labelled, SETTINGS, Path("nowhere"))
+            export_labelled(labelled, SETTINGS, Path("nowhere"))
     assert found.statistics["dataset"] == {"item_count": 0}
     assert (found.violations, found.slices, found.drift.distance) == ([], None, None)
     assert "0 labelled rows" in found.not_judged
@@ -723,7 +756,7 @@ def test_a_join_keeps_within_its_memory_and_says_where_it_cannot() -> None:
     """The texts alone are twice the memory that DuckDB may have."""
     small = SETTINGS.model_copy(update={"memory_limit_mb": 64})
 
-    def count(limits: Quality) -> int:
+    def count(limits: QualitySettings) -> int:
         names = ([f"{part}-{n}" for n in range(5_000)] for part in range(8))
         labelled_at = [*(("food", NOON) for _ in range(5_000))]
         both = [
@@ -734,7 +767,7 @@ def test_a_join_keeps_within_its_memory_and_says_where_it_cannot() -> None:
             for part in names
         ]
         captured, labels = zip(*both, strict=True)
-        with quality.join(captured, labels, CLASSES, limits) as labelled:
+        with join_labels(captured, labels, CLASSES, limits) as labelled:
             return int(labelled.counts["joined"])
 
     assert count(small) == 40_000
@@ -755,8 +788,8 @@ def test_the_figures_are_scikit_learns(counts: Any) -> None:
         np.repeat(codes.ravel(), counts.ravel()) for codes in np.indices((size, size))
     )
     labels = [f"class {n}" for n in range(size)]
-    document = quality.statistics(truth, answers, np.arange(len(truth)), labels)
-    found = {name: figure["value"] for name, figure in quality.metrics(document).items()}
+    document = quality_statistics(truth, answers, np.arange(len(truth)), labels)
+    found = {name: figure["value"] for name, figure in quality_figures(document).items()}
     best = np.full_like(truth, counts.sum(axis=1).argmax())
     how: dict[str, Any] = {"average": "weighted", "zero_division": 0, "labels": np.arange(size)}
     expected: dict[str, float] = {}
@@ -780,7 +813,7 @@ def test_the_figures_are_those_of_model_monitors_own_example() -> None:
     """The page of AWS named in `statistics`: its confusion matrix and its figures."""
     cells = [((0, 0), 1180), ((0, 1), 510), ((1, 0), 268), ((1, 1), 138)]
     truth, answers = np.array([cell for cell, times in cells for _ in range(times)]).T
-    found = quality.statistics(truth, answers, np.arange(len(truth)), ["0", "1"])
+    found = quality_statistics(truth, answers, np.arange(len(truth)), ["0", "1"])
     figures = found["multiclass_classification_metrics"]
     assert figures["confusion_matrix"] == {"0": {"0": 1180, "1": 510}, "1": {"0": 268, "1": 138}}
     assert figures["weighted_precision"]["value"] == pytest.approx(0.6983172269629505)
@@ -796,7 +829,7 @@ def test_merchants_not_rows_are_what_a_standard_deviation_counts() -> None:
     truth = np.zeros(4000, dtype=np.int64)
     answers = np.repeat(np.arange(40) % 4 == 0, 100).astype(np.int64)
     alone, together = (
-        quality.metrics(quality.statistics(truth, answers, groups, ["a", "b"]))["accuracy"]
+        quality_figures(quality_statistics(truth, answers, groups, ["a", "b"]))["accuracy"]
         for groups in (np.arange(4000), np.repeat(np.arange(40), 100))
     )
     assert alone["value"] == together["value"] == 0.75
@@ -814,31 +847,31 @@ def labelled_rows(truth: list[str], answers: list[str], **columns: Any) -> tuple
 
 def measured(
     truth: list[str], answers: list[str], params: Params, bounds: Any = NOTHING, **columns: Any
-) -> quality.QualityResult:
+) -> QualityResult:
     with joined(*labelled_rows(truth, answers, **columns)) as labelled:
-        return quality.model_quality(labelled, bounds, FACTS, SETTINGS, params.evaluate, 0.15)
+        return judge_model(labelled, bounds, FACTS, SETTINGS, params.evaluate, 0.15)
 
 
 def test_labels_of_no_class_are_errors_of_the_model(params: Params) -> None:
     truth = ["food"] * 80 + ["gifts"] * 12 + ["pets"] * 8
     found = measured(truth, ["food"] * 100, params)
     matrix = found.statistics["multiclass_classification_metrics"]["confusion_matrix"]
-    assert list(matrix) == [*CLASSES, quality.UNKNOWN]
-    assert matrix[quality.UNKNOWN] == {"bills": 0, "food": 20, "travel": 0, quality.UNKNOWN: 0}
-    assert quality.metrics(found.statistics)["accuracy"]["value"] == 0.8
-    assert found.labels == {"bills": 0, "food": 80, "travel": 0, quality.UNKNOWN: 20}
+    assert list(matrix) == [*CLASSES, UNKNOWN_LABEL]
+    assert matrix[UNKNOWN_LABEL] == {"bills": 0, "food": 20, "travel": 0, UNKNOWN_LABEL: 0}
+    assert quality_figures(found.statistics)["accuracy"]["value"] == 0.8
+    assert found.labels == {"bills": 0, "food": 80, "travel": 0, UNKNOWN_LABEL: 20}
     assert found.joined["unknown"] == 20
     kinds = [v.constraint_check_type for v in found.violations]
     assert "baseline_drift_check" in kinds
     assert "categorical_values_check" not in kinds  # half of the labels may be
     strict = SETTINGS.model_copy(update={"max_bad_labels": 0.1})
-    _, violations = quality.label_drift(found.labels, {"food": 100}, strict)
+    _, violations = label_drift(found.labels, {"food": 100}, strict)
     assert "categorical_values_check" in [v.constraint_check_type for v in violations]
 
 
 def test_an_earlier_models_answers_are_judged_as_its_own_classes(params: Params) -> None:
     found = measured(["gifts", "food"], ["gifts", "gifts"], params)
-    assert quality.metrics(found.statistics)["accuracy"]["value"] == 0.5
+    assert quality_figures(found.statistics)["accuracy"]["value"] == 0.5
     assert found.joined["unknown"] == 1  # to the model of today
 
 
@@ -853,7 +886,7 @@ def test_a_model_grown_worse_is_a_violation_and_noise_is_none(params: Params) ->
 
     truth, answers = week(5000, 0.9)
     rows = pl.DataFrame({"category": truth, "key": [f"{n}" for n in range(5000)]})
-    document, bounds = quality.baseline_quality(rows, answers, CLASSES, how)
+    document, bounds = baseline_quality(rows, answers, CLASSES, how)
     assert document["dataset"]["item_count"] == 5000
     thresholds = bounds["multiclass_classification_constraints"]
     assert list(thresholds) == [
@@ -866,11 +899,11 @@ def test_a_model_grown_worse_is_a_violation_and_noise_is_none(params: Params) ->
         "threshold": pytest.approx(0.9 - width, abs=0.015),
         "comparison_operator": "LessThanThreshold",
     }
-    read = constraints.load_quality(json.loads(json.dumps(bounds)))
+    read = load_quality_constraints(json.loads(json.dumps(bounds)))
 
     def alarms(rows: int, accuracy: float) -> list[str]:
         with joined(*labelled_rows(*week(rows, accuracy)), how) as labelled:
-            found = quality.model_quality(labelled, read, FACTS, how, params.evaluate, 0.15)
+            found = judge_model(labelled, read, FACTS, how, params.evaluate, 0.15)
         assert (found.not_judged == "") == (rows >= 500)
         return [v.feature_name for v in found.violations if v.feature_name in thresholds]
 
@@ -889,7 +922,7 @@ def test_labels_unlike_trainings_are_a_violation_in_model_monitors_words(params:
     threshold = 0.05 + 3 * (0.25 * (1 / 1000 + 1 / 10_000)) ** 0.5
     assert found.drift.distance == pytest.approx(0.2)
     assert found.drift.threshold == pytest.approx(threshold)
-    assert violation == constraints.Violation(
+    assert violation == Violation(
         "ground_truth",
         "baseline_drift_check",
         f"Baseline drift distance: 0.2 exceeds threshold: {threshold:.6g}",
@@ -917,22 +950,22 @@ def test_slices_are_compared_where_the_captures_have_them(params: Params) -> Non
 def test_fewer_labels_than_are_judged_violate_nothing(params: Params) -> None:
     how = SETTINGS.model_copy(update={"min_rows": 300, "max_bad_labels": 0.01})
 
-    def found(rows: int) -> quality.QualityResult:
+    def found(rows: int) -> QualityResult:
         country = pl.Series(["AU" if n % 3 else "NZ" for n in range(rows)])
         texts = pl.Series([f"{'abcdefghijklmnop'[n % 16] * 3} store" for n in range(rows)])
         truth = ["gifts"] * rows
         answers = ["food" if n % 3 else "travel" for n in range(rows)]
         both = labelled_rows(truth, answers, country=country, text=texts)
         with joined(*both, how) as labelled:
-            bounds = constraints.suggest_quality({"accuracy": {"value": 0.9}})
+            bounds = suggest_quality_constraints({"accuracy": {"value": 0.9}})
             evaluate = params.evaluate.model_copy(update={"min_rows": 50})
-            return quality.model_quality(labelled, bounds, FACTS, how, evaluate, -1)
+            return judge_model(labelled, bounds, FACTS, how, evaluate, -1)
 
     few = found(299)
     assert few.violations == []
     assert few.not_judged == "299 labelled rows; quality.min_rows is 300"
     assert few.drift.distance == 1
-    assert few.labels[quality.UNKNOWN] == 299
+    assert few.labels[UNKNOWN_LABEL] == 299
     assert [*few.gaps] == ["slice_gap_country", "slice_gap_price_band"]
     enough = found(300)
     assert enough.not_judged == ""
@@ -945,7 +978,7 @@ def test_fewer_labels_than_are_judged_violate_nothing(params: Params) -> None:
 
 
 def test_a_slice_served_worse_for_sure_is_a_violation(params: Params) -> None:
-    def found(wrong: int, merchants: int, bound: float) -> quality.QualityResult:
+    def found(wrong: int, merchants: int, bound: float) -> QualityResult:
         """Two slices of 1,000 rows; of one, the rows of so many merchants in 100 are wrong."""
         place = np.arange(2000) // 1000
         merchant = np.arange(2000) % merchants
@@ -960,7 +993,7 @@ def test_a_slice_served_worse_for_sure_is_a_violation(params: Params) -> None:
         with joined(*rows) as labelled:
             facts = {"labels": {"food": 1.0}, "train_rows": 1000}
             args = (NOTHING, facts, SETTINGS, params.evaluate, bound)
-            return quality.model_quality(labelled, *args)
+            return judge_model(labelled, *args)
 
     unfair = found(60, 100, 0.15)
     gap = unfair.gaps["slice_gap_country"]
@@ -968,7 +1001,7 @@ def test_a_slice_served_worse_for_sure_is_a_violation(params: Params) -> None:
     # NZ's share of wrong merchants less half of it: the binomial's error of 100 merchants.
     assert gap["standard_deviation"] == pytest.approx((0.24 / 100) ** 0.5 / 2, rel=0.2)
     assert unfair.violations == [
-        constraints.Violation(
+        Violation(
             "slice_gap_country",
             "GreaterThanThreshold",
             f"Metric slice_gap_country with {gap['value']} +/- {gap['standard_deviation']} "
@@ -991,7 +1024,7 @@ def test_the_gap_that_is_sure_is_a_violation_though_a_smaller_slices_is_larger()
         "account": {"slices": []},
         "absent": None,
     }
-    gaps, [violation] = quality.slice_gaps(slices, 0.15, 0.95)
+    gaps, [violation] = slice_gaps(slices, 0.15, 0.95)
     assert gaps == {
         "slice_gap_country": {"value": 0.4, "standard_deviation": pytest.approx(0.5 / 1.96, 1e-3)}
     }
@@ -1001,7 +1034,7 @@ def test_the_gap_that_is_sure_is_a_violation_though_a_smaller_slices_is_larger()
 def test_slices_of_very_many_rows_are_of_some_of_them(
     params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality, "SLICED", 300)
+    monkeypatch.setattr(model_quality, "SLICED", 300)
     texts = pl.Series([f"{chr(97 + n % 26)}{chr(97 + n // 26 % 26)} store" for n in range(1000)])
     found = measured(["food"] * 1000, ["food"] * 1000, params, text=texts)
     assert found.statistics["dataset"]["item_count"] == 1000
@@ -1013,10 +1046,10 @@ def test_slices_of_very_many_rows_are_of_some_of_them(
 
 
 def exported(
-    folder: Path, captured: Any, labels: Any, how: Quality = SETTINGS
+    folder: Path, captured: Any, labels: Any, how: QualitySettings = SETTINGS
 ) -> dict[str, pl.DataFrame]:
     with joined(captured, labels, how) as labelled:
-        counts = quality.export(labelled, how, folder)
+        counts = export_labelled(labelled, how, folder)
     frames = {part: pl.read_csv(folder / f"{part}.csv", infer_schema=False) for part in counts}
     assert {part: frame.height for part, frame in frames.items()} == counts
     return frames
@@ -1049,7 +1082,7 @@ def test_an_export_does_not_depend_on_order_and_a_row_stays_on_its_side(tmp_path
     frames = exported(tmp_path / "a", captured, labels)
     parts = [captured[200:].reverse(), captured[:200]]
     exported(tmp_path / "b", parts, [labels[250:], labels[:250].reverse()])
-    for part in quality.PARTS:
+    for part in FEEDBACK_PARTS:
         assert (tmp_path / f"a/{part}.csv").read_bytes() == (
             tmp_path / f"b/{part}.csv"
         ).read_bytes()
@@ -1057,7 +1090,7 @@ def test_an_export_does_not_depend_on_order_and_a_row_stays_on_its_side(tmp_path
     more = [pl.concat(two) for two in zip(many(300), many(300, first=300), strict=True)]
     relabelled = more[1].with_columns(label=pl.lit("travel"))
     later = exported(tmp_path / "a", more[0], relabelled)
-    for part in quality.PARTS:
+    for part in FEEDBACK_PARTS:
         assert set(frames[part]["text"]) < set(later[part]["text"])
 
 
@@ -1104,9 +1137,9 @@ def test_an_export_made_again_changes_nothing(rows: list[tuple[str, float, str |
     )
     labels = truths(*((name, 0, "food", NOON) for name in names))
     with TemporaryDirectory() as folder, joined(captured, labels) as labelled:
-        counts = quality.export(labelled, SETTINGS, Path(folder) / "out")
+        counts = export_labelled(labelled, SETTINGS, Path(folder) / "out")
         before = everything(Path(folder) / "out")
-        assert quality.export(labelled, SETTINGS, Path(folder) / "out") == counts
+        assert export_labelled(labelled, SETTINGS, Path(folder) / "out") == counts
         assert everything(Path(folder) / "out") == before
 
 
@@ -1142,7 +1175,7 @@ def test_columns_that_only_one_export_has_are_unknown_in_the_others_rows(tmp_pat
 def test_an_earlier_export_with_empty_columns_is_filled_and_not_doubled(tmp_path: Path) -> None:
     captured, labels = many(20)
     exported(tmp_path / "a", captured, labels)
-    for part in quality.PARTS:
+    for part in FEEDBACK_PARTS:
         file = tmp_path / f"a/{part}.csv"
         file.write_text(file.read_text().replace("unknown", ""))
     again = pl.concat(exported(tmp_path / "a", captured, labels).values())
@@ -1201,7 +1234,7 @@ def test_rows_that_cannot_be_trained_on_are_left_out(tmp_path: Path) -> None:
 def test_too_few_rows_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     captured, labels = many(50)
     how = SETTINGS.model_copy(update={"min_rows": 51})
-    with pytest.raises(quality.TooFewRowsError, match=r"50 labelled rows .* asks for 51"):
+    with pytest.raises(TooFewRowsError, match=r"50 labelled rows .* asks for 51"):
         exported(tmp_path / "out", captured, labels, how)
     assert not list(tmp_path.iterdir())
 
@@ -1222,17 +1255,17 @@ def test_bad_and_contradicting_labels_are_left_out_and_the_honest_rest_goes_on(
     )
     strict = SETTINGS.model_copy(update={"max_bad_labels": 0.05, "min_rows": 48})
     with joined(captured, bad) as labelled:
-        found = quality.bad_labels(labelled)
-        counts = quality.export(labelled, strict, tmp_path / "out")
+        found = count_bad_labels(labelled)
+        counts = export_labelled(labelled, strict, tmp_path / "out")
     assert sum(counts.values()) == 48
     assert (found.count, found.labelled, found.share) == (3, 50, 0.06)
-    assert quality.warning(found, strict).splitlines()[1:] == [
+    assert bad_labels_warning(found, strict).splitlines()[1:] == [
         "    id3 row 0: bills / food",
         "    id4 row 0: pets / food",
         "    id9 row 0: cars",
     ]
-    assert "is 5.00%" in quality.warning(found, strict)
-    assert quality.warning(found, strict.model_copy(update={"max_bad_labels": 0.06})) == ""
+    assert "is 5.00%" in bad_labels_warning(found, strict)
+    assert bad_labels_warning(found, strict.model_copy(update={"max_bad_labels": 0.06})) == ""
 
 
 def test_nonsense_labels_of_one_stop_nobody_elses(tmp_path: Path) -> None:
@@ -1250,11 +1283,11 @@ def test_nonsense_labels_of_one_stop_nobody_elses(tmp_path: Path) -> None:
 def test_of_very_many_bad_labels_the_first_are_read(tmp_path: Path) -> None:
     captured, labels = many(300)
     with joined(captured, labels.with_columns(label=pl.lit("pets"))) as labelled:
-        found = quality.bad_labels(labelled)
+        found = count_bad_labels(labelled)
         assert found.cases == [(f"id{n}", 0, "pets") for n in (0, 1, 10, 100, 101)]
         assert str(found).startswith("300 of 300 labelled predictions have labels that differ")
-        with pytest.raises(quality.TooFewRowsError):
-            quality.export(labelled, SETTINGS, tmp_path / "out")
+        with pytest.raises(TooFewRowsError):
+            export_labelled(labelled, SETTINGS, tmp_path / "out")
 
 
 def test_what_capture_and_label_cannot_know_is_unknown_and_never_empty(tmp_path: Path) -> None:
@@ -1263,8 +1296,8 @@ def test_what_capture_and_label_cannot_know_is_unknown_and_never_empty(tmp_path:
     captured = captured.with_columns(country=countries)
     slices = ["country", "price_band", "account"]
     with joined(captured, labels) as labelled:
-        quality.export(labelled, SETTINGS, tmp_path / "out", slices)
-    rows = pl.concat(pl.read_csv(tmp_path / f"out/{part}.csv") for part in quality.PARTS)
+        export_labelled(labelled, SETTINGS, tmp_path / "out", slices)
+    rows = pl.concat(pl.read_csv(tmp_path / f"out/{part}.csv") for part in FEEDBACK_PARTS)
     assert rows.columns == ["date", "text", "price", "category", "account", "country"]
     counts = dict(rows["country"].value_counts().iter_rows())
     assert counts == {"AU": 10, "NZ": 10, "unknown": 30}
@@ -1276,7 +1309,7 @@ def test_what_capture_and_label_cannot_know_is_unknown_and_never_empty(tmp_path:
 
 def test_captures_have_no_country_where_none_is_watched(project: Path) -> None:
     train = {"text": ["aldi sydney au"], "key": ["aldi"], "country": ["AU"]}
-    Seen.learn(pl.DataFrame(train)).save(project / "baseline")
+    SeenInTraining.learn(pl.DataFrame(train)).save(project / "baseline")
     write_json(project / "baseline/facts.json", {"classes": CLASSES, "review_threshold": 0.6})
     answer = b"__label__food,0.1,0.2,0.7\n"
     lines = [
@@ -1287,7 +1320,7 @@ def test_captures_have_no_country_where_none_is_watched(project: Path) -> None:
 
     def captured(leave_out: tuple[str, ...]) -> list[pl.DataFrame]:
         watching = Watching(project / "baseline", leave_out=leave_out)
-        return [*quality.with_country(watching, [str(project / "captured.jsonl")], Problems())]
+        return [*with_country(watching, [str(project / "captured.jsonl")], Problems())]
 
     [frame], [without] = captured(()), captured(("country",))
     assert frame["country"].to_list() == ["AU", "unknown"]
@@ -1309,11 +1342,11 @@ def test_feedback_goes_from_files_to_files(
             "country": ["AU", "NZ"],
         }
     )
-    Seen.learn(train).save(project / "baseline")
+    SeenInTraining.learn(train).save(project / "baseline")
     facts = {"classes": CLASSES, "review_threshold": 0.6}
     write_json(project / "baseline/facts.json", FACTS | facts)
-    bounds = constraints.suggest_quality({"accuracy": {"value": 0.95}})
-    write_json(project / "baseline/model_quality_constraints.json", constraints.dump(bounds))
+    bounds = suggest_quality_constraints({"accuracy": {"value": 0.95}})
+    write_json(project / "baseline/model_quality_constraints.json", dump_constraints(bounds))
 
     # Batches of three rows, of which the first two are labelled, one in ten as another class.
     hour = "2026/11/01/12"
@@ -1334,14 +1367,14 @@ def test_feedback_goes_from_files_to_files(
         (project / place / hour).mkdir(parents=True)
         (project / place / hour / "00-00-000-x.jsonl").write_bytes(content)
 
-    quality.export_feedback("captured", "labels")
+    export_feedback("captured", "labels")
     said = capsys.readouterr().out
     for line in ("predictions: 300", "joined: 200", "not JSON: 1", "accuracy: 0.9500 +/- "):
         assert line in said
     assert "exceeds threshold" not in said
     assert "was LessThanThreshold" not in said
     assert "Next: make data FILE='data/generated.csv feedback/train.csv'" in said
-    frames = [pl.read_csv(project / f"feedback/{part}.csv") for part in quality.PARTS]
+    frames = [pl.read_csv(project / f"feedback/{part}.csv") for part in FEEDBACK_PARTS]
     assert [frame.height > 0 for frame in frames] == [True, True]
     rows = pl.concat(frames).sort("price", "text")
     assert rows.columns == ["date", "text", "price", "category", "country"]
@@ -1350,7 +1383,7 @@ def test_feedback_goes_from_files_to_files(
         ("2026-11-01", "shell 0 gore nz", 0.5, "travel", "NZ"),
     ]
 
-    bounds = constraints.suggest_quality({"accuracy": {"value": 0.96}})
-    write_json(project / "baseline/model_quality_constraints.json", constraints.dump(bounds))
-    quality.export_feedback("captured", "labels")
+    bounds = suggest_quality_constraints({"accuracy": {"value": 0.96}})
+    write_json(project / "baseline/model_quality_constraints.json", dump_constraints(bounds))
+    export_feedback("captured", "labels")
     assert "accuracy: Metric accuracy with 0.95" in capsys.readouterr().out

@@ -35,19 +35,59 @@ from scipy import stats
 
 from categoriser.contract import CSV, JSON, JSON_LINES, Prediction
 from categoriser.errors import UserError
-from categoriser.monitor import summary as summaries
-from categoriser.monitor.formats import capture, constraints, deequ, statistics
-from categoriser.monitor.formats.capture import batches, fetch, find, truths
-from categoriser.monitor.formats.constraints import Constraints, Drift, Violation
+from categoriser.io.storage import fetch, s3_client
+from categoriser.monitor.comparison.constraint_checks import (
+    check_constraints,
+    check_quality_constraints,
+    in_domain,
+)
+from categoriser.monitor.comparison.deequ_distance import numerical_distance
+from categoriser.monitor.comparison.distances import (
+    chi_squared,
+    linf_categories,
+    linf_robust,
+    linf_simple,
+    psi,
+)
+from categoriser.monitor.comparison.feature_drift import FeatureDrift, drifts_from
+from categoriser.monitor.comparison.suggested_constraints import (
+    suggest_constraints,
+    suggest_quality_constraints,
+)
+from categoriser.monitor.formats import event_frames, events
+from categoriser.monitor.formats.captures import captured_rows
+from categoriser.monitor.formats.constraints import (
+    Constraints,
+    dump_constraints,
+    load_constraints,
+    load_quality_constraints,
+)
+from categoriser.monitor.formats.event_files import event_files, find_files
+from categoriser.monitor.formats.ground_truth import ground_truth_rows
 from categoriser.monitor.formats.problems import SEEN, Problems
-from categoriser.monitor.formats.statistics import Feature, Sketch, Statistics, Weighted, decode
-from categoriser.monitor.summary import MAX_CATEGORIES, Column, K, Summary, summarise
-from categoriser.monitor.watching import load_postprocessor, load_preprocessor
+from categoriser.monitor.formats.sketch import SKETCH_SIZE, Sketch, Weighted
+from categoriser.monitor.formats.statistics import (
+    FeatureStatistics,
+    Statistics,
+    dump_statistics,
+    load_statistics,
+)
+from categoriser.monitor.formats.violations import Violation, dump_violations
+from categoriser.monitor.summaries.hyperloglog import estimate_distinct
+from categoriser.monitor.summaries.summary import (
+    MAX_CATEGORIES,
+    ColumnSummary,
+    Summary,
+    summarise,
+    summarise_dataset,
+)
+from categoriser.monitor.summaries.summary_statistics import sketch_of, statistics_of
+from categoriser.monitor.watching.team_scripts import load_postprocessor, load_preprocessor
 from categoriser.serving import capture as serving
 from categoriser.serving.capture import ENCODINGS, Writer, folder_of, record
 from categoriser.serving.protocol import parse, render
 
-# categoriser.monitor.summary and statistics
+# categoriser.monitor.summaries.summary and statistics
 
 
 # As the prebuilt container writes it: bare NaN, levels that are not sorted, keys not known here.
@@ -76,8 +116,8 @@ def batch(**columns: Any) -> pa.RecordBatch:
     return pa.record_batch(columns)
 
 
-def feature(values: Any) -> Feature:
-    return statistics.of_summary(summarise([batch(x=values)])).features["x"]
+def feature(values: Any) -> FeatureStatistics:
+    return statistics_of(summarise([batch(x=values)])).features["x"]
 
 
 def rank_error(sketch: Sketch, values: np.ndarray[Any, Any]) -> float:
@@ -95,9 +135,9 @@ def rank_error(sketch: Sketch, values: np.ndarray[Any, Any]) -> float:
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 2047, 2048, 2049, 5000, 100_000, 1_000_000])
 def test_a_decoded_sketch_stands_for_each_value_once_and_ranks_within_its_bound(n: int) -> None:
     values = np.random.default_rng(n).lognormal(size=n)
-    kll = kll_doubles_sketch(K)
+    kll = kll_doubles_sketch(SKETCH_SIZE)
     kll.update(values)
-    sketch = decode(kll.serialize())
+    sketch = sketch_of(kll.serialize())
     items, weights = sketch.weighted()
     assert sketch.size == weights.sum() == n
     assert (np.diff(items) >= 0).all()
@@ -107,9 +147,9 @@ def test_a_decoded_sketch_stands_for_each_value_once_and_ranks_within_its_bound(
 
 
 def test_a_small_sketch_is_exact() -> None:
-    kll = kll_doubles_sketch(K)
+    kll = kll_doubles_sketch(SKETCH_SIZE)
     kll.update(np.array([3.0, 1.0, 2.0, 1.0]))
-    items, weights = decode(kll.serialize()).weighted()
+    items, weights = sketch_of(kll.serialize()).weighted()
     assert items.tolist() == [1, 1, 2, 3]
     assert weights.tolist() == [1, 1, 1, 1]
 
@@ -117,12 +157,12 @@ def test_a_small_sketch_is_exact() -> None:
 @given(st.lists(st.integers(0, 3000), max_size=12), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=40)
 def test_a_merged_sketch_decodes_too(lengths: list[int], seed: int) -> None:
-    generator, whole = np.random.default_rng(seed), kll_doubles_sketch(K)
+    generator, whole = np.random.default_rng(seed), kll_doubles_sketch(SKETCH_SIZE)
     for length in lengths:
-        part = kll_doubles_sketch(K)
+        part = kll_doubles_sketch(SKETCH_SIZE)
         part.update(generator.normal(size=length))
         whole.merge(part)
-    assert decode(whole.serialize()).size == sum(lengths)
+    assert sketch_of(whole.serialize()).size == sum(lengths)
 
 
 def test_an_item_of_level_i_weighs_2_to_the_i() -> None:
@@ -176,14 +216,14 @@ def test_a_split_anywhere_merges_in_any_order_to_the_same(
         shuffle.shuffle(parts)
         part = Summary.from_bytes(parts.pop().to_bytes())
         parts[0].merge(part)
-    same(statistics.of_summary(parts[0]), statistics.of_summary(whole))
+    same(statistics_of(parts[0]), statistics_of(whole))
 
 
 @given(arrays(np.float64, st.integers(1, 300), elements=st.floats(-1e9, 1e9)))
 @settings(deadline=None, max_examples=100)
 def test_moments_are_those_of_all_values(values: np.ndarray[Any, Any]) -> None:
     summary = summarise(batch(x=part) for part in np.array_split(values, 7))
-    found = statistics.of_summary(summary).features["x"]
+    found = statistics_of(summary).features["x"]
     assert found.mean == pytest.approx(values.mean(), rel=1e-9, abs=1e-5)
     assert found.std_dev == pytest.approx(values.std(), rel=1e-9, abs=1e-5)
     assert found.sum == pytest.approx(math.fsum(values), rel=1e-9, abs=1e-3)
@@ -197,7 +237,7 @@ def test_the_standard_deviation_is_the_populations() -> None:
 def test_moments_of_small_spread_about_a_large_mean_are_exact() -> None:
     values = 1e9 + np.random.default_rng(1).normal(size=10_000)
     summary = summarise(batch(x=part) for part in np.array_split(values, 31))
-    found = statistics.of_summary(summary).features["x"]
+    found = statistics_of(summary).features["x"]
     assert found.std_dev == pytest.approx(values.std(), rel=1e-6)
 
 
@@ -207,10 +247,12 @@ def test_distinct_values_are_counted_within_the_bound_however_often_they_come(
     n: int, kind: str
 ) -> None:
     values = pl.Series(np.random.default_rng(n).permutation(np.tile(np.arange(n) * 0.5, 2)))
-    column = Column.of(values if kind == "numbers" else "v" + values.cast(pl.String))
-    column.merge(Column.of(values.head(n) if kind == "numbers" else "v" + values.cast(pl.String)))
+    column = ColumnSummary.of(values if kind == "numbers" else "v" + values.cast(pl.String))
+    column.merge(
+        ColumnSummary.of(values.head(n) if kind == "numbers" else "v" + values.cast(pl.String))
+    )
     # Three standard errors.
-    assert summaries.distinct(column.registers) == pytest.approx(n, rel=3 * 1.04 / 2**7, abs=1e-2)
+    assert estimate_distinct(column.registers) == pytest.approx(n, rel=3 * 1.04 / 2**7, abs=1e-2)
 
 
 def test_integers_beyond_a_doubles_precision_stay_distinct() -> None:
@@ -262,7 +304,7 @@ def test_text_that_spells_numbers_has_a_numbers_statistics() -> None:
 
 def test_rows_of_batches_without_the_column_are_missing() -> None:
     parts = [batch(x=[1.0]), batch(y=["a", "b"]), batch(x=[3.0], y=["a"]), batch()]
-    found = statistics.of_summary(summarise(parts))
+    found = statistics_of(summarise(parts))
     assert found.item_count == 4
     x, y = found.features["x"], found.features["y"]
     assert (x.present, x.missing, x.mean) == (2, 2, 2.0)
@@ -271,14 +313,14 @@ def test_rows_of_batches_without_the_column_are_missing() -> None:
 
 def test_a_column_that_changes_from_numbers_to_text_is_text_of_no_known_categories() -> None:
     for parts in ([[1, 2], ["a"]], [["a"], [1, 2]]):
-        found = statistics.of_summary(summarise(batch(x=part) for part in parts)).features["x"]
+        found = statistics_of(summarise(batch(x=part) for part in parts)).features["x"]
         assert (found.inferred_type, found.present, found.categories) == ("String", 3, None)
         assert found.mean is None
         assert found.distinct == 3
 
 
 def test_a_column_that_changes_from_integers_to_fractions_is_fractional() -> None:
-    found = statistics.of_summary(summarise([batch(x=[1, 2]), batch(x=[1.0, 0.5])])).features["x"]
+    found = statistics_of(summarise([batch(x=[1, 2]), batch(x=[1.0, 0.5])])).features["x"]
     assert (found.inferred_type, found.distinct) == ("Fractional", 3)
 
 
@@ -287,18 +329,18 @@ def test_categories_stand_up_to_the_cap_and_fall_above_it() -> None:
     assert feature(values).categories == dict.fromkeys(values, 1)
     assert feature([*values, "one more"]).categories is None
     parts = [batch(x=values[:600]), batch(x=[*values[600:], "one more"]), batch(x=["one more"])]
-    found = statistics.of_summary(summarise(parts)).features["x"]
+    found = statistics_of(summarise(parts)).features["x"]
     assert found.categories is None
     assert found.distinct == pytest.approx(MAX_CATEGORIES + 1, rel=0.03)
 
 
 def test_moments_that_overflow_are_none_and_the_rest_stands() -> None:
-    found = statistics.of_summary(summarise([batch(x=[1.7e308, -1.7e308]), batch(x=[1.7e308] * 9)]))
+    found = statistics_of(summarise([batch(x=[1.7e308, -1.7e308]), batch(x=[1.7e308] * 9)]))
     price = found.features["x"]
     assert (price.std_dev, price.sum, price.min, price.max) == (None, None, -1.7e308, 1.7e308)
-    buckets = statistics.dump(found)["features"][0]["numerical_statistics"]["distribution"]["kll"]
+    buckets = dump_statistics(found)["features"][0]["numerical_statistics"]["distribution"]["kll"]
     assert [bucket["count"] for bucket in buckets["buckets"]] == [1, *[0] * 8, 10]
-    json.dumps(statistics.dump(found), allow_nan=False)
+    json.dumps(dump_statistics(found), allow_nan=False)
 
 
 def test_another_polars_hashes_of_which_differ_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,15 +364,13 @@ def test_a_dataset_is_the_same_by_csv_json_and_parquet(tmp_path: Path) -> None:
         },
         schema_overrides={"country": pl.String},
     )
-    whole = statistics.of_summary(summarise(frame.to_arrow().to_batches()))
+    whole = statistics_of(summarise(frame.to_arrow().to_batches()))
     frame[:10_000].write_csv(tmp_path / "1.csv")
     frame[10_000:].write_csv(tmp_path / "2.csv")
     frame.write_ndjson(tmp_path / "1.json")
     frame.write_parquet(tmp_path / "1.parquet")
     for form in ("csv", "json", "parquet"):
-        found = statistics.of_summary(
-            summaries.summarise_dataset(str(tmp_path / f"*.{form}"), form)
-        )
+        found = statistics_of(summarise_dataset(str(tmp_path / f"*.{form}"), form))
         for name, one in found.features.items():
             other, kinds = whole.features[name], dict(one.types)
             assert sum(kinds.values()) == one.present
@@ -343,7 +383,7 @@ def test_a_dataset_is_the_same_by_csv_json_and_parquet(tmp_path: Path) -> None:
 
 def test_a_csv_without_a_header_gets_sparks_names(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("11.99,au\n,au\n")
-    summary = summaries.summarise_dataset(str(tmp_path / "rows.csv"), "csv", header=False)
+    summary = summarise_dataset(str(tmp_path / "rows.csv"), "csv", header=False)
     assert summary.rows == 2
     assert {name: column.present for name, column in summary.columns.items()} == {
         "_c0": 1,
@@ -355,7 +395,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_text("no")
     for name in ("broken.parquet", "missing.parquet"):
         with pytest.raises(UserError, match=name):
-            summaries.summarise_dataset(str(tmp_path / name), "parquet")
+            summarise_dataset(str(tmp_path / name), "parquet")
 
 
 # statistics.json.
@@ -366,15 +406,15 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_what_is_written_reads_back(rows: list[tuple[Any, ...]]) -> None:
     schema = {"text": pl.String, "price": pl.Float64, "country": pl.String}
     table = pl.DataFrame(rows, schema=schema, orient="row")
-    before = statistics.of_summary(summarise(table.to_arrow().to_batches()))
-    after = statistics.load(json.loads(json.dumps(statistics.dump(before), allow_nan=False)))
+    before = statistics_of(summarise(table.to_arrow().to_batches()))
+    after = load_statistics(json.loads(json.dumps(dump_statistics(before), allow_nan=False)))
     typeless = {name: dataclasses.replace(one, types={}) for name, one in before.features.items()}
     assert after == Statistics(before.item_count, typeless)
 
 
 def test_the_document_has_the_containers_form() -> None:
     parts = batch(price=[0.0, 1.0, 10.0, None], category=["b", "a", "b", "a"], nothing=[None] * 4)
-    document = statistics.dump(statistics.of_summary(summarise([parts])))
+    document = dump_statistics(statistics_of(summarise([parts])))
     bounds = [float(n) for n in range(11)]
     counts = [1.0, 1.0, *[0.0] * 7, 1.0]
     assert document == {
@@ -438,7 +478,7 @@ def test_the_document_has_the_containers_form() -> None:
 
 def test_buckets_count_every_value_also_where_there_is_one() -> None:
     for values in ([5.0] * 9, np.random.default_rng(5).normal(size=50_000)):
-        document = statistics.dump(statistics.of_summary(summarise([batch(x=values)])))
+        document = dump_statistics(statistics_of(summarise([batch(x=values)])))
         numeric = document["features"][0]["numerical_statistics"]
         buckets = numeric["distribution"]["kll"]["buckets"]
         assert len(buckets) == 10
@@ -449,7 +489,7 @@ def test_buckets_count_every_value_also_where_there_is_one() -> None:
 
 def test_buckets_edges_are_deequs_to_the_last_bit() -> None:
     low, high = 0.1, 1234.7
-    document = statistics.dump(statistics.of_summary(summarise([batch(x=[low, 7.0, high])])))
+    document = dump_statistics(statistics_of(summarise([batch(x=[low, 7.0, high])])))
     numeric = document["features"][0]["numerical_statistics"]
     lower = [bucket["lower_bound"] for bucket in numeric["distribution"]["kll"]["buckets"]]
     assert lower == [low + (high - low) * n / 10 for n in range(10)]
@@ -462,7 +502,7 @@ def test_text_with_deequs_blank_has_a_numbers_statistics() -> None:
 
 
 def test_the_containers_file_reads_as_a_baseline() -> None:
-    found = statistics.load(json.loads(FOREIGN))
+    found = load_statistics(json.loads(FOREIGN))
     price, day, category, city, nothing = found.features.values()
     assert found.item_count == 7
     assert price.completeness == pytest.approx(6 / 7)
@@ -474,7 +514,7 @@ def test_the_containers_file_reads_as_a_baseline() -> None:
     assert category.categories == {"travel": 5, "groceries": 2}
     assert (city.distinct, city.categories) == (7, None)
     assert (nothing.present, nothing.missing, nothing.completeness) == (0, 7, 0.0)
-    assert statistics.load(statistics.dump(found)) == found
+    assert load_statistics(dump_statistics(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -484,7 +524,7 @@ def test_a_distribution_that_is_null_is_none(distribution: Any) -> None:
     document = json.loads(FOREIGN)
     document["features"][0]["numerical_statistics"]["distribution"] = distribution
     document["features"][2]["string_statistics"]["distribution"] = distribution
-    found = statistics.load(document).features
+    found = load_statistics(document).features
     assert (found["price"].sketch, found["price"].mean) == (None, 4.0)
     assert (found["category"].categories, found["category"].distinct) == (None, 2)
 
@@ -502,13 +542,13 @@ def test_a_distribution_that_is_null_is_none(distribution: Any) -> None:
 def test_nonsense_is_refused_by_its_key(change: str, named: str) -> None:
     key = change.split(":")[0]
     with pytest.raises(UserError, match=named):
-        statistics.load(json.loads(FOREIGN.replace(change, f'{key}: "nonsense"')))
+        load_statistics(json.loads(FOREIGN.replace(change, f'{key}: "nonsense"')))
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"dataset": {}, "features": 1}])
 def test_a_document_of_another_kind_is_refused(document: Any) -> None:
     with pytest.raises(UserError, match=r"statistics\.json"):
-        statistics.load(document)
+        load_statistics(document)
 
 
 # categoriser.monitor.formats.constraints
@@ -546,11 +586,11 @@ FOREIGN_CONSTRAINTS = """
 
 
 def of(frame: pl.DataFrame) -> Statistics:
-    return statistics.of_summary(summarise(frame.to_arrow().to_batches()))
+    return statistics_of(summarise(frame.to_arrow().to_batches()))
 
 
 def read_config(**config: Any) -> Constraints:
-    return constraints.load({"monitoring_config": config})
+    return load_constraints({"monitoring_config": config})
 
 
 def checks(found: list[Violation]) -> list[tuple[str, str]]:
@@ -560,8 +600,8 @@ def checks(found: list[Violation]) -> list[tuple[str, str]]:
 def judge(
     current: Statistics, baseline: Statistics, limits: Constraints, thresholds: Any = None
 ) -> list[Violation]:
-    drifts = constraints.compare(current, baseline, limits, thresholds)
-    return constraints.check(current, limits, drifts)
+    drifts = drifts_from(current, baseline, limits, thresholds)
+    return check_constraints(current, limits, drifts)
 
 
 # Distances.
@@ -596,26 +636,22 @@ def test_the_simple_distance_is_the_largest_gap_of_the_distribution_functions(
         abs(sum(v <= at for v in rows) / len(rows) - sum(v <= at for v in more) / len(more))
         for at in {*rows, *more}
     ]
-    assert constraints.linf_simple(weighted(one), weighted(other)) == pytest.approx(
-        max(gaps), abs=1e-12
-    )
+    assert linf_simple(weighted(one), weighted(other)) == pytest.approx(max(gaps), abs=1e-12)
 
 
 def test_a_distance_to_nothing_is_not_a_number() -> None:
     some, none = weighted([(1.0, 1)]), (np.array([]), np.array([]))
-    assert math.isnan(constraints.linf_simple(some, none))
-    assert math.isnan(constraints.linf_simple(none, some))
-    assert math.isnan(constraints.linf_categories({}, {"a": 1}))
-    assert math.isnan(constraints.linf_robust(0.5, 0, 9))
-    assert math.isnan(constraints.linf_robust(math.nan, 9, 9))
-    assert math.isnan(constraints.psi([0, 0], [1, 2]))
+    assert math.isnan(linf_simple(some, none))
+    assert math.isnan(linf_simple(none, some))
+    assert math.isnan(linf_categories({}, {"a": 1}))
+    assert math.isnan(linf_robust(0.5, 0, 9))
+    assert math.isnan(linf_robust(math.nan, 9, 9))
+    assert math.isnan(psi([0, 0], [1, 2]))
 
 
 def test_the_robust_distance_takes_off_what_chance_gives() -> None:
-    assert constraints.linf_robust(0.5, 100, 400) == pytest.approx(
-        0.5 - 1.8 * math.sqrt(500 / 40000)
-    )
-    assert constraints.linf_robust(0.1, 10, 10) == 0
+    assert linf_robust(0.5, 100, 400) == pytest.approx(0.5 - 1.8 * math.sqrt(500 / 40000))
+    assert linf_robust(0.1, 10, 10) == 0
 
 
 # Distances that Model Monitor's container printed in a real run (Robust), and the numbers of
@@ -663,12 +699,12 @@ def test_distances_that_the_real_container_printed_are_found_to_the_last_digit(
     rows = [value for place, value in enumerate(now) for _ in range(1 + (n - place) // 4)]
     more = [value for place, value in enumerate(before) for _ in range(1 + place % 5)]
     current, baseline = (of(pl.DataFrame({"a": values})) for values in (rows, more))
-    drift = constraints.compare(current, baseline, Constraints())["a"]
+    drift = drifts_from(current, baseline, Constraints())["a"]
     assert drift.method == "Robust"
     assert drift.distance == pytest.approx(published, abs=1e-15)
     # The distance of the rows is another.
     thresholds = {"a": 0.1}
-    assert constraints.compare(current, baseline, Constraints(), thresholds)["a"].distance != (
+    assert drifts_from(current, baseline, Constraints(), thresholds)["a"].distance != (
         pytest.approx(round(steps) / common, abs=0.01)
     )
 
@@ -678,8 +714,8 @@ def test_by_deequs_arithmetic_a_column_of_0_and_1_never_drifts_and_by_the_rows_i
     now = of(pl.DataFrame({"refund": [0, 1] * 1000}))
     for method in ("Simple", "Robust"):
         limits = read_config(distribution_constraints={"comparison_method": method})
-        assert constraints.compare(now, before, limits)["refund"].distance == 0
-    by_rows = constraints.compare(now, before, Constraints(), {"refund": 0.05})["refund"]
+        assert drifts_from(now, before, limits)["refund"].distance == 0
+    by_rows = drifts_from(now, before, Constraints(), {"refund": 0.05})["refund"]
     assert by_rows.distance == pytest.approx(0.445)
     assert by_rows.exceeded
 
@@ -695,8 +731,8 @@ def test_by_deequs_arithmetic_prices_in_tens_drift_more_than_their_rows_do() -> 
         of(pl.DataFrame({"price": old_rows + new_rows})),
     )
     simple = read_config(distribution_constraints={"comparison_method": "Simple"})
-    assert constraints.compare(now, before, simple)["price"].distance == pytest.approx(0.425)
-    by_rows = constraints.compare(now, before, Constraints(), {"price": 0.1})["price"]
+    assert drifts_from(now, before, simple)["price"].distance == pytest.approx(0.425)
+    by_rows = drifts_from(now, before, Constraints(), {"price": 0.1})["price"]
     assert by_rows.distance == pytest.approx(0.096)
     assert not by_rows.exceeded
 
@@ -705,7 +741,7 @@ def test_a_value_in_several_compactors_counts_once_at_its_highest_weight() -> No
     # As Deequ's map from value to weight: 1 → 4, 2 → 1, 3 → 2; 2 → 2, 9 → 1.
     current = Sketch({}, [[1.0, 2.0, 1.0], [3.0, 1.0], [1.0]])
     baseline = Sketch({}, [[9.0, 2.0], [2.0]])
-    found = deequ.numerical_distance(current, baseline)
+    found = numerical_distance(current, baseline)
     assert (found.current, found.baseline) == (7, 3)
     assert found.simple == pytest.approx(4 / 7)  # at 1; at 2 it is 5/7 and 2/3
 
@@ -719,7 +755,7 @@ def test_the_categorical_distance_is_the_largest_difference_of_shares(
     largest = max(
         abs(rows.count(name) / len(rows) - more.count(name) / len(more)) for name in "abcdefgh"
     )
-    assert constraints.linf_categories(one, other) == pytest.approx(largest, abs=1e-12)
+    assert linf_categories(one, other) == pytest.approx(largest, abs=1e-12)
 
 
 @settings(deadline=None)
@@ -729,7 +765,7 @@ def test_chi_squared_is_scipys_where_no_category_is_small(pairs: list[tuple[int,
     if (expected * seen.sum() / expected.sum()).min() < 10:
         return
     names = "abcdefgh"[: len(seen)]
-    test = constraints.chi_squared(
+    test = chi_squared(
         dict(zip(names, seen.tolist(), strict=True)),
         dict(zip(names, expected.tolist(), strict=True)),
     )
@@ -767,7 +803,7 @@ def test_chi_squared_is_scipys_where_no_category_is_small(pairs: list[tuple[int,
 def test_small_categories_are_merged(
     seen: dict[str, int], expected: dict[str, int], groups: list[tuple[int, int]] | None
 ) -> None:
-    test = constraints.chi_squared(seen, expected)
+    test = chi_squared(seen, expected)
     if groups is None:
         assert all(map(math.isnan, test))
     else:
@@ -780,31 +816,31 @@ def test_small_categories_are_merged(
 def test_the_stability_index_is_its_formulas() -> None:
     p, q = (0.6, 0.4), (0.5, 0.5)
     value = sum((a - b) * math.log(a / b) for a, b in zip(p, q, strict=True))
-    assert constraints.psi([60, 40], [100, 100]) == pytest.approx(value)
-    assert constraints.psi([3, 7], [30, 70]) == pytest.approx(0)
-    assert math.isfinite(constraints.psi([0, 9], [9, 0]))
+    assert psi([60, 40], [100, 100]) == pytest.approx(value)
+    assert psi([3, 7], [30, 70]) == pytest.approx(0)
+    assert math.isfinite(psi([0, 9], [9, 0]))
 
 
 # Reading and writing.
 
 
 def test_a_foreign_file_is_read_and_what_is_unknown_in_it_stays() -> None:
-    limits = constraints.load(json.loads(FOREIGN_CONSTRAINTS))
+    limits = load_constraints(json.loads(FOREIGN_CONSTRAINTS))
     price = limits.config("price").distribution_constraints
     assert (price.comparison_threshold, price.comparison_method) == (0.9, "Simple")
     assert price.perform_comparison == "Enabled"
     assert limits.config("city").distribution_constraints.comparison_threshold == 0.1
     assert limits.config("bank").domain_content_threshold == 0.5
     assert limits.config("bank").distribution_constraints.comparison_method == "Robust"
-    written = constraints.dump(limits)
+    written = dump_constraints(limits)
     assert written["features"][2]["note"] == "ours"
     assert written["monitoring_config"]["since"] == 2019
     assert "monitoringConfigOverrides" in written["features"][0]
-    assert constraints.load(json.loads(json.dumps(written))) == limits
+    assert load_constraints(json.loads(json.dumps(written))) == limits
 
 
 def test_an_override_changes_what_it_names_and_no_more() -> None:
-    config = constraints.load(
+    config = load_constraints(
         {
             "monitoring_config": {
                 "datatype_check_threshold": 0.5,
@@ -830,20 +866,20 @@ def test_an_override_changes_what_it_names_and_no_more() -> None:
 @pytest.mark.parametrize("key", ["monitoring_config_overrides", "monitoringConfigOverrides"])
 def test_overrides_are_read_where_sagemakers_sdk_writes_them(part: str, key: str) -> None:
     """`set_monitoring(False, feature_name="bank")` writes them inside `string_constraints`."""
-    document = constraints.dump(constraints.suggest(of(frame())))
+    document = dump_constraints(suggest_constraints(of(frame())))
     [bank] = [feature for feature in document["features"] if feature["name"] == "bank"]
     bank["monitoringConfigOverrides"] = {
         "evaluate_constraints": "Enabled",
         "emit_metrics": "Disabled",
     }
     bank[part] = bank.get(part, {}) | {key: {"evaluate_constraints": "Disabled"}}
-    limits = constraints.load(document)
+    limits = load_constraints(document)
     config = limits.config("bank")
     assert (config.evaluate_constraints, config.emit_metrics) == ("Disabled", "Disabled")
     now = of(frame(bank=["x", "x", "x", "x"]))
     assert checks(judge(now, of(frame()), limits)) == []
     # They are read once more from what is written.
-    assert constraints.load(constraints.dump(limits)).config("bank") == config
+    assert load_constraints(dump_constraints(limits)).config("bank") == config
 
 
 @pytest.mark.parametrize("spelling", ["Robust", "robust", "linf_robust", "LINF_ROBUST"])
@@ -876,7 +912,7 @@ def test_methods_are_read_in_every_spelling(spelling: str) -> None:
 )
 def test_an_error_names_the_key(document: object, key: str) -> None:
     with pytest.raises(UserError, match=re.escape(f"{key}: ")):
-        constraints.load(document)
+        load_constraints(document)
 
 
 DOCUMENTS = st.recursive(
@@ -897,10 +933,10 @@ DOCUMENTS = st.recursive(
 @given(DOCUMENTS)
 def test_any_document_is_read_or_refused(document: Any) -> None:
     try:
-        limits = constraints.load(document)
+        limits = load_constraints(document)
     except UserError:
         return
-    assert constraints.load(constraints.dump(limits)).config("x")
+    assert load_constraints(dump_constraints(limits)).config("x")
 
 
 # Suggesting.
@@ -915,8 +951,8 @@ def frame(**columns: Any) -> pl.DataFrame:
 
 def test_constraints_are_suggested_that_the_baseline_meets() -> None:
     baseline = of(frame(price=[0.0, 0.5, None, 4.0], id=[f"{n}x" for n in range(4)]))
-    limits = constraints.suggest(baseline, {"bank": ["a", "b", "c", "d"]})
-    assert constraints.dump(limits)["features"] == [
+    limits = suggest_constraints(baseline, {"bank": ["a", "b", "c", "d"]})
+    assert dump_constraints(limits)["features"] == [
         {
             "name": "price",
             "inferred_type": "Fractional",
@@ -942,23 +978,23 @@ def test_constraints_are_suggested_that_the_baseline_meets() -> None:
             "string_constraints": {"domains": ["0x", "1x", "2x", "3x"]},
         },
     ]
-    config = constraints.dump(limits)["monitoring_config"]
+    config = dump_constraints(limits)["monitoring_config"]
     assert config["distribution_constraints"]["comparison_method"] == "Robust"
     assert judge(baseline, baseline, limits) == []
 
 
 def test_a_string_of_many_values_gets_no_domain() -> None:
     baseline = of(pl.DataFrame({"id": [f"row {n}" for n in range(101)]}))
-    assert constraints.suggest(baseline).features[0].string_constraints is None
+    assert suggest_constraints(baseline).features[0].string_constraints is None
 
 
 def test_a_string_of_many_values_has_a_distance_and_a_share_in_a_known_domain() -> None:
     values = [f"row {n}" for n in range(100)]
     baseline = of(pl.DataFrame({"id": values}))
     now = of(pl.DataFrame({"id": [*values, *[f"new {n}" for n in range(25)]]}))
-    limits = constraints.suggest(baseline)
-    assert constraints.in_domain(now.features["id"], limits.features[0]) == 0.8
-    drift = constraints.compare(now, baseline, limits, {})["id"]
+    limits = suggest_constraints(baseline)
+    assert in_domain(now.features["id"], limits.features[0]) == 0.8
+    drift = drifts_from(now, baseline, limits, {})["id"]
     assert drift.distance == pytest.approx(1 / 125)
 
 
@@ -971,7 +1007,7 @@ def descriptions(found: list[Violation]) -> dict[str, str]:
 
 def test_the_violations_have_the_containers_wording() -> None:
     before = frame(price=[1.0, 2.0, 3.0, 4.0], text=["a b", "c d", "e f", "g h"], gone=[1, 2, 3, 4])
-    limits = constraints.suggest(of(before), {"text": ["a b", "c d"]})
+    limits = suggest_constraints(of(before), {"text": ["a b", "c d"]})
     now = of(
         frame(
             price=[None, 2.0, 3.0, 4.0],
@@ -1006,7 +1042,7 @@ def test_the_violations_have_the_containers_wording() -> None:
     drift = re.search("distance: (.+) exceeds threshold: (.+)", said["baseline_drift_check"])
     assert drift
     assert [float(group) for group in drift.groups()] == [0.25, 0.2]
-    assert constraints.dump_violations(found)["violations"][0] == {
+    assert dump_violations(found)["violations"][0] == {
         "feature_name": "price",
         "constraint_check_type": "completeness_check",
         "description": said["completeness_check"],
@@ -1032,8 +1068,8 @@ def test_the_violations_have_the_containers_wording() -> None:
 )
 def test_data_types_match_as_in_deequ(expected: str, values: list[Any], match: float) -> None:
     now = of(pl.DataFrame({"a": values}, strict=False))
-    limits = constraints.load({"features": [{"name": "a", "inferred_type": expected}]})
-    found = descriptions(constraints.check(now, limits, {}))
+    limits = load_constraints({"features": [{"name": "a", "inferred_type": expected}]})
+    found = descriptions(check_constraints(now, limits, {}))
     if match == 1:
         assert found == {}
     else:
@@ -1043,29 +1079,31 @@ def test_data_types_match_as_in_deequ(expected: str, values: list[Any], match: f
                 "monitoring_config": read_config(datatype_check_threshold=match).monitoring_config
             }
         )
-        assert constraints.check(now, lenient, {}) == []
+        assert check_constraints(now, lenient, {}) == []
 
 
 def test_a_window_without_rows_breaks_nothing() -> None:
     before = of(frame())
-    empty = Statistics(0, {name: Feature(name, "Unknown", 0, 0, 0.0) for name in before.features})
-    drifts = constraints.compare(empty, before, constraints.suggest(before))
+    empty = Statistics(
+        0, {name: FeatureStatistics(name, "Unknown", 0, 0, 0.0) for name in before.features}
+    )
+    drifts = drifts_from(empty, before, suggest_constraints(before))
     assert {drift.distance for drift in drifts.values()} == {None}
-    assert constraints.check(empty, constraints.suggest(before), drifts) == []
-    assert constraints.check(Statistics(0, {}), constraints.suggest(before), {}) == []
+    assert check_constraints(empty, suggest_constraints(before), drifts) == []
+    assert check_constraints(Statistics(0, {}), suggest_constraints(before), {}) == []
 
 
 def test_checks_are_switched_off_for_all_or_for_one() -> None:
     before, now = of(frame()), of(frame(bank=["x"] * 4, price=["a", "b", "c", "d"]))
-    document = constraints.dump(constraints.suggest(before))
-    assert checks(judge(now, before, constraints.load(document))) == [
+    document = dump_constraints(suggest_constraints(before))
+    assert checks(judge(now, before, load_constraints(document))) == [
         ("price", "data_type_check"),
         ("bank", "categorical_values_check"),
     ]
     document["features"][2]["monitoringConfigOverrides"] = {"evaluate_constraints": "disabled"}
-    assert checks(judge(now, before, constraints.load(document))) == [("price", "data_type_check")]
+    assert checks(judge(now, before, load_constraints(document))) == [("price", "data_type_check")]
     document["monitoring_config"]["evaluate_constraints"] = "Disabled"
-    assert judge(now, before, constraints.load(document)) == []
+    assert judge(now, before, load_constraints(document)) == []
 
 
 def many(rows: int, **columns: Any) -> Statistics:
@@ -1078,30 +1116,30 @@ def many(rows: int, **columns: Any) -> Statistics:
 def test_methods_and_thresholds_come_from_the_constraints_unless_given() -> None:
     before, now = many(1000), many(1000, price=np.arange(1000) / 1000 + 0.2, bank=["a"] * 1000)
     chance = 1.8 * math.sqrt(2 / 1000)
-    drifts = constraints.compare(now, before, Constraints())
+    drifts = drifts_from(now, before, Constraints())
     assert drifts["price"].distance == pytest.approx(0.2 - chance, abs=3e-3)
     assert (drifts["price"].threshold, drifts["price"].method) == (0.1, "Robust")
     assert drifts["bank"].distance == pytest.approx(0.25 - chance)
 
     simple = read_config(distribution_constraints={"comparison_method": "Simple"})
-    (price, bank) = constraints.compare(now, before, simple).values()
+    (price, bank) = drifts_from(now, before, simple).values()
     assert price.distance == pytest.approx(0.2, abs=3e-3)
     assert (price.threshold, price.method) == (0.1, "Simple")
     assert bank.distance == pytest.approx(0.25)
 
-    drifts = constraints.compare(now, before, Constraints(), {"price": 0.3})
+    drifts = drifts_from(now, before, Constraints(), {"price": 0.3})
     assert drifts["price"] == replace(price, threshold=0.3)
     assert drifts["bank"] == replace(bank, threshold=None)
     assert not drifts["bank"].exceeded
-    assert checks(constraints.check(now, constraints.suggest(before), drifts)) == []
+    assert checks(check_constraints(now, suggest_constraints(before), drifts)) == []
 
     off = read_config(distribution_constraints={"perform_comparison": "Disabled"})
-    assert constraints.compare(now, before, off) == {}
-    assert constraints.compare(now, None, Constraints()) == {}
+    assert drifts_from(now, before, off) == {}
+    assert drifts_from(now, None, Constraints()) == {}
 
 
 def test_more_is_more_drift_in_a_chi_squared_test_too() -> None:
-    def drift(now: Statistics, method: str) -> Drift:
+    def drift(now: Statistics, method: str) -> FeatureDrift:
         limits = read_config(
             distribution_constraints={
                 "comparison_method": method,
@@ -1109,10 +1147,10 @@ def test_more_is_more_drift_in_a_chi_squared_test_too() -> None:
                 "categorical_comparison_threshold": 0.05,
             }
         )
-        return constraints.compare(now, many(1000), limits)["bank"]
+        return drifts_from(now, many(1000), limits)["bank"]
 
     same, other = many(1000), many(1000, bank=["a", "b"] * 500)
-    assert drift(same, "Robust") == Drift("bank", 0.0, 0.95, "ChiSquared")
+    assert drift(same, "Robust") == FeatureDrift("bank", 0.0, 0.95, "ChiSquared")
     assert drift(other, "Robust").distance == pytest.approx(1)
     assert drift(other, "Robust").exceeded
     # 500 and 500 where 750 and 250 are expected.
@@ -1122,18 +1160,18 @@ def test_more_is_more_drift_in_a_chi_squared_test_too() -> None:
 
 
 def test_a_foreign_baseline_of_sketches_is_compared_with() -> None:
-    baseline = statistics.load(json.loads(FOREIGN_STATISTICS))
-    limits = constraints.load(json.loads(FOREIGN_CONSTRAINTS))
+    baseline = load_statistics(json.loads(FOREIGN_STATISTICS))
+    limits = load_constraints(json.loads(FOREIGN_CONSTRAINTS))
     now = of(pl.DataFrame({"price": [1.5, 9.0], "city": ["x", "y"], "bank": ["a", "c"]}))
-    drifts = constraints.compare(now, baseline, limits)
+    drifts = drifts_from(now, baseline, limits)
     # At 8 all of the baseline's values are there and half of the window's.
-    assert drifts["price"] == Drift("price", 0.5, 0.9, "Simple")
+    assert drifts["price"] == FeatureDrift("price", 0.5, 0.9, "Simple")
     assert drifts["city"].distance is None
     assert drifts["bank"].distance == 0
-    assert checks(constraints.check(now, limits, drifts)) == [("price", "data_type_check")]
+    assert checks(check_constraints(now, limits, drifts)) == [("price", "data_type_check")]
     # The window's own statistics, read back, tell no types: the inferred one stands for all.
-    again = statistics.load(statistics.dump(now))
-    found = constraints.check(again, limits, drifts)
+    again = load_statistics(dump_statistics(now))
+    found = check_constraints(again, limits, drifts)
     assert "Only 0.0% of data is Integral" in descriptions(found)["data_type_check"]
 
 
@@ -1141,26 +1179,26 @@ def test_a_foreign_baseline_of_sketches_is_compared_with() -> None:
 def test_a_string_against_a_number_is_a_matter_of_types_alone(thresholds: Any) -> None:
     words, numbers = (of(pl.DataFrame({"a": values})) for values in (["x", "y"], [1, 2]))
     for now, before in ((words, numbers), (numbers, words)):
-        limits = constraints.suggest(before)
-        drifts = constraints.compare(now, before, limits, thresholds)
+        limits = suggest_constraints(before)
+        drifts = drifts_from(now, before, limits, thresholds)
         assert drifts["a"].distance is None
-        assert checks(constraints.check(now, limits, drifts)) == [("a", "data_type_check")]
+        assert checks(check_constraints(now, limits, drifts)) == [("a", "data_type_check")]
 
 
 def test_statistics_without_distributions_are_no_drift() -> None:
-    bare = Statistics(9, {"a": Feature("a", "Fractional", 9, 0, 1.0)})
+    bare = Statistics(9, {"a": FeatureStatistics("a", "Fractional", 9, 0, 1.0)})
     empty = replace(bare.features["a"], sketch=Sketch({}, []))
     for before in (bare, Statistics(9, {"a": empty})):
-        drifts = constraints.compare(of(pl.DataFrame({"a": [1.0]})), before, Constraints())
+        drifts = drifts_from(of(pl.DataFrame({"a": [1.0]})), before, Constraints())
         assert drifts["a"].distance is None
 
 
 def test_too_many_values_to_count_are_in_no_domain() -> None:
-    limits = constraints.load(
+    limits = load_constraints(
         {"features": [{"name": "a", "string_constraints": {"domains": ["x"]}}]}
     )
-    now = Statistics(9, {"a": Feature("a", "String", 9, 0, 1.0)})
-    assert checks(constraints.check(now, limits, {})) == [("a", "categorical_values_check")]
+    now = Statistics(9, {"a": FeatureStatistics("a", "String", 9, 0, 1.0)})
+    assert checks(check_constraints(now, limits, {})) == [("a", "categorical_values_check")]
 
 
 # Model quality.
@@ -1173,16 +1211,16 @@ METRICS = {
 
 
 def test_model_quality_may_not_fall() -> None:
-    limits = constraints.suggest_quality(METRICS)
-    assert constraints.dump(limits) == {
+    limits = suggest_quality_constraints(METRICS)
+    assert dump_constraints(limits) == {
         "version": 0.0,
         "multiclass_classification_constraints": {
             "accuracy": {"threshold": 0.9, "comparison_operator": "LessThanThreshold"},
             "weighted_f2": {"threshold": 0.43, "comparison_operator": "LessThanThreshold"},
         },
     }
-    assert constraints.check_quality(METRICS, limits) == []
-    document = constraints.dump(limits)
+    assert check_quality_constraints(METRICS, limits) == []
+    document = dump_constraints(limits)
     document["multiclass_classification_constraints"]["weighted_f2"]["threshold"] = 0.5
     document["multiclass_classification_constraints"]["accuracy"] |= {
         "threshold": 0.8,
@@ -1192,8 +1230,8 @@ def test_model_quality_may_not_fall() -> None:
         "threshold": 0.5,
         "comparison_operator": "LessThanThreshold",
     }
-    found = constraints.check_quality(METRICS, constraints.load_quality(document))
-    assert constraints.dump_violations(found) == {
+    found = check_quality_constraints(METRICS, load_quality_constraints(document))
+    assert dump_violations(found) == {
         "violations": [
             {
                 "metric_name": "accuracy",
@@ -1211,7 +1249,7 @@ def test_model_quality_may_not_fall() -> None:
 
 def test_an_error_in_quality_constraints_names_the_key() -> None:
     with pytest.raises(UserError, match=r"multiclass_classification_constraints\.f1\.threshold: "):
-        constraints.load_quality({"multiclass_classification_constraints": {"f1": {}}})
+        load_quality_constraints({"multiclass_classification_constraints": {"f1": {}}})
 
 
 # categoriser.monitor.formats.capture
@@ -1296,7 +1334,7 @@ def write(folder: Path, *events: Any, name: str = "0.jsonl") -> str:
 
 def read_captures(*files: str, **options: Any) -> tuple[pl.DataFrame, Problems]:
     problems = Problems()
-    frames = [batch.frame for batch in batches(files, CLASSES, problems, **options)]
+    frames = [batch.frame for batch in captured_rows(files, CLASSES, problems, **options)]
     return pl.concat(frames) if frames else pl.DataFrame(), problems
 
 
@@ -1531,15 +1569,13 @@ def test_what_has_another_name_than_captures_is_listed_and_not_opened(tmp_path: 
     for name in ("a.jsonl", "b.jsonl.gz", "c.json", "_SUCCESS", "d.jsonl.crc", "a.jsonl copy"):
         (tmp_path / name).touch()
     problems = Problems()
-    files = capture.listed(str(tmp_path), None, None, problems)
+    files = event_files(str(tmp_path), None, None, problems)
     assert [Path(file).name for file in files] == ["a.jsonl", "b.jsonl.gz"]
     [(kind, count)] = problems.counts.items()
     assert count == 4
     assert f"{tmp_path}/_SUCCESS" in problems.places[kind]
     # A file that is named is read by whatever name.
-    assert capture.listed(str(tmp_path / "c.json"), None, None, problems) == [
-        str(tmp_path / "c.json")
-    ]
+    assert event_files(str(tmp_path / "c.json"), None, None, problems) == [str(tmp_path / "c.json")]
 
 
 def test_a_record_whose_event_id_came_before_is_dropped_and_counted(tmp_path: Path) -> None:
@@ -1616,9 +1652,9 @@ def test_identifiers_given_twice_are_kept(tmp_path: Path) -> None:
 def test_batches_are_about_the_size_that_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "BATCH", 4)
+    monkeypatch.setattr(event_frames, "ROWS_IN_FRAME", 4)
     files = [write(tmp_path, *[line()] * 5, name=name) for name in ("a", "b")]
-    heights = [batch.frame.height for batch in batches(files, CLASSES, Problems())]
+    heights = [batch.frame.height for batch in captured_rows(files, CLASSES, Problems())]
     assert heights == [4, 4, 2]
 
 
@@ -1647,7 +1683,7 @@ def test_captures_that_are_a_bomb_are_not_unpacked(
     bomb.write_bytes(gzip.compress(b"\n" * 2**22))
     after = write(tmp_path, line(), name="2.jsonl")
     problems = Problems()
-    [batch] = batches([str(bomb), after], CLASSES, problems)
+    [batch] = captured_rows([str(bomb), after], CLASSES, problems)
     assert batch.frame.height == 1
     assert problems.counts == {"file not readable": 1}
     [place] = problems.places["file not readable"]
@@ -1668,7 +1704,7 @@ def test_a_line_without_an_end_fills_no_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     longest = len(json.dumps(line())) + 1
-    monkeypatch.setattr(capture, "LONGEST_LINE", longest)
+    monkeypatch.setattr(events, "LONGEST_LINE", longest)
     long = json.dumps(line()).encode() + b" " * longest * 3
     file = write(tmp_path, line(), long, line(), b"x" * longest)
     frame, problems = read_captures(file)
@@ -1728,8 +1764,8 @@ def test_no_bytes_crash_the_reading_of_any_file(
     folder = tmp_path_factory.mktemp("bytes")
     for name in ("0.jsonl", "1.jsonl.gz"):
         (folder / name).write_bytes(data)
-    read_captures(*find(str(folder)))
-    list(truths(find(str(folder)), Problems()))
+    read_captures(*find_files(str(folder)))
+    list(ground_truth_rows(find_files(str(folder)), Problems()))
 
 
 # Where the files are.
@@ -1748,7 +1784,8 @@ def test_only_the_windows_hours_and_those_beside_them_are_listed(tmp_path: Path)
 
     def found(**window: Any) -> list[str]:
         return [
-            Path(file).relative_to(tmp_path).as_posix() for file in find(str(tmp_path), **window)
+            Path(file).relative_to(tmp_path).as_posix()
+            for file in find_files(str(tmp_path), **window)
         ]
 
     assert found() == sorted(names)
@@ -1761,10 +1798,10 @@ def test_only_the_windows_hours_and_those_beside_them_are_listed(tmp_path: Path)
     dated = tmp_path / "2025/01/01/00"
     kept = write(dated, line(), name="shop/2026/11/22/10/0.jsonl")
     write(dated, line(), name="shop/2026/11/20/10/0.jsonl")
-    assert find(str(dated), start, end) == find(f"{dated}/", start, end) == [kept]
-    assert find(str(tmp_path / "loose.jsonl")) == [str(tmp_path / "loose.jsonl")]
+    assert find_files(str(dated), start, end) == find_files(f"{dated}/", start, end) == [kept]
+    assert find_files(str(tmp_path / "loose.jsonl")) == [str(tmp_path / "loose.jsonl")]
     with pytest.raises(UserError, match="nowhere"):
-        find(str(tmp_path / "nowhere"))
+        find_files(str(tmp_path / "nowhere"))
 
 
 @pytest.fixture
@@ -1772,12 +1809,12 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    capture._s3.cache_clear()
+    s3_client.cache_clear()
     with mock_aws():
         client = boto3.client("s3")
         client.create_bucket(Bucket="captures")
         yield client
-    capture._s3.cache_clear()
+    s3_client.cache_clear()
 
 
 def test_captures_are_read_from_s3_and_only_the_window_is_listed(
@@ -1790,12 +1827,12 @@ def test_captures_are_read_from_s3_and_only_the_window_is_listed(
     bucket.put_object(Bucket="captures", Key="in/none.jsonl", Body=b"")
     bucket.put_object(Bucket="captures", Key="into/other.jsonl", Body=b"{}")
     listed = []
-    capture._s3().meta.events.register(
+    s3_client().meta.events.register(
         "before-parameter-build.s3.ListObjectsV2",
         lambda params, **_: listed.append(params["Prefix"]),
     )
     start, end = TIME.replace(hour=10, minute=0), TIME.replace(hour=11, minute=0)
-    files = find("s3://captures/in", start, end)
+    files = find_files("s3://captures/in", start, end)
 
     near = [f"shop/AllTraffic/2026/11/22/{hour}" for hour in ("09", "10", "11")]
     expected = sorted([*near, "2026/Blue/2026/11/22/10", "x/2026/13/45/10"])
@@ -1809,14 +1846,14 @@ def test_captures_are_read_from_s3_and_only_the_window_is_listed(
         "empty file": [f"{empty}:1"],
         "file not readable": ["s3://captures/in/gone:1 (NoSuchKey)"],
     }
-    assert len(find("s3://captures/")) == len(HOURS) + 2
+    assert len(find_files("s3://captures/")) == len(HOURS) + 2
 
     fetch("s3://captures/into/other.jsonl", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == b"{}"
     with pytest.raises(UserError, match="gone"):
         fetch("s3://captures/in/gone", tmp_path / "copy")
     with pytest.raises(UserError, match="s3://no-such-bucket"):
-        find("s3://no-such-bucket/in")
+        find_files("s3://no-such-bucket/in")
 
 
 # The team's scripts.
@@ -1834,7 +1871,7 @@ def extras(
     problems = Problems()
     handler = script(folder, code)
     files = [write(folder, *events)]
-    (batch,) = batches(files, CLASSES, problems, preprocess=handler)
+    (batch,) = captured_rows(files, CLASSES, problems, preprocess=handler)
     given = None if batch.extra is None else batch.extra.rows(named=True)
     return batch.frame, given, problems
 
@@ -2000,8 +2037,8 @@ def test_ground_truth_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )
     loose = write(tmp_path, truth("groceries", "f"), name="labels.jsonl")
     problems = Problems()
-    monkeypatch.setattr(capture, "BATCH", 5)
-    frames = list(truths([file, loose], problems))
+    monkeypatch.setattr(event_frames, "ROWS_IN_FRAME", 5)
+    frames = list(ground_truth_rows([file, loose], problems))
     assert [frame.height for frame in frames] == [5, 3]
     frame, hour = pl.concat(frames), datetime(2026, 11, 22, 9, tzinfo=UTC)
     assert frame.rows() == [
@@ -2035,7 +2072,7 @@ def test_ground_truth_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_ground_truth_that_cannot_be_read_is_counted(tmp_path: Path, event: Any, kind: str) -> None:
     file = write(tmp_path, event, truth("groceries", "a"))
     problems = Problems()
-    assert pl.concat(truths([file], problems)).height == 1
+    assert pl.concat(ground_truth_rows([file], problems)).height == 1
     assert problems.counts == {kind: 1}
     assert problems.places[kind][0].split(" (")[0] == f"{file}:1"
 
@@ -2113,7 +2150,7 @@ def test_the_writer_files_by_the_minute_under_the_hour(
     for number in range(8):
         writer.put(b"a,%d" % number, ANSWERED.encode(), CSV, None)
     writer.close()
-    files = find(str(tmp_path))
+    files = find_files(str(tmp_path))
     assert [
         re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", file) for file in files
     ] == [
@@ -2132,7 +2169,7 @@ def test_a_file_of_the_writers_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
     for _ in range(20):
         writer.put(ASKED.encode(), ANSWERED.encode(), CSV, None)
     writer.close()
-    files = find(str(tmp_path))
+    files = find_files(str(tmp_path))
     assert max(Path(file).stat().st_size for file in files) < 2000
     assert len(files) > 5
     assert read_captures(*files)[0].height == 20
@@ -2143,7 +2180,7 @@ def test_a_line_may_be_larger_than_the_input_and_the_output_of_a_call(tmp_path: 
     request, answer = (b"%s,1\n" % (b"x" * 1_000), b"%s,0.5,0.5\n" % (b"y" * 1_000))
     writer.put(request * rows, answer * rows, CSV, None)
     writer.close()
-    frame, problems = read_captures(*find(str(tmp_path)))
+    frame, problems = read_captures(*find_files(str(tmp_path)))
     assert (frame.height, problems.counts) == (rows, {})
 
 
@@ -2158,7 +2195,7 @@ def test_what_is_too_large_is_dropped_and_told(
         while writer.waiting:
             time.sleep(0.001)
     writer.close()
-    assert read_captures(*find(str(tmp_path)))[0]["text"].to_list() == ["x", "x"]
+    assert read_captures(*find_files(str(tmp_path)))[0]["text"].to_list() == ["x", "x"]
     told = [record.msg for record in caplog.records]
     assert told == [{"event": "capture dropped", "calls": 1}]
 
@@ -2177,7 +2214,7 @@ def test_a_disk_that_fails_stops_neither_server_nor_writer(
     writer.files.folder.unlink()
     writer.put(ASKED.encode(), ANSWERED.encode(), CSV, None)
     writer.close()
-    assert read_captures(*find(str(tmp_path / "shop")))[0].height == 1
+    assert read_captures(*find_files(str(tmp_path / "shop")))[0].height == 1
     assert [record.msg for record in caplog.records] == [
         {"event": "capture failed"},
         {"event": "capture dropped", "calls": 1},

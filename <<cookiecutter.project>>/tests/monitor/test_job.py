@@ -35,19 +35,54 @@ from categoriser.contract import CSV, transactions
 from categoriser.errors import UserError, run
 from categoriser.jobs import exit_message, processing
 from categoriser.model.package import Categoriser
-from categoriser.monitor import coverage, metrics, report, story, watching
 from categoriser.monitor.baseline import baseline
-from categoriser.monitor.check import check, judge, of_result, see
-from categoriser.monitor.check import summarise as summarise_job
-from categoriser.monitor.formats import constraints, statistics
-from categoriser.monitor.formats.constraints import Constraints, Drift, Violation
+from categoriser.monitor.check import check_window
+from categoriser.monitor.checks.capture_coverage import (
+    CaptureCoverage,
+    check_coverage,
+    count_coverage,
+)
+from categoriser.monitor.checks.check_result import CheckResult
+from categoriser.monitor.checks.judgement import judge_window, see_coverage
+from categoriser.monitor.checks.monitor_request import MonitorRequest
+from categoriser.monitor.checks.request_environment import request_from_environment
+from categoriser.monitor.checks.window_statistics import window_statistics as summarise_job
+from categoriser.monitor.comparison.constraint_checks import check_constraints
+from categoriser.monitor.comparison.feature_drift import FeatureDrift, drifts_from
+from categoriser.monitor.comparison.suggested_constraints import suggest_constraints
+from categoriser.monitor.formats.constraints import Constraints, load_constraints
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.formats.statistics import Feature, Sketch, Statistics
-from categoriser.monitor.job import Job, from_environment
-from categoriser.monitor.report import Result
-from categoriser.monitor.settings import Settings, read_settings
-from categoriser.monitor.summary import summarise
-from categoriser.monitor.watching import Watching
+from categoriser.monitor.formats.sketch import Sketch
+from categoriser.monitor.formats.statistics import (
+    FeatureStatistics,
+    Statistics,
+    dump_statistics,
+    load_statistics,
+)
+from categoriser.monitor.formats.violations import Violation
+from categoriser.monitor.monitor_settings import MonitorSettings, read_monitor_settings
+from categoriser.monitor.reporting.cloudwatch_metrics import (
+    MetricDatum,
+    metric_name,
+    metrics_of_quality,
+    metrics_of_statistics,
+    send_metrics,
+    stamped,
+    write_collected,
+)
+from categoriser.monitor.reporting.distribution_plots import distributions
+from categoriser.monitor.reporting.findings import check_state, not_judged
+from categoriser.monitor.reporting.published_metrics import metrics_of_result
+from categoriser.monitor.reporting.report_document import feature_table, report_document
+from categoriser.monitor.reporting.report_page import report_page, write_report
+from categoriser.monitor.reporting.sentences import sentences
+from categoriser.monitor.reporting.terminal_report import show_result
+from categoriser.monitor.summaries.summary import summarise
+from categoriser.monitor.summaries.summary_statistics import statistics_of
+from categoriser.monitor.watching import capture_summary
+from categoriser.monitor.watching.capture_shares import summarise_shares
+from categoriser.monitor.watching.capture_summary import summarise_captures
+from categoriser.monitor.watching.watched_captures import Watching
 from categoriser.params import About, Section, read_params
 from categoriser.serving.capture import record
 from categoriser.serving.protocol import render
@@ -71,9 +106,9 @@ ENVIRONMENT = {
 }
 
 
-def changed(section: str, **values: Any) -> Settings:
+def changed(section: str, **values: Any) -> MonitorSettings:
     """Return the project's settings, quick to calibrate, with values of a section."""
-    settings = read_settings(ROOT / "monitoring/monitoring.yaml")
+    settings = read_monitor_settings(ROOT / "monitoring/monitoring.yaml")
     quick = settings.thresholds.model_copy(update={"weeks": 200, "window_rows": [200, 600]})
     settings = settings.model_copy(update={"thresholds": quick})
     before = getattr(settings, section)
@@ -138,10 +173,10 @@ def labels(folder: Path, categories: Sequence[str]) -> Path:
     return folder
 
 
-def checked(folder: Path, settings: Settings = SETTINGS, **given: Any) -> dict[str, Any]:
+def checked(folder: Path, settings: MonitorSettings = SETTINGS, **given: Any) -> dict[str, Any]:
     """Run a check of `folder`'s captures; return the report and what files there are."""
     fields: dict[str, Any] = {"baseline": str(made()), "output": folder / "output"} | given
-    message = check(Job(source=str(folder / "captures"), **fields), settings)
+    message = check_window(MonitorRequest(source=str(folder / "captures"), **fields), settings)
     [report] = (folder / "output").rglob("report.json")
     found: dict[str, Any] = json.loads(report.read_text())
     assert found["message"] == message
@@ -153,11 +188,13 @@ def checked(folder: Path, settings: Settings = SETTINGS, **given: Any) -> dict[s
     return found
 
 
-def looked(folder: Path, **given: Any) -> Result:
+def looked(folder: Path, **given: Any) -> CheckResult:
     """Judge `folder`'s captures without drawing a report, which takes most of a check's time."""
-    job_ = Job(str(folder / "captures"), folder / "output", baseline=str(made()), **given)
+    job_ = MonitorRequest(
+        str(folder / "captures"), folder / "output", baseline=str(made()), **given
+    )
     current, problems = summarise_job(job_, made(), SETTINGS)
-    return judge(job_, made(), current, problems, SETTINGS)[0]
+    return judge_window(job_, made(), current, problems, SETTINGS)[0]
 
 
 def kinds(found: dict[str, Any]) -> set[tuple[str, str]]:
@@ -171,7 +208,7 @@ def test_rows_like_the_trainings_have_no_violations(tmp_path: Path) -> None:
     assert found["message"] == "Completed: no violations in 600 rows"
     assert found["profile"] == "calibrated"
     assert found["captures"]["not_read"] == {}
-    written = statistics.load(json.loads((tmp_path / "output/statistics.json").read_text()))
+    written = load_statistics(json.loads((tmp_path / "output/statistics.json").read_text()))
     assert written.item_count == 600
     page = (tmp_path / "output/report.html").read_text()
     assert "class_predictions" in page
@@ -201,7 +238,7 @@ def test_model_monitors_own_threshold_is_the_profile_compat(tmp_path: Path) -> N
 def test_a_person_s_overrides_go_before_what_was_calibrated(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 10))
     override = yaml.safe_load("price: {threshold: 0.9}\nentropy: {evaluate: false}")
-    settings = Settings.model_validate(
+    settings = MonitorSettings.model_validate(
         SETTINGS.model_dump() | {"overrides": override, "thresholds": SETTINGS.thresholds}
     )
     names = {name for name, _ in kinds(checked(tmp_path, settings))}
@@ -209,7 +246,7 @@ def test_a_person_s_overrides_go_before_what_was_calibrated(tmp_path: Path) -> N
     override = yaml.safe_load("price: {threshold: 0.0001}")
     settings = SETTINGS.model_copy(
         update={
-            "overrides": Settings.model_validate(
+            "overrides": MonitorSettings.model_validate(
                 SETTINGS.model_dump() | {"overrides": override}
             ).overrides
         }
@@ -247,7 +284,9 @@ def test_where_nothing_can_be_read_the_job_fails_and_its_report_says_why(tmp_pat
     with pytest.raises(
         UserError, match=r"no capture could be read: .*\(2\), first at .*a\.jsonl:1"
     ):
-        check(Job(str(folder), tmp_path / "output", baseline=str(made())), SETTINGS)
+        check_window(
+            MonitorRequest(str(folder), tmp_path / "output", baseline=str(made())), SETTINGS
+        )
     report = json.loads((tmp_path / "output/report.json").read_text())
     assert sum(report["captures"]["not_read"].values()) == 2
 
@@ -277,13 +316,13 @@ def test_mostly_unread_captures_are_a_violation_of_their_own_with_a_metric(tmp_p
         "captures",
         "unread_captures_check",
     )
-    sent = by_name(of_result(found, SETTINGS)[0])
+    sent = by_name(metrics_of_result(found, SETTINGS)[0])
     assert sent["unread_captures"]["Value"] == pytest.approx(1284 / 1409)
     # It is no drift: nothing is retrained by it.
     assert (sent["violations"]["Value"], sent["quality_violations"]["Value"]) == (0, 0)
     lenient = SETTINGS.captures.model_copy(update={"max_unread": 0.95})
     assert found.coverage
-    assert coverage.check(found.coverage, lenient) == []
+    assert check_coverage(found.coverage, lenient) == []
 
 
 def test_a_copied_file_counts_once(tmp_path: Path) -> None:
@@ -300,7 +339,7 @@ def test_a_copied_file_counts_once(tmp_path: Path) -> None:
     # Nor where another worker has the copy, or the copy's copy.
     shares = [[first, others[0]], [str(copy), *others[1:]], [first]]
     how = Watching(made())
-    summary, problems = watching.summarise_shares(shares, lambda given_: map(how.summarise, given_))
+    summary, problems = summarise_shares(shares, lambda given_: map(how.summarise, given_))
     assert summary.rows == 400
     assert problems.seen["records"] == 400
     assert problems.seen["repeated"] == 200
@@ -341,12 +380,12 @@ def test_captures_of_one_side_are_judged_on_what_they_have(
     found = looked(tmp_path)
     assert found.violations == []
     assert found.problems.counts == {}
-    assert story.state(found) == "not-judged"
-    assert any("what is not captured: " in why for why in story.not_judged(found))
+    assert check_state(found) == "not-judged"
+    assert any("what is not captured: " in why for why in not_judged(found))
     assert watched in found.current.features
     assert not found.current.features.keys() & not_captured
     # A Spark job's statistics say so too.
-    again = statistics.load(statistics.dump(found.current))
+    again = load_statistics(dump_statistics(found.current))
     assert again.not_captured == found.current.not_captured
     # What there is is judged.
     drifted = rows(600, seed=99).with_columns(pl.col("price") * 10, text="ZZZZ " + pl.col("text"))
@@ -381,13 +420,13 @@ def test_records_outside_the_window_are_told_in_the_terminal_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     captured(tmp_path / "captures", rows(40, seed=5), NOON)
-    job_ = Job(
+    job_ = MonitorRequest(
         str(tmp_path / "captures"),
         tmp_path / "output",
         baseline=str(made()),
         start=NOON + timedelta(minutes=1),
     )
-    message = check(job_, SETTINGS, Console(width=80))
+    message = check_window(job_, SETTINGS, Console(width=80))
     assert message.endswith(
         "Completed: no data from 2026-11-22T12:01Z; 40 captures outside the window"
     )
@@ -403,18 +442,18 @@ def test_new_texts_are_found_for_the_one_who_looks_and_for_no_job(tmp_path: Path
     assert "zzqk wyrm" in {other["text"] for other in others}
     assert len(Watching(made()).new_texts(files, 1)) == 1
     assert Watching(made(), leave_out=("unseen_tokens",)).new_texts(files, 50) == []
-    assert from_environment(ENVIRONMENT, SETTINGS).samples == 0
+    assert request_from_environment(ENVIRONMENT, SETTINGS).samples == 0
 
 
 def test_two_processes_find_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = captured(tmp_path / "captures", rows(600, seed=5), files=5)
     how = Watching(made(), leave_out=("entropy",))
     files = sorted(map(str, folder.rglob("*.jsonl")))
-    alone, problems = watching.summarise_captures(files, how)
-    monkeypatch.setattr(watching, "WORTH_A_PROCESS", 0)
+    alone, problems = summarise_captures(files, how)
+    monkeypatch.setattr(capture_summary, "WORTH_A_PROCESS", 0)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    together, same = watching.summarise_captures(files, how)
-    one, other = (statistics.of_summary(summary) for summary in (alone, together))
+    together, same = summarise_captures(files, how)
+    one, other = (statistics_of(summary) for summary in (alone, together))
     assert problems == same
     assert one.features.keys() == other.features.keys()
     assert "entropy" not in one.features
@@ -444,14 +483,14 @@ def test_labels_judge_the_model(tmp_path: Path) -> None:
 
 def test_faulty_labels_do_not_lose_what_was_found_without_them(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(300, seed=5))
-    job_ = Job(
+    job_ = MonitorRequest(
         str(tmp_path / "captures"),
         tmp_path / "output",
         baseline=str(made()),
         truth=str(tmp_path / "nowhere"),
     )
     with pytest.raises(UserError, match="nowhere"):
-        check(job_, SETTINGS)
+        check_window(job_, SETTINGS)
     assert (tmp_path / "output/report.html").exists()
 
 
@@ -516,21 +555,21 @@ def test_without_a_baseline_one_is_suggested_and_then_compared_with(tmp_path: Pa
     data = tmp_path / "data"
     data.mkdir()
     pl.DataFrame({"age": range(100), "city": ["perth", "sydney"] * 50}).write_csv(data / "a.csv")
-    job_ = Job(str(data), tmp_path / "first", format="csv")
-    assert check(job_, SETTINGS) == "Completed: a baseline of 100 rows is suggested"
-    known = statistics.load(json.loads((tmp_path / "first/statistics.json").read_text()))
+    job_ = MonitorRequest(str(data), tmp_path / "first", format="csv")
+    assert check_window(job_, SETTINGS) == "Completed: a baseline of 100 rows is suggested"
+    known = load_statistics(json.loads((tmp_path / "first/statistics.json").read_text()))
     assert known.features["age"].inferred_type == "Integral"
-    bounds = constraints.load(json.loads((tmp_path / "first/constraints.json").read_text()))
+    bounds = load_constraints(json.loads((tmp_path / "first/constraints.json").read_text()))
     assert bounds.features[1].string_constraints
     pl.DataFrame({"age": range(80, 180), "city": ["rome"] * 100}).write_csv(data / "a.csv")
-    second = Job(
+    second = MonitorRequest(
         str(data),
         tmp_path / "second",
         format="csv",
         statistics=tmp_path / "first/statistics.json",
         constraints=tmp_path / "first/constraints.json",
     )
-    assert check(second, SETTINGS).startswith("CompletedWithViolations: ")
+    assert check_window(second, SETTINGS).startswith("CompletedWithViolations: ")
     found = json.loads((tmp_path / "second/report.json").read_text())
     assert kinds(found) >= {("age", "baseline_drift_check"), ("city", "categorical_values_check")}
 
@@ -549,11 +588,13 @@ def test_model_quality_alone_is_suggested_and_then_judged(tmp_path: Path) -> Non
         "inference_attribute": "said",
         "ground_truth_attribute": "true",
     }
-    assert "400 labelled answers" in check(from_environment(environment, SETTINGS), SETTINGS)
+    assert "400 labelled answers" in check_window(
+        request_from_environment(environment, SETTINGS), SETTINGS
+    )
     pl.DataFrame(right | {"said": wrong}).write_csv(data / "a.csv")
     environment["output_path"] = str(tmp_path / "second")
     environment["baseline_constraints"] = str(tmp_path / "first/constraints.json")
-    message = check(from_environment(environment, SETTINGS), SETTINGS)
+    message = check_window(request_from_environment(environment, SETTINGS), SETTINGS)
     assert message.startswith("CompletedWithViolations: 6 in 400 rows: LessThanThreshold: accuracy")
     document = json.loads((tmp_path / "second/statistics.json").read_text())
     assert document["multiclass_classification_metrics"]["accuracy"]["value"] == 0.5
@@ -563,7 +604,7 @@ def test_model_quality_alone_is_suggested_and_then_judged(tmp_path: Path) -> Non
     assert first["metric_name"] == "accuracy"
     environment["ground_truth_attribute"] = "truth"
     with pytest.raises(UserError, match="ground_truth_attribute"):
-        check(from_environment(environment, SETTINGS), SETTINGS)
+        check_window(request_from_environment(environment, SETTINGS), SETTINGS)
 
 
 def test_labels_that_model_monitor_has_merged_into_captures_are_read(tmp_path: Path) -> None:
@@ -582,7 +623,7 @@ def test_labels_that_model_monitor_has_merged_into_captures_are_read(tmp_path: P
         "baseline": str(made()),
         "analysis_type": "MODEL_QUALITY",
     }
-    message = check(from_environment(environment, SETTINGS), SETTINGS)
+    message = check_window(request_from_environment(environment, SETTINGS), SETTINGS)
     assert message == "Completed: no violations in 600 rows"
 
 
@@ -608,37 +649,37 @@ def test_another_model_s_captures_are_watched_by_a_script_alone(tmp_path: Path) 
         "    data = record.endpoint_input.data.rstrip()\n"
         "    return {str(n).zfill(20): value for n, value in enumerate(data.split(','))}\n"
     )
-    first = Job(str(folder), tmp_path / "first", preprocessor=script)
-    assert check(first, SETTINGS) == "Completed: a baseline of 9 rows is suggested"
-    known = statistics.load(json.loads((tmp_path / "first/statistics.json").read_text()))
+    first = MonitorRequest(str(folder), tmp_path / "first", preprocessor=script)
+    assert check_window(first, SETTINGS) == "Completed: a baseline of 9 rows is suggested"
+    known = load_statistics(json.loads((tmp_path / "first/statistics.json").read_text()))
     assert list(known.features) == [str(n).zfill(20) for n in range(4)]
-    again = Job(
+    again = MonitorRequest(
         str(folder),
         tmp_path / "again",
         preprocessor=script,
         statistics=tmp_path / "first/statistics.json",
         constraints=tmp_path / "first/constraints.json",
     )
-    assert check(again, SETTINGS) == "Completed: no violations in 9 rows"
+    assert check_window(again, SETTINGS) == "Completed: no violations in 9 rows"
 
 
 def test_a_window_s_statistics_are_judged_as_its_captures_are(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 10))
     found = checked(tmp_path)
-    other = Job(
+    other = MonitorRequest(
         str(tmp_path / "output/statistics.json"),
         tmp_path / "other",
         format="statistics",
         baseline=str(made()),
     )
-    assert check(other, SETTINGS) == found["message"]
+    assert check_window(other, SETTINGS) == found["message"]
 
 
 def test_a_name_in_the_settings_that_is_no_feature_is_named(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(300, seed=5))
     with pytest.raises(UserError, match=r"alarms\.features: there is no feature 'prcie'"):
         checked(tmp_path, changed("alarms", features=["prcie"]))
-    own = Settings.model_validate(SETTINGS.model_dump() | {"overrides": {"accuracy": {}}})
+    own = MonitorSettings.model_validate(SETTINGS.model_dump() | {"overrides": {"accuracy": {}}})
     with pytest.raises(UserError, match=r"overrides: there is no feature 'accuracy'"):
         checked(tmp_path, own)
 
@@ -653,29 +694,29 @@ def test_the_project_s_overrides_do_not_stop_the_check_of_another_s_data(tmp_pat
     data = tmp_path / "data"
     data.mkdir()
     pl.DataFrame({"age": range(100)}).write_csv(data / "a.csv")
-    check(Job(str(data), tmp_path / "first", format="csv"), SETTINGS)
-    own = Settings.model_validate(SETTINGS.model_dump() | {"overrides": {"price": {}}})
-    again = Job(
+    check_window(MonitorRequest(str(data), tmp_path / "first", format="csv"), SETTINGS)
+    own = MonitorSettings.model_validate(SETTINGS.model_dump() | {"overrides": {"price": {}}})
+    again = MonitorRequest(
         str(data),
         tmp_path / "again",
         format="csv",
         statistics=tmp_path / "first/statistics.json",
         constraints=tmp_path / "first/constraints.json",
     )
-    assert check(again, own) == "Completed: no violations in 100 rows"
+    assert check_window(again, own) == "Completed: no violations in 100 rows"
 
 
 def test_captures_without_the_project_s_baseline_are_refused(tmp_path: Path) -> None:
     captured(tmp_path / "captures", rows(30, seed=5))
     with pytest.raises(UserError, match="the environment variable baseline"):
-        check(Job(str(tmp_path / "captures"), tmp_path / "output"), SETTINGS)
+        check_window(MonitorRequest(str(tmp_path / "captures"), tmp_path / "output"), SETTINGS)
 
 
 # The container's contract
 
 
 def test_model_monitor_s_variables_are_read() -> None:
-    found = from_environment(ENVIRONMENT, SETTINGS)
+    found = request_from_environment(ENVIRONMENT, SETTINGS)
     assert found.source == "/opt/ml/processing/input/endpoint"
     assert found.format == "captures"
     assert (found.start, found.end) == (NOON - timedelta(hours=1), NOON)
@@ -685,11 +726,11 @@ def test_model_monitor_s_variables_are_read() -> None:
         "aws/sagemaker/Endpoints/data-metrics",
         "aws/sagemaker/Endpoints/model-metrics",
     )
-    assert not from_environment(
+    assert not request_from_environment(
         ENVIRONMENT | {"publish_cloudwatch_metrics": "Disabled"}, SETTINGS
     ).namespaces
     assert (
-        from_environment(
+        request_from_environment(
             ENVIRONMENT | {"dataset_format": '{"csv": {"header": false}}'}, SETTINGS
         ).header
         is False
@@ -699,9 +740,9 @@ def test_model_monitor_s_variables_are_read() -> None:
 @pytest.mark.parametrize("option", ["line", "lines"])
 def test_json_lines_are_asked_for_as_the_api_or_as_the_sdk_writes_it(option: str) -> None:
     given_ = ENVIRONMENT | {"dataset_format": json.dumps({"json": {option: True}})}
-    assert from_environment(given_, SETTINGS).format == "json"
+    assert request_from_environment(given_, SETTINGS).format == "json"
     with pytest.raises(UserError, match="JSON is read as lines"):
-        from_environment(
+        request_from_environment(
             ENVIRONMENT | {"dataset_format": json.dumps({"json": {option: False}})}, SETTINGS
         )
 
@@ -715,19 +756,21 @@ def test_variables_of_real_jobs_that_are_ignored_are_named_in_the_log(
         "probability_attribute": "1",
         "end_time_offset": "",
     }
-    from_environment(ENVIRONMENT | real, SETTINGS)
+    request_from_environment(ENVIRONMENT | real, SETTINGS)
     assert caplog.messages == [
         "given and ignored: metric_time, probability_attribute, "
         "dataset_format.csv.output_columns_position"
     ]
     caplog.clear()
-    from_environment(ENVIRONMENT | {"dataset_format": '{"csv": {"header": true}}'}, SETTINGS)
+    request_from_environment(
+        ENVIRONMENT | {"dataset_format": '{"csv": {"header": true}}'}, SETTINGS
+    )
     assert caplog.messages == []
 
 
 def asked(
     calls: list[int], refused: list[int], seen: dict[str, int], percent: float = 100
-) -> coverage.Coverage:
+) -> CaptureCoverage:
     """Return how much a job saw, by a CloudWatch that answers so; five minutes each."""
     found = replace(BARE, endpoint="live", variant="main", start=START, end=END)
     found = replace(found, capture_percent=percent)
@@ -762,13 +805,13 @@ def asked(
             {"MetricDataResults": results},
             {"MetricDataQueries": queries, "StartTime": found.start, "EndTime": found.end},
         )
-        return coverage.coverage(found, Problems(seen=Counter(seen)), client)
+        return count_coverage(found, Problems(seen=Counter(seen)), client)
 
 
-def missing(found: coverage.Coverage) -> list[str]:
+def missing(found: CaptureCoverage) -> list[str]:
     return [
         one.description
-        for one in coverage.check(found, SETTINGS.captures)
+        for one in check_coverage(found, SETTINGS.captures)
         if "Missing" in one.description
     ]
 
@@ -784,7 +827,7 @@ def test_captures_are_held_against_the_calls_that_cloudwatch_counts() -> None:
 
 
 def test_of_a_share_of_the_calls_chance_is_allowed_for() -> None:
-    def of_a_tenth(records: int) -> coverage.Coverage:
+    def of_a_tenth(records: int) -> CaptureCoverage:
         return asked([1000], [], {"records": records}, percent=10)
 
     assert of_a_tenth(70).expected == 100
@@ -795,9 +838,9 @@ def test_of_a_share_of_the_calls_chance_is_allowed_for() -> None:
 def test_where_nothing_is_known_of_calls_nothing_is_asked_and_nothing_is_missing() -> None:
     # No client and no region: a question would fail.
     for job_ in (BARE, replace(BARE, endpoint="live", start=START, end=END)):
-        found = coverage.coverage(job_, Problems(seen=Counter(records=3)))
+        found = count_coverage(job_, Problems(seen=Counter(records=3)))
         assert (found.answered, found.missing_share) == (None, None)
-        assert coverage.check(found, SETTINGS.captures) == []
+        assert check_coverage(found, SETTINGS.captures) == []
 
 
 def test_that_cloudwatch_refuses_is_told_and_loses_nothing_else(
@@ -808,7 +851,7 @@ def test_that_cloudwatch_refuses_is_told_and_loses_nothing_else(
     job_ = replace(BARE, endpoint="live", variant="main", start=START, end=END)
     with Stubber(client) as stub:
         stub.add_client_error("get_metric_data", "AccessDenied", "not you")
-        found, violations, fault = see(job_, Problems(seen=Counter(records=3)), SETTINGS)
+        found, violations, fault = see_coverage(job_, Problems(seen=Counter(records=3)), SETTINGS)
     assert re.search(r"how many calls live answered .*not you.*GetMetricData", str(fault))
     assert (found and found.read, violations) == (3, [])
 
@@ -816,7 +859,7 @@ def test_that_cloudwatch_refuses_is_told_and_loses_nothing_else(
 @pytest.mark.parametrize("value", ["all", "-1", "101"])
 def test_a_percentage_that_is_none_is_named(value: str) -> None:
     with pytest.raises(UserError, match="capture_percent must be a number from 0 to 100"):
-        from_environment(ENVIRONMENT | {"capture_percent": value}, SETTINGS)
+        request_from_environment(ENVIRONMENT | {"capture_percent": value}, SETTINGS)
 
 
 def test_the_method_for_categories_is_the_job_s(tmp_path: Path) -> None:
@@ -835,7 +878,7 @@ def test_an_own_schedule_s_window_ends_a_lag_before_it_fires() -> None:
         "baseline": "s3://releases/7/baseline",
     }
     del own["start_time"], own["end_time"], own["dataset_source"]
-    found = from_environment(own, SETTINGS)
+    found = request_from_environment(own, SETTINGS)
     schedule = SETTINGS.schedule
     assert found.history == "s3://captures"
     assert found.label_lag == timedelta(hours=SETTINGS.quality.label_lag_hours)
@@ -858,7 +901,7 @@ def test_an_own_schedule_s_window_ends_a_lag_before_it_fires() -> None:
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(UserError, match=name):
-        from_environment(ENVIRONMENT | {name: value}, SETTINGS)
+        request_from_environment(ENVIRONMENT | {name: value}, SETTINGS)
 
 
 def test_metrics_go_to_cloudwatch_with_the_count_that_the_alarm_watches(
@@ -900,10 +943,10 @@ def test_captures_and_baseline_come_from_s3(
         for top, prefix in ((folder, "captures"), (made(), "release/baseline")):
             for file in (path for path in top.rglob("*") if path.is_file()):
                 client.upload_file(str(file), "captures", f"{prefix}/{file.relative_to(top)}")
-        job_ = Job(
+        job_ = MonitorRequest(
             "s3://captures/captures", tmp_path / "output", baseline="s3://captures/release/baseline"
         )
-        assert check(job_, SETTINGS) == "Completed: no violations in 300 rows"
+        assert check_window(job_, SETTINGS) == "Completed: no violations in 300 rows"
 
 
 def run_process(folder: Path, **environment: str) -> tuple[subprocess.CompletedProcess[str], Path]:
@@ -960,15 +1003,15 @@ def test_the_report_is_shown_in_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     captured(tmp_path / "captures", rows(300, seed=5))
-    job_ = Job(str(tmp_path / "captures"), tmp_path / "output", baseline=str(made()))
-    check(job_, SETTINGS, Console(width=150))
+    job_ = MonitorRequest(str(tmp_path / "captures"), tmp_path / "output", baseline=str(made()))
+    check_window(job_, SETTINGS, Console(width=150))
     shown = capsys.readouterr().out
     assert "300 rows, calibrated thresholds, model " in " ".join(shown.split())
     assert "Nothing was found, and not everything was judged." in shown
     assert "the model: no labels were given" in shown
     assert shown.count("Completed: no violations in 300 rows") == 1
     truth = labels(tmp_path / "truth", rows(300, seed=5)["category"].to_list())
-    check(replace(job_, truth=str(truth)), SETTINGS, Console(width=150))
+    check_window(replace(job_, truth=str(truth)), SETTINGS, Console(width=150))
     assert "labels: 300 given, 300 of them to these captures" in capsys.readouterr().out
 
 
@@ -979,7 +1022,7 @@ def test_the_settings_name_each_wrong_key(tmp_path: Path) -> None:
     del document["schedule"]["lag_minutes"]
     (tmp_path / "m.yaml").write_text(yaml.safe_dump(document))
     with pytest.raises(UserError) as error:
-        read_settings(tmp_path / "m.yaml")
+        read_monitor_settings(tmp_path / "m.yaml")
     for key in ("thresholds.profile", "overrides.price.treshold", "schedule.lag_minutes"):
         assert key in str(error.value)
 
@@ -1001,7 +1044,7 @@ QUALITY: dict[str, Any] = {
     ],
     "joined": {"labels": 120, "labelled": 100, "joined": 100, "coverage": 0.25},
     "labels": {"a": 35, "b": 65},
-    "drift": asdict(Drift("ground_truth", 0.01, 0.05, "Robust")),
+    "drift": asdict(FeatureDrift("ground_truth", 0.01, 0.05, "Robust")),
     "slices": {
         "account": None,
         "country": {
@@ -1020,7 +1063,7 @@ QUALITY: dict[str, Any] = {
 
 
 def of(frame: pl.DataFrame) -> Statistics:
-    return statistics.of_summary(summarise(frame.to_arrow().to_batches()))
+    return statistics_of(summarise(frame.to_arrow().to_batches()))
 
 
 def columns(count: int, scale: float = 1.0, bank: str = "b_1") -> dict[str, Any]:
@@ -1033,18 +1076,18 @@ def columns(count: int, scale: float = 1.0, bank: str = "b_1") -> dict[str, Any]
     }
 
 
-BARE, START = Job(source="", output=Path()), END - timedelta(days=7)
+BARE, START = MonitorRequest(source="", output=Path()), END - timedelta(days=7)
 
 
-def result(**changes: Any) -> Result:
+def result(**changes: Any) -> CheckResult:
     """Return a window of which the price drifted, a bank is new, and a column is missing."""
     # Fewer rows than a sketch keeps: beyond, it drops some at random.
     before = of(pl.DataFrame(columns(1800) | {"gone": np.ones(1800)}))
     now = of(pl.DataFrame(columns(900, scale=1.5, bank="new")))
-    limits = constraints.suggest(before)
-    drifts = constraints.compare(now, before, limits, {"price": 0.05, "tokens": 0.05})
-    violations = constraints.check(now, limits, drifts)
-    given = Result(
+    limits = suggest_constraints(before)
+    drifts = drifts_from(now, before, limits, {"price": 0.05, "tokens": 0.05})
+    violations = check_constraints(now, limits, drifts)
+    given = CheckResult(
         job=replace(BARE, endpoint="endpoint-1", schedule="weekly", start=START, end=END),
         profile="calibrated",
         message=f"CompletedWithViolations: {len(violations)}",
@@ -1101,23 +1144,23 @@ class Page(HTMLParser):
             self.bad[-1] = data
 
 
-def html(found: Result) -> str:
+def html(found: CheckResult) -> str:
     about = About(project="Spend sorter", owner="Money & Co., money@bank.example")
-    return report.html(found, report.facts(found), about)
+    return report_page(found, report_document(found), about)
 
 
-def page(found: Result) -> Page:
+def page(found: CheckResult) -> Page:
     return Page(html(found))
 
 
-def line(found: Result, name: str) -> Mapping[str, Any]:
-    (one,) = [line for line in report.table(found) if line["feature"] == name]
+def line(found: CheckResult, name: str) -> Mapping[str, Any]:
+    (one,) = [line for line in feature_table(found) if line["feature"] == name]
     return one
 
 
 def test_the_table_has_a_line_a_feature_and_one_for_what_is_missing() -> None:
     found = result()
-    assert [line["feature"] for line in report.table(found)] == [
+    assert [line["feature"] for line in feature_table(found)] == [
         "price",
         "tokens",
         "bank",
@@ -1210,7 +1253,7 @@ def test_the_page_stands_without_baseline_window_quality_and_problems() -> None:
 
 def test_equal_results_give_equal_bytes(tmp_path: Path) -> None:
     for folder in ("one", "other"):
-        report.write(result(), tmp_path / folder)
+        write_report(result(), tmp_path / folder)
     for name in ("report.html", "report.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
     found = json.loads((tmp_path / "one" / "report.json").read_text())
@@ -1236,7 +1279,7 @@ def test_a_page_of_many_features_is_small() -> None:
 
 def drawn(name: str, now: Any, before: Any) -> dict[str, Any]:
     current, baseline = (of(pl.DataFrame({name: values})) for values in (now, before))
-    return report.distributions(current.features[name], baseline.features[name])
+    return distributions(current.features[name], baseline.features[name])
 
 
 def picture(found: Mapping[str, Any]) -> str:
@@ -1261,11 +1304,11 @@ def test_the_stability_index_is_of_the_bars() -> None:
 def test_what_cannot_be_drawn_is_left_out() -> None:
     assert drawn("a", [None, None], ["x", "y"])["image"] == ""
     assert drawn("a", [1e300, -1e300], [1.0, 2.0])["image"] == ""
-    alone = report.distributions(of(pl.DataFrame({"a": [1.0]})).features["a"], None)
+    alone = distributions(of(pl.DataFrame({"a": [1.0]})).features["a"], None)
     assert alone["image"]
     assert alone["psi"] is None
-    hollow = Feature("a", "Fractional", 9, 0, 1.0, sketch=Sketch({}, []))
-    assert report.distributions(hollow, hollow)["image"] == ""
+    hollow = FeatureStatistics("a", "Fractional", 9, 0, 1.0, sketch=Sketch({}, []))
+    assert distributions(hollow, hollow)["image"] == ""
 
 
 NUMBERS = st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=9) | st.lists(
@@ -1279,9 +1322,9 @@ def test_no_numbers_break_a_plot(now: list[float], before: list[float]) -> None:
     drawn("a", now, before)
 
 
-def terminal(found: Result, width: int = 140, **options: Any) -> str:
+def terminal(found: CheckResult, width: int = 140, **options: Any) -> str:
     console = Console(file=io.StringIO(), width=width, **options)
-    report.show(found, console)
+    show_result(found, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -1301,7 +1344,7 @@ def test_the_terminal_shows_what_happened_and_what_is_wrong() -> None:
     assert printed.rstrip().endswith(found.message)
 
 
-def worst(*violations: Violation, **changes: Any) -> Result:
+def worst(*violations: Violation, **changes: Any) -> CheckResult:
     return result(violations=list(violations), **changes)
 
 
@@ -1313,7 +1356,7 @@ def fallen(name: str) -> Violation:
 def test_a_finding_is_a_line_of_80_columns_and_the_worst_comes_first() -> None:
     long = "class_probabilities__label_fees_and_interest"
     drifts = {
-        name: Drift(name, distance, 0.05, "Simple")
+        name: FeatureDrift(name, distance, 0.05, "Simple")
         for name, distance in {long: 0.06, "price": 0.21, "tokens": 0.5}.items()
     }
     drifted = [
@@ -1340,12 +1383,12 @@ def test_a_finding_is_a_line_of_80_columns_and_the_worst_comes_first() -> None:
     assert "5 findings, the worst first." in shown.text
     for violation in found.violations:
         assert violation.description in shown.text
-    assert len(report.facts(found)["violations"]) == 7
+    assert len(report_document(found)["violations"]) == 7
 
 
 def test_names_are_whole_in_the_80_columns_of_a_jobs_log() -> None:
     names = [f"class_probabilities__label_{'x' * n}" for n in (9, 70)]
-    drifts = {name: Drift(name, 0.5, 0.1, "Simple") for name in names}
+    drifts = {name: FeatureDrift(name, 0.5, 0.1, "Simple") for name in names}
     kind = "baseline_drift_check"
     found = worst(*(Violation(name, kind, "") for name in names), drifts=drifts)
     printed = terminal(found, width=80)
@@ -1357,7 +1400,9 @@ def test_names_are_whole_in_the_80_columns_of_a_jobs_log() -> None:
 def test_many_findings_are_in_the_report_and_the_worst_in_the_terminal() -> None:
     kind = "completeness_check"
     many = [Violation(f"f{n}", kind, "Observed: Only 5% of data is present.") for n in range(30)]
-    features = {one.feature_name: Feature(one.feature_name, "String", 1, 19, 0.05) for one in many}
+    features = {
+        one.feature_name: FeatureStatistics(one.feature_name, "String", 1, 19, 0.05) for one in many
+    }
     found = worst(*many, current=Statistics(20, features))
     printed = terminal(found)
     assert "f24 " in printed
@@ -1377,10 +1422,12 @@ def test_the_terminal_marks_violations_and_takes_names_as_they_are() -> None:
 JUDGED: dict[str, Any] = {"violations": [], "problems": Problems()}
 
 
-def judged(**changes: Any) -> Result:
+def judged(**changes: Any) -> CheckResult:
     """Return a window in which all is judged, by labels too, and nothing is found."""
     now = of(pl.DataFrame(columns(900)))
-    drifts = {name: Drift(name, 0.01, 0.05, "Simple") for name in now.features if name != "text"}
+    drifts = {
+        name: FeatureDrift(name, 0.01, 0.05, "Simple") for name in now.features if name != "text"
+    }
     return result(**JUDGED | {"current": now, "drifts": drifts} | changes)
 
 
@@ -1391,7 +1438,7 @@ def test_the_page_is_headed_by_the_project_and_its_owner() -> None:
 
 
 def test_the_banner_is_green_only_where_all_is_judged() -> None:
-    assert story.state(judged()) == "passed"
+    assert check_state(judged()) == "passed"
     assert 'class="banner passed"' in html(judged())
     assert "Not judged" not in page(judged()).text
 
@@ -1409,7 +1456,7 @@ def test_the_banner_is_green_only_where_all_is_judged() -> None:
             "1 capture that could not be read",
         ),
         (
-            {"drifts": {"price": Drift("price", 0.1, None, "Simple")}},
+            {"drifts": {"price": FeatureDrift("price", 0.1, None, "Simple")}},
             "the drift of what has no distance or no threshold: price",
         ),
         (
@@ -1422,7 +1469,7 @@ def test_the_banner_is_amber_where_anything_is_not_judged(
     changes: dict[str, Any], why: str
 ) -> None:
     found = judged(**changes)
-    assert story.state(found) == "not-judged"
+    assert check_state(found) == "not-judged"
     written = html(found)
     assert 'class="banner not-judged"' in written
     assert 'class="banner passed"' not in written
@@ -1433,7 +1480,7 @@ def test_the_banner_is_amber_where_anything_is_not_judged(
 def test_features_that_are_not_captured_are_said_and_are_not_green() -> None:
     now = of(pl.DataFrame(columns(900)))
     found = judged(current=replace(now, not_captured=("review", "entropy")))
-    assert story.state(found) == "not-judged"
+    assert check_state(found) == "not-judged"
     assert "what is not captured: review, entropy" in page(found).text
 
 
@@ -1455,7 +1502,7 @@ def test_the_first_screen_says_in_sentences_what_happened() -> None:
         )
 
     before, now = frame(1.0, 100, 50), frame(1.5, 280, 100)
-    drifts = {name: Drift(name, 0.3, 0.1, "Simple") for name in now.features}
+    drifts = {name: FeatureDrift(name, 0.3, 0.1, "Simple") for name in now.features}
     drifted = [Violation(name, "baseline_drift_check", "") for name in now.features]
     figure = {"value": 0.83, "standard_deviation": 0.01}
     measured = QUALITY["statistics"]["multiclass_classification_metrics"] | {"accuracy": figure}
@@ -1470,7 +1517,7 @@ def test_the_first_screen_says_in_sentences_what_happened() -> None:
         accuracy_before=0.87,
         model="c56ab6bfcccc68c4ee62",
     )
-    said = story.sentences(found)
+    said = sentences(found)
     assert said == [
         "1,000 rows from 2026-11-15 00:00 to 2026-11-22 00:00 UTC, held against model "
         "c56ab6bfcccc at endpoint-1.",
@@ -1491,14 +1538,14 @@ def test_texts_with_new_words_are_on_the_page_and_not_in_what_is_kept() -> None:
     )
     assert "<Gelato> 7 bondi" in page(found).text
     assert "12  –                   <Gelato> 7 bondi" in terminal(found)
-    assert "Gelato" not in json.dumps(report.facts(found))
+    assert "Gelato" not in json.dumps(report_document(found))
     assert "training lacks" not in page(result()).text
 
 
 # Metrics.
 
 
-def by_name(data: list[metrics.Datum]) -> dict[str, metrics.Datum]:
+def by_name(data: list[MetricDatum]) -> dict[str, MetricDatum]:
     named = {datum["MetricName"]: datum for datum in data}
     assert len(named) == len(data)
     return named
@@ -1507,10 +1554,10 @@ def by_name(data: list[metrics.Datum]) -> dict[str, metrics.Datum]:
 def test_features_become_model_monitors_metrics() -> None:
     now = of(pl.DataFrame({"price": [1.5, 2.5, None, 8.0], "bank": ["a", "b", "a", "a"]}))
     drifts = {
-        "price": Drift("price", 0.25, None, "Simple"),
-        "bank": Drift("bank", None, 0.1, "Simple"),
+        "price": FeatureDrift("price", 0.25, None, "Simple"),
+        "bank": FeatureDrift("bank", None, 0.1, "Simple"),
     }
-    found = by_name(metrics.of_statistics(now, drifts, Constraints()))
+    found = by_name(metrics_of_statistics(now, drifts, Constraints()))
     assert found["feature_data_price"]["StatisticValues"] == {
         "SampleCount": 3,
         "Sum": 12.0,
@@ -1535,10 +1582,10 @@ def test_features_become_model_monitors_metrics() -> None:
 
 def test_a_feature_with_metrics_disabled_emits_none() -> None:
     now = of(pl.DataFrame({"a": [1], "b": [2]}))
-    limits = constraints.load(
+    limits = load_constraints(
         {"features": [{"name": "a", "monitoringConfigOverrides": {"emit_metrics": "Disabled"}}]}
     )
-    assert by_name(metrics.of_statistics(now, {}, limits)).keys() == {
+    assert by_name(metrics_of_statistics(now, {}, limits)).keys() == {
         "feature_data_b",
         "feature_non_null_b",
     }
@@ -1546,17 +1593,17 @@ def test_a_feature_with_metrics_disabled_emits_none() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
 def test_what_cloudwatch_refuses_is_not_sent(value: float) -> None:
-    feature = Feature("a", "Fractional", 2, 0, 1.0, sum=value, min=0.0, max=1.0)
-    drifts = {"a": Drift("a", value, 0.1, "Simple")}
-    data = metrics.of_statistics(Statistics(2, {"a": feature}), drifts, Constraints())
+    feature = FeatureStatistics("a", "Fractional", 2, 0, 1.0, sum=value, min=0.0, max=1.0)
+    drifts = {"a": FeatureDrift("a", value, 0.1, "Simple")}
+    data = metrics_of_statistics(Statistics(2, {"a": feature}), drifts, Constraints())
     assert by_name(data).keys() == {"feature_non_null_a"}
-    assert metrics.of_quality({"f1": {"value": value, "standard_deviation": value}}) == []
-    nothing = Statistics(0, {"a": Feature("a", "Unknown", 0, 0, 0.0)})
-    assert metrics.of_statistics(nothing, {}, Constraints()) == []
+    assert metrics_of_quality({"f1": {"value": value, "standard_deviation": value}}) == []
+    nothing = Statistics(0, {"a": FeatureStatistics("a", "Unknown", 0, 0, 0.0)})
+    assert metrics_of_statistics(nothing, {}, Constraints()) == []
 
 
 def test_quality_becomes_metrics_with_their_deviations() -> None:
-    found = by_name(metrics.of_quality({"accuracy": {"value": 0.9, "standard_deviation": 0.01}}))
+    found = by_name(metrics_of_quality({"accuracy": {"value": 0.9, "standard_deviation": 0.01}}))
     assert {name: datum["Value"] for name, datum in found.items()} == {
         "accuracy": 0.9,
         "accuracy_standard_deviation": 0.01,
@@ -1566,7 +1613,7 @@ def test_quality_becomes_metrics_with_their_deviations() -> None:
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=300), unique=True, max_size=6))
 def test_names_are_printable_ascii_and_stay_different(names: list[str]) -> None:
-    taken = [metrics.metric_name(f"feature_data_{name}") for name in names]
+    taken = [metric_name(f"feature_data_{name}") for name in names]
     assert len(set(taken)) == len(names)
     for name in taken:
         assert name.isascii()
@@ -1575,19 +1622,19 @@ def test_names_are_printable_ascii_and_stay_different(names: list[str]) -> None:
 
 
 def test_plain_names_stay_and_others_are_told_apart() -> None:
-    assert metrics.metric_name("f_fees & interest") == "f_fees & interest"
-    assert metrics.metric_name("café") == "caf%C3%A9"
-    assert metrics.metric_name("caf%C3%A9") == "caf%25C3%25A9"
-    assert metrics.metric_name("x" * 300 + "a") != metrics.metric_name("x" * 300 + "b")
+    assert metric_name("f_fees & interest") == "f_fees & interest"
+    assert metric_name("café") == "caf%C3%A9"
+    assert metric_name("caf%C3%A9") == "caf%25C3%25A9"
+    assert metric_name("x" * 300 + "a") != metric_name("x" * 300 + "b")
 
 
-def stamped(count: int, name: str = "m") -> list[metrics.Datum]:
-    data = metrics.of_quality({f"{name}{n}": {"value": n} for n in range(count)})
-    return metrics.stamped(data, "endpoint é", "weekly", END)
+def made_up(count: int, name: str = "m") -> list[MetricDatum]:
+    data = metrics_of_quality({f"{name}{n}": {"value": n} for n in range(count)})
+    return stamped(data, "endpoint é", "weekly", END)
 
 
 def test_data_carry_endpoint_schedule_and_time() -> None:
-    (datum,) = stamped(1)
+    (datum,) = made_up(1)
     assert datum == {
         "MetricName": "m0",
         "Value": 0.0,
@@ -1598,7 +1645,7 @@ def test_data_carry_endpoint_schedule_and_time() -> None:
         ],
     }
     # CloudWatch takes no empty dimension.
-    (datum,) = metrics.stamped([{"MetricName": "m", "Value": 1.0}], "", " ", END)
+    (datum,) = stamped([{"MetricName": "m", "Value": 1.0}], "", " ", END)
     assert datum["Dimensions"] == []
 
 
@@ -1614,14 +1661,14 @@ def cloudwatch() -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("data", "calls"),
     [
-        (stamped(1), 1),
-        (stamped(1500), 2),
-        (stamped(300, "é" * 40), 1),
-        (stamped(900, "x" * 250), 2),
+        (made_up(1), 1),
+        (made_up(1500), 2),
+        (made_up(300, "é" * 40), 1),
+        (made_up(900, "x" * 250), 2),
     ],
 )
 def test_calls_stay_within_the_limits_and_lose_nothing(
-    cloudwatch: Any, data: list[metrics.Datum], calls: int
+    cloudwatch: Any, data: list[MetricDatum], calls: int
 ) -> None:
     sizes: list[int] = []
     # Before compression, which makes a call smaller.
@@ -1634,7 +1681,7 @@ def test_calls_stay_within_the_limits_and_lose_nothing(
         "provide-client-params.cloudwatch.PutMetricData",
         lambda params, **_: sent.append(params["MetricData"]),
     )
-    metrics.publish(data, "Bank/Monitor", cloudwatch)
+    send_metrics(data, "Bank/Monitor", cloudwatch)
     assert [datum for batch in sent for datum in batch] == data
     assert max(map(len, sent)) <= 1000
     assert len(sizes) == len(sent) >= calls
@@ -1650,13 +1697,14 @@ def test_a_refusal_says_what_to_do(cloudwatch: Any) -> None:
         with pytest.raises(
             UserError, match=r"Bank/Monitor.*not you.*cloudwatch:PutMetricData"
         ) as e:
-            metrics.publish(stamped(1), "Bank/Monitor", cloudwatch)
+            send_metrics(made_up(1), "Bank/Monitor", cloudwatch)
     assert isinstance(e.value.__cause__, ClientError)
 
 
 def test_without_data_nothing_is_called_and_no_aws_library_is_loaded() -> None:
     code = (
-        "import sys; from categoriser.monitor import metrics; metrics.publish([], 'x');"
+        "import sys; from categoriser.monitor.reporting.cloudwatch_metrics import send_metrics;"
+        "send_metrics([], 'x');"
         "assert not {'boto3', 'botocore'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -1665,8 +1713,8 @@ def test_without_data_nothing_is_called_and_no_aws_library_is_loaded() -> None:
 def test_model_monitors_file_has_a_datum_a_line(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "cloudwatch_metrics.jsonl"
     local = END.astimezone(timezone(timedelta(hours=11)))
-    data = metrics.stamped([{"MetricName": "m", "Value": 1.0}], "e", "s", local)
-    metrics.write([*data, *data], path)
+    data = stamped([{"MetricName": "m", "Value": 1.0}], "e", "s", local)
+    write_collected([*data, *data], path)
     lines = [json.loads(text) for text in path.read_text().splitlines()]
     assert (
         lines

@@ -50,7 +50,8 @@ from categoriser.errors import UserError
 from categoriser.features import VERSION, features
 from categoriser.model.classifier import Classifier
 from categoriser.model.package import Categoriser
-from categoriser.monitor.formats import capture
+from categoriser.monitor.formats.captures import captured_rows
+from categoriser.monitor.formats.event_files import find_files
 from categoriser.monitor.formats.problems import Problems
 from categoriser.serving import app as server
 from categoriser.serving import json_rows
@@ -634,9 +635,9 @@ def test_all_that_is_answered_is_captured(
     assert json.loads(log[-1])["event"] == "stopped"
 
     problems = Problems()
-    files = capture.find(str(tmp_path))
+    files = find_files(str(tmp_path))
     assert all(file.startswith(f"{tmp_path}/shop/AllTraffic/") for file in files)
-    frame = pl.concat(b.frame for b in capture.batches(files, categoriser.classes, problems))
+    frame = pl.concat(b.frame for b in captured_rows(files, categoriser.classes, problems))
     assert not problems.counts
     assert frame.height == len(ROWS) + 2 + 50
     batch = frame.filter(id="order-7")

@@ -19,11 +19,20 @@ from pyspark.sql import SparkSession
 
 from categoriser.errors import run
 from categoriser.monitor import spark
-from categoriser.monitor.features import Seen
-from categoriser.monitor.formats import capture, statistics
-from categoriser.monitor.formats.statistics import Feature, Sketch, Statistics
-from categoriser.monitor.summary import K, Summary, summarise, summarise_dataset
-from categoriser.monitor.watching import FACTS, Watching, summarise_captures
+from categoriser.monitor.formats.baseline_facts import FACTS_FILE
+from categoriser.monitor.formats.event_files import find_files
+from categoriser.monitor.formats.sketch import SKETCH_SIZE, Sketch
+from categoriser.monitor.formats.statistics import (
+    FeatureStatistics,
+    Statistics,
+    dump_statistics,
+    load_statistics,
+)
+from categoriser.monitor.summaries.summary import Summary, summarise, summarise_dataset
+from categoriser.monitor.summaries.summary_statistics import statistics_of
+from categoriser.monitor.watching.capture_summary import summarise_captures
+from categoriser.monitor.watching.watched_captures import Watching
+from categoriser.monitor.watching.watched_features import SeenInTraining
 from categoriser.paths import MONITORING
 from categoriser.serving.capture import record
 
@@ -47,8 +56,8 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("baseline")
     texts = [f"aldi {n % 90} sydney au" for n in range(500)]
     rows = {"text": texts, "key": ["aldi"] * 500, "country": ["au"] * 500}
-    Seen.learn(pl.DataFrame(rows)).save(folder)
-    (folder / FACTS).write_text(json.dumps({"classes": CLASSES, "review_threshold": 0.6}))
+    SeenInTraining.learn(pl.DataFrame(rows)).save(folder)
+    (folder / FACTS_FILE).write_text(json.dumps({"classes": CLASSES, "review_threshold": 0.6}))
     return folder
 
 
@@ -89,12 +98,12 @@ def quantile_distance(one: Sketch, other: Sketch) -> float:
 
 
 def assert_alike(spark_found: Summary, found: Summary) -> None:
-    ours: Statistics = statistics.of_summary(found)
-    theirs: Statistics = statistics.of_summary(spark_found)
+    ours: Statistics = statistics_of(found)
+    theirs: Statistics = statistics_of(spark_found)
     assert theirs.item_count == ours.item_count
     assert theirs.features.keys() == ours.features.keys()
     for name, one in ours.features.items():
-        other: Feature = theirs.features[name]
+        other: FeatureStatistics = theirs.features[name]
         for exact in ("inferred_type", "present", "missing", "min", "max", "categories", "types"):
             assert getattr(other, exact) == getattr(one, exact), (name, exact)
         assert other.distinct == pytest.approx(one.distinct, rel=HLL_BOUND)
@@ -120,22 +129,22 @@ def test_a_dataframe_has_the_summary_of_its_rows(session: SparkSession, tmp_path
     )
     file = tmp_path / "rows.parquet"
     frame.write_parquet(file)
-    found = spark.summarise(session.read.parquet(str(file)).repartition(7))
+    found = spark.summarise_dataframe(session.read.parquet(str(file)).repartition(7))
     assert_alike(found, summarise_dataset(str(file), "parquet"))
-    assert frame.height // 7 > K  # each partition's sketch is no longer exact
+    assert frame.height // 7 > SKETCH_SIZE  # each partition's sketch is no longer exact
 
 
 def test_a_dataframe_without_rows_has_an_empty_summary(session: SparkSession) -> None:
     empty = session.createDataFrame([], "price double")
-    assert spark.summarise(empty).rows == summarise([]).rows == 0
+    assert spark.summarise_dataframe(empty).rows == summarise([]).rows == 0
 
 
 def test_captures_have_the_same_summary_by_both_drivers(
     session: SparkSession, captures: Path, baseline: Path
 ) -> None:
-    files = capture.find(str(captures))
+    files = find_files(str(captures))
     watching = Watching(baseline)
-    found, problems = spark.summarise_captures(files, watching)
+    found, problems = spark.summarise_captures_on_spark(files, watching)
     alone, same_problems = summarise_captures(files, watching)
     assert found.rows == (FILES * RECORDS - 1) * ROWS
     assert_alike(found, alone)
@@ -146,10 +155,10 @@ def test_captures_have_the_same_summary_by_both_drivers(
 def test_a_copied_file_counts_once_whichever_worker_has_the_copy(
     session: SparkSession, captures: Path, baseline: Path
 ) -> None:
-    files = capture.find(str(captures))
+    files = find_files(str(captures))
     watching = Watching(baseline)
     alone, _ = summarise_captures(files, watching)
-    found, problems = spark.summarise_captures([files[0], *files, files[1]], watching)
+    found, problems = spark.summarise_captures_on_spark([files[0], *files, files[1]], watching)
     assert found.rows == alone.rows
     assert problems.seen["repeated"] == 2 * RECORDS
     assert_alike(found, alone)
@@ -164,7 +173,7 @@ def test_the_job_writes_statistics(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["spark", str(captures), str(baseline), str(tmp_path)])
     run(spark.main)
-    found = statistics.load(json.loads((tmp_path / "statistics.json").read_text()))
+    found = load_statistics(json.loads((tmp_path / "statistics.json").read_text()))
     assert found.item_count == (FILES * RECORDS - 1) * ROWS
     assert found.features["price"].completeness == 1.0
 
@@ -190,7 +199,7 @@ def test_the_job_honours_the_window_and_the_projects_settings(
     ):
         monkeypatch.setattr(sys, "argv", ["spark", str(captures), str(baseline), "out", window])
         run(spark.main)
-        found = statistics.load(json.loads((tmp_path / "out/statistics.json").read_text()))
+        found = load_statistics(json.loads((tmp_path / "out/statistics.json").read_text()))
         assert found.item_count == rows
         assert ("own" in found.features, "refund" in found.features) == (rows > 0, False)
 
@@ -209,8 +218,8 @@ def test_the_job_summarises_a_data_set(
     monkeypatch.setattr(sys, "argv", ["spark", *arguments])
     run(spark.main)
     found = json.loads((tmp_path / "statistics.json").read_text())
-    expected = statistics.of_summary(summarise_dataset(str(file), form))
-    assert statistics.load(found) == statistics.load(statistics.dump(expected))
+    expected = statistics_of(summarise_dataset(str(file), form))
+    assert load_statistics(found) == load_statistics(dump_statistics(expected))
 
 
 def test_the_job_writes_statistics_to_s3(
@@ -226,5 +235,5 @@ def test_the_job_writes_statistics_to_s3(
         s3.create_bucket(Bucket="reports")
         run(spark.main)
         body = s3.get_object(Bucket="reports", Key="a/week/statistics.json")["Body"]
-        found = statistics.load(json.loads(body.read()))
+        found = load_statistics(json.loads(body.read()))
     assert found.item_count == (FILES * RECORDS - 1) * ROWS

@@ -16,14 +16,26 @@ from tempfile import TemporaryDirectory
 
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
+from categoriser.io.storage import fetch, put
 from categoriser.manifest import File, Manifest, unzip
-from categoriser.monitor import metrics, quality
-from categoriser.monitor.check import local, needed
-from categoriser.monitor.formats import capture
+from categoriser.monitor.checks.baseline_folder import local_baseline, needed_baseline
+from categoriser.monitor.checks.monitor_request import MonitorRequest
+from categoriser.monitor.checks.request_environment import request_from_environment
+from categoriser.monitor.formats.baseline_facts import BASELINE_MADE_BY, FACTS_FILE
+from categoriser.monitor.formats.event_files import event_files, find_files
+from categoriser.monitor.formats.ground_truth import ground_truth_rows
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.job import Job, from_environment
-from categoriser.monitor.settings import Settings, read_settings
-from categoriser.monitor.watching import FACTS, MADE_BY, Watching
+from categoriser.monitor.labels.bad_labels import BadLabels, bad_labels_warning, count_bad_labels
+from categoriser.monitor.labels.export import FEEDBACK_PARTS, TooFewRowsError, export_labelled
+from categoriser.monitor.labels.label_join import join_labels
+from categoriser.monitor.monitor_settings import MonitorSettings, read_monitor_settings
+from categoriser.monitor.reporting.cloudwatch_metrics import (
+    BAD_LABELS_METRIC,
+    metrics_of_alarms,
+    send_metrics,
+    stamped,
+)
+from categoriser.monitor.watching.watched_captures import Watching, with_country
 
 log = logging.getLogger("categoriser.monitor")
 
@@ -39,53 +51,52 @@ def process() -> str:
     those of the window and of the time in which labels are awaited: each run sees most of them
     again, and adds what is new. Raises `UserError` for what cannot be read or written.
     """
-    given, settings, problems = dict(os.environ), read_settings(), Problems()
+    given, settings, problems = dict(os.environ), read_monitor_settings(), Problems()
     with TemporaryDirectory(prefix="categoriser-") as name:
         labels, archive = Path(name) / "labels", Path(name) / "data.zip"
-        job = from_environment({**given, "output_path": name}, settings, *PLACES)
+        job = request_from_environment({**given, "output_path": name}, settings, *PLACES)
         prefix, released, candidate = (given[place].rstrip("/") for place in PLACES)
         start = job.start and job.start - job.label_lag
-        captures = capture.listed(job.history, start, job.end, problems)
+        captures = event_files(job.history, start, job.end, problems)
         # A label is never older than its prediction.
-        given_labels = capture.listed(job.truth or "", start, None, problems)
-        truths = capture.truths(given_labels, problems)
-        for file in capture.find(prefix):
-            capture.fetch(file, labels / Path(file).name)
-        with local(job.baseline) as folder:
-            watching = Watching(needed(folder), start, job.end, job.preprocessor)
-            frames = quality.with_country(watching, captures, problems)
-            facts = read_json(needed(folder) / FACTS, MADE_BY)
-            with quality.join(frames, truths, facts["classes"], settings.quality) as labelled:
-                bad = quality.bad_labels(labelled)
+        given_labels = event_files(job.truth or "", start, None, problems)
+        truths = ground_truth_rows(given_labels, problems)
+        for file in find_files(prefix):
+            fetch(file, labels / Path(file).name)
+        with local_baseline(job.baseline) as folder:
+            watching = Watching(needed_baseline(folder), start, job.end, job.preprocessor)
+            frames = with_country(watching, captures, problems)
+            facts = read_json(needed_baseline(folder) / FACTS_FILE, BASELINE_MADE_BY)
+            with join_labels(frames, truths, facts["classes"], settings.quality) as labelled:
+                bad = count_bad_labels(labelled)
                 report_bad(job, bad, settings)
                 if not labelled.counts["joined"]:
                     return "Completed: no data"
                 try:
                     slices = facts["evaluate"]["slices"]
-                    counts = quality.export(labelled, settings.quality, labels, slices)
-                except quality.TooFewRowsError as error:
+                    counts = export_labelled(labelled, settings.quality, labels, slices)
+                except TooFewRowsError as error:
                     return f"Completed: {error}"
                 [[newest]] = labelled.connection.execute(NEWEST).fetchall()
         # train.csv comes last: the version is its own.
-        for part in reversed(quality.PARTS):
-            version = capture.put(labels / f"{part}.csv", f"{prefix}/{part}.csv")
+        for part in reversed(FEEDBACK_PARTS):
+            version = put(labels / f"{part}.csv", f"{prefix}/{part}.csv")
         train = File(f"{prefix}/train.csv", version, digest(labels / "train.csv"), counts["train"])
-        capture.fetch(released, archive)
+        fetch(released, archive)
         base = unzip(archive.read_bytes(), released)
         files = (*(file for file in base.files if file.uri != train.uri), train)
         through = f"{newest or job.end:%Y-%m-%dT%H:%M:%SZ}"
         archive.write_bytes(Manifest("labels", files, base.dvc, through).zip())
-        capture.put(archive, candidate)
+        put(archive, candidate)
     said = f"Completed: {train.rows:,} rows through {through}, {counts['holdout']:,} kept apart"
     return f"{said}; {bad}" if bad.count else said
 
 
-def report_bad(job: Job, bad: quality.BadLabels, settings: Settings) -> None:
+def report_bad(job: MonitorRequest, bad: BadLabels, settings: MonitorSettings) -> None:
     """Send the share of bad labels, which an alarm watches, and log the first where it is high."""
     if bad.labelled and job.namespaces:
-        data = metrics.of_alarms({metrics.BAD_LABELS: bad.share})
+        data = metrics_of_alarms({BAD_LABELS_METRIC: bad.share})
         at = job.end or datetime.now(UTC)
-        stamped = metrics.stamped(data, job.endpoint, job.schedule, at)
-        metrics.publish(stamped, job.namespaces[0])
-    if said := quality.warning(bad, settings.quality):
+        send_metrics(stamped(data, job.endpoint, job.schedule, at), job.namespaces[0])
+    if said := bad_labels_warning(bad, settings.quality):
         log.warning("%s", said)

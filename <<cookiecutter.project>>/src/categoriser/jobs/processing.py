@@ -20,7 +20,7 @@ OUTPUT = "/opt/ml/processing/output"
 STEPS = {
     "evaluate": "categoriser.jobs.evaluation_job",
     "label": "categoriser.jobs.labelling_job",
-    "monitor": "categoriser.monitor.check",
+    "monitor": "categoriser.jobs.monitor_job",
 }
 
 

@@ -24,17 +24,24 @@ from categoriser.errors import UserError, run
 from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.package import Categoriser
-from categoriser.monitor import quality
-from categoriser.monitor.calibrate import Floats, calibrate
-from categoriser.monitor.features import Seen, watch
-from categoriser.monitor.formats import constraints, statistics
-from categoriser.monitor.formats.capture import batches
-from categoriser.monitor.formats.constraints import Constraints
+from categoriser.monitor.calibration.undrifted_weeks import calibrate_thresholds
+from categoriser.monitor.comparison.suggested_constraints import suggest_constraints
+from categoriser.monitor.formats.captures import captured_rows
+from categoriser.monitor.formats.constraints import Constraints, dump_constraints, load_constraints
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.formats.statistics import SHRINK, Sketch, Statistics
-from categoriser.monitor.settings import Settings, read_settings
-from categoriser.monitor.summary import K, summarise
-from categoriser.monitor.watching import in_common, load_preprocessor
+from categoriser.monitor.formats.quality_figures import (
+    QUALITY_CONSTRAINTS_FILE,
+    QUALITY_STATISTICS_FILE,
+)
+from categoriser.monitor.formats.sketch import SHRINK, SKETCH_SIZE, Floats, Sketch
+from categoriser.monitor.formats.statistics import STATISTICS_FILE, Statistics, dump_statistics
+from categoriser.monitor.labels.quality_baseline import baseline_quality
+from categoriser.monitor.monitor_settings import MonitorSettings, read_monitor_settings
+from categoriser.monitor.summaries.summary import summarise
+from categoriser.monitor.summaries.summary_statistics import statistics_of
+from categoriser.monitor.watching.team_scripts import load_preprocessor
+from categoriser.monitor.watching.watched_captures import in_common
+from categoriser.monitor.watching.watched_features import SeenInTraining, watch
 from categoriser.params import Params, read_params
 from categoriser.paths import BASELINE, MODEL, MONITORING, PREPARED, THRESHOLDS
 from categoriser.serving.capture import record
@@ -47,7 +54,12 @@ STANDARD_ERRORS = 4
 
 
 def baseline(
-    prepared: Path, model: Path, folder: Path, thresholds: Path, how: Settings, params: Params
+    prepared: Path,
+    model: Path,
+    folder: Path,
+    thresholds: Path,
+    how: MonitorSettings,
+    params: Params,
 ) -> None:
     """Write the folder, and its thresholds once more where people read them.
 
@@ -60,7 +72,7 @@ def baseline(
     classes = categoriser.classes
     parts = {part: read_rows(prepared / f"{part}.parquet") for part in PARTS}
     train, rows = parts["train"], reference(parts)
-    seen = Seen.learn(train)
+    seen = SeenInTraining.learn(train)
 
     def watched_of(rows: pl.DataFrame) -> pl.DataFrame:
         answers, threshold = answered(rows, categoriser), categoriser.review_threshold
@@ -74,11 +86,11 @@ def baseline(
         return watched.drop(how.features.leave_out)
 
     watched, answers = watched_of(rows), answered(rows, categoriser)["label"].to_list()
-    labelled, quality_bounds = quality.baseline_quality(rows, answers, classes, how.quality)
-    summarised = statistics.of_summary(summarise(watched.to_arrow().to_batches()))
+    labelled, quality_bounds = baseline_quality(rows, answers, classes, how.quality)
+    summarised = statistics_of(summarise(watched.to_arrow().to_batches()))
     summary = without_chance(summarised, watched)
     labels = train["category"].value_counts(normalize=True).sort("category")
-    suggested = constraints.suggest(summary, seen.domains(classes))
+    suggested = suggest_constraints(summary, seen.domains(classes))
     bounds = allowing_chance(suggested, how.thresholds.window_rows[0])
     facts = {
         "classes": list(classes),
@@ -93,27 +105,29 @@ def baseline(
     }
     # All but the last months, so that the share of training rows is the same all year.
     known = pl.concat(part for name, part in parts.items() if name != "time")
-    limits = calibrate((watched, rows["date"]), (watched_of(known), known["date"]), how.thresholds)
+    limits = calibrate_thresholds(
+        (watched, rows["date"]), (watched_of(known), known["date"]), how.thresholds
+    )
     with replacing(folder) as aside:
         aside.mkdir()
         seen.save(aside)
         write_json(aside / "facts.json", facts)
-        write_json(aside / statistics.FILE, statistics.dump(summary))
-        write_json(aside / "constraints.json", constraints.dump(bounds))
-        write_json(aside / quality.STATISTICS, labelled)
-        write_json(aside / quality.CONSTRAINTS, quality_bounds)
+        write_json(aside / STATISTICS_FILE, dump_statistics(summary))
+        write_json(aside / "constraints.json", dump_constraints(bounds))
+        write_json(aside / QUALITY_STATISTICS_FILE, labelled)
+        write_json(aside / QUALITY_CONSTRAINTS_FILE, quality_bounds)
         write_json(aside / THRESHOLDS.name, limits.model_dump())
     write_json(thresholds, limits.model_dump())
 
 
 def allowing_chance(bounds: Constraints, rows: int) -> Constraints:
     """Lower each completeness under 1 by what chance takes from it in a window of so many rows."""
-    document = constraints.dump(bounds)
+    document = dump_constraints(bounds)
     for feature in document["features"]:
         share = feature["completeness"]
         spread = math.sqrt(share * (1 - share) / rows)
         feature["completeness"] = max(0.0, share - STANDARD_ERRORS * spread)
-    return constraints.load(document)
+    return load_constraints(document)
 
 
 def reference(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -158,7 +172,7 @@ def scripted(rows: pl.DataFrame, categoriser: Categoriser, script: Path) -> pl.D
                 time = datetime.combine(date, datetime.min.time(), UTC)
                 stream.write(record(body, said, CSV, event_id="row", time=time))
         handler = load_preprocessor(script)
-        found = batches([str(file)], categoriser.classes, problems, preprocess=handler)
+        found = captured_rows([str(file)], categoriser.classes, problems, preprocess=handler)
         given = [batch.extra for batch in found if batch.extra is not None]
     extra = pl.concat(given, how="diagonal") if given else pl.DataFrame()
     if problems.counts or extra.height != rows.height:
@@ -191,18 +205,20 @@ def even(values: Floats) -> Sketch:
 
     At most K items are in the highest compactor, and one in each below it.
     """
-    top = max(0, math.ceil(math.log2(max(1, len(values)) / K)))
+    top = max(0, math.ceil(math.log2(max(1, len(values)) / SKETCH_SIZE)))
     data, end = [], len(values)
     for size in (2**level for level in range(top)):
         odd = end // size % 2
         data.append([float(values[end - size + size // 2])] * odd)
         end -= size * odd
     step = 2**top
-    return Sketch({"c": SHRINK, "k": float(K)}, [*data, values[step // 2 : end : step].tolist()])
+    return Sketch(
+        {"c": SHRINK, "k": float(SKETCH_SIZE)}, [*data, values[step // 2 : end : step].tolist()]
+    )
 
 
 def main() -> None:
-    baseline(PREPARED, MODEL, BASELINE, THRESHOLDS, read_settings(), read_params())
+    baseline(PREPARED, MODEL, BASELINE, THRESHOLDS, read_monitor_settings(), read_params())
 
 
 if __name__ == "__main__":

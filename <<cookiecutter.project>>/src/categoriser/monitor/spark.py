@@ -19,12 +19,14 @@ from rich.console import Console
 from categoriser.errors import run
 from categoriser.io.replacing import write_json
 from categoriser.io.s3_uri import S3Uri, is_s3
-from categoriser.monitor import summary as summaries
-from categoriser.monitor.formats import capture, statistics
+from categoriser.monitor.formats.event_files import event_files
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.settings import read_settings
-from categoriser.monitor.summary import Summary
-from categoriser.monitor.watching import Share, Watching, summarise_shares
+from categoriser.monitor.formats.statistics import STATISTICS_FILE, dump_statistics
+from categoriser.monitor.monitor_settings import read_monitor_settings
+from categoriser.monitor.summaries.summary import Summary, summarise
+from categoriser.monitor.summaries.summary_statistics import statistics_of
+from categoriser.monitor.watching.capture_shares import CaptureShare, summarise_shares
+from categoriser.monitor.watching.watched_captures import Watching
 from categoriser.plural import plural
 
 COLUMN = "summary"
@@ -32,14 +34,14 @@ SCHEMA = f"{COLUMN} binary"
 GROUPS = 8  # summaries that reach the driver, however many partitions there are
 
 
-def summarise(dataframe: DataFrame) -> Summary:
+def summarise_dataframe(dataframe: DataFrame) -> Summary:
     """Summarise each partition where it is, and merge the summaries on workers, then here."""
     parts = dataframe.mapInArrow(_summarise, SCHEMA).repartition(GROUPS)
     return _merged(bytes(row[COLUMN]) for row in parts.mapInArrow(_merge, SCHEMA).collect())
 
 
 def _summarise(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield pa.record_batch({COLUMN: [summaries.summarise(batches).to_bytes()]})
+    yield pa.record_batch({COLUMN: [summarise(batches).to_bytes()]})
 
 
 def _merge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -54,7 +56,9 @@ def _merged(parts: Iterable[bytes]) -> Summary:
     return summary
 
 
-def summarise_captures(files: Sequence[str], watching: Watching) -> tuple[Summary, Problems]:
+def summarise_captures_on_spark(
+    files: Sequence[str], watching: Watching
+) -> tuple[Summary, Problems]:
     """Summarise captures on the workers, in as many shares as there are cores.
 
     Eight bytes of each captured call come to the driver, which tells repeated calls by them.
@@ -63,7 +67,7 @@ def summarise_captures(files: Sequence[str], watching: Watching) -> tuple[Summar
     count = max(1, min(len(files), context.defaultParallelism))
     shares = [files[number::count] for number in range(count)]
 
-    def run(tasks: Sequence[Share]) -> list[bytes]:
+    def run(tasks: Sequence[CaptureShare]) -> list[bytes]:
         # It is pickled: the same function as without Spark.
         summarised = context.parallelize(tasks, len(tasks)).map(watching.summarise)
         return list(summarised.collect())
@@ -80,28 +84,28 @@ def main() -> None:
     parser.add_argument("--start", type=datetime.fromisoformat, help="of captures, UTC")
     parser.add_argument("--end", type=datetime.fromisoformat)
     given = parser.parse_args()
-    features, problems = read_settings().features, Problems()
+    features, problems = read_monitor_settings().features, Problems()
     if given.format == "captures":
         script, leave_out = features.preprocessor, tuple(features.leave_out)
         watching = Watching(given.baseline, given.start, given.end, script, leave_out)
-        files = capture.listed(given.source, given.start, given.end, problems)
-        summary, found = summarise_captures(files, watching)
+        files = event_files(given.source, given.start, given.end, problems)
+        summary, found = summarise_captures_on_spark(files, watching)
         problems.merge(found)
         known = watching.statistics(summary, problems)
     else:
         reader = SparkSession.builder.getOrCreate().read.option("header", value=True)
-        summary = summarise(reader.format(given.format).load(given.source))
-        known = statistics.of_summary(summary)
-    document = statistics.dump(known)
+        summary = summarise_dataframe(reader.format(given.format).load(given.source))
+        known = statistics_of(summary)
+    document = dump_statistics(known)
     if is_s3(given.output):
         import boto3
 
         output = S3Uri.parse(given.output)
-        key = f"{output.key.rstrip('/')}/{statistics.FILE}".lstrip("/")
+        key = f"{output.key.rstrip('/')}/{STATISTICS_FILE}".lstrip("/")
         body = json.dumps(document, allow_nan=False).encode()
         boto3.client("s3").put_object(Bucket=output.bucket, Key=key, Body=body)
     else:
-        write_json(Path(given.output) / statistics.FILE, document)
+        write_json(Path(given.output) / STATISTICS_FILE, document)
     said = [plural(summary.rows, "row"), *problems.notes()]
     Console().print("; ".join(said), markup=False, highlight=False)
 

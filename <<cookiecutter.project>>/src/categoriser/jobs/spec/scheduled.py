@@ -1,7 +1,8 @@
 """The jobs that a schedule starts: the monitor's check, and the labelling job.
 
 A scheduler knows times and ids only, so the jobs work out the rest: they are told the scheduled
-time and list S3 themselves. Their environment is what `categoriser.monitor.job` reads.
+time and list S3 themselves. Their environment is what
+`categoriser.monitor.checks.request_environment` reads.
 """
 
 from msgspec import Struct

@@ -1,24 +1,22 @@
-"""What a run of the monitor is asked to do, and how the environment asks it.
+"""What a run of the monitor is asked, read from environment variables.
 
-A SageMaker Processing job and a `MonitoringSchedule` both speak through environment variables, with
-the names of Model Monitor's container contract.
+A SageMaker Processing job and a `MonitoringSchedule` both speak through them, with the names of
+Model Monitor's container contract.
 """
 
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from categoriser.errors import UserError
-from categoriser.monitor import metrics
-from categoriser.monitor.settings import Settings
+from categoriser.monitor.checks.monitor_request import DatasetFormat, MonitorRequest
+from categoriser.monitor.monitor_settings import MonitorSettings
+from categoriser.monitor.reporting.cloudwatch_metrics import MODEL_MONITOR_NAMESPACES
 
-# "statistics" is a window's statistics.json, such as Spark's.
-Format = Literal["captures", "csv", "json", "parquet", "statistics"]
-FORMATS: dict[str, Format] = {
+DATASET_FORMATS: dict[str, DatasetFormat] = {
     "sagemakerCaptureJson": "captures",
     "sagemakerMergeJson": "captures",
     "csv": "csv",
@@ -47,58 +45,9 @@ OPTIONS = {"csv": ("header",), "json": LINES}
 log = logging.getLogger("categoriser.monitor")
 
 
-@dataclass(frozen=True)
-class Job:
-    """What to judge, against what, and where the result goes.
-
-    `baseline` is the folder (or `s3://` prefix) that the stage `baseline` writes; None suggests a
-    baseline instead. `statistics` and `constraints` name files that go before its own.
-    """
-
-    source: str
-    output: Path
-    format: Format = "captures"
-    header: bool = True
-    baseline: str | None = None
-    statistics: Path | None = None
-    constraints: Path | None = None
-    truth: str | None = None
-    # Where the captures that labels belong to are, if elsewhere; and how much older they are.
-    history: str = ""
-    label_lag: timedelta = timedelta()
-    start: datetime | None = None
-    end: datetime | None = None
-    endpoint: str = ""
-    schedule: str = ""
-    preprocessor: Path | None = None
-    postprocessor: Path | None = None
-    # Namespaces of the data's and the model's metrics; None publishes nothing.
-    namespaces: tuple[str, str] | None = None
-    # Model Monitor's schedules collect metrics from a file, and make the reports' folders.
-    model_monitor: bool = False
-    # Model Monitor's other analysis: the model's answers alone, by labels. In a data set they and
-    # the labels are the columns `answer` and `label`.
-    model_quality: bool = False
-    answer: str = ""
-    label: str = ""
-    categorical_method: str = ""
-    # The endpoint's variant: CloudWatch counts its calls, and so many percent of them should be
-    # captured. Without a variant nobody knows how many there were.
-    variant: str = ""
-    capture_percent: float = 100.0
-    # So many texts with unseen words are shown. A job shows none: reports are kept.
-    samples: int = 0
-
-    def __post_init__(self) -> None:
-        if self.start and self.end and self.start >= self.end:
-            raise UserError(f"the window's start, {self.start}, is not before its end, {self.end}")
-
-    @property
-    def suggests(self) -> bool:
-        return not (self.baseline or self.statistics or self.constraints)
-
-
-def from_environment(environment: Mapping[str, str], settings: Settings, *more: str) -> Job:
+def request_from_environment(
+    environment: Mapping[str, str], settings: MonitorSettings, *more: str
+) -> MonitorRequest:
     """Read the variables of Model Monitor's container contract, and this project's own.
 
     Own: `baseline` (folder or `s3://` prefix; `{release}` in it is the endpoint's release),
@@ -134,15 +83,15 @@ def from_environment(environment: Mapping[str, str], settings: Settings, *more: 
     if environment.get("publish_cloudwatch_metrics") == "Enabled":
         namespaces = (settings.metrics.namespace,) * 2
         if schedule and not own:
-            namespaces = metrics.NAMESPACES
+            namespaces = MODEL_MONITOR_NAMESPACES
     kind, options = dataset_format(environment.get("dataset_format", ""))
     _log_ignored(environment, kind, options)
-    return Job(
+    return MonitorRequest(
         source=source,
         history=history,
         label_lag=lag,
         output=Path(environment["output_path"]),
-        format=FORMATS[kind],
+        format=DATASET_FORMATS[kind],
         header=str(options.get("header", True)).lower() == "true",
         baseline=environment.get("baseline", "").replace("{release}", endpoint[-RELEASE:]) or None,
         statistics=path("baseline_statistics"),
@@ -203,12 +152,12 @@ def dataset_format(text: str) -> tuple[str, dict[str, Any]]:
     """
     try:
         ((name, options),) = (json.loads(text) if text else {"sagemakerCaptureJson": {}}).items()
-        if name not in FORMATS or not isinstance(options, dict):
+        if name not in DATASET_FORMATS or not isinstance(options, dict):
             raise ValueError(name)
         if name == "json" and not all(options.get(option, True) for option in LINES):
             raise UserError("dataset_format: JSON is read as lines, one object in each")
     except (ValueError, TypeError, AttributeError):
-        names = ", ".join(FORMATS)
+        names = ", ".join(DATASET_FORMATS)
         raise UserError(
             f"dataset_format must be JSON with one key of {names}, and is {text!r}"
         ) from None

@@ -29,16 +29,16 @@ TOKENS, GRAMS, VALUES = "tokens.txt", "grams.bin", "values.json"
 # A gram is four bytes of UTF-8, and is kept as one bit at its hash. Grams whose hashes meet hide
 # each other: of a million in training, one new gram in five; of fifty thousand, one in a hundred.
 GRAM = 4
-HASH_BITS = 22
+GRAM_HASH_BITS = 22
 
 # A prefix starts at least so large a share of the training rows, ...
 FREQUENT = 0.005
 # ... and is no merchant's own name: none has more than this share of its rows.
 ONE_MERCHANT = 0.5
 # Kinds of prefix and countries at most, the frequent ones first.
-MOST = 30
+MOST_VALUES = 30
 
-OTHER, UNKNOWN = "other", "unknown"
+OTHER_PREFIX, UNKNOWN_COUNTRY = "other", "unknown"
 
 # The first word, or what stands before a processor's star: "visa", "sq *", "tst*".
 ENDS = {
@@ -48,7 +48,7 @@ ENDS = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenInTraining:
     """What the training rows hold."""
 
     tokens: frozenset[str]
@@ -68,7 +68,7 @@ class Seen:
         A country is known by what the column says, where texts end in it.
         """
         normal = normalise(train["text"].to_list())
-        grams = np.zeros(2**HASH_BITS, dtype=np.bool_)
+        grams = np.zeros(2**GRAM_HASH_BITS, dtype=np.bool_)
         grams[_grams(normal)[0]] = True
         rows = train.with_columns(**ENDS)
         by_prefix = rows.group_by("first", "key").len().group_by("first")
@@ -82,7 +82,9 @@ class Seen:
             counts = named.group_by("last").len()
             countries = counts.sort("len", "last", descending=[True, False])["last"].to_list()
         tokens = frozenset(" ".join(normal).split())
-        return cls(tokens, grams, prefixes["first"].to_list()[:MOST], countries[:MOST])
+        return cls(
+            tokens, grams, prefixes["first"].to_list()[:MOST_VALUES], countries[:MOST_VALUES]
+        )
 
     def save(self, folder: Path) -> None:
         """Write three files into a folder that exists: the words, the grams' bits, the rest."""
@@ -103,12 +105,15 @@ class Seen:
 
     def domains(self, classes: Sequence[str]) -> dict[str, list[str]]:
         """Return all the values that the features of few values can have."""
-        of_text = {"prefix": [*self.prefixes, OTHER], "country": [*self.countries, UNKNOWN]}
+        of_text = {
+            "prefix": [*self.prefixes, OTHER_PREFIX],
+            "country": [*self.countries, UNKNOWN_COUNTRY],
+        }
         return of_text | {"class_predictions": list(classes)}
 
 
 def watch(
-    frame: pl.DataFrame, seen: Seen, classes: Sequence[str], review_threshold: float
+    frame: pl.DataFrame, seen: SeenInTraining, classes: Sequence[str], review_threshold: float
 ) -> pl.DataFrame:
     """Return a column a watched feature, a row a row of `frame`.
 
@@ -135,7 +140,7 @@ def watch(
     return pl.concat(parts, how="horizontal")
 
 
-def _of_text(texts: pl.DataFrame, normal: Sequence[str], seen: Seen) -> pl.DataFrame:
+def _of_text(texts: pl.DataFrame, normal: Sequence[str], seen: SeenInTraining) -> pl.DataFrame:
     """Features of the column text, and of its normalised texts. Shares of nothing are 0."""
     words = " ".join(normal).split()
     token_count = np.array([len(text.split()) for text in normal], dtype=np.int64)
@@ -150,8 +155,8 @@ def _of_text(texts: pl.DataFrame, normal: Sequence[str], seen: Seen) -> pl.DataF
         upper_share=upper / pl.max_horizontal(letters, 1),
         unseen_tokens=_share(~old_words, np.cumsum(token_count) - token_count, token_count),
         unseen_ngrams=_share(~seen.grams[grams], first, gram_count),
-        prefix=prefix.otherwise(pl.lit(OTHER)),
-        country=country.otherwise(pl.lit(UNKNOWN)),
+        prefix=prefix.otherwise(pl.lit(OTHER_PREFIX)),
+        country=country.otherwise(pl.lit(UNKNOWN_COUNTRY)),
     )
 
 
@@ -176,7 +181,7 @@ def _grams(normal: Sequence[str]) -> tuple[NDArray[np.uint32], Ints, Ints]:
     first = np.cumsum(length + 2) - (length + 2)
     # Multiply and shift: Dietzfelbinger et al. 1997, "A reliable randomized algorithm for the
     # closest-pair problem". The multiplier is Knuth's: 2^32 over the golden ratio, made odd.
-    hashes = np.right_shift(grams * np.uint32(2654435769), np.uint32(32 - HASH_BITS))
+    hashes = np.right_shift(grams * np.uint32(2654435769), np.uint32(32 - GRAM_HASH_BITS))
     return hashes, first, np.maximum(length + 2 - GRAM + 1, 0)
 
 

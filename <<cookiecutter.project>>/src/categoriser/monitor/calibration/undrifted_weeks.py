@@ -25,64 +25,33 @@ both are counted without it. Season and noise add up at worst, and are taken to.
 """
 
 import math
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field
 
-from categoriser.io.documents import Json
-from categoriser.monitor import settings
-from categoriser.params import Section
+from categoriser.monitor.calibration.detection_power import detection_power
+from categoriser.monitor.calibration.thresholds import CalibratedThresholds, FeatureLimit
+from categoriser.monitor.formats.sketch import Floats
+from categoriser.monitor.monitor_settings import ThresholdSettings
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 # Watched features, and the rows' days.
-Dated = tuple[pl.DataFrame, pl.Series]
+DatedFeatures = tuple[pl.DataFrame, pl.Series]
 
 # Width of the season: the standard deviation of a Gauss kernel over the days of the year.
 SEASON_DAYS = 7
 YEAR = 365.25
 # A numeric feature is read at so many quantiles of the baseline.
-BINS = 512
+QUANTILE_BINS = 512
 # Of more rows, so many serve.
 MOST_ROWS = 100_000
 # The tail is fitted to this share of the weeks, those furthest out.
 TAIL = 0.05
-# 29 weeks of 30 find a shift of so many standard deviations over the threshold.
-DETECTED = 1.83
-FACTORS = np.geomspace(1.01, 10, 500)
 
 
-class Limit(Section):
-    """A feature's threshold; `at` gives it for some numbers of rows, for a reader."""
-
-    season: float = Field(ge=0)
-    noise: float = Field(ge=0)
-    floor: float = Field(ge=0)
-    at: dict[str, float]
-
-    def threshold(self, rows: int, baseline_rows: int) -> float:
-        chance = self.noise * math.sqrt(1 / rows + 1 / baseline_rows)
-        return round(max(self.floor, self.season + chance), 4)
-
-
-class Thresholds(Section):
-    """The calibrated profile: `monitoring/thresholds.json`, which `read_sections` reads."""
-
-    baseline_rows: int = Field(ge=1)
-    features: dict[str, Limit]
-    power: list[Json]
-
-    def at(self, rows: int) -> dict[str, float]:
-        """Return each feature's threshold in a window of so many rows."""
-        limits = self.features.items()
-        return {name: limit.threshold(rows, self.baseline_rows) for name, limit in limits}
-
-
-class Binned:
+class BinnedFeatures:
     """Rows as numbers of bins, with the features side by side: `bincount` counts a week."""
 
     def __init__(self, features: pl.DataFrame) -> None:
@@ -94,7 +63,7 @@ class Binned:
                 code = np.unique(column.fill_null("\uffff"), return_inverse=True)[1]
             else:
                 values = column.cast(pl.Float64).fill_null(np.inf).to_numpy()
-                at = np.linspace(0, 1, BINS + 1)
+                at = np.linspace(0, 1, QUANTILE_BINS + 1)
                 edges = np.unique(np.quantile(values, at, method="inverted_cdf"))
                 code = np.searchsorted(edges, values)
             codes.append(code + sum(bins))
@@ -121,7 +90,9 @@ class Binned:
         return furthest
 
 
-def calibrate(baseline: Dated, known: Dated, how: settings.Thresholds) -> Thresholds:
+def calibrate_thresholds(
+    baseline: DatedFeatures, known: DatedFeatures, how: ThresholdSettings
+) -> CalibratedThresholds:
     """Return the thresholds for a baseline's features, and what weeks find by them.
 
     `known` are more rows, whose season is the baseline's. The same rows and settings give the same
@@ -137,26 +108,26 @@ def calibrate(baseline: Dated, known: Dated, how: settings.Thresholds) -> Thresh
     noise = (np.maximum(0, limit - season) / noisy).round(4)
     limits = {}
     for name, one, other in zip(features.columns, season.tolist(), noise.tolist(), strict=True):
-        limits[name] = made = Limit(season=one, noise=other, floor=how.floor, at={})
+        limits[name] = made = FeatureLimit(season=one, noise=other, floor=how.floor, at={})
         made.at.update({str(rows): made.threshold(rows, total) for rows in how.window_rows})
-    thresholds = Thresholds(baseline_rows=total, features=limits, power=[])
-    found = power(features, thresholds, how.window_rows)
+    thresholds = CalibratedThresholds(baseline_rows=total, features=limits, power=[])
+    found = detection_power(features, thresholds, how.window_rows)
     return thresholds.model_copy(update={"power": found})
 
 
-def _thinned(rows: Dated) -> Dated:
+def _thinned(rows: DatedFeatures) -> DatedFeatures:
     step = math.ceil(len(rows[1]) / MOST_ROWS)
     return rows[0].gather_every(step), rows[1].gather_every(step)
 
 
-def simulate(rows: Dated, how: settings.Thresholds) -> tuple[Floats, float]:
+def simulate(rows: DatedFeatures, how: ThresholdSettings) -> tuple[Floats, float]:
     """Return undrifted weeks' distances, of the smaller window, and how noisy they are.
 
     The distances have the shape (weeks, features); every week of the calendar has as many. Noise
     is in the formula's terms: what stands for its √(1/n + 1/N).
     """
     random = np.random.default_rng(how.seed)
-    binned, size = Binned(rows[0]), how.window_rows[0]
+    binned, size = BinnedFeatures(rows[0]), how.window_rows[0]
     calendar = list(weeks(rows[1], how.min_rows))
     distances = []
     for weights in calendar:
@@ -169,9 +140,9 @@ def simulate(rows: Dated, how: settings.Thresholds) -> tuple[Floats, float]:
     return np.array(distances), math.sqrt(1 / size + lost)
 
 
-def seasonal(rows: Dated, how: settings.Thresholds) -> tuple[Floats, Floats]:
+def seasonal(rows: DatedFeatures, how: ThresholdSettings) -> tuple[Floats, Floats]:
     """Return weeks' distances from all, (weeks, features), and what weighing adds to noise."""
-    binned = Binned(rows[0])
+    binned = BinnedFeatures(rows[0])
     # Rows of one day weigh alike, so days are counted once.
     days, first, day = np.unique(rows[1], return_index=True, return_inverse=True)
     cells = np.bincount((binned.codes * len(days) + day).ravel(), minlength=binned.size * len(days))
@@ -220,51 +191,3 @@ def family_limits(distances: Floats, rate: float) -> Floats:
     beyond = largest[largest >= start].mean() - start
     limits: Floats = centre + spread * (start + beyond * max(0, math.log(TAIL / rate)))
     return limits
-
-
-def power(features: pl.DataFrame, thresholds: Thresholds, sizes: Sequence[int]) -> list[Json]:
-    """Return the smallest shifts that a week finds in 29 cases of 30.
-
-    A line has `feature`, `shift` (what its figures are), and the figure by the week's rows, which
-    is None where no shift of the kind is large enough.
-    """
-
-    def needed(name: str, rows: int, share: float = 0.5) -> float:
-        """Return by how much a share of the rows must move so that chance seldom hides it."""
-        threshold = thresholds.at(rows)[name]
-        end = min(share + threshold, 1)
-        chance = end * (1 - end) * (1 / rows + 1 / thresholds.baseline_rows)
-        return threshold + DETECTED * math.sqrt(chance)
-
-    def growth(share: float, rows: int) -> float | None:
-        end = share + needed("class_predictions", rows, share)
-        return end / (1 - end) * (1 - share) / share if end < 1 else None
-
-    def line(name: str, shift: str, figures: Iterable[float | None]) -> Json:
-        rounded = (figure and round(figure, 3) for figure in figures)
-        return {"feature": name, "shift": shift} | dict(zip(map(str, sizes), rounded, strict=True))
-
-    lines, moved = [], "share of the rows that move"
-    for name in features.columns:
-        lines.append(line(name, moved, (needed(name, rows) for rows in sizes)))
-    if "price" in features.columns:
-        prices = np.sort(features["price"].drop_nulls().to_numpy())
-        factors = (_factor(prices, needed("price", rows)) for rows in sizes)
-        lines.append(line("price", "all, times", factors))
-    if "class_predictions" in features.columns:
-        shares = features["class_predictions"].value_counts(normalize=True)
-        for label, share in shares.sort("class_predictions").iter_rows():
-            shift = f"rows of {label}, {share:.1%} of all, times"
-            lines.append(line("class_predictions", shift, (growth(share, rows) for rows in sizes)))
-    return lines
-
-
-def _factor(prices: Floats, distance: float) -> float | None:
-    """Return the smallest factor that moves sorted prices so far from themselves."""
-
-    def moved(factor: float) -> float:
-        below = [np.searchsorted(prices, at, side="right") for at in (prices / factor, prices)]
-        return float(np.abs(below[1] - below[0]).max() / len(prices))
-
-    at = bisect_left(FACTORS, distance, key=moved)
-    return float(FACTORS[at]) if at < len(FACTORS) else None

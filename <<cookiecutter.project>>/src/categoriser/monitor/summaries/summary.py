@@ -20,54 +20,20 @@ import pyarrow as pa
 from datasketches import kll_doubles_sketch
 
 from categoriser.errors import UserError
+from categoriser.monitor.formats.sketch import SKETCH_SIZE
+from categoriser.monitor.formats.statistics import FRACTIONAL, INTEGRAL, STRING
+from categoriser.monitor.summaries.hyperloglog import PRECISION, Registers, registers_of
 
-K = 2048  # items of a sketch's highest compactor; Deequ's default
-
-Registers = npt.NDArray[np.uint8]
-
-PRECISION = 14  # 2^14 registers of HyperLogLog: a standard error of 0.8 %
-HASH_BITS = 64 - PRECISION
 MAX_CATEGORIES = 1000  # distinct values above which they are not counted one by one
 EXACT = 2**53  # beyond it doubles skip integers
 # Deequ's numbers may have a blank before the digits, which a cast does not take.
 SPACED = r"^([+-]?) ([0-9]+\.?[0-9]*|\.[0-9]+)$"
 WITHOUT_SPACE = "${1}${2}"
-WHOLE = r"^[+-]?[0-9]+$"
-INTEGRAL, FRACTIONAL, STRING = "Integral", "Fractional", "String"
-
-
-def registers_of(hashes: npt.NDArray[np.uint64]) -> Registers:
-    """Return HyperLogLog's registers: the largest rank of a first bit that is set, by bucket."""
-    registers = np.zeros(2**PRECISION, dtype=np.uint8)
-    buckets = np.right_shift(hashes, np.uint64(HASH_BITS)).astype(np.intp)
-    rest = (hashes & np.uint64(2**HASH_BITS - 1)).astype(np.float64)  # exact: under 2^53
-    np.maximum.at(registers, buckets, (HASH_BITS + 1 - np.frexp(rest)[1]).astype(np.uint8))
-    return registers
-
-
-def distinct(registers: Registers) -> float:
-    """Estimate the number of distinct values, without bias from none to 2^50 of them.
-
-    Ertl, "New cardinality estimation algorithms for HyperLogLog sketches" (2017), algorithm 6,
-    less its correction for saturated registers.
-    """
-    size = len(registers)
-    counts = np.bincount(registers, minlength=HASH_BITS + 2)
-    share = float(counts[0] / size)
-    if share == 1.0:
-        return 0.0
-    sigma, power, weight = share, share, 1.0
-    while power > 0.0:
-        power *= power
-        sigma += power * weight
-        weight *= 2.0
-    ranks = np.arange(1, HASH_BITS + 2)
-    denominator = float(np.sum(np.ldexp(counts[1:].astype(np.float64), -ranks))) + size * sigma
-    return size * size / (2 * math.log(2) * denominator)
+WHOLE_NUMBER = r"^[+-]?[0-9]+$"
 
 
 @dataclass
-class Column:
+class ColumnSummary:
     """A column's present values. Moments are Chan's; `categories` is None above the cap."""
 
     types: dict[str, int] = field(default_factory=lambda: {INTEGRAL: 0, FRACTIONAL: 0, STRING: 0})
@@ -75,7 +41,7 @@ class Column:
     squares: float = 0.0  # sum of squared deviations from the mean
     minimum: float = math.inf
     maximum: float = -math.inf
-    quantiles: Any = field(default_factory=lambda: kll_doubles_sketch(K))
+    quantiles: Any = field(default_factory=lambda: kll_doubles_sketch(SKETCH_SIZE))
     registers: Registers = field(default_factory=lambda: np.zeros(2**PRECISION, dtype=np.uint8))
     categories: dict[str, int] | None = field(default_factory=dict)
 
@@ -113,7 +79,7 @@ class Column:
         spelt = text.str.replace(SPACED, WITHOUT_SPACE)
         numbers = spelt.cast(pl.Float64, strict=False)
         numeric = numbers.is_finite().fill_null(value=False)
-        integral = int(spelt.filter(numeric).str.contains(WHOLE).sum())
+        integral = int(spelt.filter(numeric).str.contains(WHOLE_NUMBER).sum())
         self.types[INTEGRAL] = integral
         self.types[FRACTIONAL] = int(numeric.sum()) - integral
         self.types[STRING] = len(text) - int(numeric.sum())
@@ -158,12 +124,12 @@ class Summary:
     """The number of rows, and a `Column` for each name."""
 
     rows: int = 0
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, ColumnSummary] = field(default_factory=dict)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take in an Arrow batch, of whatever columns."""
         named = zip(batch.schema.names, batch.columns, strict=True)
-        columns = {name: Column.of(pl.Series(values)) for name, values in named}
+        columns = {name: ColumnSummary.of(pl.Series(values)) for name, values in named}
         self.merge(type(self)(batch.num_rows, columns))
 
     def merge(self, other: Self) -> None:
@@ -199,7 +165,7 @@ class Summary:
         for name, parts in columns.items():
             parts["quantiles"] = kll_doubles_sketch.deserialize(parts["quantiles"])
             parts["registers"] = np.frombuffer(parts["registers"], dtype=np.uint8)
-            summary.columns[name] = Column(**parts)
+            summary.columns[name] = ColumnSummary(**parts)
         return summary
 
 

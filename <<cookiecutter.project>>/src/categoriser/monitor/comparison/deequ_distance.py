@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from categoriser.monitor.formats.statistics import Sketch, Weighted
+from categoriser.monitor.formats.sketch import Sketch, Weighted
 
 
-class Distance(NamedTuple):
+class DeequDistance(NamedTuple):
     """A distance without correction, and the sums of weights that Deequ corrects it by.
 
     `current` and `baseline` are its `n` and `m`. They are no numbers of rows.
@@ -28,25 +28,25 @@ class Distance(NamedTuple):
     baseline: int
 
 
-def numerical_distance(current: Sketch, baseline: Sketch) -> Distance:
+def numerical_distance(current: Sketch, baseline: Sketch) -> DeequDistance:
     """Return the largest difference of the two rank maps' distribution functions.
 
     NaN, with sums of 0, where a sketch is empty.
     """
-    samples = [distinct(sketch) for sketch in (current, baseline)]
+    samples = [distinct_values(sketch) for sketch in (current, baseline)]
     n, m = (int(weights.sum()) for _, weights in samples)
     if not n or not m:
-        return Distance(np.nan, 0, 0)
+        return DeequDistance(np.nan, 0, 0)
     at = np.concatenate([values for values, _ in samples])
     ranks = []
     for values, weights in samples:
         sums = np.concatenate([[0.0], np.cumsum(weights)])
         ranks.append(sums[np.searchsorted(values, at, side="right")])
     # Divided apart, as Deequ does: so the last digit is its own.
-    return Distance(float(np.abs(ranks[0] / n - ranks[1] / m).max()), n, m)
+    return DeequDistance(float(np.abs(ranks[0] / n - ranks[1] / m).max()), n, m)
 
 
-def distinct(sketch: Sketch) -> Weighted:
+def distinct_values(sketch: Sketch) -> Weighted:
     """Return a sketch's distinct values in ascending order, each with its highest weight."""
     values, weights = sketch.weighted()
     highest_first = np.lexsort((-weights, values))

@@ -9,14 +9,14 @@ from categoriser.params import Section, Share, read_sections
 from categoriser.paths import MONITORING
 
 
-class Schedule(Section):
+class ScheduleSettings(Section):
     # What divides a day: releases come and go, and the times stay.
     every_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24]
     window_hours: int = Field(ge=1)
     lag_minutes: int = Field(ge=0)
 
 
-class Thresholds(Section):
+class ThresholdSettings(Section):
     profile: Literal["calibrated", "compat"]
     false_alarms: float = Field(gt=0, lt=0.5)
     window_rows: list[int]
@@ -32,24 +32,24 @@ class Thresholds(Section):
         return self
 
 
-class Override(Section):
+class FeatureOverride(Section):
     threshold: float | None = Field(None, ge=0, le=1)
     completeness: float | None = Field(None, ge=0, le=1)
     evaluate: bool = True
 
 
-class Features(Section):
+class FeatureSettings(Section):
     leave_out: list[str]
     preprocessor: Path | None
     postprocessor: Path | None
 
 
-class Captures(Section):
+class CaptureSettings(Section):
     max_unread: float = Share
     max_missing: float = Share
 
 
-class Quality(Section):
+class QualitySettings(Section):
     label_lag_hours: int = Field(ge=0)
     memory_limit_mb: int = Field(ge=64)
     min_rows: int = Field(ge=1)
@@ -58,28 +58,28 @@ class Quality(Section):
     label_drift: float = Share
 
 
-class Metrics(Section):
+class MetricsSettings(Section):
     namespace: str = Field(pattern=r"^[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}$")
 
 
-class Alarms(Section):
+class AlarmSettings(Section):
     features: list[str]
     violations: int = Field(ge=1)
     windows: int = Field(ge=1, le=7)
 
 
-class Settings(Section):
-    schedule: Schedule
-    thresholds: Thresholds
+class MonitorSettings(Section):
+    schedule: ScheduleSettings
+    thresholds: ThresholdSettings
     # A key that is left empty is None.
-    overrides: Annotated[dict[str, Override], BeforeValidator(lambda given: given or {})]
-    features: Features
-    captures: Captures
-    quality: Quality
-    metrics: Metrics
-    alarms: Alarms
+    overrides: Annotated[dict[str, FeatureOverride], BeforeValidator(lambda given: given or {})]
+    features: FeatureSettings
+    captures: CaptureSettings
+    quality: QualitySettings
+    metrics: MetricsSettings
+    alarms: AlarmSettings
 
 
-def read_settings(path: Path = MONITORING) -> Settings:
+def read_monitor_settings(path: Path = MONITORING) -> MonitorSettings:
     """Read and check the file. Raises `UserError` that names each bad key."""
-    return read_sections(path, Settings)
+    return read_sections(path, MonitorSettings)

@@ -14,39 +14,52 @@ from urllib.parse import quote
 
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_text
-from categoriser.monitor.formats.constraints import Constraints, Drifts, Metrics
+from categoriser.monitor.comparison.feature_drift import Drifts
+from categoriser.monitor.formats.constraints import Constraints
+from categoriser.monitor.formats.quality_figures import QualityFigures
 from categoriser.monitor.formats.statistics import Statistics
 
 # What the alarms of cloudformation/monitor.yaml watch: numbers of violations, and shares.
-VIOLATIONS, QUALITY_VIOLATIONS = "violations", "quality_violations"
-UNREAD_CAPTURES, MISSING_CAPTURES = "unread_captures", "missing_captures"
-BAD_LABELS = "bad_labels"
-ALARMED = (VIOLATIONS, QUALITY_VIOLATIONS, UNREAD_CAPTURES, MISSING_CAPTURES, BAD_LABELS)
+VIOLATIONS_METRIC, QUALITY_VIOLATIONS_METRIC = "violations", "quality_violations"
+UNREAD_CAPTURES_METRIC, MISSING_CAPTURES_METRIC = "unread_captures", "missing_captures"
+BAD_LABELS_METRIC = "bad_labels"
+ALARMED_METRICS = (
+    VIOLATIONS_METRIC,
+    QUALITY_VIOLATIONS_METRIC,
+    UNREAD_CAPTURES_METRIC,
+    MISSING_CAPTURES_METRIC,
+    BAD_LABELS_METRIC,
+)
 
-COLLECTED = Path("/opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl")
+COLLECTED_METRICS = Path("/opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl")
 # Of the data's and of the model's metrics, where Model Monitor's schedule runs the job.
-NAMESPACES = ("aws/sagemaker/Endpoints/data-metrics", "aws/sagemaker/Endpoints/model-metrics")
+MODEL_MONITOR_NAMESPACES = (
+    "aws/sagemaker/Endpoints/data-metrics",
+    "aws/sagemaker/Endpoints/model-metrics",
+)
 # The API's limits: metrics in a call, bytes in a call, characters in a name, the largest value.
 MOST_METRICS = 1000
-MOST_BYTES = 1_000_000
+MOST_BYTES_A_CALL = 1_000_000
 LONGEST_NAME = 255
-LARGEST = 2.0**360
+LARGEST_VALUE = 2.0**360
 # A datum takes at most so many times the bytes in a call that it takes as JSON: boto3's older
 # protocol spells out each key and escapes each value.
 WIRE = 3
 PRINTABLE = "".join(map(chr, range(32, 127))).replace("%", "")
 
-Datum = dict[str, Any]
+MetricDatum = dict[str, Any]
 
 
-def of_statistics(statistics: Statistics, drifts: Drifts, constraints: Constraints) -> list[Datum]:
+def metrics_of_statistics(
+    statistics: Statistics, drifts: Drifts, constraints: Constraints
+) -> list[MetricDatum]:
     """Return the metrics of each feature of which `emit_metrics` is enabled.
 
     `feature_data_<f>` is the statistic set of a number's values. `feature_non_null_<f>` is that of
     1 for each value and 0 for each that is missing, so that its average is the completeness.
     `feature_baseline_drift_<f>` is the distance.
     """
-    data: list[Datum] = []
+    data: list[MetricDatum] = []
     for name, f in statistics.features.items():
         if constraints.config(name).emit_metrics == "Disabled":
             continue
@@ -58,28 +71,30 @@ def of_statistics(statistics: Statistics, drifts: Drifts, constraints: Constrain
     return data
 
 
-def of_quality(metrics: Metrics) -> list[Datum]:
+def metrics_of_quality(metrics: QualityFigures) -> list[MetricDatum]:
     """Return `{metric: {value, standard_deviation}}` as a metric and its deviation."""
-    data: list[Datum] = []
+    data: list[MetricDatum] = []
     for name, metric in metrics.items():
         data += _datum(name, metric["value"])
         data += _datum(f"{name}_standard_deviation", metric.get("standard_deviation"))
     return data
 
 
-def of_alarms(values: Mapping[str, float | None]) -> list[Datum]:
+def metrics_of_alarms(values: Mapping[str, float | None]) -> list[MetricDatum]:
     """Return what is known of `ALARMED`, by its names."""
     return [datum for name, value in values.items() for datum in _datum(name, value)]
 
 
-def stamped(data: Sequence[Datum], endpoint: str, schedule: str, time: datetime) -> list[Datum]:
+def stamped(
+    data: Sequence[MetricDatum], endpoint: str, schedule: str, time: datetime
+) -> list[MetricDatum]:
     """Give each datum its dimensions and its time, which CloudWatch takes up to two weeks back."""
     named = {"Endpoint": endpoint, "MonitoringSchedule": schedule}
     dimensions = [{"Name": k, "Value": quote(v, PRINTABLE)} for k, v in named.items() if v.strip()]
     return [datum | {"Dimensions": dimensions, "Timestamp": time} for datum in data]
 
 
-def publish(data: Sequence[Datum], namespace: str, client: Any = None) -> None:
+def send_metrics(data: Sequence[MetricDatum], namespace: str, client: Any = None) -> None:
     """Send stamped data in as few calls as the limits allow; no data is no call.
 
     `client` is boto3's for CloudWatch. Raises `UserError` with what CloudWatch answers.
@@ -102,7 +117,7 @@ def publish(data: Sequence[Datum], namespace: str, client: Any = None) -> None:
         ) from error
 
 
-def write(data: Sequence[Datum], path: Path = COLLECTED) -> None:
+def write_collected(data: Sequence[MetricDatum], path: Path = COLLECTED_METRICS) -> None:
     """Write stamped data as JSON lines."""
     times = [f"{datum['Timestamp'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for datum in data]
     lines = (json.dumps(d | {"Timestamp": time}) for d, time in zip(data, times, strict=True))
@@ -122,9 +137,9 @@ def metric_name(text: str) -> str:
     return f"{plain[: LONGEST_NAME - 17]}-{digest}"
 
 
-def _datum(name: str, *values: float | None) -> Iterator[Datum]:
+def _datum(name: str, *values: float | None) -> Iterator[MetricDatum]:
     """Yield a value, or a statistic set of count, sum, least and greatest; not what is NaN."""
-    numbers = [float(v) for v in values if v is not None and abs(v) <= LARGEST]
+    numbers = [float(v) for v in values if v is not None and abs(v) <= LARGEST_VALUE]
     if len(numbers) < len(values):
         return
     if len(numbers) == 1:
@@ -135,12 +150,12 @@ def _datum(name: str, *values: float | None) -> Iterator[Datum]:
         yield {"MetricName": metric_name(name), "StatisticValues": statistics}
 
 
-def _batches(data: Sequence[Datum]) -> Iterator[list[Datum]]:
-    batch: list[Datum] = []
+def _batches(data: Sequence[MetricDatum]) -> Iterator[list[MetricDatum]]:
+    batch: list[MetricDatum] = []
     size = 0
     for datum in data:
         length = WIRE * len(json.dumps(datum, default=str))
-        if len(batch) == MOST_METRICS or size + length > MOST_BYTES:
+        if len(batch) == MOST_METRICS or size + length > MOST_BYTES_A_CALL:
             yield batch
             batch, size = [], 0
         batch.append(datum)

@@ -1,0 +1,1 @@
+"""A window's statistics held against the baseline's: distances, drift, constraints."""

@@ -1,0 +1,62 @@
+"""Ground truth as SageMaker's merge job takes it, read into frames of labels."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from categoriser.monitor.formats import event_frames
+from categoriser.monitor.formats.captured_sides import LABEL_PREFIX, csv_fields
+from categoriser.monitor.formats.event_files import hour_of
+from categoriser.monitor.formats.event_frames import TRUTH_COLUMNS, to_frame
+from categoriser.monitor.formats.events import PROBE_PREFIX, EventSide, RecordError, read_events
+from categoriser.monitor.formats.problems import Problems
+
+ROW_OF_A_CALL = re.compile(r"(.+)#([0-9]{1,9})", re.DOTALL)
+
+
+def ground_truth_rows(files: Iterable[str], problems: Problems) -> Iterator[pl.DataFrame]:
+    """Yield frames of ground truth, about `BATCH` rows each, identifiers given twice too.
+
+    Columns: id, row (what follows an id's `#`, else 0), label, time (UTC: the hour that the file's
+    folder names, else null).
+    """
+    rows: list[tuple[Any, ...]] = []
+    for place, _, event in read_events(files, problems):
+        try:
+            label = _read_label(event.ground_truth_data)
+        except RecordError as error:
+            problems.add(place, *error.args, lost=True)
+            continue
+        name = event.event_metadata.inference_id or event.event_metadata.event_id
+        if name.startswith(PROBE_PREFIX):
+            problems.seen["probes"] += 1
+            continue
+        problems.seen["records"] += 1
+        found = ROW_OF_A_CALL.fullmatch(name)
+        name, row = (found[1], int(found[2])) if found else (name, 0)
+        rows.append((name, row, label, hour_of(place[0])))
+        if len(rows) >= event_frames.ROWS_IN_FRAME:
+            yield to_frame(rows, TRUTH_COLUMNS)
+            rows = []
+    if rows:
+        yield to_frame(rows, TRUTH_COLUMNS)
+
+
+def _read_label(side: EventSide | None) -> str:
+    """Return the one value of ground truth: CSV, or JSON's string."""
+    try:
+        if side is not None and side.encoding == "CSV":
+            ((label,),) = csv_fields(side.data)
+        elif side is not None and side.encoding == "JSON":
+            label = msgspec.json.decode(side.data, type=str)
+        else:
+            raise RecordError("unknown encoding", "label")
+    except (ValueError, csv.Error, RecursionError) as error:
+        raise RecordError("unreadable label", type(error).__name__) from None
+    if not label.strip():
+        raise RecordError("unreadable label", "it is empty")
+    return label.removeprefix(LABEL_PREFIX)

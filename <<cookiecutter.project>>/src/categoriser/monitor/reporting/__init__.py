@@ -1,0 +1,1 @@
+"""What a check found, told: files, page, terminal, and CloudWatch."""

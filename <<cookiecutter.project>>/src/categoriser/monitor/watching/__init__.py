@@ -1,0 +1,1 @@
+"""From captured calls to the features that are watched, on one machine's cores or on Spark."""
