@@ -12,6 +12,8 @@ import boto3
 from crhelper import CfnResource
 from s3_documents import read_document
 
+from categoriser.contract import FIELDS
+
 cloudformation = boto3.client("cloudformation")
 functions = boto3.client("lambda")
 runtime = boto3.client("sagemaker-runtime")
@@ -60,7 +62,7 @@ def prove(known: dict[str, Any], target: str, probes: list[str]) -> None:
 
 def question(case: dict[str, Any]) -> str:
     """Return the body of a request for a case's row."""
-    return json.dumps({"text": case["text"], "price": case["price"]})
+    return json.dumps({name: case[name] for name in FIELDS})
 
 
 def check(case: dict[str, Any], answer: dict[str, Any], classes: list[str], probe: str) -> None:
@@ -79,7 +81,7 @@ def ask(target: str, content: str, probe: str) -> Any:
             EndpointName=target, Body=content, ContentType="application/json", InferenceId=probe
         )
         return json.load(reply["Body"])
-    event = {"resource": "/predict", "headers": None, "body": content, "probe": probe}
+    event = {"path": "/predict", "httpMethod": "POST", "body": content, "probe": probe}
     answer = json.load(functions.invoke(FunctionName=target, Payload=json.dumps(event))["Payload"])
     if answer.get("statusCode") != OK:
         raise RuntimeError(f"{probe}: {answer.get('statusCode', 'the function failed')}")

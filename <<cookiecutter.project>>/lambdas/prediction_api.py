@@ -21,14 +21,14 @@ from typing import Annotated, Any
 import boto3
 import msgspec
 from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-JSON = "application/json"
-MAX_ROWS, MAX_TEXT = 1000, 256
-# Bytes: such a text with each character written as an escape, and what is around it.
-MAX_ROW = 4096
-MAX_BODY = MAX_ROWS * MAX_ROW
+from categoriser.contract import EXAMPLES, JSON, MAX_API_ROWS, MAX_ROW_BYTES, Transaction
+
+MAX_BODY_BYTES = MAX_API_ROWS * MAX_ROW_BYTES
 # What one caller may label in an hour: as many as S3 lists at once.
 MAX_LABELS = 1000
 RETRY_SECONDS = 2
@@ -36,18 +36,15 @@ METRICS = {429: "Overloads", 502: "EndpointFailures"}
 # What an answer raises that is no prediction.
 GARBAGE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
-logger, tracer, metrics = Logger(release=os.environ["RELEASE_ID"]), Tracer(), Metrics()
+app = APIGatewayRestResolver()
+logger = Logger(release=os.environ["RELEASE_ID"])
+tracer = Tracer()
+metrics = Metrics()
 metrics.set_default_dimensions(release=os.environ["RELEASE_ID"])
 # One attempt, which ends before the function's time and API Gateway's 29 s do.
 one_attempt = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-runtime, s3 = (boto3.client(name, config=one_attempt) for name in ("sagemaker-runtime", "s3"))
-
-
-class Row(msgspec.Struct, forbid_unknown_fields=True):
-    """A transaction. What else its values may be, the model's server says."""
-
-    text: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
-    price: float
+runtime = boto3.client("sagemaker-runtime", config=one_attempt)
+s3 = boto3.client("s3", config=one_attempt)
 
 
 class Label(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,10 +52,12 @@ class Label(msgspec.Struct, forbid_unknown_fields=True):
 
     prediction_id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
     category: Annotated[str, msgspec.Meta(pattern=r"\A\S[^\r\n\0]{0,99}\Z")]
-    row: Annotated[int, msgspec.Meta(ge=0, lt=MAX_ROWS)] | msgspec.UnsetType = msgspec.UNSET
+    row: Annotated[int, msgspec.Meta(ge=0, lt=MAX_API_ROWS)] | msgspec.UnsetType = msgspec.UNSET
 
 
-ROWS, LABEL = msgspec.json.Decoder(Row | list[Row]), msgspec.json.Decoder(Label)
+# What else the values of a transaction may be, the model's server says.
+ROWS = msgspec.json.Decoder(Transaction | list[Transaction])
+LABEL = msgspec.json.Decoder(Label)
 
 
 class Problem(Exception):  # noqa: N818  # RFC 9457's word
@@ -69,7 +68,9 @@ class Problem(Exception):  # noqa: N818  # RFC 9457's word
 
     def __init__(self, status: int, /, retry: int = RETRY_SECONDS, **members: Any) -> None:
         super().__init__(status)
-        self.status, self.retry, self.members = status, retry, members
+        self.status = status
+        self.retry = retry
+        self.members = members
 
 
 @logger.inject_lambda_context
@@ -77,31 +78,44 @@ class Problem(Exception):  # noqa: N818  # RFC 9457's word
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer API Gateway's proxy event. The hooks' own have `probe`, the prediction's id."""
-    headers = {"content-type": JSON}
-    try:
-        status, answer = {"/predict": predict, "/feedback": feedback}[event["resource"]](event)
-    except Problem as fault:
-        status, known = fault.status, {"type": "about:blank", "status": fault.status}
-        answer = known | {"title": HTTPStatus(status).phrase} | fault.members
-        headers = {"content-type": "application/problem+json"}
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            headers["retry-after"] = str(fault.retry)
-        metrics.add_metric(METRICS.get(status, "ClientErrors"), "Count", 1)
-    logger.info({"status": status, "prediction_id": answer.get("prediction_id")})
-    return {"statusCode": status, "headers": headers, "body": json.dumps(answer)}
+    return app.resolve(event, context)
 
 
-def predict(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Return the endpoint's predictions for one row, or for a list of rows."""
+@app.post("/predict")
+def predict() -> Response[str]:
+    """Answer with the endpoint's predictions for one row, or for a list of rows."""
+    event = app.current_event
     content, asked = body(event, ROWS)
     listed = isinstance(asked, list)
-    if listed and len(asked) > MAX_ROWS:
-        raise Problem(400, detail=f"the list has {len(asked)} rows, more than {MAX_ROWS}")
+    if listed and len(asked) > MAX_API_ROWS:
+        raise Problem(400, detail=f"the list has {len(asked)} rows, more than {MAX_API_ROWS}")
     name = event.get("probe") or uuid.uuid4().hex
     predictions = ask(content, name, len(asked) if listed else None)
     metrics.add_metric("Predictions", "Count", len(predictions))
     answer = {"prediction_id": name, "release": os.environ["RELEASE_ID"]}
-    return 200, answer | ({"predictions": predictions} if listed else predictions[0])
+    return answered(200, answer | ({"predictions": predictions} if listed else predictions[0]))
+
+
+@app.exception_handler(Problem)  # type: ignore[untyped-decorator]
+def refused(fault: Problem) -> Response[str]:
+    """Answer with what is wrong, as RFC 9457's problem."""
+    metrics.add_metric(METRICS.get(fault.status, "ClientErrors"), "Count", 1)
+    known = {"type": "about:blank", "status": fault.status}
+    document = known | {"title": HTTPStatus(fault.status).phrase} | fault.members
+    overloaded = fault.status == HTTPStatus.TOO_MANY_REQUESTS
+    headers = {"retry-after": str(fault.retry)} if overloaded else {}
+    return answered(fault.status, document, "application/problem+json", headers)
+
+
+def answered(
+    status: int,
+    document: dict[str, Any],
+    media_type: str = JSON,
+    headers: dict[str, str] | None = None,
+) -> Response[str]:
+    """Return an answer, and log its status and prediction."""
+    logger.info({"status": status, "prediction_id": document.get("prediction_id")})
+    return Response(status, media_type, json.dumps(document), headers)
 
 
 def ask(content: bytes, name: str, count: int | None) -> list[dict[str, Any]]:
@@ -150,28 +164,30 @@ def checked(row: Any) -> dict[str, Any]:
     return {key: row[key] for key in ("category", "probability", "probabilities", "review")}
 
 
-def feedback(event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+@app.post("/feedback")
+def feedback() -> Response[str]:
     """Keep the label of a prediction; the rows of a batch count from 0."""
-    label = body(event, LABEL)[1]
+    event = app.current_event
+    _, label = body(event, LABEL)
     if label.category not in classes():
         words = "category is no class of the release: the probabilities of a prediction name all"
         raise Problem(400, detail=words, field="category")
     keep(label, caller(event))
     metrics.add_metric("Feedback", "Count", 1)
-    return 202, msgspec.to_builtins(label)
+    return answered(202, msgspec.to_builtins(label))
 
 
 @cache
 def classes() -> frozenset[str]:
     """Return the release's classes, which any answer of its endpoint names; it is asked once."""
     name = f"probe-{os.environ['RELEASE_ID']}-classes-{uuid.uuid4().hex[:8]}"
-    [prediction] = ask(msgspec.json.encode(Row("classes", 1.0)), name, None)
+    [prediction] = ask(msgspec.json.encode(EXAMPLES[0]), name, None)
     return frozenset(prediction["probabilities"])
 
 
-def caller(event: dict[str, Any]) -> str:
+def caller(event: APIGatewayProxyEvent) -> str:
     """Return who calls: the id of a key, a user or a role, whatever name its session has."""
-    identity = event.get("requestContext", {}).get("identity", {})
+    identity = (event.get("requestContext") or {}).get("identity", {})
     principal = (identity.get("caller") or "").partition(":")[0]
     return re.sub(r"\W", "", identity.get("apiKeyId") or principal)[:64] or "nobody"
 
@@ -201,20 +217,19 @@ def keep(label: Label, who: str) -> None:
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(line) + "\n")
 
 
-def body(event: dict[str, Any], decoder: msgspec.json.Decoder[Any]) -> tuple[bytes, Any]:
+def body(event: APIGatewayProxyEvent, decoder: msgspec.json.Decoder[Any]) -> tuple[bytes, Any]:
     """Return a request's bytes, and what they say. Raises `Problem`: 400, 413, 415.
 
     The decoder gives up at the first thing of another shape, however much comes after it.
     """
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     # Where there is none, API Gateway too takes it for JSON.
-    kind = headers.get("content-type") or JSON
+    kind = event.headers.get("content-type") or JSON
     if kind.partition(";")[0].strip().lower() != JSON:
         raise Problem(415, detail=f"the content type must be {JSON}")
     try:
         content = (event.get("body") or "").encode()
         content = base64.b64decode(content) if event.get("isBase64Encoded") else content
-        most = MAX_BODY if content.lstrip()[:1] == b"[" else MAX_ROW
+        most = MAX_BODY_BYTES if content.lstrip()[:1] == b"[" else MAX_ROW_BYTES
         if len(content) > most:
             raise Problem(413, detail=f"the body is larger than {most} bytes")
         return content, decoder.decode(content)

@@ -17,6 +17,7 @@ SOURCES = Path("src")
 # The package's modules that the functions import too.
 SHARED_MODULES = (
     "categoriser/__init__.py",
+    "categoriser/contract.py",
     "categoriser/errors.py",
     "categoriser/evaluation/__init__.py",
     "categoriser/evaluation/verdict.py",

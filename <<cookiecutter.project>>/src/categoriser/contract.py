@@ -21,7 +21,7 @@ JSON_LINES = "application/jsonlines"
 MEDIA_TYPES = (CSV, JSON, JSON_LINES)
 
 # The production variant of every endpoint, which its answers and its captures name.
-VARIANT = "AllTraffic"
+VARIANT = "main"
 
 # Longer ones cost more than they say, and no bank's descriptor is longer.
 TEXT_CHARACTERS = 256

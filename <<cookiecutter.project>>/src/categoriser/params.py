@@ -46,7 +46,6 @@ class Generate(Section):
 class Validate(Section):
     tolerance: float = Share
     max_shift: float = Share
-    max_text_length: int = Field(ge=1)
     max_price: float = Field(gt=0)
     first_date: datetime.date
 

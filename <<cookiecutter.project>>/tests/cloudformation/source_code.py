@@ -22,15 +22,15 @@ def reads(path: str, name: str) -> tuple[set[str], set[str]]:
     bodies: dict[str, ast.AST] = {
         node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
     }
-    # crhelper's resource is no function: those that it decorates are called.
+    # crhelper's resource and Powertools' application call the functions that they decorate.
     registered = [
-        node.name
+        (ast.unparse(decorator).partition(".")[0], node.name)
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
-        and any(ast.unparse(each).startswith(f"{name}.") for each in node.decorator_list)
+        for decorator in node.decorator_list
     ]
     seen, found = set[str](), set[str]()
-    todo = [name] if name in bodies else registered
+    todo = [name] if name in bodies else [called for by, called in registered if by == name]
     # What the module reads when it is loaded.
     nodes: list[ast.AST] = [node for node in tree.body if node not in bodies.values()]
     while todo:
@@ -39,6 +39,7 @@ def reads(path: str, name: str) -> tuple[set[str], set[str]]:
             nodes.append(bodies[current])
             words = {n.id for n in ast.walk(bodies[current]) if isinstance(n, ast.Name)}
             todo += [word for word in words if word in bodies]
+            todo += [called for by, called in registered if by in words]
     for node in (each for top in nodes for each in ast.walk(top)):
         match node:
             case ast.Subscript(slice=ast.Constant(value=str(key))):

@@ -36,7 +36,7 @@ def test_the_api_asks_the_alias(auth: str) -> None:
         assert method["ApiKeyRequired"] is (auth == "api-key")
         validator = {"Ref": "BodyValidator"}
         assert written[f"{word}Method"]["Properties"]["RequestValidatorId"] == validator
-    assert {*re.findall(r"'(/[a-z]+)': ", code("prediction_api"))} == paths
+    assert {*re.findall(r"@app\.post\('(/[a-z]+)'\)", code("prediction_api"))} == paths
     for item in written.values():
         if "RestApiId" in item.get("Properties", {}):
             assert item["Properties"]["RestApiId"] == {"Ref": "RestApi"}

@@ -20,8 +20,8 @@ def proxy(body: Any = ROW, resource: str = "/predict", **more: Any) -> dict[str,
     """Return API Gateway's event."""
     content = body if isinstance(body, str) else json.dumps(body)
     headers = {"Content-Type": "application/json; charset=utf-8"}
-    event = {"resource": resource, "httpMethod": "POST", "headers": headers, "body": content}
-    return event | {"isBase64Encoded": False} | more
+    event = {"resource": resource, "path": resource, "httpMethod": "POST", "headers": headers}
+    return event | {"body": content, "isBase64Encoded": False} | more
 
 
 def moved(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
@@ -41,7 +41,7 @@ def moved(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
 
 def problem(reply: dict[str, Any]) -> dict[str, Any]:
     """Return the problem of an answer, which must be RFC 9457's."""
-    assert reply["headers"]["content-type"] == "application/problem+json"
+    assert reply["multiValueHeaders"]["Content-Type"] == ["application/problem+json"]
     document: dict[str, Any] = json.loads(reply["body"])
     assert (document["type"], document["status"]) == ("about:blank", reply["statusCode"])
     assert {"title", "detail"} <= {*document}

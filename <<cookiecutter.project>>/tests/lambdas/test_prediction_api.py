@@ -24,7 +24,7 @@ def test_a_row_is_answered_with_an_id_that_the_capture_has(
     reply = run(world.prediction_api.handler, proxy())
     answer = json.loads(reply["body"])
     assert (reply["statusCode"], answer["category"]) == (200, "groceries")
-    assert reply["headers"] == {"content-type": "application/json"}
+    assert reply["multiValueHeaders"] == {"Content-Type": ["application/json"]}
     assert answer["release"] == RELEASE
     assert world.called == [answer["prediction_id"]]
     assert len(answer["prediction_id"]) == 32
@@ -165,7 +165,7 @@ def test_overload_is_429_with_retry_after_and_no_failure(
     world.container = lambda _: fault
     reply = run(world.prediction_api.handler, proxy())
     assert problem(reply)["status"] == 429
-    assert int(reply["headers"]["retry-after"]) > 0
+    assert int(reply["multiValueHeaders"]["retry-after"][0]) > 0
     assert moved(capsys) == {"Overloads": 1, "EndpointCalls": 1}
 
 

@@ -42,6 +42,7 @@ from categoriser.contract import (
     MAX_BODY_BYTES,
     MAX_ROWS,
     TEXT_CHARACTERS,
+    VARIANT,
     Prediction,
     Transaction,
     transactions,
@@ -636,7 +637,7 @@ def test_all_that_is_answered_is_captured(
 
     problems = Problems()
     files = find_files(str(tmp_path))
-    assert all(file.startswith(f"{tmp_path}/shop/AllTraffic/") for file in files)
+    assert all(file.startswith(f"{tmp_path}/shop/{VARIANT}/") for file in files)
     frame = pl.concat(b.frame for b in captured_rows(files, categoriser.classes, problems))
     assert not problems.counts
     assert frame.height == len(ROWS) + 2 + 50
@@ -1157,7 +1158,7 @@ def test_boto3_asks_it_as_an_endpoint(running: Server) -> None:
         EndpointName="shop", Body=body, ContentType=JSON, Accept=JSON
     )
     assert reply["Body"].read() == running.request(body, JSON).content
-    assert (reply["ContentType"], reply["InvokedProductionVariant"]) == (JSON, "AllTraffic")
+    assert (reply["ContentType"], reply["InvokedProductionVariant"]) == (JSON, VARIANT)
     with pytest.raises(ClientError) as caught:
         endpoint(running).invoke_endpoint(EndpointName="shop", Body="{}", ContentType=JSON)
     assert caught.value.response["Error"]["Code"] == "ModelError"

@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from categoriser.contract import FIELDS
 from categoriser.errors import UserError
 from categoriser.io.text_files import read_lines
 
-REQUIRED = ("date", "text", "price", "category")
+REQUIRED = ("date", *FIELDS, "category")
+# Columns that the project knows, and that a table may lack.
+OPTIONAL = tuple(name for name in ("merchant", "country") if name not in REQUIRED)
 # Columns that the pipeline adds.
 RESERVED = ("row", "key", "features")
 
@@ -107,6 +110,6 @@ def check_header(names: Sequence[str], source: str) -> None:
     if faults:
         raise UserError(
             f"{source}, line 1: {'; '.join(faults)}. It must be CSV in UTF-8 with commas, with the "
-            f"columns {', '.join(REQUIRED)}, and may have merchant, country and others; it has "
-            f"{', '.join(names)[:200]}"
+            f"columns {', '.join(REQUIRED)}, and may have {', '.join(OPTIONAL)} and others; it "
+            f"has {', '.join(names)[:200]}"
         )

@@ -22,6 +22,7 @@ import numpy as np
 import pandera.polars as pa
 import polars as pl
 
+from categoriser.contract import COLUMNS, Column
 from categoriser.data.classes import FORBIDDEN, fault
 from categoriser.data.set_aside import Aside
 from categoriser.data.table import REQUIRED, Fault, Table, own_table
@@ -34,15 +35,16 @@ from categoriser.paths import CHAMPION_PROFILE, PROFILE, SET_ASIDE, VALIDATED
 BATCH = 50_000
 # Columns of text with more values than this have no shares: names, cities, ids.
 MAX_VALUES = 50
+NUMBER_COLUMNS = [column.name for column in COLUMNS if not column.is_text]
 # Numbers that are compared, by name.
-NUMBERS = {"price": pl.col("price"), "text_length": pl.col("text").str.len_chars()}
+NUMBERS = {name: pl.col(name) for name in NUMBER_COLUMNS}
+NUMBERS["text_length"] = pl.col("text").str.len_chars()
 
 # By the column that is null once its text has been read as its type.
-UNREADABLE = {
-    "date": "is not a date written YYYY-MM-DD",
-    "text": "is missing",
-    "price": "is not a number such as -12.50",
-    "category": "is missing",
+UNREADABLE = {"date": "is not a date written YYYY-MM-DD", "category": "is missing"}
+UNREADABLE |= {
+    column.name: "is missing" if column.is_text else "is not a number such as -12.50"
+    for column in COLUMNS
 }
 
 UNKNOWN_LABEL = "is no category of the last accepted data"
@@ -182,25 +184,34 @@ def typed(raw: pl.DataFrame) -> pl.DataFrame:
     iso = pl.when(given.str.contains(r"^\d{4}-\d{2}-\d{2}$")).then(given)
     return raw.with_columns(
         iso.str.to_date("%Y-%m-%d", strict=False),
-        pl.col("price").str.strip_chars().cast(pl.Float64, strict=False).fill_nan(None),
+        pl.col(NUMBER_COLUMNS).str.strip_chars().cast(pl.Float64, strict=False).fill_nan(None),
         pl.col("category").str.strip_chars().replace("", None),
     )
 
 
 def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrameSchema:
     """Return what typed rows are held to; `labels` are those of the last accepted data, if any."""
-    longest, most = settings.max_text_length, settings.max_price
-    too_long = f"is longer than {longest} characters"
     on_date = pa.Check.ge(settings.first_date, error=f"is before {settings.first_date}")
-    short = pa.Check.str_length(max_value=longest, error=too_long)
-    on_text = [pa.Check.str_contains(r"\S", error="is empty"), short]
-    on_price = pa.Check.in_range(-most, most, error=f"is beyond {most:g}")
     on_category = [pa.Check(_no_name_that(words), error=words) for _, words in FORBIDDEN]
     if labels is not None:
         on_category.append(pa.Check.isin(labels, error=UNKNOWN_LABEL))
-    date, text = pa.Column(pl.Date, on_date), pa.Column(pl.String, on_text)
-    price, category = pa.Column(pl.Float64, on_price), pa.Column(pl.String, on_category)
-    return pa.DataFrameSchema({"date": date, "text": text, "price": price, "category": category})
+    return pa.DataFrameSchema(
+        {
+            "date": pa.Column(pl.Date, on_date),
+            **{column.name: _input_schema(column, settings) for column in COLUMNS},
+            "category": pa.Column(pl.String, on_category),
+        }
+    )
+
+
+def _input_schema(column: Column, settings: Validate) -> pa.Column:
+    """Return what a column of the record is held to, as the server holds it."""
+    if column.longest is not None:
+        too_long = f"is longer than {column.longest} characters"
+        short = pa.Check.str_length(max_value=column.longest, error=too_long)
+        return pa.Column(pl.String, [pa.Check.str_contains(r"\S", error="is empty"), short])
+    most = settings.max_price if column.name == "price" else sys.float_info.max
+    return pa.Column(pl.Float64, pa.Check.in_range(-most, most, error=f"is beyond {most:g}"))
 
 
 def _no_name_that(words: str) -> Callable[[pa.PolarsData], pl.LazyFrame]:

@@ -22,12 +22,13 @@ import msgspec
 import numpy as np
 
 from categoriser import paths
-from categoriser.contract import EXAMPLES, MAX_BODY_BYTES, VARIANT, Prediction
+from categoriser.contract import EXAMPLES, JSON, MAX_BODY_BYTES, VARIANT, Prediction
 from categoriser.errors import UserError, run
 from categoriser.io.privileges import give_up_root
 from categoriser.model.package import Categoriser
 from categoriser.serving.capture import Writer, folder_of
 from categoriser.serving.log import JsonLine, lines, write_line
+from categoriser.serving.openapi import description
 from categoriser.serving.patience import within
 from categoriser.serving.problem import RequestError
 from categoriser.serving.protocol import Rows, media_type, parse, render
@@ -48,7 +49,6 @@ HELD_BYTES = 64 * 2**20
 ROUTES = {"/ping": "GET", "/openapi.json": "GET", "/invocations": "POST"}
 ENDPOINT = re.compile(r"/endpoints/[A-Za-z0-9](-*[A-Za-z0-9]){0,62}/invocations")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
-OPENAPI = Path(__file__).with_name("openapi.json")
 
 Headers = list[tuple[bytes, bytes]]
 Reply = tuple[int, bytes, Headers]
@@ -66,6 +66,7 @@ class App:
         self.model, self.capture = model, capture
         self.writer: Writer | None = None
         self.large = ThreadPoolExecutor(1)
+        self.description = description()
         self.small: list[tuple[Rows, asyncio.Future[list[Prediction]]]] = []
         self.waiting = self.held = 0
 
@@ -121,7 +122,7 @@ class App:
         if path == "/ping":
             return self.ping()
         if path == "/openapi.json":
-            return 200, OPENAPI.read_bytes(), [(b"content-type", b"application/json")]
+            return 200, self.description, [(b"content-type", JSON.encode())]
         return await self.invocations(headers, receive)
 
     def ping(self) -> Reply:

@@ -214,10 +214,13 @@ def match(names: Sequence[str], needed: Sequence[str]) -> Mapping:
     folded = [fold(name) for name in names]
     places: dict[str, int] = {}
     questions: dict[str, str] = {}
-    order = ("category", "date", "price", "debit", "credit", "text", "way", "merchant", "country")
+    order = ["category", "date", "price", "debit", "credit", "text", "way", "merchant", "country"]
+    # A further input column is known by its own name.
+    order += [role for role in needed if role not in order]
     for role in order:
         free = [place for place in range(len(names)) if place not in places.values()]
-        known = [name for name in NAMES[role] if any(folded[place] == name for place in free)]
+        called = NAMES.get(role, (fold(role),))
+        known = [name for name in called if any(folded[place] == name for place in free)]
         if not known:
             continue
         same = [place for place in free if folded[place] == known[0]]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from categoriser.data.intake import dates
+from categoriser.data.table import OPTIONAL, REQUIRED
 from categoriser.io.replacing import write_text
 from categoriser.params import Section
 
@@ -18,9 +19,9 @@ Sign = Literal["as written", "turned", "by column", "?"]
 Place = Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)]
 # One of `ROLES`: a column that the project knows.
 Role = str
-ROLES = ("date", "text", "price", "debit", "credit", "way", "category", "merchant", "country")
-# Columns that the own form has not.
+# Columns that the own form does not have.
 SPOKEN_OF = ("debit", "credit", "way")
+ROLES = (*REQUIRED[:-1], *SPOKEN_OF, *REQUIRED[-1:], *OPTIONAL)
 WIDTH = 100
 
 

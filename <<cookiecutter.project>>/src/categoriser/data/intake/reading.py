@@ -12,14 +12,13 @@ from typing import NamedTuple
 from categoriser.data.intake import amounts, dates, encoding
 from categoriser.data.intake.form import OWN, Form, Place, Role
 from categoriser.data.intake.records import Open, Record, records, split, trim
-from categoriser.data.table import REQUIRED, RESERVED, Fault, Row, Table
+from categoriser.data.table import OPTIONAL, REQUIRED, RESERVED, Fault, Row, Table
 from categoriser.errors import UserError
 
 # The header stands within these lines.
 HEAD = 50
 # So many lines, which are no rows, may stand below the last row: more are bad rows.
 FOOTER = 5
-OPTIONAL: tuple[Role, ...] = ("merchant", "country")
 MONEY: tuple[Role, ...] = ("price", "debit", "credit", "way")
 Lines = Iterator[tuple[int, str]]
 Read = Callable[[str], str | None]
