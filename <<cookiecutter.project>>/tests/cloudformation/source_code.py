@@ -22,12 +22,19 @@ def reads(path: str, name: str) -> tuple[set[str], set[str]]:
     bodies: dict[str, ast.AST] = {
         node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
     }
-    # crhelper's resource and Powertools' application call the functions that they decorate.
+    # These call the functions that they decorate.
+    callers = {
+        ast.unparse(node.targets[0])
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and ast.unparse(node.value).startswith(("CfnResource(", "APIGatewayRestResolver("))
+    }
     registered = [
-        (ast.unparse(decorator).partition(".")[0], node.name)
+        (caller, node.name)
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
-        for decorator in node.decorator_list
+        for caller in callers
+        if any(ast.unparse(each).startswith(f"{caller}.") for each in node.decorator_list)
     ]
     seen, found = set[str](), set[str]()
     todo = [name] if name in bodies else [called for by, called in registered if by == name]
