@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from categoriser.release_names import endpoint_name
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
 
 
@@ -10,7 +11,7 @@ def candidate() -> str:
 
 
 def live_endpoint() -> str:
-    return f"{PROJECT}-{RELEASE}"
+    return endpoint_name(PROJECT, RELEASE)
 
 
 ALARMS = [f"{PROJECT}-{kind}-{RELEASE}" for kind in ("errors", "5xx", "latency", "failures")]

@@ -137,7 +137,7 @@ def test_a_decoded_sketch_stands_for_each_value_once_and_ranks_within_its_bound(
     values = np.random.default_rng(n).lognormal(size=n)
     kll = kll_doubles_sketch(SKETCH_SIZE)
     kll.update(values)
-    sketch = sketch_of(kll.serialize())
+    sketch = sketch_of(kll)
     items, weights = sketch.weighted()
     assert sketch.size == weights.sum() == n
     assert (np.diff(items) >= 0).all()
@@ -149,7 +149,7 @@ def test_a_decoded_sketch_stands_for_each_value_once_and_ranks_within_its_bound(
 def test_a_small_sketch_is_exact() -> None:
     kll = kll_doubles_sketch(SKETCH_SIZE)
     kll.update(np.array([3.0, 1.0, 2.0, 1.0]))
-    items, weights = sketch_of(kll.serialize()).weighted()
+    items, weights = sketch_of(kll).weighted()
     assert items.tolist() == [1, 1, 2, 3]
     assert weights.tolist() == [1, 1, 1, 1]
 
@@ -162,7 +162,7 @@ def test_a_merged_sketch_decodes_too(lengths: list[int], seed: int) -> None:
         part = kll_doubles_sketch(SKETCH_SIZE)
         part.update(generator.normal(size=length))
         whole.merge(part)
-    assert sketch_of(whole.serialize()).size == sum(lengths)
+    assert sketch_of(whole).size == sum(lengths)
 
 
 def test_an_item_of_level_i_weighs_2_to_the_i() -> None:

@@ -9,12 +9,13 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from categoriser.errors import UserError
 from categoriser.monitor.checks.monitor_request import DatasetFormat, MonitorRequest
 from categoriser.monitor.monitor_settings import MonitorSettings
 from categoriser.monitor.reporting.cloudwatch_metrics import MODEL_MONITOR_NAMESPACES
+from categoriser.release_names import release_of
 
 DATASET_FORMATS: dict[str, DatasetFormat] = {
     "sagemakerCaptureJson": "captures",
@@ -24,8 +25,6 @@ DATASET_FORMATS: dict[str, DatasetFormat] = {
     "parquet": "parquet",
 }
 MULTICLASS = "MulticlassClassification"
-# Characters of a release's id, `yyyymmdd-hhmmss-<commit>`, at the end of its endpoint's name.
-RELEASE = 23
 # Variables that SageMaker sets for its own container, and which change nothing here. That they
 # are ignored is said in the log.
 IGNORED = (
@@ -45,6 +44,14 @@ OPTIONS = {"csv": ("header",), "json": LINES}
 log = logging.getLogger("categoriser.monitor")
 
 
+class Window(NamedTuple):
+    """The times that are judged, in UTC; labels belong to captures that are `label_lag` older."""
+
+    start: datetime | None
+    end: datetime | None
+    label_lag: timedelta
+
+
 def request_from_environment(
     environment: Mapping[str, str], settings: MonitorSettings, *more: str
 ) -> MonitorRequest:
@@ -56,56 +63,46 @@ def request_from_environment(
     should be. Raises `UserError` that names the variable; `more` must be there as well.
     """
 
-    def time(name: str) -> datetime | None:
-        return in_utc(name, environment[name]) if environment.get(name) else None
-
     def path(name: str, otherwise: Path | None = None) -> Path | None:
         return Path(environment[name]) if environment.get(name) else otherwise
 
     # An own schedule's job downloads nothing: it lists what has been captured.
     own = bool(environment.get("scheduled_time"))
     sources = "sagemaker_endpoint_datacapture_prefix" if own else "dataset_source"
-    for name in (sources, "output_path", *more):
-        if not environment.get(name):
-            raise UserError(f"the environment variable {name} is missing")
+    _check_present(environment, sources, "output_path", *more)
     _check_problem_type(environment)
-    start, end, lag = time("start_time"), time("end_time"), timedelta()
+    window = _window(environment, settings)
     endpoint = environment.get("sagemaker_endpoint_name", "")
     schedule = environment.get("sagemaker_monitoring_schedule_name", "")
-    source = history = environment[sources]
-    if scheduled := time("scheduled_time"):
-        end = scheduled - timedelta(minutes=settings.schedule.lag_minutes)
-        start = end - timedelta(hours=settings.schedule.window_hours)
-        lag = timedelta(hours=settings.quality.label_lag_hours)
+    source = environment[sources]
+    if own and endpoint:
         # A release has an endpoint of its own; labels outlive it.
-        source = f"{source.rstrip('/')}/{endpoint}" if endpoint else source
-    namespaces = None
-    if environment.get("publish_cloudwatch_metrics") == "Enabled":
-        namespaces = (settings.metrics.namespace,) * 2
-        if schedule and not own:
-            namespaces = MODEL_MONITOR_NAMESPACES
+        source = f"{source.rstrip('/')}/{endpoint}"
     kind, options = dataset_format(environment.get("dataset_format", ""))
     _log_ignored(environment, kind, options)
+    truth = environment.get("ground_truth_source")
+    if not truth and kind == "sagemakerMergeJson":
+        # Model Monitor's merge job has put labels into the captures.
+        truth = source
+    baseline = environment.get("baseline", "").replace("{release}", release_of(endpoint))
     return MonitorRequest(
         source=source,
-        history=history,
-        label_lag=lag,
+        history=environment[sources],
+        label_lag=window.label_lag,
         output=Path(environment["output_path"]),
         format=DATASET_FORMATS[kind],
         header=str(options.get("header", True)).lower() == "true",
-        baseline=environment.get("baseline", "").replace("{release}", endpoint[-RELEASE:]) or None,
+        baseline=baseline or None,
         statistics=path("baseline_statistics"),
         constraints=path("baseline_constraints"),
-        # Model Monitor's merge job has put labels into the captures.
-        truth=environment.get("ground_truth_source")
-        or (source if kind == "sagemakerMergeJson" else None),
-        start=start,
-        end=end,
+        truth=truth or None,
+        start=window.start,
+        end=window.end,
         endpoint=endpoint,
         schedule=schedule,
         preprocessor=path("record_preprocessor_script", settings.features.preprocessor),
         postprocessor=path("post_analytics_processor_script", settings.features.postprocessor),
-        namespaces=namespaces,
+        namespaces=_namespaces(environment, settings, of_model_monitor=bool(schedule) and not own),
         model_monitor=bool(schedule) and not own,
         model_quality=environment.get("analysis_type") == "MODEL_QUALITY",
         answer=environment.get("inference_attribute", ""),
@@ -114,6 +111,39 @@ def request_from_environment(
         variant=environment.get("endpoint_variant", ""),
         capture_percent=_percent("capture_percent", environment.get("capture_percent", "")),
     )
+
+
+def _check_present(environment: Mapping[str, str], *names: str) -> None:
+    for name in names:
+        if not environment.get(name):
+            raise UserError(f"the environment variable {name} is missing")
+
+
+def _window(environment: Mapping[str, str], settings: MonitorSettings) -> Window:
+    """Return the window that is asked for, or the one before the time of an own schedule."""
+
+    def time(name: str) -> datetime | None:
+        return in_utc(name, environment[name]) if environment.get(name) else None
+
+    scheduled = time("scheduled_time")
+    start = time("start_time")
+    end = time("end_time")
+    if not scheduled:
+        return Window(start, end, timedelta())
+    end = scheduled - timedelta(minutes=settings.schedule.lag_minutes)
+    start = end - timedelta(hours=settings.schedule.window_hours)
+    return Window(start, end, timedelta(hours=settings.quality.label_lag_hours))
+
+
+def _namespaces(
+    environment: Mapping[str, str], settings: MonitorSettings, *, of_model_monitor: bool
+) -> tuple[str, str] | None:
+    """Return the namespaces of the data's and the model's metrics; None where none are sent."""
+    if environment.get("publish_cloudwatch_metrics") != "Enabled":
+        return None
+    if of_model_monitor:
+        return MODEL_MONITOR_NAMESPACES
+    return settings.metrics.namespace, settings.metrics.namespace
 
 
 def _check_problem_type(environment: Mapping[str, str]) -> None:
