@@ -7,10 +7,14 @@ and approved becomes Rejected, since the newest approved package is the next mod
 import json
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline.type_defs import FailureDetailsTypeDef
+    from types_boto3_sagemaker.type_defs import DescribeModelPackageOutputTypeDef
 
 # Of a package's metadata: who approved it; which rollback has rejected it.
 APPROVER = "Approver"
@@ -34,7 +38,10 @@ def handler(event: dict[str, Any], context: Any) -> None:
         mark(**json.loads(given))
     except Exception as error:
         logger.exception("not approved")
-        details = {"type": "JobFailed", "message": str(error)[:MESSAGE_CHARACTERS]}
+        details: FailureDetailsTypeDef = {
+            "type": "JobFailed",
+            "message": str(error)[:MESSAGE_CHARACTERS],
+        }
         codepipeline.put_job_failure_result(jobId=job["id"], failureDetails=details)
     else:
         codepipeline.put_job_success_result(jobId=job["id"])
@@ -63,7 +70,7 @@ def mark(package: str, execution: str) -> None:
         decide(other, "Rejected", words, {PUT_BACK: execution})
 
 
-def approved_since(known: dict[str, Any]) -> list[str]:
+def approved_since(known: "DescribeModelPackageOutputTypeDef") -> list[str]:
     """Return the ARNs of a group's approved packages that are newer than one."""
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=known["ModelPackageGroupName"],
@@ -74,14 +81,16 @@ def approved_since(known: dict[str, Any]) -> list[str]:
     return [name for name in found if name != known["ModelPackageArn"]]
 
 
-def decide(known: dict[str, Any], status: str, words: str, facts: dict[str, str]) -> None:
+def decide(
+    known: "DescribeModelPackageOutputTypeDef", status: str, words: str, facts: dict[str, str]
+) -> None:
     """Set a package's status, with its reason, and facts that its metadata keep.
 
     All metadata are sent: AWS does not say whether those that are not would stay.
     """
     metadata = known.get("CustomerMetadataProperties", {})
     kept = {name: value for name, value in metadata.items() if name != PUT_BACK}
-    request = {
+    request: dict[str, Any] = {
         "ModelPackageArn": known["ModelPackageArn"],
         "ModelApprovalStatus": status,
         "ApprovalDescription": f"execution {words}",

@@ -140,7 +140,9 @@ def ask(content: bytes, name: str, count: int | None) -> list[dict[str, Any]]:
 
 def problem(error: Exception) -> Problem:
     """Return what the endpoint's fault is to the caller: the container's own 4xx, 429, else 502."""
-    response = error.response if isinstance(error, ClientError) else {}
+    response: dict[str, Any] = {}
+    if isinstance(error, ClientError):
+        response = {**error.response}
     code, status = response.get("Error", {}).get("Code"), response.get("OriginalStatusCode")
     if code == "ThrottlingException" or status == HTTPStatus.TOO_MANY_REQUESTS:
         return Problem(429, detail="too many requests at once; ask again later")

@@ -9,7 +9,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
@@ -22,6 +22,10 @@ from categoriser.jobs.spec.artifact_keys import (
 )
 from categoriser.manifest import Manifest, unzip
 from categoriser.retraining_decision import RetrainingDecision
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline.type_defs import SourceRevisionOverrideTypeDef
+    from types_boto3_s3.type_defs import CopySourceTypeDef
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 # How the keys of those decisions end that no alarm asked for.
@@ -160,9 +164,9 @@ def start(version: str) -> str:
     The token is the version's: asked twice for the same data, the pipeline runs once.
     """
     bucket = os.environ["DATA_BUCKET"]
-    source = {"Bucket": bucket, "Key": LABELLED_MANIFEST, "VersionId": version}
+    source: CopySourceTypeDef = {"Bucket": bucket, "Key": LABELLED_MANIFEST, "VersionId": version}
     copy = s3.copy_object(Bucket=bucket, Key=DATA_MANIFEST, CopySource=source)
-    revision = {
+    revision: SourceRevisionOverrideTypeDef = {
         "actionName": "Data",
         "revisionType": "S3_OBJECT_VERSION_ID",
         "revisionValue": copy["VersionId"],

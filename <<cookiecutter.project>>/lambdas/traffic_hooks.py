@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
@@ -19,6 +19,9 @@ from golden_cases import ask, prove, question
 from s3_documents import read_document
 
 from categoriser.jobs.spec.artifact_keys import CAPTURES
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
 
 logger = Logger()
 tracer = Tracer()
@@ -65,7 +68,7 @@ def hook(check: Callable[[], None]) -> Callable[[dict[str, Any], Any], None]:
 def before() -> None:
     """Raise unless the endpoint is what it should be, captures, and answers the golden cases."""
     endpoint = sagemaker.describe_endpoint(EndpointName=os.environ["ENDPOINT_NAME"])
-    described = endpoint | endpoint.get("DataCaptureConfig", {})
+    described = {**endpoint, **endpoint.get("DataCaptureConfig", {})}
     expected = {
         "EndpointStatus": "InService",
         "EndpointConfigName": os.environ["ENDPOINT_CONFIG"],
@@ -162,7 +165,7 @@ def alarms(since: datetime) -> list[str]:
     return [alarm["AlarmName"] for alarm in red]
 
 
-def was_over(alarm: dict[str, Any], since: datetime) -> bool:
+def was_over(alarm: "MetricAlarmTypeDef", since: datetime) -> bool:
     """Tell whether what an alarm reads has reached its threshold in enough minutes."""
     answer = cloudwatch.get_metric_data(
         MetricDataQueries=queries(alarm), StartTime=since, EndTime=datetime.now(UTC)
@@ -173,12 +176,12 @@ def was_over(alarm: dict[str, Any], since: datetime) -> bool:
     return bool(over >= minutes)
 
 
-def queries(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+def queries(alarm: "MetricAlarmTypeDef") -> list[Any]:
     """Return what an alarm reads: its metrics and their expression, or its one metric."""
     if alarm.get("Metrics"):
         return list(alarm["Metrics"])
     statistic = {
-        "Metric": {key: alarm[key] for key in METRIC_FIELDS},
+        "Metric": {key: value for key, value in alarm.items() if key in METRIC_FIELDS},
         "Period": alarm["Period"],
         "Stat": alarm.get("Statistic") or alarm["ExtendedStatistic"],
     }

@@ -53,7 +53,7 @@ def recording(actor: str, arranging: tuple[str, ...] = ()) -> Iterator[list[Call
 
     """
     calls: list[Call] = []
-    original = BaseClient._make_api_call
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def recorded(client: Any, operation: str, parameters: CallParameters) -> Any:
         caller = None if asked_by(arranging) else _acting["actor"]
@@ -70,12 +70,12 @@ def recording(actor: str, arranging: tuple[str, ...] = ()) -> Iterator[list[Call
                 calls.append(Call(caller, "s3", "HeadBucket", {"Bucket": parameters["Bucket"]}))
             raise
 
-    BaseClient._make_api_call = recorded
+    BaseClient._make_api_call = recorded  # type: ignore[attr-defined]
     try:
         with acting(actor):
             yield calls
     finally:
-        BaseClient._make_api_call = original
+        BaseClient._make_api_call = original  # type: ignore[attr-defined]
 
 
 def asked_by(folders: tuple[str, ...]) -> bool:

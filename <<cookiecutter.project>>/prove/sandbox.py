@@ -67,7 +67,8 @@ class Sandbox:
 
     def __getattr__(self, service: str) -> Any:
         """Make a service's client, once. `lambda_` is Lambda's."""
-        client = self.session.client(service.rstrip("_"))
+        session: Any = self.session  # whose types know services by their literal names
+        client = session.client(service.rstrip("_"))
         setattr(self, service, client)
         return client
 
@@ -99,6 +100,7 @@ class Sandbox:
         [stack] = self.cloudformation.describe_stacks(StackName=f"{self.name}-prod")["Stacks"]
         outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
         url, signed = f"{outputs['ApiUrl']}/{path}", self.session.get_credentials()
+        assert signed
         request = AWSRequest("POST", url, {"content-type": "application/json"}, body)
         SigV4Auth(signed, "execute-api", self.session.region_name).add_auth(request)
         prepared = urllib.request.Request(url, body, dict(request.headers))

@@ -1,18 +1,24 @@
 """A change of a stack: a change set that is shown, asked for, executed, and read back."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import WaiterError
 
 from categoriser.errors import UserError
-from release.cloudformation import STUCK, find_stack, stack_name, template_text
+from release.cloudformation import STUCK, find_stack, stack_name, stack_status, template_text
 from release.console import ask_consent, console, print_table
 from release.parameters import stack_parameters
 from release.settings import ReleaseSettings
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import ParameterTypeDef
 
 SHOWN = ("Action", "LogicalResourceId", "ResourceType", "Replacement")
 # How CloudFormation says that a change set changes nothing.
@@ -22,7 +28,7 @@ EMPTY = ("", "REVIEW_IN_PROGRESS")
 
 
 def change_stack(
-    cloudformation: Any,
+    cloudformation: CloudFormationClient,
     settings: ReleaseSettings,
     template: str,
     others: Mapping[str, str],
@@ -36,7 +42,7 @@ def change_stack(
     `UserError` where the stack is stuck, fails, is not consented to, or ends as something else.
     """
     name = stack_name(settings, template)
-    status = find_stack(cloudformation, name).get("StackStatus", "")
+    status = stack_status(cloudformation, name)
     if status in STUCK:
         mend = f"`aws cloudformation delete-stack --stack-name {name}`, then deploy again"
         raise UserError(f"{name} is {status}: mend what its events name, {mend}")
@@ -69,7 +75,7 @@ def change_set_name() -> str:
 class ChangeSet:
     """A change set of a stack, which it `creates`, or updates, with parameters by name."""
 
-    cloudformation: Any
+    cloudformation: CloudFormationClient
     stack: str
     creates: bool
     parameters: dict[str, str]
@@ -107,7 +113,7 @@ class ChangeSet:
             StackName=self.stack, ChangeSetName=self.name
         )
         changes = [change["ResourceChange"] for page in pages for change in page.get("Changes", [])]
-        rows = [[change.get(column, "") for column in SHOWN] for change in changes]
+        rows = [[str(change.get(column, "")) for column in SHOWN] for change in changes]
         print_table(self.stack, SHOWN, rows)
 
     def drop(self) -> None:
@@ -125,19 +131,22 @@ class ChangeSet:
         self.cloudformation.execute_change_set(
             StackName=self.stack, ChangeSetName=self.name, RetainExceptOnCreate=True
         )
-        done = "stack_create_complete" if self.creates else "stack_update_complete"
         try:
-            self.cloudformation.get_waiter(done).wait(StackName=self.stack)
+            if self.creates:
+                self.cloudformation.get_waiter("stack_create_complete").wait(StackName=self.stack)
+            else:
+                self.cloudformation.get_waiter("stack_update_complete").wait(StackName=self.stack)
         except WaiterError:
             reasons = self._failures_since(begun)
             raise UserError(f"{self.stack} failed; mend {reasons[-1:]} and deploy again") from None
-        live = find_stack(self.cloudformation, self.stack)["Parameters"]
+        stack = find_stack(self.cloudformation, self.stack)
+        live = stack["Parameters"] if stack else []
         others = [given["ParameterKey"] for given in self._listed_parameters() if given not in live]
         if others:
             words = f"{self.stack} stands, but with another {', '.join(others)}"
             raise UserError(f"{words}: who changes it too?")
 
-    def _listed_parameters(self) -> list[dict[str, str]]:
+    def _listed_parameters(self) -> list[ParameterTypeDef]:
         return [
             {"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()
         ]

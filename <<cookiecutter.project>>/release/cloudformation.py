@@ -1,12 +1,18 @@
 """The templates, and the stacks that CloudFormation makes of them."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
 from botocore.exceptions import ClientError
 
 from release.settings import CLOUDFORMATION, ReleaseSettings
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import StackTypeDef
 
 # A stack in such a state takes no update.
 STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
@@ -39,11 +45,17 @@ def stack_name(settings: ReleaseSettings, template: str) -> str:
     return f"{settings.project}-{template}"
 
 
-def find_stack(client: Any, name: str) -> dict[str, Any]:
-    """Return what CloudFormation says of a stack, nothing where there is none."""
+def find_stack(client: CloudFormationClient, name: str) -> StackTypeDef | None:
+    """Return what CloudFormation says of a stack, None where there is none."""
     try:
-        return dict(client.describe_stacks(StackName=name)["Stacks"][0])
+        return client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
-        return {}
+        return None
+
+
+def stack_status(client: CloudFormationClient, name: str) -> str:
+    """Return how a stack stands, such as UPDATE_COMPLETE; empty where there is none."""
+    stack = find_stack(client, name)
+    return stack.get("StackStatus", "") if stack else ""

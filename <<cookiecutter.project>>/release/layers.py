@@ -4,9 +4,11 @@ A push changes the release alone: `make deploy` changes the layers. So Build say
 behind the commit, in its log and to who approves.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from textwrap import shorten
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 from botocore.exceptions import ClientError
@@ -15,6 +17,9 @@ from release.accounts import account_id
 from release.cloudformation import find_stack, stack_name, template_text
 from release.parameters import stack_parameters
 from release.settings import ReleaseSettings
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
 
 # Kept by `make teardown`: the data, and the roles with which a stack is deleted.
 KEPT = ("data", "serving", "identity", "deployers")
@@ -81,7 +86,10 @@ def layers_behind(
 
 
 def differences(
-    cloudformation: Any, settings: ReleaseSettings, template: str, others: Mapping[str, str]
+    cloudformation: CloudFormationClient,
+    settings: ReleaseSettings,
+    template: str,
+    others: Mapping[str, str],
 ) -> list[str]:
     """Return what differs: `the stack`, where there is none, `the template`, and parameters."""
     name = stack_name(settings, template)
@@ -89,7 +97,9 @@ def differences(
     if not stack:
         return ["the stack"]
     found = []
-    if cloudformation.get_template(StackName=name)["TemplateBody"] != template_text(template):
+    # YAML comes back as its text, JSON as what it holds.
+    deployed = str(cloudformation.get_template(StackName=name)["TemplateBody"])
+    if deployed != template_text(template):
         found.append("the template")
     given = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
     wanted = stack_parameters(settings, template, others)

@@ -1,7 +1,9 @@
 """`make rollback`: what an earlier execution of the pipeline released goes live again."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
@@ -9,6 +11,10 @@ from botocore.exceptions import ClientError
 from categoriser.errors import UserError
 from release.console import ask_consent, console
 from release.settings import ReleaseSettings
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline import CodePipelineClient
+    from types_boto3_codepipeline.type_defs import PipelineExecutionSummaryTypeDef
 
 STAGE = "DeployProd"
 REVERT = "revert the commit in Git and push, which makes a release of it"
@@ -32,7 +38,7 @@ def roll_back(
     console.print("It is on its way: `make status` shows it")
 
 
-def choose_target(codepipeline: Any, pipeline: str, execution: str) -> str:
+def choose_target(codepipeline: CodePipelineClient, pipeline: str, execution: str) -> str:
     """Return the execution to go back to. Raises `UserError` where it is not one that can be."""
     pages = codepipeline.get_paginator("list_pipeline_executions").paginate(
         pipelineName=pipeline, filter={"succeededInStage": {"stageName": STAGE}}
@@ -47,13 +53,13 @@ def choose_target(codepipeline: Any, pipeline: str, execution: str) -> str:
     return target
 
 
-def before_the_live(runs: Sequence[dict[str, Any]]) -> str:
+def before_the_live(runs: Sequence[PipelineExecutionSummaryTypeDef]) -> str:
     """Return the execution that was live before that which is; empty where there was none."""
     line = lived(runs)
     return line[-2] if len(line) > 1 else ""
 
 
-def lived(runs: Sequence[dict[str, Any]]) -> list[str]:
+def lived(runs: Sequence[PipelineExecutionSummaryTypeDef]) -> list[str]:
     """Return the executions that were live one after another, as far as none took them away.
 
     The last one is live. Of `runs`, the newest first, a rollback takes away what came after its

@@ -7,7 +7,7 @@ from categoriser.jobs.spec.artifact_keys import RETRAINING_DECISIONS
 from categoriser.retraining_decision import parse_decision
 from release.accounts import bucket_name, open_session
 from release.alarms import release_alarms, standing_alarms
-from release.cloudformation import STUCK, find_stack, stack_name
+from release.cloudformation import STUCK, find_stack, stack_name, stack_status
 from release.connection import connection_faults
 from release.console import print_table
 from release.settings import ReleaseSettings
@@ -57,7 +57,7 @@ def stuck_stacks(settings: ReleaseSettings, production: boto3.Session) -> list[R
     rows = []
     for template in ("prod", "monitor"):
         name = stack_name(settings, template)
-        status = find_stack(cloudformation, name).get("StackStatus", "")
+        status = stack_status(cloudformation, name)
         if status in STUCK:
             mend = f"`aws cloudformation delete-stack --stack-name {name}`, then retry the stage"
             rows.append((f"stack {name}", f"{status}: mend what its events name, {mend}"))
@@ -67,7 +67,8 @@ def stuck_stacks(settings: ReleaseSettings, production: boto3.Session) -> list[R
 def outputs_of_production(settings: ReleaseSettings, production: boto3.Session) -> list[Row]:
     """Return the outputs of the stack `prod`: where the API is."""
     stack = find_stack(production.client("cloudformation"), stack_name(settings, "prod"))
-    return [(output["OutputKey"], output["OutputValue"]) for output in stack.get("Outputs", [])]
+    outputs = stack.get("Outputs", []) if stack else []
+    return [(output["OutputKey"], output["OutputValue"]) for output in outputs]
 
 
 def shares_of_traffic(releases: list[LiveRelease], production: boto3.Session) -> list[Row]:

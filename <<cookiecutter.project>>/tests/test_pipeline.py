@@ -862,8 +862,9 @@ class Account:
     def __init__(self, baseline: Path, model: Path) -> None:
         self.s3, self.model = boto3.client("s3"), Categoriser.load(model)
         for bucket in (LIVE, DATA):
-            place = {"LocationConstraint": "ap-southeast-2"}
-            self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+            self.s3.create_bucket(
+                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-southeast-2"}
+            )
             self.s3.put_bucket_versioning(
                 Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
             )
@@ -900,7 +901,7 @@ class Account:
         key = f"ground-truth/{time:%Y/%m/%d/%H}/{name}.jsonl"
         self.s3.put_object(Bucket=LIVE, Key=key, Body="\n".join(lines).encode())
 
-    def get(self, bucket: str, key: str, **version: str) -> bytes:
+    def get(self, bucket: str, key: str, **version: Any) -> bytes:
         body: bytes = self.s3.get_object(Bucket=bucket, Key=key, **version)["Body"].read()
         return body
 
@@ -1088,10 +1089,9 @@ def answered(endpoint: str, calls: int) -> None:
         {"Name": "EndpointName", "Value": endpoint},
         {"Name": "VariantName", "Value": "main"},
     ]
-    data = {"MetricName": "Invocations", "Dimensions": dimensions, "Value": float(calls)}
-    boto3.client("cloudwatch").put_metric_data(
-        Namespace="AWS/SageMaker", MetricData=[data | {"Timestamp": NOON - timedelta(days=1)}]
-    )
+    data: Any = {"MetricName": "Invocations", "Dimensions": dimensions}
+    data |= {"Value": float(calls), "Timestamp": NOON - timedelta(days=1)}
+    boto3.client("cloudwatch").put_metric_data(Namespace="AWS/SageMaker", MetricData=[data])
 
 
 @pytest.fixture

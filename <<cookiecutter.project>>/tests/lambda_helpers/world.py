@@ -25,6 +25,7 @@ import moto.backends
 import moto.cloudwatch.models
 import moto.core.models
 import pytest
+from botocore.compat import HTTPHeaders
 from moto.core.botocore_stubber import BotocoreStubber
 
 from prove import resolver, templates
@@ -134,7 +135,7 @@ class World:
             raw = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
             raw.stream = lambda *_, **__: iter([raw.read()])  # type: ignore[attr-defined]
             kind = body.get("__type") if isinstance(body, dict) else None
-            headers = {"x-amzn-errortype": kind} if kind else {}
+            headers = HTTPHeaders.from_dict({"x-amzn-errortype": kind} if kind else {})
             return botocore.awsrequest.AWSResponse(request.url, status, headers, raw)
 
         service = client.meta.service_model.service_id.hyphenize()

@@ -16,6 +16,7 @@ from typing import Any
 import botocore.awsrequest
 import crhelper.utils
 import pytest
+from botocore.compat import HTTPHeaders
 
 from prove import example, resolver, templates
 
@@ -54,7 +55,8 @@ class Cloud:
         status, body = self.answers.get(operation, (200, {}))
         raw = io.BytesIO(json.dumps(body).encode())
         raw.stream = lambda *_, **__: iter([raw.read()])  # type: ignore[attr-defined]
-        headers = {"x-amzn-errortype": body["__type"]} if "__type" in body else {}
+        kind = {"x-amzn-errortype": body["__type"]} if "__type" in body else {}
+        headers = HTTPHeaders.from_dict(kind)
         return botocore.awsrequest.AWSResponse(request.url, status, headers, raw)
 
     def made(self, operation: str) -> list[dict[str, Any]]:

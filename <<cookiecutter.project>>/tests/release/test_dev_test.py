@@ -33,7 +33,10 @@ def dev(cloud: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
         try:
             json.loads(asked["Body"])
         except ValueError:
-            error = {"Error": {"Code": "ModelError", "Message": "400"}, "OriginalStatusCode": 400}
+            error: Any = {
+                "Error": {"Code": "ModelError", "Message": "400"},
+                "OriginalStatusCode": 400,
+            }
             return ClientError(error, "InvokeEndpoint")
         return {"Body": io.BytesIO(json.dumps(CASE).encode())}
 
@@ -74,7 +77,8 @@ def test_an_endpoint_that_breaks_on_a_malformed_request_fails_the_test_of_dev(
     def breaks(asked: dict[str, Any]) -> Any:
         answer = right(asked)
         if isinstance(answer, ClientError) and status:
-            answer.response["OriginalStatusCode"] = status
+            response: Any = answer.response
+            response["OriginalStatusCode"] = status
             return answer
         return {"Body": io.BytesIO(json.dumps(CASE).encode())}
 

@@ -90,7 +90,8 @@ def buckets(monkeypatch: pytest.MonkeyPatch, models: None) -> Iterator[None]:
         s3 = boto3.client("s3")
         for bucket in (ARTIFACTS, DATA, LIVE):
             s3.create_bucket(
-                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+                Bucket=bucket,
+                CreateBucketConfiguration={"LocationConstraint": "ap-southeast-2"},
             )
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         yield

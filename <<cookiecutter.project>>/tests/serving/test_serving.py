@@ -1161,9 +1161,10 @@ def test_boto3_asks_it_as_an_endpoint(running: Server) -> None:
     assert (reply["ContentType"], reply["InvokedProductionVariant"]) == (JSON, VARIANT)
     with pytest.raises(ClientError) as caught:
         endpoint(running).invoke_endpoint(EndpointName="shop", Body="{}", ContentType=JSON)
-    assert caught.value.response["Error"]["Code"] == "ModelError"
-    assert caught.value.response["OriginalStatusCode"] == 400
-    problem = json.loads(caught.value.response["OriginalMessage"])
+    response: dict[str, Any] = {**caught.value.response}
+    assert response["Error"]["Code"] == "ModelError"
+    assert response["OriginalStatusCode"] == 400
+    problem = json.loads(response["OriginalMessage"])
     assert (problem["row"], problem["field"]) == (1, "text")
 
 

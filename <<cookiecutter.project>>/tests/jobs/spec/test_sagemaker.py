@@ -70,6 +70,7 @@ def test_a_request_is_one_that_sagemaker_knows(
     step: str, operation: str, without: dict[str, Any]
 ) -> None:
     shape = get_session().get_service_model("sagemaker").operation_model(operation).input_shape
+    assert shape
 
     # Raises for a name that is not there, and for a value of another type or length.
     validate_parameters(requests(**without)[step], shape)

@@ -132,6 +132,7 @@ def test_a_request_is_one_that_sagemaker_knows(specify: Specify, network: Networ
     )
     service = get_session().get_service_model("sagemaker")
     shape = service.operation_model("CreateProcessingJob").input_shape
+    assert shape
 
     # Raises for a name that is not there, and for a value of another type or length.
     validate_parameters(processing_request(specify(watch)), shape)
