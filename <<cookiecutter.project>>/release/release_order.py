@@ -118,7 +118,7 @@ def create_only_properties(resource: dict[str, Any]) -> list[Any]:
 
 
 def require_safe_order(resources: Resources, alias: str) -> None:
-    """Raise `UserError` where traffic could move to what is not there, or what it left be gone."""
+    """Raise `UserError` where traffic could move too soon, or the old release go too soon."""
     types = {name: resource["Type"] for name, resource in resources.items()}
     before = made_before(resources, alias)
     hooks = resources[alias]["UpdatePolicy"][ALIAS_UPDATE].keys()

@@ -9,6 +9,7 @@ import boto3
 from categoriser.errors import UserError
 from categoriser.io.s3_uri import S3Uri
 from categoriser.jobs.spec.artifact_keys import CAPTURES
+from categoriser.release_names import endpoint_name
 from release.accounts import bucket_name, open_session
 from release.console import console
 from release.settings import ReleaseSettings
@@ -87,6 +88,6 @@ def facts_of_package(
         for listed in page.get("ModelPackageSummaryList", []):
             package = sagemaker.describe_model_package(ModelPackageName=listed["ModelPackageArn"])
             lineage = package.get("CustomerMetadataProperties", {})
-            if endpoint == f"{settings.project}-{lineage.get('Release')}":
+            if endpoint == endpoint_name(settings.project, lineage.get("Release", "")):
                 facts |= {"Approval": package.get("ApprovalDescription", "none"), **lineage}
     return facts

@@ -13,9 +13,9 @@ from pathlib import Path
 from categoriser.errors import UserError, run
 from categoriser.io.privileges import give_up_root
 from categoriser.jobs.exit_message import leave, words
+from categoriser.jobs.spec.release_run import PROCESSING_OUTPUT
 
 MESSAGE = Path("/opt/ml/output/message")
-OUTPUT = "/opt/ml/processing/output"
 # Where each step's `process` is.
 STEPS = {
     "evaluate": "categoriser.jobs.evaluation_job",
@@ -38,7 +38,9 @@ def process(step: str, message: Path = MESSAGE) -> None:
 
 def main() -> None:
     """Run the step that the command line names: the command `process`."""
-    give_up_root(MESSAGE.parent, Path({"output_path": OUTPUT, **os.environ}["output_path"]))
+    give_up_root(
+        MESSAGE.parent, Path({"output_path": PROCESSING_OUTPUT, **os.environ}["output_path"])
+    )
     process(" ".join(sys.argv[1:]))
 
 
