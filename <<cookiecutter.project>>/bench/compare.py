@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import fasttext
 import numpy as np
@@ -33,7 +32,7 @@ from categoriser.contract import CSV, FIELDS, transactions
 from categoriser.data import prepare
 from categoriser.data.generate import generate
 from categoriser.errors import UserError, run
-from categoriser.io.documents import read_json
+from categoriser.evaluation.evaluation_file import Interval, read_evaluation
 from categoriser.model.classifier import FILE, LABEL, Classifier
 from categoriser.model.package import CLASSIFIER, Categoriser
 from categoriser.params import read_params, set_params
@@ -232,15 +231,22 @@ def accuracy_table() -> Table:
     for name in ("part", "rows", "figure", "model", "reference", "lead"):
         table.add_column(name, justify="left" if name in ("part", "figure") else "right")
 
-    def show(figure: dict[str, Any]) -> str:
-        return f"{figure['value']:.4f} ({figure['low']:.4f} to {figure['high']:.4f})"
-
-    for part, found in read_json(paths.EVALUATION, "dvc repro")["parts"].items():
-        for name in ("accuracy", "macro_f1") if found["rows"] else ():
-            models, lead = found["models"], found["lead"]["reference"]
-            shown = [show(of[name]) for of in (models["model"], models["reference"], lead)]
-            table.add_row(part, f"{found['rows']}", name, *shown)
+    for part, found in read_evaluation(paths.EVALUATION).parts.items():
+        if not found.rows:
+            continue
+        model = found.models["model"]
+        reference = found.models["reference"]
+        lead = found.lead["reference"]
+        rows = str(found.rows)
+        accuracies = (model.accuracy, reference.accuracy, lead.accuracy)
+        table.add_row(part, rows, "accuracy", *[with_interval(one) for one in accuracies])
+        macro_f1s = (model.macro_f1, reference.macro_f1, lead.macro_f1)
+        table.add_row(part, rows, "macro_f1", *[with_interval(one) for one in macro_f1s])
     return table
+
+
+def with_interval(figure: Interval) -> str:
+    return f"{figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f})"
 
 
 def bench(scratch: Path, file: Path | None, console: Console) -> None:

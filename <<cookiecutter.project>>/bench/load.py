@@ -37,8 +37,8 @@ from rich.table import Table
 
 from categoriser import paths
 from categoriser.contract import CSV, FIELDS, JSON
+from categoriser.data.split import HELD_OUT_PARTS
 from categoriser.errors import UserError, run
-from categoriser.evaluation.measure import PARTS
 from categoriser.model.package import Categoriser
 from categoriser.tracking import track
 
@@ -225,7 +225,7 @@ def measure(
 
 def held_out() -> pl.DataFrame:
     """Return the held-out rows' `FIELDS`. Raises `UserError` where they are missing."""
-    files = [paths.PREPARED / f"{part}.parquet" for part in PARTS]
+    files = [paths.PREPARED / f"{part}.parquet" for part in HELD_OUT_PARTS]
     try:
         rows = pl.concat([pl.read_parquet(file, columns=list(FIELDS)) for file in files])
     except OSError as error:

@@ -24,8 +24,8 @@ from rich.console import Console
 from categoriser import paths
 from categoriser.contract import FIELDS
 from categoriser.data.generate import Drift, generate
+from categoriser.data.generated_facts import read_generated_facts
 from categoriser.errors import UserError, run
-from categoriser.io.documents import read_json
 from categoriser.io.replacing import write_text
 from categoriser.monitor.check import check_window
 from categoriser.monitor.checks.monitor_request import MonitorRequest
@@ -111,8 +111,8 @@ def main() -> None:
             "it would call everything drift"
         )
     settings = read_monitor_settings()
-    facts = read_json(paths.GENERATED_FACTS, "dvc repro")
-    rows = month(facts["months"][1])
+    facts = read_generated_facts(paths.GENERATED_FACTS)
+    rows = month(facts.months[1])
     shutil.rmtree(paths.DRIFT, ignore_errors=True)
     paths.DRIFT.mkdir(parents=True)
     with serving(paths.MODEL, paths.DRIFT) as port:

@@ -6,7 +6,8 @@ from pathlib import Path
 import boto3
 
 from categoriser.data.own import join
-from categoriser.data.validate import accepted_profile, validate
+from categoriser.data.profile import accepted_profile
+from categoriser.data.validate import validate
 from categoriser.errors import UserError
 from categoriser.io.digests import digest
 from categoriser.io.s3_uri import S3Uri

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from categoriser.contract import transactions
+from categoriser.evaluation.evaluation_file import Evaluation
 from categoriser.evaluation.measure import measure
 from categoriser.features import features
 from categoriser.io.replacing import write_json
@@ -102,7 +103,7 @@ def trained() -> tuple[Path, Path]:
 
 
 @cache
-def result() -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+def result() -> tuple[Evaluation, dict[str, pl.DataFrame]]:
     """Return what `measure` returns for it, without a champion."""
     prepared, model = trained()
     return measure(prepared, model, no_champion(model.parent / "champion"), SETTINGS)

@@ -36,6 +36,7 @@ from categoriser.io.privileges import give_up_root
 from categoriser.io.replacing import replacing, write_json
 from categoriser.jobs import channel, evaluation_job, labelling_job, processing, train_job
 from categoriser.manifest import File, Manifest
+from categoriser.model.metadata import Metadata
 from categoriser.model.package import Categoriser
 from categoriser.monitor.labels.export import FEEDBACK_PARTS
 from categoriser.monitor.monitor_settings import MonitorSettings
@@ -770,6 +771,10 @@ def test_a_model_that_the_gate_refuses_is_said_in_gate_json_and_fails_no_job(
     assert json.loads((output / "golden.json").read_text())["cases"] == []
 
 
+def metadata_of(*classes: str) -> Metadata:
+    return Metadata([*classes], features_version=1, review_threshold=0.6, temperature=1.0)
+
+
 @pytest.mark.parametrize(
     ("in_git", "compared"),
     [
@@ -787,13 +792,13 @@ def test_a_live_model_of_other_classes_is_compared_unless_git_says_that_this_is_
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_json(paths.CHAMPION_FACTS, in_git)
-    write_json(paths.MODEL / "metadata.json", {"classes": ["food", "fuel"]})
-    write_json(Path("live/metadata.json"), {"classes": ["food", "rent"]})
+    write_json(paths.MODEL / "metadata.json", metadata_of("food", "fuel"))
+    write_json(Path("live/metadata.json"), metadata_of("food", "rent"))
     packed(Path("live"), tmp_path / "given")
     found = evaluation_job.crowned(tmp_path / "given/model.tar.gz")
     assert (found is not None) == compared
     if found:
-        assert found["digest"] == digest(Path("live"))
+        assert found.digest == digest(Path("live"))
 
 
 def unpacked(given: Path, folder: Path) -> Path:

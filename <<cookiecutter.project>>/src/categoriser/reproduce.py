@@ -6,9 +6,9 @@ import sys
 from categoriser import paths
 from categoriser.data.which import which
 from categoriser.errors import UserError
+from categoriser.evaluation.headline import read_headline
 from categoriser.evaluation.verdict import read_verdict
 from categoriser.io.digests import digest
-from categoriser.io.documents import read_json
 from categoriser.io.dvc_lock import read_lock
 from categoriser.params import read_params
 
@@ -43,11 +43,11 @@ def summary() -> str:
     """
     try:
         verdict = read_verdict(paths.VERDICT)
-        figures = read_json(paths.METRICS, "dvc repro")
+        figures = read_headline(paths.METRICS)
     except UserError as error:
         return f"No report: {error}"
     if not paths.MODEL.is_dir() or digest(paths.MODEL) != verdict.model:
         return f"No report on the model that stands: {paths.REPORT} is of another"
-    parts = (f"{part} {100 * one['accuracy']:.1f} %" for part, one in figures.items())
+    parts = (f"{part} {100 * one.accuracy:.1f} %" for part, one in figures.items())
     outcome = "No gate failed" if verdict.passed else "A gate failed"
     return f"Accuracy: {', '.join(parts) or 'no held-out rows'}. {outcome}. Report: {paths.REPORT}"

@@ -68,9 +68,9 @@ def test_intake_holds_each_row_to_the_rule(project: Path, name: str) -> None:
     settings = read_params().validate_.model_copy(update={"tolerance": 1.0})
     found = validate(source, settings, None, project / "v.parquet", project / "aside.csv")
     words = fault(name)
-    assert found["set_aside"] == ({f"category {words}": 1} if words else {})
+    assert found.set_aside == ({f"category {words}": 1} if words else {})
     if not words:
-        assert found["shares"]["category"] == {"x": 0.5, name: 0.5}
+        assert found.shares["category"] == {"x": 0.5, name: 0.5}
 
 
 def test_the_labels_of_good_names_come_back() -> None:

@@ -13,7 +13,8 @@ import pytest
 from categoriser import reproduce
 from categoriser.data import own, which
 from categoriser.data.oddities import of
-from categoriser.data.prepare import PARTS, prepare
+from categoriser.data.prepare import prepare
+from categoriser.data.split import PARTS
 from categoriser.data.validate import validate
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_json

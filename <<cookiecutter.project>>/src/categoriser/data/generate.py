@@ -66,6 +66,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy.special import ndtr
 
+from categoriser.data.generated_facts import GeneratedFacts, Planted
 from categoriser.errors import run
 from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Generate, read_params
@@ -220,7 +221,7 @@ class World:
         self.city = places.select(1 / pl.len().over("country")).to_series().to_numpy()
 
 
-def generate(settings: Generate, drift: Drift | None = None) -> tuple[pl.DataFrame, dict[str, Any]]:
+def generate(settings: Generate, drift: Drift | None = None) -> tuple[pl.DataFrame, GeneratedFacts]:
     """Draw `settings.rows` rows by date, and state the facts of them, `ceiling` among those.
 
     The ceiling is the expected accuracy of the best classifier that sees the merchant (unless it is
@@ -263,16 +264,15 @@ def generate(settings: Generate, drift: Drift | None = None) -> tuple[pl.DataFra
         by = judged.group_by(column).agg(pl.mean("best").round(4))
         return dict(by.sort(column).iter_rows())
 
-    return rows, {
-        "generated": True,
-        "rows": size,
-        "seed": settings.seed,
-        "months": [str(day) for day in world.days[[0, -1]].astype("M8[M]")],
-        "label_noise": settings.label_noise,
-        "planted": {"column": "country", "value": HIDDEN_COUNTRY, "hidden": HIDDEN_SHARE},
-        "ceiling": round(float(best.mean()), 4),
-        "ceiling_by": {column: ceilings(column) for column in ("country", "month")},
-    }
+    return rows, GeneratedFacts(
+        rows=size,
+        seed=settings.seed,
+        months=[str(day) for day in world.days[[0, -1]].astype("M8[M]")],
+        label_noise=settings.label_noise,
+        planted=Planted("country", HIDDEN_COUNTRY, HIDDEN_SHARE),
+        ceiling=round(float(best.mean()), 4),
+        ceiling_by={column: ceilings(column) for column in ("country", "month")},
+    )
 
 
 def _texts(rng: np.random.Generator, world: World, draws: Draws, drift: Drift) -> list[str]:

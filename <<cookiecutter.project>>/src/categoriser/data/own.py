@@ -23,10 +23,10 @@ from categoriser.data.intake.reading import table
 from categoriser.data.intake.recognise import recognise
 from categoriser.data.intake.settle import accepted as accepts
 from categoriser.data.intake.settle import propose, settle
+from categoriser.data.profile import Profile, accepted_profile
 from categoriser.data.table import Table, own_table
-from categoriser.data.validate import BadRowsError, accepted_profile, validate
+from categoriser.data.validate import BadRowsError, validate
 from categoriser.errors import UserError
-from categoriser.io.documents import Json
 from categoriser.io.dvc_commands import dvc
 from categoriser.io.replacing import replacing, restored_on_failure
 from categoriser.io.text_files import read_lines
@@ -46,7 +46,7 @@ def reader(form: Form) -> Reader:
     return own_table if form == OWN_FORM else partial(table, form=form)
 
 
-def take(sources: Sequence[Path], params: Params, accepted: Json | None) -> Json:
+def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> Profile:
     """Validate, copy to `data/own.csv` (unzipped), track it with DVC, set `data.path`: the profile.
 
     Bad rows are in `data/own_set_aside.csv`, which is not there where all are good. Raises
@@ -62,7 +62,7 @@ def take(sources: Sequence[Path], params: Params, accepted: Json | None) -> Json
             forms = [form]
         else:
             found = _validate_several(sources, forms, params, accepted, folder)
-        if not found["bad_rows"]:
+        if not found.bad_rows:
             ASIDE.unlink()
         rows = pl.scan_parquet(folder / "validated.parquet")
         for oddity in oddities.of(rows, datetime.datetime.now(tz=datetime.UTC).date()):
@@ -77,17 +77,17 @@ def take(sources: Sequence[Path], params: Params, accepted: Json | None) -> Json
 
 
 def _validate_one(
-    source: Path, form: Form, params: Params, accepted: Json | None, folder: Path
-) -> tuple[Json, Form]:
+    source: Path, form: Form, params: Params, accepted: Profile | None, folder: Path
+) -> tuple[Profile, Form]:
     """Validate a file; where rows are not in the own form after all, look for what they are in."""
     validated = folder / "validated.parquet"
 
-    def once(form: Form) -> Json:
+    def once(form: Form) -> Profile:
         return validate(source, params.validate_, accepted, validated, ASIDE, reader(form))
 
     try:
         found, failed = once(form), None
-        reasons = found["set_aside"]
+        reasons = found.set_aside
     except BadRowsError as error:
         failed, reasons = error, error.reasons
     if form == OWN_FORM and any(reason.startswith(OF_FORM) for reason in reasons):
@@ -104,9 +104,9 @@ def _validate_several(
     sources: Sequence[Path],
     forms: Sequence[Form],
     params: Params,
-    accepted: Json | None,
+    accepted: Profile | None,
     folder: Path,
-) -> Json:
+) -> Profile:
     """Validate each file, and all of them together."""
     validated = folder / "validated.parquet"
     alone = params.validate_.model_copy(update={"max_shift": 1.0})
@@ -185,8 +185,8 @@ def take_files(file: str) -> None:
         raise UserError(
             f"{error}\n  The data stay as they were: `make run` goes on with {params.data.path}"
         ) from None
-    bad = found["bad_rows"]
+    bad = found.bad_rows
     aside = f", of which {bad:,} are bad and will be set aside (see {ASIDE})" if bad else ""
     sys.stdout.write(
-        f"{found['rows'] + bad:,} rows are in {OWN}{aside}; {PARAMS} names it. Next: make run\n"
+        f"{found.rows + bad:,} rows are in {OWN}{aside}; {PARAMS} names it. Next: make run\n"
     )

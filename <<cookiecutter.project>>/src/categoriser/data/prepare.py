@@ -17,23 +17,24 @@ from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
 
 from categoriser.contract import FIELDS, transactions
+from categoriser.data.rows import read_rows
+from categoriser.data.split import PARTS, SPLIT_FILE, Split, SplitPart
 from categoriser.errors import UserError, run
 from categoriser.features import lines_of, normalise
-from categoriser.io.documents import Json
 from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Prepare, read_params
 from categoriser.paths import PREPARED, VALIDATED
 
-PARTS = ("train", "validation", "time", "merchant", "random")
 PLACES = Path(__file__).with_name("facts") / "places.csv"
 
 
-def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFrame], Json]:
+def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFrame], Split]:
     """Split validated rows into `PARTS`, with the columns `key` and `features`, and describe it.
 
     Raises `UserError` where fewer than two classes are left to train on.
@@ -55,7 +56,7 @@ def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFra
             f"{VALIDATED}: training needs rows of 2 classes or more and gets {classes} (rows: "
             f"{sizes}); {why}hold out less (prepare.* in params.yaml), or give more data"
         )
-    return parts, {"key": key_is, "classes": classes, "parts": _describe(parts, classes)}
+    return parts, Split(key_is, classes, _describe(parts, classes))
 
 
 def keys(rows: pl.DataFrame, normal: list[str]) -> tuple[pl.Series, str]:
@@ -116,32 +117,27 @@ def uniform(purpose: str, texts: Iterable[str]) -> pl.Series:
     return pl.Series(np.frombuffer(b"".join(digests), dtype="<u8").astype(np.float64) / 2**64)
 
 
-def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> Json:
+def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> dict[str, SplitPart]:
     """Each part's size, dates, leakage (shares of rows) and classes that training lacks (rows)."""
     train = parts["train"]
     return {
-        name: {
-            "rows": part.height,
-            "groups": part["key"].n_unique(),
-            "dates": [str(date) for date in (part["date"].min(), part["date"].max()) if date],
-            "key_in_training": part["key"].is_in(train["key"].unique().implode()).mean(),
-            "line_in_training": part["features"].is_in(train["features"].unique().implode()).mean(),
-            "unseen_classes": dict(
+        name: SplitPart(
+            rows=part.height,
+            groups=part["key"].n_unique(),
+            dates=[str(date) for date in (part["date"].min(), part["date"].max()) if date],
+            key_in_training=_share_of(part["key"], train["key"]),
+            line_in_training=_share_of(part["features"], train["features"]),
+            unseen_classes=dict(
                 part.filter(~pl.col("category").is_in(classes))["category"].value_counts().rows()
             ),
-        }
+        )
         for name, part in parts.items()
     }
 
 
-def read_rows(path: Path, *columns: str, made_by: str = "dvc repro prepare") -> pl.DataFrame:
-    """Read some or all columns of a stage's rows. Raises `UserError` where they cannot be read."""
-    try:
-        return pl.read_parquet(path, columns=list(columns) or None)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; `{made_by}` makes it") from None
-    except pl.exceptions.PolarsError as error:
-        raise UserError(f"{path} is damaged ({error}); `{made_by}` makes it anew") from None
+def _share_of(values: pl.Series, known: pl.Series) -> float | None:
+    """Return the share of rows whose value is among the known ones; None without rows."""
+    return cast("float | None", values.is_in(known.unique().implode()).mean())
 
 
 def main() -> None:
@@ -151,7 +147,7 @@ def main() -> None:
         folder.mkdir()
         for name, part in parts.items():
             part.write_parquet(folder / f"{name}.parquet")
-        write_json(folder / "split.json", split)
+        write_json(folder / SPLIT_FILE, split)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from categoriser.data.prepare import PARTS, keys, part_of
+from categoriser.data.prepare import keys, part_of
+from categoriser.data.split import PARTS
 from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.params import Prepare

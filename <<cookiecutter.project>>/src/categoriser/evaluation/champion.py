@@ -1,14 +1,31 @@
-"""What is known of the champion without its model."""
+"""The document champion/champion.json: what is known of the champion without its model."""
 
 from pathlib import Path
 
+from msgspec import Struct
+
 from categoriser import paths
-from categoriser.io.documents import Json, read_json, read_object
+from categoriser.io.documents import read_json, to_document
+
+MADE_BY = "make promote"
 
 
-def champion_facts(folder: Path) -> Json | None:
+class Champion(Struct, omit_defaults=True):
+    """The champion's digest, its classes, and its figures by held-out part.
+
+    `unreadable` says why this code cannot compare with it; the evaluation sets it.
+    """
+
+    digest: str
+    metrics: dict[str, dict[str, float]] = {}
+    classes: tuple[str, ...] = ()
+    unreadable: str = ""
+
+
+def read_champion(folder: Path) -> Champion | None:
     """Return what is known of the champion; None where there is none. Raises `UserError`."""
     path = folder / paths.CHAMPION_FACTS.name
-    if read_json(path, "make promote") is None:
+    content = read_json(path, MADE_BY)
+    if content is None:
         return None
-    return read_object(path, "make promote", "digest")
+    return to_document(content, Champion, str(path), MADE_BY)

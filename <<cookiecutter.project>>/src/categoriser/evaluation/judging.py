@@ -11,100 +11,135 @@ otherwise: a floor looks at the figure alone, and slices that are not judged fai
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import NamedTuple
 
-from categoriser.evaluation.metrics import MIN_GROUPS
+from categoriser.evaluation.bootstrap import MIN_GROUPS
+from categoriser.evaluation.evaluation_file import (
+    ColumnSlices,
+    Evaluation,
+    Interval,
+    PartFigures,
+    Scores,
+)
 from categoriser.evaluation.verdict import FigureVerdict, Outcome
 from categoriser.params import Gate
 
-JUDGED_FIGURES = ("accuracy", "macro_f1")
 # In the order of reports.
 GATES = ("majority", "reference", "champion", "min_accuracy", "min_macro_f1", "slices")
 # The worst first.
 OUTCOMES: tuple[Outcome, ...] = ("failed", "not judged", "passed")
 
 
-def judge(evaluation: dict[str, Any], settings: Gate) -> list[FigureVerdict]:
+class Question(NamedTuple):
+    """A figure that a gate asks for: its bound, what was measured, or why it cannot be judged."""
+
+    gate: str
+    figure: str
+    bound: float
+    measured: Interval | None
+    why: str = ""
+
+
+def judge(evaluation: Evaluation, settings: Gate) -> list[FigureVerdict]:
     """Judge every part by every gate that is on, then the slices; see the module for how."""
-    min_rows = evaluation["settings"]["min_rows"]
     verdicts = []
-    for part, figures in evaluation["parts"].items():
-        small = too_small(figures, min_rows)
-        for gate, figure, bound, measured, why in questions(evaluation, figures, settings):
-            if small or why:
-                verdict = FigureVerdict(gate, part, figure, "not judged", bound, why=small or why)
-            else:
-                verdict = compare(gate, part, figure, bound, measured)
-            verdicts.append(verdict)
+    for part, figures in evaluation.parts.items():
+        small = too_small(figures, evaluation.settings.min_rows)
+        for question in questions(evaluation, figures, settings):
+            verdicts.append(answer(question, part, small))
     for gate in dict.fromkeys(verdict.gate for verdict in verdicts):
         own = [verdict for verdict in verdicts if verdict.gate == gate]
         if all(verdict.outcome == "not judged" for verdict in own):
             why = f"no part could judge it ({own[-1].why})"
             verdicts.append(FigureVerdict(gate, "all", "", "failed", why=why))
-    for column, compared in evaluation["slices"].items():
+    for column, compared in evaluation.slices.items():
         verdicts.append(judge_slices(column, compared, -settings.max_slice_gap))
     return sorted(verdicts, key=lambda verdict: GATES.index(verdict.gate))
 
 
-def questions(
-    evaluation: dict[str, Any], figures: dict[str, Any], settings: Gate
-) -> Iterator[tuple[str, str, float, Any, str]]:
-    """Yield gate, figure, bound, what was measured, and why it cannot be judged, for one part."""
-    avoided, lead = figures.get("avoided"), figures.get("lead", {})
-    one_class = "" if avoided else "all rows are of the majority class"
-    yield "majority", "errors avoided", settings.min_gain_over_majority, avoided, one_class
-    rivals = {"reference": (settings.max_loss_to_reference, "")}
-    if champion := evaluation["champion"]:
-        rivals["champion"] = settings.max_loss_to_champion, champion.get("unreadable", "")
-    for rival, (loss, why) in rivals.items():
-        for figure in JUDGED_FIGURES:
-            measured = lead.get(rival, {}).get(figure)
-            yield rival, f"lead in {figure}", -loss, measured, why
-    for figure, floor in zip(
-        JUDGED_FIGURES, (settings.min_accuracy, settings.min_macro_f1), strict=True
-    ):
-        if floor is not None:
-            value = figures.get("models", {}).get("model", {}).get(figure, {}).get("value")
-            yield f"min_{figure}", figure, floor, {"value": value, "low": value, "high": value}, ""
+def questions(evaluation: Evaluation, figures: PartFigures, settings: Gate) -> Iterator[Question]:
+    """Yield what the gates that are on ask of one part."""
+    one_class = "" if figures.avoided else "all rows are of the majority class"
+    bound = settings.min_gain_over_majority
+    yield Question("majority", "errors avoided", bound, figures.avoided, one_class)
+    reference = figures.lead.get("reference")
+    yield from leads("reference", -settings.max_loss_to_reference, reference)
+    if evaluation.champion:
+        champion = figures.lead.get("champion")
+        why = evaluation.champion.unreadable
+        yield from leads("champion", -settings.max_loss_to_champion, champion, why)
+    own = figures.models.get("model")
+    if settings.min_accuracy is not None:
+        accuracy = point(own.accuracy) if own else None
+        yield Question("min_accuracy", "accuracy", settings.min_accuracy, accuracy)
+    if settings.min_macro_f1 is not None:
+        macro_f1 = point(own.macro_f1) if own else None
+        yield Question("min_macro_f1", "macro_f1", settings.min_macro_f1, macro_f1)
 
 
-def too_small(figures: dict[str, Any], min_rows: int) -> str:
+def leads(rival: str, bound: float, lead: Scores | None, why: str = "") -> Iterator[Question]:
+    """Yield the questions of how far the model may be behind a rival."""
+    yield Question(rival, "lead in accuracy", bound, lead.accuracy if lead else None, why)
+    yield Question(rival, "lead in macro_f1", bound, lead.macro_f1 if lead else None, why)
+
+
+def point(figure: Interval) -> Interval:
+    """Return a figure without its interval: a floor looks at the figure alone."""
+    return Interval(figure.value, figure.value, figure.value)
+
+
+def answer(question: Question, part: str, small: str) -> FigureVerdict:
+    """Judge one question of a part; `small` says why the part is too small to judge by."""
+    why = small or question.why
+    if question.measured is None or why:
+        return FigureVerdict(
+            question.gate, part, question.figure, "not judged", question.bound, why=why
+        )
+    return compare(question.gate, part, question.figure, question.bound, question.measured)
+
+
+def too_small(figures: PartFigures, min_rows: int) -> str:
     """Say why a part is too small to judge by; nothing where it is not."""
-    if figures["rows"] < min_rows:
-        return f"{figures['rows']} rows, fewer than {min_rows} (evaluate.min_rows)"
-    if figures["groups"] < MIN_GROUPS:
-        return f"{figures['groups']} merchants, fewer than {MIN_GROUPS}"
+    if figures.rows < min_rows:
+        return f"{figures.rows} rows, fewer than {min_rows} (evaluate.min_rows)"
+    if figures.groups < MIN_GROUPS:
+        return f"{figures.groups} merchants, fewer than {MIN_GROUPS}"
     return ""
 
 
-def compare(
-    gate: str, part: str, figure: str, bound: float, measured: dict[str, float]
-) -> FigureVerdict:
+def compare(gate: str, part: str, figure: str, bound: float, measured: Interval) -> FigureVerdict:
     """Judge one interval."""
-    value, low, high = measured["value"], measured["low"], measured["high"]
-    margin = round(value - bound, 6)
     outcome: Outcome = "passed"
     why = ""
-    if high < bound:
+    if measured.high < bound:
         outcome = "failed"
-    elif value < bound:
+    elif measured.value < bound:
         outcome = "not judged"
         why = "under the bound, but by no more than noise can explain"
-    return FigureVerdict(gate, part, figure, outcome, bound, value, low, high, margin, why)
+    return FigureVerdict(
+        gate=gate,
+        part=part,
+        figure=figure,
+        outcome=outcome,
+        bound=bound,
+        value=measured.value,
+        low=measured.low,
+        high=measured.high,
+        margin=round(measured.value - bound, 6),
+        why=why,
+    )
 
 
-def judge_slices(column: str, compared: dict[str, Any] | None, bound: float) -> FigureVerdict:
-    """Judge a column by each slice's accuracy less that of all rows; the worst verdict stands."""
-    slices = compared["slices"] if compared else []
-    if not slices:
+def judge_slices(column: str, compared: ColumnSlices | None, bound: float) -> FigureVerdict:
+    """Judge a column by each slice's accuracy less that of all rows; the worst verdict counts."""
+    if compared is None or not compared.slices:
         why = "no slice has rows enough" if compared else "the data has no such column"
         return FigureVerdict("slices", column, "lead in accuracy", "not judged", bound, why=why)
     verdicts = []
-    for part in slices:
-        gap = part["gap"]
-        lead = {"value": -gap["value"], "low": -gap["high"], "high": -gap["low"]}
-        verdicts.append(compare("slices", column, f"lead of {part['name']}", bound, lead))
-    return min(verdicts, key=lambda v: (OUTCOMES.index(v.outcome), v.value))
+    for one in compared.slices:
+        lead = Interval(-one.gap.value, -one.gap.high, -one.gap.low)
+        verdicts.append(compare("slices", column, f"lead of {one.name}", bound, lead))
+    return min(verdicts, key=lambda verdict: (OUTCOMES.index(verdict.outcome), verdict.value))
 
 
 def in_words(verdict: FigureVerdict) -> str:

@@ -11,13 +11,15 @@ from typing import Literal
 from rich.console import Console
 
 from categoriser import paths
+from categoriser.data.profile import read_profile
 from categoriser.errors import UserError
+from categoriser.evaluation.champion import Champion
+from categoriser.evaluation.headline import PartHeadline, read_headline
 from categoriser.evaluation.verdict import read_verdict
 from categoriser.io.digests import digest
-from categoriser.io.documents import read_json
 from categoriser.io.dvc_commands import dvc, dvc_status
 from categoriser.io.replacing import restored_on_failure, write_json
-from categoriser.model.package import METADATA
+from categoriser.model.metadata import read_metadata
 
 
 def promote() -> str:
@@ -44,21 +46,28 @@ def promote() -> str:
             f"{paths.VERDICT} is of an earlier state (changed since: {', '.join(changed)}); "
             "`dvc repro` judges the one that stands"
         )
-    profile, metrics = read_json(paths.PROFILE, "dvc repro"), read_json(paths.METRICS, "dvc repro")
+    profile = read_profile(paths.PROFILE)
+    figures = read_headline(paths.METRICS)
+    classes = read_metadata(paths.MODEL).classes
 
     with restored_on_failure(paths.CHAMPION):
         shutil.rmtree(paths.CHAMPION_MODEL, ignore_errors=True)
         shutil.copytree(paths.MODEL, paths.CHAMPION_MODEL)
         dvc("add", "--quiet", str(paths.CHAMPION_MODEL))
-        own = {
-            part: {name: value for name, value in figures.items() if not isinstance(value, dict)}
-            for part, figures in metrics.items()
-        }
         write_json(paths.CHAMPION_PROFILE, profile)
-        classes = read_json(paths.MODEL / METADATA, "dvc repro")["classes"]
-        facts = {"classes": classes, "digest": standing, "metrics": own}
-        write_json(paths.CHAMPION_FACTS, facts)
+        metrics = {part: own_figures(shown) for part, shown in figures.items()}
+        write_json(paths.CHAMPION_FACTS, Champion(standing, metrics, tuple(classes)))
     return standing
+
+
+def own_figures(shown: PartHeadline) -> dict[str, float]:
+    """Return the model's figures on a part, without those of its rivals."""
+    return {
+        "accuracy": shown.accuracy,
+        "calibration_error": shown.calibration_error,
+        "coverage": shown.coverage,
+        "macro_f1": shown.macro_f1,
+    }
 
 
 def forget(what: Literal["champion", "data"]) -> None:

@@ -9,28 +9,30 @@ from msgspec.structs import asdict
 
 from categoriser import paths
 from categoriser.contract import FIELDS, transactions
+from categoriser.data.split import HELD_OUT_PARTS
 from categoriser.errors import UserError
 from categoriser.evaluation import evaluate, gate, measure
+from categoriser.evaluation.champion import Champion, read_champion
 from categoriser.io.archives import unpack
 from categoriser.io.digests import digest
-from categoriser.io.documents import Json, read_json
 from categoriser.io.replacing import write_json
 from categoriser.jobs.channel import ML, prepared
-from categoriser.model import package
+from categoriser.model.metadata import read_metadata
+from categoriser.model.package import Categoriser
 from categoriser.monitor import baseline
 
 
 def process(ml: Path = ML) -> str:
     """Evaluate the model beside the champion, if there is one, and return the exit message.
 
-    A model that the gate refuses is no failure, since a failed job's output is not kept:
+    A model that the gate refuses is not a failure, since a failed job's output is not kept:
     `gate.json` says it, and the message. Raises `UserError` for a model of other training rows.
     """
     given, output = ml / "processing/input", ml / "processing/output"
     with prepared(given / "data", {}):
         unpack(given / "model/model.tar.gz", paths.MODEL)
-        trained = read_json(paths.MODEL / package.METADATA, "train")["train_digest"]
-        if trained != digest(paths.PREPARED / "train.parquet"):
+        trained_on = read_metadata(paths.MODEL).train_digest
+        if trained_on != digest(paths.PREPARED / "train.parquet"):
             raise UserError(f"{given / 'model'} was trained on other rows than {given / 'data'}")
         write_json(paths.CHAMPION_FACTS, crowned(given / "champion/model.tar.gz"))
         measure.main()
@@ -43,7 +45,7 @@ def process(ml: Path = ML) -> str:
     return f"Refused: {'; '.join(faults)}" if faults else "Completed: the model may go on"
 
 
-def crowned(live: Path) -> Json | None:
+def crowned(live: Path) -> Champion | None:
     """Unpack the live model as the champion, whatever Git's is, and return its facts.
 
     There is none where nothing is live, and where the live model's classes are others than the
@@ -52,12 +54,12 @@ def crowned(live: Path) -> Json | None:
     if not live.exists():
         return None
     unpack(live, paths.CHAMPION_MODEL)
-    in_git = read_json(paths.CHAMPION_FACTS, "make promote")
-    both = (paths.MODEL, paths.CHAMPION_MODEL)
-    new, old = ({*read_json(model / package.METADATA, "train")["classes"]} for model in both)
-    if new != old and (in_git is None or {*in_git.get("classes", ())} == new):
+    in_git = read_champion(paths.CHAMPION)
+    new = set(read_metadata(paths.MODEL).classes)
+    old = set(read_metadata(paths.CHAMPION_MODEL).classes)
+    if new != old and (in_git is None or set(in_git.classes) == new):
         return None
-    return {"digest": digest(paths.CHAMPION_MODEL), "metrics": {}}
+    return Champion(digest(paths.CHAMPION_MODEL), metrics={})
 
 
 def golden() -> dict[str, Any]:
@@ -65,8 +67,8 @@ def golden() -> dict[str, Any]:
 
     They are held-out rows, of each class the two surest that are right and need no review.
     """
-    model = package.Categoriser.load(paths.MODEL)
-    held = [paths.PREPARED / f"{part}.parquet" for part in measure.PARTS]
+    model = Categoriser.load(paths.MODEL)
+    held = [paths.PREPARED / f"{part}.parquet" for part in HELD_OUT_PARTS]
     rows = pl.read_parquet(held, columns=[*FIELDS, "category"]).unique("text", keep="first")
     answered = model.predict(transactions(rows.select(FIELDS).iter_rows()))
     answers = pl.DataFrame([asdict(answer) for answer in answered])

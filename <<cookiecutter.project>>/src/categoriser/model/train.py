@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from categoriser.data.prepare import read_rows
+from categoriser.data.rows import read_rows
 from categoriser.errors import run
 from categoriser.features import VERSION
 from categoriser.io.digests import digest

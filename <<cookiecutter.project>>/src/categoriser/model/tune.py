@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from categoriser.data.prepare import read_rows
+from categoriser.data.rows import read_rows
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
 from categoriser.model.classifier import Classifier

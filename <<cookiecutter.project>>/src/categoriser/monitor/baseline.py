@@ -19,7 +19,8 @@ import numpy as np
 import polars as pl
 
 from categoriser.contract import CSV, FIELDS, transactions
-from categoriser.data.prepare import PARTS, read_rows
+from categoriser.data.rows import read_rows
+from categoriser.data.split import PARTS
 from categoriser.errors import UserError, run
 from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json

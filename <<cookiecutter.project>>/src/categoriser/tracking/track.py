@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from categoriser import paths
 from categoriser.contract import EXAMPLES
 from categoriser.errors import UserError
-from categoriser.evaluation.champion import champion_facts
+from categoriser.evaluation.champion import read_champion
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
 from categoriser.io.dvc_lock import read_lock
@@ -145,11 +145,11 @@ class Mirror:
 
     def name_champion(self) -> str:
         """Give the champion's version its alias, or none; return what is to be noted."""
-        champion = champion_facts(paths.CHAMPION)
-        number = self.registered(champion["digest"]) if champion else None
+        champion = read_champion(paths.CHAMPION)
+        number = self.registered(champion.digest) if champion else None
         self.alias("champion", number)
         if champion and number is None:
-            return f"; the champion {champion['digest'][:12]} is not in the registry"
+            return f"; the champion {champion.digest[:12]} is not in the registry"
         return ""
 
     def registered(self, model: str) -> str | None:

@@ -11,7 +11,7 @@ import duckdb
 from categoriser.data.prepare import uniform
 from categoriser.data.table import REQUIRED
 from categoriser.errors import UserError
-from categoriser.evaluation.metrics import PRICE_BAND
+from categoriser.evaluation.price_bands import PRICE_BAND
 from categoriser.io.replacing import replacing
 from categoriser.monitor.labels.label_join import LabelledRows
 from categoriser.monitor.monitor_settings import QualitySettings

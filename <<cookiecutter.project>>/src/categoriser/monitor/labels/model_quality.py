@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec import to_builtins
 
 from categoriser.data.prepare import text_key
-from categoriser.evaluation.metrics import by_slice
+from categoriser.evaluation.slices import by_slice
 from categoriser.evaluation.scores import group_codes
 from categoriser.features import normalise
 from categoriser.monitor.comparison.constraint_checks import check_quality_constraints
@@ -85,7 +86,9 @@ def judge_model(
     priced = rows.with_columns(truth=truth, label=answers).drop_nulls("price")
     priced = priced.filter(pl.col("place") % max(1, priced.height // SLICED) == 0)
     codes = priced["truth"].to_numpy(), priced["label"].to_numpy()
-    slices = by_slice(priced, *codes, group_codes(priced), evaluate) if len(priced) else None
+    slices = None
+    if len(priced):
+        slices = to_builtins(by_slice(priced, *codes, group_codes(priced), evaluate))
     gaps, unfair = slice_gaps(slices or {}, max_slice_gap, evaluate.confidence)
     violations, why = violations + unfair, ""
     if rows.height < settings.min_rows:

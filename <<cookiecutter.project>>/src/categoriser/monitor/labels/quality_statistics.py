@@ -49,7 +49,7 @@ def quality_statistics(truth: Codes, answers: Codes, groups: Codes, labels: Sequ
 
     `groups` are the rows' merchants, from 0. The best constant classifier answers the most frequent
     label. A standard deviation is a figure's standard error by the bootstrap of
-    `categoriser.evaluation.metrics`. (Model Monitor's is that of five draws of 80 % of the rows,
+    `categoriser.evaluation.bootstrap`. (Model Monitor's is that of five draws of 80 % of the rows,
     half as large: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html.)
     """
     size = len(labels)

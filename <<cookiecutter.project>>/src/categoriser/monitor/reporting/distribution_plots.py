@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from categoriser.evaluation.report import COLOURS, image, sheet
+from categoriser.evaluation.plots import COLOURS, image, sheet
 from categoriser.monitor.comparison.distances import psi
 from categoriser.monitor.formats.sketch import Weighted, quantile
 from categoriser.monitor.formats.statistics import FeatureStatistics

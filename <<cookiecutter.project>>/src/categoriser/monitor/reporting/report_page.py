@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from msgspec import convert
 
-from categoriser.evaluation.report import STYLE, confusion, render, slices
+from categoriser.evaluation.evaluation_file import SliceFigures
+from categoriser.evaluation.plots import STYLE, confusion, slices
+from categoriser.evaluation.rendering import render
 from categoriser.io.replacing import write_json, write_text
 from categoriser.monitor.checks.check_result import CheckResult
 from categoriser.monitor.reporting.distribution_plots import (
@@ -43,9 +46,13 @@ def report_page(result: CheckResult, found: Mapping[str, Any], about: About) -> 
             quality = result.quality
             counts = quality["statistics"]["multiclass_classification_metrics"]["confusion_matrix"]
             rows = [list(row.values()) for row in counts.values()]
-            matrix = confusion({"confusion": rows}, list(counts))
+            matrix = confusion(rows, list(counts))
             judged = ((name, found) for name, found in (quality["slices"] or {}).items() if found)
-            by_slice = {name: slices(found["slices"]) for name, found in judged if found["slices"]}
+            by_slice = {
+                name: slices(convert(found["slices"], list[SliceFigures]))
+                for name, found in judged
+                if found["slices"]
+            }
     drawn = {"plots": plots, "matrix": matrix, "by_slice": by_slice}
     shown = {
         "about": about,

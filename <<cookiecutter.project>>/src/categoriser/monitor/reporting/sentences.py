@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from categoriser.evaluation.report import percent, points
+from categoriser.evaluation.rendering import percent, points
 from categoriser.monitor.checks.capture_coverage import MISSING_CHECK, UNREAD_CHECK
 from categoriser.monitor.checks.check_result import CheckResult
 from categoriser.monitor.formats.sketch import quantile

@@ -1,0 +1,180 @@
+"""The document reports/evaluation.json: all that is measured of a model.
+
+Shares and probabilities are from 0 to 1, log loss is in nats. The stage `measure` writes it;
+`evaluate` and the report read it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, field
+
+from categoriser.data.split import Split
+from categoriser.evaluation.champion import Champion
+from categoriser.io.documents import read_document
+from categoriser.model.metadata import Metadata
+
+
+class Interval(Struct):
+    """A figure with the ends of its bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Scores(Struct):
+    """Two figures with their intervals: a model's own, or its lead over another's."""
+
+    accuracy: Interval
+    macro_f1: Interval
+
+
+class ModelFigures(Scores):
+    """How good one model's answers to a part's rows are.
+
+    `coverage` is the share of rows that are answered without review, `covered_accuracy` the share
+    of those that are right.
+    """
+
+    calibration_error: float
+    log_loss: float
+    coverage: float
+    covered_accuracy: float
+
+
+class ClassFigures(Struct):
+    """The model's figures on one class, which has so many `rows` of the part."""
+
+    label: str = field(name="class")
+    rows: int
+    precision: float
+    recall: float
+    f1: float
+
+
+class CalibrationBin(Struct):
+    """The rows whose answers' probabilities lie in one bin: their mean, and the share right."""
+
+    rows: int
+    confidence: float
+    accuracy: float
+
+
+class CoverageStep(Struct):
+    """What would be answered without review at one threshold, and the share right of that."""
+
+    threshold: float
+    coverage: float
+    covered_accuracy: float
+
+
+class WrongAnswer(Struct):
+    """An example of a mistake: the text's words, without codes and long numbers."""
+
+    words: str
+    price: float
+    probability: float
+
+
+class ConfusedPair(Struct):
+    """A true class that is answered as another; `share` is that of the true class's rows."""
+
+    truth: str
+    answer: str
+    rows: int
+    share: float
+    examples: list[WrongAnswer]
+
+
+class PartFigures(Struct):
+    """What is measured on one held-out part. An empty part has `rows` and `groups` only.
+
+    `groups` counts the merchants. `models` are the figures by model: the model, the reference, the
+    majority class and, if there is one, the champion. `lead` is the model's figure less the
+    rival's on the same rows. `avoided` is the share of the majority class's errors that the model
+    avoids; None where it makes none. `confusion` counts the rows by true class (row) and answer
+    (column), in the order of the evaluation's `labels`.
+    """
+
+    rows: int
+    groups: int
+    models: dict[str, ModelFigures] = {}
+    lead: dict[str, Scores] = {}
+    avoided: Interval | None = None
+    classes: list[ClassFigures] = []
+    confusion: list[list[int]] = []
+    calibration: list[CalibrationBin] = []
+    coverage: list[CoverageStep] = []
+    confused: list[ConfusedPair] = []
+
+
+class SliceFigures(Struct):
+    """One slice. `gap` is the accuracy of all rows less the slice's: positive where it is worse."""
+
+    name: str
+    rows: int
+    groups: int
+    accuracy: Interval
+    gap: Interval
+
+
+class ColumnSlices(Struct):
+    """A column's slices that are judged, the worst served first.
+
+    `worst` and `gap` are of the first of them, and `spread` is the largest difference between two;
+    they are None where there is no slice. `not_judged` counts the rows of each slice that is too
+    small.
+    """
+
+    slices: list[SliceFigures]
+    not_judged: dict[str, int]
+    worst: str | None = None
+    gap: Interval | None = None
+    spread: float | None = None
+
+
+class MeasuredModel(Struct):
+    digest: str
+    metadata: Metadata
+
+
+class EvaluationSettings(Struct):
+    """The settings `evaluate` of params.yaml, by which the figures were made."""
+
+    slices: list[str]
+    price_bands: list[float]
+    min_rows: int
+    resamples: int
+    confidence: float
+
+
+class Evaluation(Struct):
+    """All that is measured.
+
+    `parts` are the held-out parts by name; `slices` the columns by name, None where the data lacks
+    the column; `tokens` each class's heaviest tokens with their weights.
+    """
+
+    champion: Champion | None
+    labels: list[str]
+    model: MeasuredModel
+    parts: dict[str, PartFigures]
+    settings: EvaluationSettings
+    slices: dict[str, ColumnSlices | None]
+    split: Split
+    tokens: dict[str, list[tuple[str, float]]]
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read the file. Raises `UserError` where it is missing or damaged."""
+    return read_document(path, Evaluation, "dvc repro measure")
+
+
+def rounded(value: Any) -> Any:
+    """Round every float in nested dicts and lists to six decimals: enough, and easier to read."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value

@@ -1,0 +1,64 @@
+"""The document reports/metrics.json, which `dvc metrics` shows: few numbers by held-out part."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from categoriser.errors import UserError
+from categoriser.evaluation.evaluation_file import Evaluation, ModelFigures
+from categoriser.io.documents import read_json, to_document
+
+MADE_BY = "dvc repro"
+
+
+class RivalHeadline(Struct):
+    """What is shown of a model that the model is compared with."""
+
+    accuracy: float
+    macro_f1: float
+
+
+class PartHeadline(Struct, omit_defaults=True):
+    """What is shown of the model on one part, and of its rivals. `coverage` is without review."""
+
+    accuracy: float
+    macro_f1: float
+    calibration_error: float
+    coverage: float
+    reference: RivalHeadline | None = None
+    champion: RivalHeadline | None = None
+
+
+def headline(evaluation: Evaluation) -> dict[str, PartHeadline]:
+    """Return what is shown by part; an empty part is left out."""
+    shown = {}
+    for part, figures in evaluation.parts.items():
+        if not figures.rows:
+            continue
+        model = figures.models["model"]
+        shown[part] = PartHeadline(
+            accuracy=model.accuracy.value,
+            macro_f1=model.macro_f1.value,
+            calibration_error=model.calibration_error,
+            coverage=model.coverage,
+            reference=of_rival(figures.models.get("reference")),
+            champion=of_rival(figures.models.get("champion")),
+        )
+    return shown
+
+
+def of_rival(figures: ModelFigures | None) -> RivalHeadline | None:
+    if figures is None:
+        return None
+    return RivalHeadline(figures.accuracy.value, figures.macro_f1.value)
+
+
+def read_headline(path: Path) -> dict[str, PartHeadline]:
+    """Read the file. Raises `UserError` where it is missing or damaged."""
+    content = read_json(path, MADE_BY)
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is damaged: it holds no object; `{MADE_BY}` makes it anew")
+    return {
+        part: to_document(figures, PartHeadline, f"{path}, part {part},", MADE_BY)
+        for part, figures in content.items()
+    }

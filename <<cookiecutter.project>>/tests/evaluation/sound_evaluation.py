@@ -1,0 +1,74 @@
+"""An evaluation that passes every gate, made by hand, for the tests to change."""
+
+from __future__ import annotations
+
+import copy
+
+from categoriser.data.split import HELD_OUT_PARTS, Split
+from categoriser.evaluation.champion import Champion
+from categoriser.evaluation.evaluation_file import (
+    ColumnSlices,
+    Evaluation,
+    EvaluationSettings,
+    Interval,
+    MeasuredModel,
+    ModelFigures,
+    PartFigures,
+    Scores,
+    SliceFigures,
+)
+from categoriser.model.metadata import Metadata
+from categoriser.params import Gate
+
+LIMITS = Gate(
+    min_gain_over_majority=0.1,
+    max_loss_to_reference=0.02,
+    max_loss_to_champion=0.01,
+    max_slice_gap=0.15,
+    min_accuracy=None,
+    min_macro_f1=None,
+)
+
+
+def figure(value: float, half: float = 0.01) -> Interval:
+    return Interval(value, value - half, value + half)
+
+
+def sound_evaluation(**lead: Interval) -> Evaluation:
+    """Make a sound evaluation, in which the model's lead over each rival is as given."""
+    rivals = {"reference": figure(0.0)} | lead
+    own = ModelFigures(
+        accuracy=figure(0.8),
+        macro_f1=figure(0.7),
+        calibration_error=0.01,
+        log_loss=0.5,
+        coverage=0.9,
+        covered_accuracy=0.9,
+    )
+    part = PartFigures(
+        rows=1000,
+        groups=100,
+        avoided=figure(0.6),
+        lead={name: Scores(one, one) for name, one in rivals.items()},
+        models={"model": own},
+    )
+    return Evaluation(
+        champion=Champion("d", {}) if "champion" in lead else None,
+        labels=[],
+        model=MeasuredModel("m", Metadata([], 1, 0.6, 1.0)),
+        parts={name: copy.deepcopy(part) for name in HELD_OUT_PARTS},
+        settings=EvaluationSettings(
+            slices=[], price_bands=[], min_rows=200, resamples=1000, confidence=0.95
+        ),
+        slices={},
+        split=Split("", [], {}),
+        tokens={},
+    )
+
+
+def as_slices(*gaps: Interval) -> ColumnSlices:
+    """Make a column whose slices `s0`, `s1`, … have these gaps."""
+    slices = [
+        SliceFigures(f"s{number}", 1000, 100, figure(0.8), gap) for number, gap in enumerate(gaps)
+    ]
+    return ColumnSlices(slices, not_judged={})

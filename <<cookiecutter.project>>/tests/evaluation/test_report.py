@@ -1,0 +1,273 @@
+"""The report, and the model card."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+from measured import result
+from msgspec.structs import replace
+
+from categoriser.data.generated_facts import GeneratedFacts, Planted
+from categoriser.data.profile import Profile
+from categoriser.data.split import SplitPart
+from categoriser.evaluation import report
+from categoriser.evaluation.champion import Champion
+from categoriser.evaluation.evaluation_file import (
+    ClassFigures,
+    Evaluation,
+    PartFigures,
+    WrongAnswer,
+)
+from categoriser.evaluation.judging import judge
+from categoriser.evaluation.report import ReportFacts
+from categoriser.evaluation.verdict import FigureVerdict, Verdict
+from categoriser.params import About, Gate
+
+GATE = Gate(
+    min_gain_over_majority=0.1,
+    max_loss_to_reference=1,
+    max_loss_to_champion=1,
+    max_slice_gap=1,
+    min_accuracy=None,
+    min_macro_f1=None,
+)
+VOID = {"meta", "img", "br"}
+
+
+DATA = Profile(rows=2000, months={}, shares={}, deciles={}, repeated=0, bad_rows=0, set_aside={})
+
+
+def facts(
+    evaluation: Evaluation | None = None,
+    verdicts: Sequence[FigureVerdict] | None = None,
+    passed: bool = True,
+    data: Profile = DATA,
+    generated: GeneratedFacts | None = None,
+) -> ReportFacts:
+    evaluation = evaluation or result()[0]
+    found = judge(evaluation, GATE) if verdicts is None else verdicts
+    return ReportFacts(
+        about=About(project="Bank <b>& Co", owner="Data science, a@example.com"),
+        evaluation=evaluation,
+        verdict=Verdict(evaluation.model.digest, passed, (), tuple(found)),
+        data=data,
+        data_path="data/own.csv",
+        generated=generated,
+    )
+
+
+class Page(HTMLParser):
+    """Collects text and addresses, and checks that every element is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.addresses: list[str] = []
+        self.names: set[str] = set()
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_the_report_is_one_page_that_asks_nothing_of_a_network() -> None:
+    page = Page(report.html(facts()))
+    assert {"script", "link", "iframe"}.isdisjoint(page.names)
+    images = [address for address in page.addresses if not address.startswith("#")]
+    # Overview; curves and confusion for three parts; two columns' slices.
+    assert len(images) == 1 + 3 * 2 + 2
+    for address in images:
+        kind, content = address.split(",", 1)
+        assert kind == "data:image/svg+xml;base64"
+        ElementTree.fromstring(base64.b64decode(content))
+
+
+def test_the_report_shows_the_figures() -> None:
+    evaluation = result()[0]
+    text = " ".join(Page(report.html(facts())).texts)
+    for part in evaluation.parts.values():
+        assert f"{100 * part.models['model'].accuracy.value:.1f} %" in text
+    assert evaluation.model.digest in text
+    assert "No gate failed." in text
+    assert "data is generated" not in text
+    assert "The data has no such column." in text
+
+
+def test_what_a_failed_gate_lacks_is_on_top() -> None:
+    verdict = FigureVerdict(
+        gate="min_accuracy",
+        part="time",
+        figure="accuracy",
+        outcome="failed",
+        bound=0.9,
+        value=0.8,
+        low=0.8,
+        high=0.8,
+        margin=-0.1,
+    )
+    text = " ".join(Page(report.html(facts(verdicts=[verdict], passed=False))).texts)
+    assert "The model may not go on." in text
+    assert re.search(r"accuracy \+80\.0 points, 10\.0 under the bound of \+90\.0", text)
+
+
+def test_generated_data_shows_the_ceiling_and_the_distance_to_it() -> None:
+    ceiling = GeneratedFacts(
+        rows=2000,
+        seed=0,
+        months=["2026-01", "2026-03"],
+        label_noise=0.1,
+        planted=Planted("country", "NZ", 0.2),
+        ceiling=0.912,
+        ceiling_by={"country": {"NZ": 0.654}},
+    )
+    text = " ".join(Page(report.html(facts(generated=ceiling))).texts)
+    accuracy = result()[0].parts["time"].models["model"].accuracy.value
+    assert "91.2 %" in text
+    assert "65.4 %" in text
+    assert f"{100 * (0.912 - accuracy):.1f} points" in text
+    assert "ceiling of 91.2 %" in report.model_card(facts(generated=ceiling))
+
+
+def test_text_from_the_data_is_escaped_everywhere() -> None:
+    # The last is no formula for the plots to set either.
+    evil = "<script>alert(1)</script>|`x`$\\frac$"
+    evaluation = copy.deepcopy(result()[0])
+    country = evaluation.slices["country"]
+    assert country
+    country.slices[0].name = evil
+    country.worst = evil
+    country.not_judged = {evil: 3}
+    evaluation.slices[evil] = None
+    evaluation.labels[0] = evil
+    evaluation.model.metadata = replace(evaluation.model.metadata, classes=[evil])
+    evaluation.split.key = evil
+    evaluation.tokens = {evil: [(evil, 0.5)]}
+    for part in evaluation.parts.values():
+        part.classes[0].label = evil
+        part.confused[0].truth = evil
+        part.confused[0].answer = evil
+        part.confused[0].examples = [WrongAnswer(evil, price=1.0, probability=0.5)]
+    shown = facts(evaluation, data=replace(DATA, rows=1, set_aside={evil: 1}))
+    page = Page(report.html(shown))
+    assert "script" not in page.names
+    assert evil in page.texts
+    card = report.model_card(shown)
+    assert "<script>" not in card
+    widths = {
+        tuple(len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines())
+        for table in re.findall(r"(?:^\|.*\n)+", card, re.MULTILINE)
+    }
+    assert widths
+    assert all(len(set(table)) == 1 for table in widths)
+
+
+def test_empty_parts_and_slices_are_told() -> None:
+    evaluation = copy.deepcopy(result()[0])
+    evaluation.parts = {name: PartFigures(rows=0, groups=0) for name in evaluation.parts}
+    for compared in evaluation.slices.values():
+        if compared:
+            compared.slices = []
+    nothing = SplitPart(
+        rows=0,
+        groups=0,
+        dates=[],
+        key_in_training=None,
+        line_in_training=None,
+        unseen_classes={},
+    )
+    for name in ("time", "merchant", "random"):
+        evaluation.split.parts[name] = nothing
+    text = " ".join(Page(report.html(facts(evaluation))).texts)
+    assert text.count("This part is empty") == 3
+    assert text.count("No slice has rows enough") == 2
+    assert "| time | 0 |" in report.model_card(facts(evaluation))
+
+
+def test_a_champion_that_could_not_be_read_is_told() -> None:
+    champion = Champion("d" * 64, {}, unreadable="too old")
+    evaluation = replace(result()[0], champion=champion)
+    page = report.html(facts(evaluation))
+    assert "d" * 64 in page
+    assert "not compared: too old" in page
+
+
+def test_so_many_classes_that_no_matrix_is_read_have_the_most_confused_and_the_worst() -> None:
+    evaluation = copy.deepcopy(result()[0])
+    names = [f"class {n}" for n in range(167)]
+    evaluation.labels = names
+    evaluation.model.metadata = replace(evaluation.model.metadata, classes=names)
+    for part in evaluation.parts.values():
+        part.confusion = [[0] * 167] * 167
+        part.classes = [
+            ClassFigures(label=name, rows=9, precision=0.5, recall=0.5, f1=n / 167)
+            for n, name in enumerate(names)
+        ]
+    text = report.html(facts(evaluation))
+    assert "Confusion matrix" not in text
+    assert "The 15 worst classes" in text
+    assert text.count("<summary>All 167 classes</summary>") == 3 + 1
+    # A name breaks between names alone.
+    assert '<span class="name">class 7,</span>' in text
+
+
+def test_both_pages_are_headed_by_project_date_data_and_owner() -> None:
+    page, card = report.html(facts()), report.model_card(facts())
+    assert "<title>Bank &lt;b&gt;&amp; Co: model report, data to 2026-03-31</title>" in page
+    for text in ("2026-01-01 to 2026-03-31", "Data science, a@example.com"):
+        assert text in page
+        assert text in card.replace("\\", "")
+    assert "data/own.csv" in page
+    assert card.startswith("# Bank \\<b\\>\\& Co: model card")
+
+
+def banner(page: str) -> str:
+    [kind] = re.findall('class="banner ([a-z-]+)"', page)
+    return str(kind)
+
+
+def test_the_banner_is_green_only_where_all_is_judged() -> None:
+    evaluation = copy.deepcopy(result()[0])
+    for column in filter(None, evaluation.slices.values()):
+        column.not_judged = {}
+    passed = [verdict for verdict in judge(evaluation, GATE) if verdict.outcome == "passed"]
+    open_ = replace(passed[0], outcome="not judged", why="199 rows, fewer than 200")
+    assert banner(report.html(facts(evaluation, verdicts=passed))) == "passed"
+    page = report.html(facts(evaluation, verdicts=[*passed, open_]))
+    assert banner(page) == "not-judged"
+    assert "Not all could be judged." in page
+    assert "Not judged: majority, " in page
+    assert "Not all could be judged" in report.model_card(
+        facts(evaluation, verdicts=[*passed, open_])
+    )
+    assert banner(report.html(facts(evaluation, verdicts=[open_], passed=False))) == "failed"
+    country = evaluation.slices["country"]
+    assert country
+    country.not_judged = {"FJ": 3}
+    page = report.html(facts(evaluation, verdicts=passed))
+    assert banner(page) == "not-judged"
+    assert "1 slice has too few rows" in page
+
+
+def test_the_report_shows_mistakes_and_says_prices_in_words() -> None:
+    part = result()[0].parts["random"]
+    text = " ".join(Page(report.html(facts())).texts)
+    first = part.confused[0]
+    assert first.examples[0].words in text
+    assert "an amount of " in text
+    assert not re.search(r"\b([A-Z])\1\b", text)
