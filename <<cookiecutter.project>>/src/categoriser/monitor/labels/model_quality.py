@@ -10,8 +10,8 @@ import polars as pl
 from msgspec import to_builtins
 
 from categoriser.data.prepare import text_key
-from categoriser.evaluation.slices import by_slice
 from categoriser.evaluation.scores import group_codes
+from categoriser.evaluation.slices import by_slice
 from categoriser.features import normalise
 from categoriser.monitor.comparison.constraint_checks import check_quality_constraints
 from categoriser.monitor.comparison.feature_drift import FeatureDrift
