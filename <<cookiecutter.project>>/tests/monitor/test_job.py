@@ -1052,6 +1052,7 @@ QUALITY: dict[str, Any] = {
                 {
                     "name": "AU",
                     "rows": 100,
+                    "groups": 50,
                     "accuracy": {"value": 0.91, "low": 0.85, "high": 0.95},
                     "gap": {"value": 0.0, "low": 0.0, "high": 0.0},
                 }
