@@ -176,6 +176,8 @@ def _column(field: msgspec.inspect.Field) -> Column:
 COLUMNS = declared(Transaction)
 FIELDS = tuple(column.name for column in COLUMNS)
 TEXTS = tuple(column for column in COLUMNS if column.is_text)
+# What was declared beside the text and the price, each of which is treated in its own way.
+FURTHER = tuple(column for column in COLUMNS if column.name not in ("text", "price"))
 
 # A row of JSON, in bytes, and a line of CSV, in characters: each character of a text may be a
 # pair of escapes ("\ud83d\ude00"), and names and numbers stand around the texts.

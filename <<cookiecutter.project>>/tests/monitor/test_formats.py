@@ -33,7 +33,7 @@ from hypothesis.extra.numpy import arrays
 from moto import mock_aws
 from scipy import stats
 
-from categoriser.contract import CSV, JSON, JSON_LINES, Prediction
+from categoriser.contract import CSV, JSON, JSON_LINES, VARIANT, Prediction
 from categoriser.errors import UserError
 from categoriser.io.storage import fetch, s3_client
 from categoriser.monitor.comparison.constraint_checks import (
@@ -2154,7 +2154,7 @@ def test_the_writer_files_by_the_minute_under_the_hour(
     assert [
         re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", file) for file in files
     ] == [
-        f"{tmp_path}/shop/AllTraffic/2026/11/23/08/{name}-007-UUID.jsonl"
+        f"{tmp_path}/shop/{VARIANT}/2026/11/23/08/{name}-007-UUID.jsonl"
         for name in ("30-00", "31-15", "32-05")
     ]
     frame, problems = read_captures(*files)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from categoriser.contract import CSV, FIELDS, JSON, JSON_LINES, read_number
+from categoriser.contract import COLUMNS, CSV, FIELDS, JSON, JSON_LINES, Column, Value, read_number
 from categoriser.monitor.formats.events import EventSide, EventSides, RecordError
 from categoriser.monitor.formats.problems import Place, Problems
 from categoriser.serving.capture import ENCODINGS
@@ -50,11 +50,11 @@ def rows_of_sides(sides: EventSides) -> tuple[list[Any] | None, list[Any] | None
 
 
 def _check_fields(rows: list[list[str]]) -> None:
-    """Take away a header, and raise `RecordError` for a row that is not text and price."""
+    """Take away a header, and raise `RecordError` for a row that has other fields."""
     if rows and rows[0] == [*FIELDS]:
         del rows[0]
     if any(len(row) != len(FIELDS) for row in rows):
-        raise RecordError("unreadable input", "a row is not text,price")
+        raise RecordError("unreadable input", f"a row is not {','.join(FIELDS)}")
 
 
 def _rows(side: EventSide, name: str) -> tuple[str, list[Any]]:
@@ -95,21 +95,34 @@ def csv_fields(data: str) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(data, newline=""), strict=True) if row]
 
 
-def read_question(row: Any, problems: Problems, place: Place) -> tuple[str | None, float | None]:
-    """Return a text and a price, null where they are missing or no such thing."""
-    text, price = row if isinstance(row, list) else (row.get("text"), row.get("price"))
-    if text is not None and not isinstance(text, str):
-        problems.add(place, "text is not a string")
-        text = None
-    if price is None or price == "":
-        return text or None, None
+def read_question(row: Any, problems: Problems, place: Place) -> tuple[Value | None, ...]:
+    """Return the values of `FIELDS`, null where they are missing or not of their column's kind."""
+    values = row if isinstance(row, list) else map(row.get, FIELDS)
+    return tuple(
+        _captured_text(column, value, problems, place)
+        if column.is_text
+        else _captured_number(column, value, problems, place)
+        for column, value in zip(COLUMNS, values, strict=True)
+    )
+
+
+def _captured_text(column: Column, value: Any, problems: Problems, place: Place) -> str | None:
+    if value is not None and not isinstance(value, str):
+        problems.add(place, f"{column.name} is not a string")
+        return None
+    return value or None
+
+
+def _captured_number(column: Column, value: Any, problems: Problems, place: Place) -> float | None:
+    if value is None or value == "":
+        return None
     try:
-        if isinstance(price, (str, float, int)) and not isinstance(price, bool):
-            return text or None, read_number(price)
+        if isinstance(value, (str, float, int)) and not isinstance(value, bool):
+            return read_number(value)
     except (ValueError, OverflowError):
         pass
-    problems.add(place, "price is not a number")
-    return text or None, None
+    problems.add(place, f"{column.name} is not a number")
+    return None
 
 
 def read_answer(row: Any, classes: Sequence[str]) -> tuple[str, list[float]]:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from categoriser.contract import FIELDS, Value
 from categoriser.monitor.formats import event_frames
 from categoriser.monitor.formats.captured_sides import read_answer, read_question, rows_of_sides
 from categoriser.monitor.formats.event_files import plain_utc
@@ -20,6 +21,7 @@ from categoriser.monitor.formats.event_frames import CAPTURE_COLUMNS, to_frame
 from categoriser.monitor.formats.events import PROBE_PREFIX, Event, RecordError, read_events
 from categoriser.monitor.formats.problems import Place, Problems
 
+NO_INPUT = (None,) * len(FIELDS)
 SCRIPT_ONLY = "readable by the preprocessor only"
 
 ScriptValues = dict[str, str | None]
@@ -31,9 +33,9 @@ class CapturedRows:
     """Rows of captures, and what the team's preprocessor gave for the same rows, if anything.
 
     Columns of `frame`: id (inferenceId where there is one, else eventId), row (0-based in its
-    record), rows (in the record), time (UTC), text, price, label, probabilities (in the classes'
-    order). A text or a price that is missing is null; label and probabilities are where only inputs
-    were captured, and all four where only the preprocessor could read the record. Columns of
+    record), rows (in the record), time (UTC), `FIELDS`, label, probabilities (in the classes'
+    order). An input that is missing is null; label and probabilities are where only inputs
+    were captured, and all of them where only the preprocessor could read the record. Columns of
     `extra` are strings, numbers spelt out.
     """
 
@@ -160,11 +162,11 @@ def _aligned(given: Any, count: int, problems: Problems, place: Place) -> list[S
 
 def _read(
     event: Event, classes: Sequence[str], given: Any, problems: Problems, place: Place
-) -> tuple[list[tuple[str | None, float | None, str | None]], list[float]]:
-    """Return text, price and label of each row, and the probabilities of row after row."""
+) -> tuple[list[tuple[Value | None, ...]], list[float]]:
+    """Return the inputs and the label of each row, and the probabilities of row after row."""
     blank = [0.0] * len(classes)
     answered: list[tuple[str | None, list[float]]]
-    questions: list[tuple[str | None, float | None]]
+    questions: list[tuple[Value | None, ...]]
     try:
         asked, answers = rows_of_sides(event.capture_data)
         count = len(asked if asked is not None else answers or [])
@@ -176,8 +178,8 @@ def _read(
             raise
         problems.add(place, SCRIPT_ONLY, error.args[0])
         count = len(given) if isinstance(given, list) else 1
-        return [(None, None, None)] * count, blank * count
-    questions = [(None, None)] * count
+        return [(*NO_INPUT, None)] * count, blank * count
+    questions = [NO_INPUT] * count
     if asked is not None:
         questions = [*(read_question(row, problems, place) for row in asked)]
     problems.seen["without_input"] += count * (asked is None)

@@ -4,10 +4,13 @@ from typing import Any
 
 import polars as pl
 
+from categoriser.contract import COLUMNS
+
 ROWS_IN_FRAME = 10_000
 
 PLACE_COLUMNS = {"id": pl.String, "row": pl.Int64, "rows": pl.Int64, "time": pl.Datetime("us")}
-CAPTURE_COLUMNS = PLACE_COLUMNS | {"text": pl.String, "price": pl.Float64, "label": pl.String}
+INPUT_COLUMNS = {column.name: pl.String if column.is_text else pl.Float64 for column in COLUMNS}
+CAPTURE_COLUMNS = PLACE_COLUMNS | INPUT_COLUMNS | {"label": pl.String}
 TRUTH_COLUMNS = {name: CAPTURE_COLUMNS[name] for name in ("id", "row", "label", "time")}
 
 

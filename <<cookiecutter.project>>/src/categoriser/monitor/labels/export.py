@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from categoriser.contract import COLUMNS, FIELDS
 from categoriser.data.prepare import uniform
 from categoriser.data.table import REQUIRED
 from categoriser.errors import UserError
@@ -24,13 +25,13 @@ FEEDBACK_PARTS = ("train", "holdout")
 # What of a joined row the export writes as it is; the rest but `JOINS` are further columns.
 EXPORTED = """
 CREATE OR REPLACE TABLE exported AS
-    SELECT DISTINCT time::DATE AS date,
-        trim(regexp_replace(text, '[\\r\\n]+', ' ', 'g')) AS text, price, truth AS category
-        {further}
-    FROM answered WHERE NOT unknown AND time IS NOT NULL AND isfinite(price)
-        AND regexp_matches(text, '\\S') AND NOT contains(text, chr(0))
+    SELECT DISTINCT time::DATE AS date, {inputs}, truth AS category {further}
+    FROM answered WHERE NOT unknown AND time IS NOT NULL AND {readable}
 """
-JOINS = {"id", "row", "place", "label", "text", "price", "time", "truth", "unknown", "labels"}
+TEXT_INPUT = "trim(regexp_replace({name}, '[\\r\\n]+', ' ', 'g')) AS {name}"
+READABLE_TEXT = "regexp_matches({name}, '\\S') AND NOT contains({name}, chr(0))"
+READABLE_NUMBER = "isfinite({name})"
+JOINS = {"id", "row", "place", "label", *FIELDS, "time", "truth", "unknown", "labels"}
 JOINS |= {"contradicted", "hours_late"}
 
 # A CSV as Polars writes it, and its rows as `exported` has them.
@@ -43,7 +44,8 @@ WRITTEN: dict[str, Any] = {
     "allow_quoted_nulls": False,
     "buffer_size": 4_000_000,  # bytes: the default takes half of the least memory_limit_mb
 }
-EARLIER = "date::DATE AS date, text, price::DOUBLE AS price, category {further}"
+EARLIER = "date::DATE AS date, {inputs}, category {further}"
+NUMBER_INPUT = "{name}::DOUBLE AS {name}"
 ADD = "CREATE OR REPLACE TABLE exported AS FROM exported UNION ALL BY NAME FROM added"
 
 
@@ -56,12 +58,12 @@ def export_labelled(
 ) -> dict[str, int]:
     """Add the joined rows to labelled data, `train.csv` and `holdout.csv`; count the files' rows.
 
-    They have the project's columns: date, text, price, category, and the captures' further ones,
+    They have the columns of `REQUIRED`, and the captures' further ones,
     with those of `slices` that captures lack. A further column is never empty: what nobody knows
     is `unknown`, so that no slice of the next model is named by nothing. Rows alike in all columns
     are one. Of a row that an earlier export has with another category the new label stands. Labels
-    that contradict each other are left out, labels of no class, and rows without a text, a price
-    or a time. Which file a row is in is a hash of its date, price and text, so it is in that one
+    that contradict each other are left out, labels of no class, and rows without an input or
+    a time. Which file a row is in is a hash of its date, price and text, so it is in that one
     in every export, as long as `holdout` stays. The same rows and labels give the same bytes, in
     whatever order they come.
 
@@ -72,7 +74,10 @@ def export_labelled(
     known = {*connection.table("answered").columns} - JOINS
     lacking = {*slices} - known - {PRICE_BAND, *REQUIRED}
     further = _filled(sorted(known)) + _unknown(sorted(lacking))
-    [[count]] = connection.execute(EXPORTED.format(further=further)).fetchall()
+    inputs = _inputs(TEXT_INPUT, "{name}")
+    readable = " AND ".join(_inputs(READABLE_TEXT, READABLE_NUMBER))
+    query = EXPORTED.format(inputs=", ".join(inputs), further=further, readable=readable)
+    [[count]] = connection.execute(query).fetchall()
     if count < settings.min_rows:
         raise TooFewRowsError(
             f"{plural(count, 'labelled row')} can be exported, and quality.min_rows in "
@@ -82,7 +87,9 @@ def export_labelled(
         _add_earlier(connection, folder / f"{part}.csv")
     # A column that only one export has is unknown in the other's rows.
     others = sorted({*connection.table("exported").columns} - {*REQUIRED})
-    ordered = connection.table("exported").select(f"{', '.join(REQUIRED)} {_filled(others)}")
+    ordered = connection.table("exported").select(
+        f"{', '.join(map(_quoted, REQUIRED))} {_filled(others)}"
+    )
     ordered.create_view("ordered", replace=True)
     counts = dict.fromkeys(FEEDBACK_PARTS, 0)
     with replacing(folder) as aside, ExitStack() as stack:
@@ -101,6 +108,13 @@ def export_labelled(
                 rows.filter(chosen).write_csv(files[part], include_header=number == 0)
                 counts[part] += int(chosen.sum())
     return counts
+
+
+def _inputs(text: str, number: str) -> list[str]:
+    """Return SQL for each column of the record, by what a text's is and a number's."""
+    return [
+        (text if column.is_text else number).format(name=_quoted(column.name)) for column in COLUMNS
+    ]
 
 
 def _quoted(name: str) -> str:
@@ -125,7 +139,9 @@ def _add_earlier(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         written = connection.read_csv(str(path), **WRITTEN)
         further = _filled([name for name in written.columns if name not in REQUIRED])
-        earlier = written.select(EARLIER.format(further=further)).set_alias("earlier")
+        earlier = written.select(
+            EARLIER.format(inputs=", ".join(_inputs("{name}", NUMBER_INPUT)), further=further)
+        ).set_alias("earlier")
         exported = connection.table("exported")
         both = {*earlier.columns} & {*exported.columns} - {"category"}
         names = map(_quoted, both)

@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from categoriser.contract import FIELDS
 from categoriser.errors import UserError
 from categoriser.monitor.formats.event_frames import CAPTURE_COLUMNS, TRUTH_COLUMNS
 from categoriser.monitor.monitor_settings import QualitySettings
@@ -38,7 +39,7 @@ Frames = Iterable[pl.DataFrame]
 JOIN = """
 CREATE TABLE predicted AS
     SELECT id, "row", count(*) AS times, min(place) AS place, min(content) <> max(content) AS shared
-    FROM (SELECT *, hash(text, price, label) AS content FROM captures) GROUP BY ALL;
+    FROM (SELECT *, hash({inputs}, label) AS content FROM captures) GROUP BY ALL;
 CREATE TABLE given AS
     SELECT id, "row", label, count(*) AS times, max(time) AS time FROM truths GROUP BY ALL;
 CREATE TABLE latest AS
@@ -117,7 +118,7 @@ def join_labels(
                     spilled = connection.read_parquet(f"{folder / table}/*", union_by_name=True)
                     spilled.create_view(table)
                 connection.register("classes", pl.DataFrame({"name": list(classes)}).to_arrow())
-                connection.execute(JOIN)
+                connection.execute(JOIN.format(inputs=", ".join(f'"{name}"' for name in FIELDS)))
                 labelled = LabelledRows(connection, list(classes), {})
                 [counts] = pl.concat(labelled.rows(COUNTS)).to_dicts()
                 counts["coverage"] = counts["joined"] / max(1, counts["predictions"])

@@ -10,12 +10,14 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from categoriser.contract import FIELDS
 from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
 from categoriser.monitor.formats.baseline_facts import BASELINE_MADE_BY, FACTS_FILE
 from categoriser.monitor.formats.captures import SCRIPT_ONLY, captured_rows
+from categoriser.monitor.formats.event_frames import INPUT_COLUMNS
 from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.formats.statistics import FeatureStatistics, Statistics
 from categoriser.monitor.summaries.summary import Summary, summarise
@@ -152,12 +154,14 @@ def sides(baseline: Path) -> dict[str, list[str]]:
     """
     facts = read_json(baseline / FACTS_FILE, BASELINE_MADE_BY)
     classes = facts["classes"]
-    kind = pl.Array(pl.Float64, len(classes))
+    table = pl.Array(pl.Float64, len(classes))
     rows = {
-        "text": pl.Series([None, "a"], dtype=pl.String),
-        "price": pl.Series([None, 1.0], dtype=pl.Float64),
+        **{
+            name: pl.Series([None, "a" if kind == pl.String else 1.0], dtype=kind)
+            for name, kind in INPUT_COLUMNS.items()
+        },
         "label": pl.Series([classes[0], None], dtype=pl.String),
-        "probabilities": pl.Series([[1 / len(classes)] * len(classes), None], dtype=kind),
+        "probabilities": pl.Series([[1 / len(classes)] * len(classes), None], dtype=table),
     }
     threshold = facts["review_threshold"]
     watched = watch(pl.DataFrame(rows), SeenInTraining.load(baseline), classes, threshold)
@@ -173,9 +177,9 @@ def with_country(
 ) -> Iterator[pl.DataFrame]:
     """Yield captured rows with the country that their texts name, `unknown` where they name none.
 
-    The rows stay as they are where the country is not watched.
+    The rows stay as they are where the country is not watched, or is a column of their own.
     """
     for frame, watched in watching.batches(files, problems):
-        if "country" in watched.columns:
+        if "country" in watched.columns and "country" not in FIELDS:
             frame = frame.with_columns(watched["country"].fill_null(UNKNOWN_COUNTRY))
         yield frame

@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import entr
 
+from categoriser.contract import FURTHER
 from categoriser.errors import UserError
 from categoriser.features import is_word, normalise
 from categoriser.io.documents import read_json
@@ -38,7 +39,9 @@ ONE_MERCHANT = 0.5
 # Kinds of prefix and countries at most, the frequent ones first.
 MOST_VALUES = 30
 
-OTHER_PREFIX, UNKNOWN_COUNTRY = "other", "unknown"
+OTHER, UNKNOWN_COUNTRY = "other", "unknown"
+# Further columns of the record are watched under their names after this: `country` is taken.
+INPUT = "input_"
 
 # The first word, or what stands before a processor's star: "visa", "sq *", "tst*".
 ENDS = {
@@ -55,6 +58,7 @@ class SeenInTraining:
     grams: NDArray[np.bool_]  # by hash
     prefixes: list[str]  # in lower case, frequent ones first
     countries: list[str]  # in upper case
+    values: dict[str, list[str]]  # frequent ones of each further column of text
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -81,16 +85,24 @@ class SeenInTraining:
             named = rows.filter(pl.col("country").str.to_uppercase() == pl.col("last"))
             counts = named.group_by("last").len()
             countries = counts.sort("len", "last", descending=[True, False])["last"].to_list()
-        tokens = frozenset(" ".join(normal).split())
         return cls(
-            tokens, grams, prefixes["first"].to_list()[:MOST_VALUES], countries[:MOST_VALUES]
+            tokens=frozenset(" ".join(normal).split()),
+            grams=grams,
+            prefixes=prefixes["first"].to_list()[:MOST_VALUES],
+            countries=countries[:MOST_VALUES],
+            values={
+                column.name: _frequent_values(train[column.name])
+                for column in FURTHER
+                if column.is_text
+            },
         )
 
     def save(self, folder: Path) -> None:
         """Write three files into a folder that exists: the words, the grams' bits, the rest."""
         write_text(folder / TOKENS, "".join(f"{token}\n" for token in sorted(self.tokens)))
         (folder / GRAMS).write_bytes(np.packbits(self.grams).tobytes())
-        write_json(folder / VALUES, {"prefixes": self.prefixes, "countries": self.countries})
+        values = {"prefixes": self.prefixes, "countries": self.countries, "values": self.values}
+        write_json(folder / VALUES, values)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -106,10 +118,19 @@ class SeenInTraining:
     def domains(self, classes: Sequence[str]) -> dict[str, list[str]]:
         """Return all the values that the features of few values can have."""
         of_text = {
-            "prefix": [*self.prefixes, OTHER_PREFIX],
+            "prefix": [*self.prefixes, OTHER],
             "country": [*self.countries, UNKNOWN_COUNTRY],
         }
-        return of_text | {"class_predictions": list(classes)}
+        further = {f"{INPUT}{name}": [*known, OTHER] for name, known in self.values.items()}
+        return of_text | further | {"class_predictions": list(classes)}
+
+
+def _frequent_values(column: pl.Series) -> list[str]:
+    """Return a column's frequent values, the most frequent first."""
+    counts = column.drop_nulls().alias("value").value_counts()
+    frequent = counts.filter(pl.col("count") >= FREQUENT * len(column))
+    ordered = frequent.sort("count", "value", descending=[True, False])
+    return ordered["value"].to_list()[:MOST_VALUES]
 
 
 def watch(
@@ -117,8 +138,10 @@ def watch(
 ) -> pl.DataFrame:
     """Return a column a watched feature, a row a row of `frame`.
 
-    `frame` has text, price, label (the answer) and probabilities (an array in the order of
-    `classes`). What is null there gives nulls here: the features' completeness shows it.
+    `frame` has the record's columns, label (the answer) and probabilities (an array in the order
+    of `classes`). A further column of the record is watched as it is: a number by its values, a
+    text by those that are frequent in training. What is null there gives nulls here: the features'
+    completeness shows it.
     """
     given = frame.select(pl.col("text").fill_null(""))
     normal = normalise(given["text"].to_list())
@@ -134,7 +157,7 @@ def watch(
     review = pl.when(answered).then(unsure.cast(pl.Int64))
     parts = [
         texts.select(pl.when(frame["text"].is_not_null()).then(pl.all())),
-        frame.select("price", refund=refund, class_predictions="label"),
+        frame.select("price", refund=refund, class_predictions="label", **_further(seen)),
         _answers(frame["probabilities"], classes).with_columns(review=review),
     ]
     return pl.concat(parts, how="horizontal")
@@ -155,9 +178,22 @@ def _of_text(texts: pl.DataFrame, normal: Sequence[str], seen: SeenInTraining) -
         upper_share=upper / pl.max_horizontal(letters, 1),
         unseen_tokens=_share(~old_words, np.cumsum(token_count) - token_count, token_count),
         unseen_ngrams=_share(~seen.grams[grams], first, gram_count),
-        prefix=prefix.otherwise(pl.lit(OTHER_PREFIX)),
+        prefix=prefix.otherwise(pl.lit(OTHER)),
         country=country.otherwise(pl.lit(UNKNOWN_COUNTRY)),
     )
+
+
+def _further(seen: SeenInTraining) -> dict[str, pl.Expr]:
+    """Return the features of the record's further columns, by name."""
+    found = {}
+    for column in FURTHER:
+        value = pl.col(column.name)
+        if column.is_text:
+            known = pl.when(value.is_in(seen.values[column.name])).then(value)
+            other = pl.when(value.is_not_null()).then(pl.lit(OTHER))
+            value = pl.coalesce(known, other)
+        found[f"{INPUT}{column.name}"] = value
+    return found
 
 
 def _answers(probabilities: pl.Series, classes: Sequence[str]) -> pl.DataFrame:

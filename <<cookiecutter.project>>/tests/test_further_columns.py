@@ -1,0 +1,234 @@
+"""Two further input columns, added to a copy of the sources as the README says: in two files.
+
+The copy runs the stages, serves the model and reads what was captured. It needs nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from categoriser.contract import CSV, JSON, JSON_LINES
+
+ROOT = Path(__file__).parents[1]
+
+DECLARED = """
+    country: Annotated[
+        str, Meta(max_length=2, description="Where it was.", examples=["AU", "GB"])
+    ]
+    balance: Annotated[float, Meta(description="What is left.", examples=[100, -20.5])]
+
+
+class Prediction("""
+USED = """{
+    "price": price_tokens,
+    "country": lambda countries: [f"IN_{country}" for country in countries],
+    "balance": lambda balances: [f"OWES {balance < 0}".upper() for balance in balances],
+}
+"""
+# The generated data have a country, and no balance.
+GENERATE = """
+import polars as pl
+from categoriser.data import generate
+from categoriser.paths import GENERATED
+from categoriser.params import set_params
+from pathlib import Path
+
+set_params(Path("params.yaml"), {"generate.rows": 2000, "train.classifier.epoch": 3})
+generate.main()
+"""
+STAGES = """
+import polars as pl
+from categoriser.data import prepare, validate
+from categoriser.model import train
+from categoriser.paths import GENERATED
+
+balance = pl.int_range(pl.len()) % 200 - 100
+pl.read_csv(GENERATED).with_columns(balance=balance.cast(pl.Float64)).write_csv(GENERATED)
+validate.main()
+prepare.main()
+train.main()
+lines = pl.read_parquet("data/prepared/train.parquet")["features"]
+assert lines.str.contains(r" IN_[A-Z]{2} OWES (TRUE|FALSE)$").all(), lines
+"""
+MONITOR = """
+import sys
+import polars as pl
+from categoriser.model.package import Categoriser
+from categoriser.monitor.formats.captures import captured_rows
+from categoriser.monitor.formats.problems import Problems
+from categoriser.monitor.watching.watched_features import SeenInTraining, watch
+from categoriser.paths import MODEL
+from pathlib import Path
+
+model = Categoriser.load(MODEL)
+problems = Problems()
+files = [str(path) for path in Path("captures").rglob("*.jsonl")]
+frame = pl.concat(rows.frame for rows in captured_rows(files, model.classes, problems))
+assert not problems.counts, problems.counts
+seen = SeenInTraining.learn(pl.read_parquet("data/prepared/train.parquet"))
+watched = watch(frame, seen, model.classes, model.review_threshold)
+found = frame.select("text", "price", "country", "balance").hstack(
+    watched.select("input_country", "input_balance")
+)
+print(found.write_json())
+"""
+ROW = {"text": "spotify p0d3d89b19 sydney", "price": 11.99, "country": "AU", "balance": -20.5}
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A folder with the project's settings, and the sources with the further columns."""
+
+    folder: Path
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self.folder / "src")}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+        )
+
+    def check(self, *arguments: str) -> str:
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """Declare and use the columns, and generate data that lack one of them."""
+    folder = tmp_path_factory.mktemp("further")
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "params.yaml", folder)
+    (folder / "champion").mkdir()
+    (folder / "champion/profile.json").write_text("null\n")
+    package = folder / "src/categoriser"
+    edit(package / "contract.py", "\n\nclass Prediction(", DECLARED)
+    edit(package / "features.py", '{"price": price_tokens}\n', USED)
+    made = Copy(folder)
+    made.check("-c", GENERATE)
+    return made
+
+
+@pytest.fixture(scope="module")
+def lacking(copy: Copy) -> subprocess.CompletedProcess[str]:
+    """Validate the data before they bring the column."""
+    return copy.run("-m", "categoriser.data.validate")
+
+
+@pytest.fixture(scope="module")
+def trained(copy: Copy, lacking: subprocess.CompletedProcess[str]) -> Copy:
+    copy.check("-c", STAGES)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def url(trained: Copy) -> Iterator[str]:
+    """Serve the model, and capture what is answered."""
+    command = [sys.executable, "-m", "categoriser", "serve", "--port", "0", "--workers", "1"]
+    with subprocess.Popen(
+        [*command, "--capture", "captures"],
+        cwd=trained.folder,
+        env=trained.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stderr
+        port = json.loads(server.stderr.readline())["port"]
+        yield f"http://127.0.0.1:{port}"
+        server.terminate()
+        server.communicate()
+
+
+def ask(url: str, kind: str, body: str) -> httpx.Response:
+    return httpx.post(f"{url}/invocations", content=body, headers={"content-type": kind})
+
+
+def in_csv(row: dict[str, Any]) -> str:
+    return ",".join(str(value) for value in row.values())
+
+
+def test_data_without_the_column_are_refused_by_its_name(
+    lacking: subprocess.CompletedProcess[str],
+) -> None:
+    assert lacking.returncode == 1
+    assert "column balance is missing" in lacking.stderr
+
+
+def test_the_server_answers_with_the_columns_in_every_form(url: str) -> None:
+    answer = ask(url, JSON, json.dumps(ROW))
+    assert answer.status_code == 200, answer.text
+    category = answer.json()["category"]
+    lines = ask(url, JSON_LINES, json.dumps(ROW))
+    assert json.loads(lines.text) == answer.json()
+    sheet = ask(url, CSV, f"{','.join(ROW)}\n{in_csv(ROW)}\n")
+    assert sheet.text.startswith(f"__label__{category},")
+
+
+@pytest.mark.parametrize("name", ["country", "balance"])
+def test_a_request_without_a_column_is_refused_by_its_name(url: str, name: str) -> None:
+    row = {key: value for key, value in ROW.items() if key != name}
+    for kind in (JSON, JSON_LINES):
+        answer = ask(url, kind, json.dumps(row))
+        assert answer.status_code == 400
+        assert answer.json()["field"] == name
+        assert f"{name} is missing" in answer.json()["detail"]
+    answer = ask(url, CSV, in_csv(row))
+    assert answer.status_code == 400
+    assert "it needs text,price,country,balance" in answer.json()["detail"]
+
+
+def test_a_value_beyond_the_declaration_is_refused(url: str) -> None:
+    answer = ask(url, JSON, json.dumps(ROW | {"country": "AUS"}))
+    assert answer.json()["detail"] == "row 1: country is longer than 2 characters"
+
+
+def test_the_description_has_the_columns(url: str) -> None:
+    found = httpx.get(f"{url}/openapi.json").json()
+    properties = found["components"]["schemas"]["Transaction"]["properties"]
+    assert [*properties] == [*ROW]
+    assert properties["country"]["maxLength"] == 2
+
+
+def test_the_command_takes_the_columns(trained: Copy) -> None:
+    asked = ("-m", "categoriser", "predict", "--price", "11.99", "spotify sydney")
+    lacking = trained.run(*asked)
+    assert lacking.returncode == 1
+    assert "the country is missing: give it as --with country=…" in lacking.stderr
+    assert "category" in trained.check(*asked, "--with", "country=AU balance=-20.5")
+
+
+def test_the_monitor_reads_and_watches_what_was_captured(trained: Copy, url: str) -> None:
+    strange = ROW | {"country": "ZZ"}
+    assert ask(url, CSV, in_csv(strange)).status_code == 200
+    # The writer pauses between two writes.
+    for _ in range(100):
+        found = json.loads(trained.check("-c", MONITOR))
+        if strange in [{name: row[name] for name in ROW} for row in found]:
+            break
+    [row] = [row for row in found if row["country"] == "ZZ"]
+    assert (row["input_country"], row["input_balance"]) == ("other", -20.5)
+    known = {row["input_country"] for row in found if row["country"] == "AU"}
+    assert known <= {"AU"}
