@@ -75,7 +75,7 @@ PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
 # Answers POST /300 with 300 bytes, by our server's own workers.
 CONSTANTLY = """
 import json, sys
-from categoriser.serving.workers import listen, serve
+from categoriser.serving.parent import listen, serve
 
 answers = {}
 

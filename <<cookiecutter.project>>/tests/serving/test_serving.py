@@ -57,10 +57,11 @@ from categoriser.monitor.formats.problems import Problems
 from categoriser.serving import app as server
 from categoriser.serving import json_rows
 from categoriser.serving.app import BATCH, ROUTES, SMALL_BODY, App, main
+from categoriser.serving.connection import AHEAD, HEAD_BYTES
 from categoriser.serving.log import JsonLine, lines
+from categoriser.serving.parent import listen
 from categoriser.serving.problem import RequestError
 from categoriser.serving.protocol import Rows, media_type, parse, render
-from categoriser.serving.workers import AHEAD, HEAD_BYTES, listen
 
 # categoriser.serving.protocol
 
@@ -433,7 +434,9 @@ class Server:
     def __init__(
         self, model: Path, *options: str, change: str = "", started: int | None = None
     ) -> None:
-        program = f"import os; from categoriser.serving import app, workers\n{change}\napp.main()"
+        program = (
+            f"import os; from categoriser.serving import app, parent, worker\n{change}\napp.main()"
+        )
         command = [sys.executable, "-c", program, "--model", str(model)]
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as log:
             self.log = Path(log.name).open(encoding="utf-8")  # noqa: SIM115  # stop() closes it
@@ -1001,7 +1004,7 @@ threading.Thread(target=take_the_stop, daemon=True).start()
 
 
 def test_a_stop_tells_who_has_not_sent_all(folder: Path) -> None:
-    running = Server(folder, change="workers.GRACE_SECONDS = 1")
+    running = Server(folder, change="worker.GRACE_SECONDS = 1")
     with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
         connection.sendall(HEAD + b"Content-Length: 9\r\n\r\na,1")
         # That it has come, so that it is not a connection on which nothing is under way.
@@ -1053,7 +1056,7 @@ def test_what_uvicorn_would_not_bound_is_refused(running: Server, sent: bytes, s
 
 @pytest.fixture
 def hasty(folder: Path) -> Iterator[Server]:
-    hasty = Server(folder, "--workers", "1", change="workers.REQUEST_SECONDS = 0.3")
+    hasty = Server(folder, "--workers", "1", change="worker.REQUEST_SECONDS = 0.3")
     yield hasty
     assert hasty.stop()[0] == 0
 

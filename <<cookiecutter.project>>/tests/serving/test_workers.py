@@ -18,19 +18,19 @@ from pathlib import Path
 import pytest
 from serving.test_serving import Server, children, until
 
-from categoriser.serving import workers
+from categoriser.serving import parent, worker
 
-QUICK = "workers.LINGER_SECONDS, workers.GRACE_SECONDS, workers.LAST_SECONDS = 0.2, 0.5, 0.5"
+QUICK = "worker.LINGER_SECONDS, worker.GRACE_SECONDS, parent.LAST_SECONDS = 0.2, 0.5, 0.5"
 
 
 def test_the_end_comes_before_sagemaker_kills() -> None:
-    longest = workers.LINGER_SECONDS + workers.GRACE_SECONDS + workers.LAST_SECONDS
-    assert longest + 2 * workers.LAST_WORDS_SECONDS < 30
+    longest = worker.LINGER_SECONDS + worker.GRACE_SECONDS + parent.LAST_SECONDS
+    assert longest + 2 * worker.LAST_WORDS_SECONDS < 30
 
 
 @pytest.mark.parametrize("how", ["stopped", "hung"])
 def test_a_worker_that_does_not_end_is_killed_after_the_grace(model: Path, how: str) -> None:
-    hang = "\nimport time; workers.Worker.handle_exit = lambda *_: time.sleep(60)"
+    hang = "\nimport time; worker.Worker.handle_exit = lambda *_: time.sleep(60)"
     change = QUICK + hang if how == "hung" else QUICK
     running = Server(model, "--workers", "2", change=change)
     started = children(running.process.pid)
@@ -47,7 +47,9 @@ def test_a_worker_that_does_not_end_is_killed_after_the_grace(model: Path, how: 
 
 def failing(model: Path, change: str) -> tuple[int, str]:
     """Start a server that ends by itself; return its status and its log."""
-    program = f"import os, resource; from categoriser.serving import app, workers\n{change}\n"
+    program = (
+        f"import os, resource; from categoriser.serving import app, parent, worker\n{change}\n"
+    )
     program += "from categoriser.errors import run; run(app.main)"
     options = ["--model", str(model), "--port", "0", "--workers", "2"]
     done = subprocess.run(
@@ -63,13 +65,13 @@ def failing(model: Path, change: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "change",
     [
-        "workers.Worker.watch = lambda _: 1 / 0",
-        "workers.Worker.watch = lambda _: os._exit(7)",
-        "workers.os.fork = lambda: (_ for _ in ()).throw(BlockingIOError('no room'))",
+        "worker.Worker.watch = lambda _: 1 / 0",
+        "worker.Worker.watch = lambda _: os._exit(7)",
+        "parent.os.fork = lambda: (_ for _ in ()).throw(BlockingIOError('no room'))",
     ],
 )
 def test_a_server_whose_workers_cannot_start_ends_and_says_so(model: Path, change: str) -> None:
-    status, log = failing(model, f"workers.SHORTEST_LIFE = 0.05\n{change}")
+    status, log = failing(model, f"parent.SHORTEST_LIFE = 0.05\n{change}")
     assert status == 1
     assert re.search(r"^error: no worker could start, \d+ times in a row", log, re.MULTILINE)
     assert 5 <= log.count('"event":"worker died"') + log.count('"event":"no worker"') < 20
@@ -123,19 +125,19 @@ def test_a_model_that_is_overwritten_while_it_serves_changes_nothing(
 def test_no_bound_of_open_files_is_no_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
     unbounded = resource.RLIM_INFINITY
     monkeypatch.setattr(resource, "getrlimit", lambda _: (unbounded, unbounded))
-    assert workers.open_files() > 10**6
+    assert worker.open_files() > 10**6
 
 
 def test_a_worker_that_fails_while_another_serves_is_tried_on(model: Path) -> None:
     change = """
-workers.SHORTEST_LIFE = 0.02
-start = workers.start
+parent.SHORTEST_LIFE = 0.02
+start = parent.start
 def seldom(app, listener, shared, place):
     # Until the first can take connections, and from then on, the second dies.
     while place and not shared.ready[0]:
         pass
     return os.fork() or os._exit(7) if place else start(app, listener, shared, place)
-workers.start = seldom
+parent.start = seldom
 """
     running = Server(model, "--workers", "2", change=change, started=0)
     died = 0

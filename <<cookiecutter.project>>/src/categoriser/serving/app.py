@@ -29,10 +29,11 @@ from categoriser.model.package import Categoriser
 from categoriser.serving.capture import Writer, folder_of
 from categoriser.serving.log import JsonLine, lines, write_line
 from categoriser.serving.openapi import description
+from categoriser.serving.parent import listen, serve
 from categoriser.serving.patience import within
 from categoriser.serving.problem import RequestError
 from categoriser.serving.protocol import Rows, media_type, parse, render
-from categoriser.serving.workers import LAST_WORDS_SECONDS, listen, serve
+from categoriser.serving.worker import LAST_WORDS_SECONDS
 
 # SageMaker waits four minutes for the first answer.
 LOAD_SECONDS = 180

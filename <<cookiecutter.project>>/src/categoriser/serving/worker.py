@@ -1,0 +1,186 @@
+"""A worker: uvicorn's server on a listening socket that it shares with others.
+
+It overrides what is not uvicorn's interface: the version is pinned, and
+tests/serving/test_uvicorn.py notices another.
+"""
+
+import asyncio
+import logging
+import mmap
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from functools import partial
+from types import FrameType
+from typing import Any, NamedTuple, NoReturn, Self
+
+import uvicorn
+
+from categoriser.serving.connection import Connection
+from categoriser.serving.log import lines
+
+# A worker that is to end answers for so long with `Connection: close`, and takes new connections:
+# what is under way to it then is answered, and its clients go elsewhere by themselves. uvicorn
+# closes at once, and a client that has just sent a request would hear nothing.
+LINGER_SECONDS = 1
+# SageMaker sends SIGKILL 30 s after SIGTERM, so all must be over before.
+GRACE_SECONDS = 25
+# The log has so long to be written at the end.
+LAST_WORDS_SECONDS = 0.5
+# Longer than load balancers keep a connection, which would else send on one that is closing.
+IDLE_SECONDS = 75
+# A request is here by then, and its answer taken; SageMaker waits no longer. uvicorn waits for
+# ever, and so for those that send slowly to hold connections.
+REQUEST_SECONDS = 60
+# Of a worker, at once; more wait to be accepted. uvicorn's own bound answers 503 instead.
+CONNECTIONS = 4096
+# So long a connection waits for a worker with fewer ones, which may be busy. Without it the kernel
+# may give one worker nearly all.
+PATIENCE_SECONDS = 0.01
+# Open files of a worker besides its connections.
+OTHER_FILES = 64
+STOPS = {signal.SIGTERM, signal.SIGINT}
+
+log = logging.getLogger("categoriser.serving")
+
+
+class SharedState(NamedTuple):
+    """What the workers and their parent share, by a worker's place."""
+
+    loads: memoryview  # connections
+    ready: memoryview  # 1 where a worker takes connections
+
+    @classmethod
+    def of(cls, workers: int) -> Self:
+        return cls(loads=_numbers(workers), ready=_numbers(workers))
+
+
+def _numbers(count: int) -> memoryview:
+    """Return so many integers of 64 bits, all 0, in memory that forked processes share."""
+    return memoryview(mmap.mmap(-1, 8 * count)).cast("q")
+
+
+class Worker(uvicorn.Server):
+    """uvicorn's server, which takes its share of the connections, and lingers before it closes.
+
+    It tells the others, in memory that all of them share, how many connections it holds.
+    """
+
+    end = 0.0
+
+    def __init__(
+        self, config: uvicorn.Config, listener: socket.socket, shared: SharedState, place: int
+    ) -> None:
+        super().__init__(config)
+        self.listener = listener
+        self.shared = shared
+        self.place = place
+        self.parent = os.getppid()
+        self.taken = set[asyncio.Task[Any]]()
+        self.most = min(CONNECTIONS, open_files() - OTHER_FILES)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([])
+        self.watch()
+        # Until here nobody would have heeded them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        self.shared.ready[self.place] = 1
+        log.info({"event": "worker started", "worker": os.getpid()})
+
+    def watch(self) -> None:
+        asyncio.get_running_loop().add_reader(self.listener, self.take)
+
+    def take(self, patient: bool = True) -> None:
+        """Accept a connection, but not before those who have fewer could, nor one too many."""
+        if not self.most:
+            return
+        loop = asyncio.get_running_loop()
+        held = len(self.server_state.connections)
+        self.shared.loads[self.place] = held
+        loop.remove_reader(self.listener)
+        if patient and held > min(self.shared.loads):
+            loop.call_later(PATIENCE_SECONDS, self.take, False)
+        elif held < self.most:
+            with suppress(OSError):
+                self.accept()
+            self.watch()
+
+    def accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        connection, _ = self.listener.accept()
+        accepted = loop.connect_accepted_socket(
+            partial(Connection, self.config, self.server_state, {}), connection
+        )
+        # Held, since the loop itself would let it be collected.
+        self.taken = {task for task in self.taken if not task.done()}
+        self.taken.add(loop.create_task(accepted))
+        self.shared.loads[self.place] += 1
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.most = 0
+        asyncio.get_running_loop().remove_reader(self.listener)
+        with suppress(OSError):
+            for _ in range(CONNECTIONS):
+                self.accept()
+        self.listener.close()
+        # Their requests are under way.
+        await asyncio.sleep(LINGER_SECONDS)
+        await super().shutdown([])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Ctrl-C comes twice: from the terminal, and as the parent's SIGTERM.
+        if not self.end:
+            self.end = time.monotonic() + LINGER_SECONDS
+            state = self.server_state
+            state.default_headers = [*state.default_headers, (b"connection", b"close")]
+
+    async def on_tick(self, counter: int) -> bool:
+        self.shared.loads[self.place] = len(self.server_state.connections)
+        late = time.monotonic() - REQUEST_SECONDS
+        for connection in [*self.server_state.connections]:
+            assert isinstance(connection, Connection)  # noqa: S101  # for mypy
+            if 0 < connection.since < late:
+                connection.refuse(408, f"the request took over {REQUEST_SECONDS} s to come")
+            if connection.answered < late and connection.transport.get_write_buffer_size():
+                log.warning({"event": "answer not taken"})
+                connection.transport.abort()
+        if os.getppid() != self.parent and not self.end:
+            self.handle_exit(signal.SIGTERM, None)
+        # For one that had too many.
+        self.watch()
+        return time.monotonic() > self.end if self.end else await super().on_tick(counter)
+
+
+def open_files() -> int:
+    """Return how many files a process may have open."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
+def work(app: Any, listener: socket.socket, shared: SharedState, place: int) -> NoReturn:
+    """Be a worker until it ends, and this process with it."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        Worker(config, listener, shared, place).run()
+        status = 0
+    except BaseException:
+        log.exception({"event": "failure"})
+    lines.flush(LAST_WORDS_SECONDS)
+    os._exit(status)
