@@ -6,51 +6,7 @@ long tail), price (lognormal by kind, on the kind's grid), label (the kind's cat
 country alone. One country's rows come in part through a processor that hides the merchant: any
 model serves that country worse, and the fairness test must find it.
 
-The facts are the tables of `facts/`:
-
-- `merchants.csv`: merchants, the better known first within a kind and a country. That order is
-  their popularity. A name may be of several kinds (a supermarket that sells fuel): then the price
-  tells part of which.
-- `kinds.csv`: each kind's category, share of rows (to scale), price and season. `median` is in the
-  currency's units and `sigma` the deviation of its logarithm; prices lie on a grid of `step` cents
-  from `offset` cents up; `refund` is the share of refunds; `december`, `summer` and `weekend` are
-  factors to the share on such days; `words` are the trade's.
-- `categories.csv`: the classes, and those each is mistaken for where a label is wrong.
-- `places.csv`: well-known cities, and how a country is written.
-
-Names, kinds and countries of merchants are from the npm package `name-suggestion-index`
-8.0.20260918 (<https://github.com/osmlab/name-suggestion-index>), the brands and operators that
-OpenStreetMap's mappers use: `dist/json/nsi.json`. They were taken once, so:
-
-- for Australia, New Zealand, the United Kingdom and the United States: entries of which the
-  location set includes the country or a part of it and does not exclude it; of those of the whole
-  world (`001`) fuel, hotels, fast food, car rental, fitness and the shops that trade in many
-  countries;
-- by OpenStreetMap's tag: `amenity=fast_food, ice_cream` → fast_food; `cafe` → cafe; `restaurant` →
-  restaurant; `pub, bar` → pub; `shop=supermarket, frozen_food, greengrocer, wholesale` →
-  supermarket; `convenience, kiosk, newsagent` → convenience; `alcohol, wine, beverages` → liquor;
-  `bakery, butcher, deli, pastry, confectionery` and the like → food_shop; `amenity=fuel,
-  charging_station` → fuel; `parking` → parking; transit routes and car sharing → transit;
-  `car_repair, car_parts, tyres, car_wash` → car_service; clothes, shoes, bags, jewellery → clothes;
-  `department_store, variety_store, charity, gift` → department_store; electronics, computers,
-  cameras → electronics; sports, toys, beauty, pets, stationery → other_shop; `pharmacy, chemist` →
-  pharmacy; `clinic, doctors, dentist, hospital, veterinary, healthcare=*` → clinic;
-  `fitness_centre, sports_centre` → fitness; `optician, hearing_aids` → optician; `doityourself,
-  hardware, trade, paint, tool_hire` → hardware; furniture, beds, carpets, kitchens → furniture;
-  houseware, decoration, appliances, gardens → homewares; banks, lenders, exchange → bank;
-  `office=insurance` → insurance; `office=government` → government; energy suppliers, power plants
-  and substations that name a company → energy; telecommunication → telecom; water works → water;
-  `cinema` → cinema; video games, music → games; bowling, arcades, theme parks → leisure;
-  bookmakers, casinos → betting; `hotel, motel, hostel, caravan_site` → hotel; `car_rental` →
-  car_rental; `travel_agency` → travel_agency; schools, kindergartens → school; `university,
-  college` → university; `books` → books;
-- accents and brackets were taken off; names that are not in Latin letters, longer than 36
-  characters or already there for the kind and country were left out; at most 40 to 260 of a kind
-  and country were kept, in the order of a hash of the name.
-
-Written by hand, since the source has few or none: the first names of most kinds, and all of
-marketplace, streaming, tickets, airline, online_course, bank_fee and interest; `kinds.csv`,
-`categories.csv` and `places.csv`.
+The facts are the tables of `facts/`; its README.md says what they hold and where they are from.
 """
 
 import re
@@ -76,32 +32,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-# The licence of `name-suggestion-index`, from which the merchants are: BSD 3-Clause.
-#
-# Copyright 2026, name-suggestion-index contributors
-#
-# Redistribution and use in source and binary forms, with or without modification, are permitted
-# provided that the following conditions are met:
-#
-# 1. Redistributions of source code must retain the above copyright notice, this list of conditions
-#    and the following disclaimer.
-#
-# 2. Redistributions in binary form must reproduce the above copyright notice, this list of
-#    conditions and the following disclaimer in the documentation and/or other materials provided
-#    with the distribution.
-#
-# 3. Neither the name of the copyright holder nor the names of its contributors may be used to
-#    endorse or promote products derived from this software without specific prior written
-#    permission.
-#
-# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS" AND ANY EXPRESS OR
-# IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND
-# FITNESS FOR A PARTICULAR PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
-# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL
-# DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE,
-# DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER
-# IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT
-# OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 FACTS = Path(__file__).with_name("facts")
 
 COUNTRIES = {"AU": 0.45, "GB": 0.2, "NZ": 0.1, "US": 0.25}
