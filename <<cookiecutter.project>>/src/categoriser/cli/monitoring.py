@@ -36,6 +36,6 @@ def feedback(
     truth: Annotated[str, typer.Argument(help="Labels, in such a place.")],
 ) -> None:
     """Judge the model by the labels of captured rows, and make them the next data."""
-    from categoriser.monitor.feedback import export_feedback
+    from categoriser.monitor.feedback_export import export_feedback
 
     export_feedback(captures, truth)

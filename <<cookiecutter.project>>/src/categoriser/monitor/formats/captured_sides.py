@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from categoriser.contract import COLUMNS, CSV, FIELDS, JSON, JSON_LINES, Column, Value, read_number
-from categoriser.monitor.formats.events import EventSide, EventSides, RecordError
+from categoriser.monitor.formats.event_lines import EventSide, EventSides, RecordError
 from categoriser.monitor.formats.problems import Place, Problems
 from categoriser.serving.capture import ENCODINGS
 from categoriser.serving.json_rows import BLANK

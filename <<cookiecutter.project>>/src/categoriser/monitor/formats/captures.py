@@ -18,7 +18,7 @@ from categoriser.monitor.formats import event_frames
 from categoriser.monitor.formats.captured_sides import read_answer, read_question, rows_of_sides
 from categoriser.monitor.formats.event_files import plain_utc
 from categoriser.monitor.formats.event_frames import CAPTURE_COLUMNS, to_frame
-from categoriser.monitor.formats.events import PROBE_PREFIX, Event, RecordError, read_events
+from categoriser.monitor.formats.event_lines import PROBE_PREFIX, Event, RecordError, read_events
 from categoriser.monitor.formats.problems import Place, Problems
 
 NO_INPUT = (None,) * len(FIELDS)

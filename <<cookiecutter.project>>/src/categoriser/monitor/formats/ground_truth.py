@@ -12,7 +12,12 @@ from categoriser.monitor.formats import event_frames
 from categoriser.monitor.formats.captured_sides import LABEL_PREFIX, csv_fields
 from categoriser.monitor.formats.event_files import hour_of
 from categoriser.monitor.formats.event_frames import TRUTH_COLUMNS, to_frame
-from categoriser.monitor.formats.events import PROBE_PREFIX, EventSide, RecordError, read_events
+from categoriser.monitor.formats.event_lines import (
+    PROBE_PREFIX,
+    EventSide,
+    RecordError,
+    read_events,
+)
 from categoriser.monitor.formats.problems import Problems
 
 ROW_OF_A_CALL = re.compile(r"(.+)#([0-9]{1,9})", re.DOTALL)

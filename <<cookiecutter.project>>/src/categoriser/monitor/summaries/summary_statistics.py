@@ -1,8 +1,10 @@
 """From a summary to the statistics that Model Monitor's container would write of the same rows."""
 
 import math
-from collections.abc import Iterable
+import struct
 from dataclasses import replace
+
+import numpy as np
 
 from categoriser.monitor.formats.sketch import SHRINK, SKETCH_SIZE, Sketch
 from categoriser.monitor.formats.statistics import (
@@ -17,6 +19,14 @@ from categoriser.monitor.formats.statistics import (
 )
 from categoriser.monitor.summaries.hyperloglog import estimate_distinct
 from categoriser.monitor.summaries.summary import ColumnSummary, Summary
+
+# Apache DataSketches' serial forms. Its iterator gives the items with weights, and cannot be used:
+# where merges left the lowest level empty, it says 1 for every weight. The serial forms of an empty
+# sketch and of one item are shorter.
+EMPTY, SINGLE = 0x01, 0x04
+FLAGS = 3
+SINGLE_ITEM = 8
+HEADER = struct.Struct("<8xQHBx")  # n, least k, number of levels
 
 
 def statistics_of(summary: Summary) -> Statistics:
@@ -41,8 +51,12 @@ def _feature(name: str, column: ColumnSummary, rows: int) -> FeatureStatistics:
         # Values that were stored as numbers are in no category.
         whole = column.categories and sum(column.categories.values()) == present
         categories = column.categories if whole else None
-        count = len(categories) if categories else round(estimate_distinct(column.registers))
-        return replace(known, distinct=float(count), categories=categories)
+        count = (
+            float(len(categories))
+            if categories
+            else float(round(estimate_distinct(column.registers)))
+        )
+        return replace(known, distinct=count, categories=categories)
     return replace(
         known,
         mean=finite(column.mean),
@@ -51,19 +65,26 @@ def _feature(name: str, column: ColumnSummary, rows: int) -> FeatureStatistics:
         min=column.minimum,
         max=column.maximum,
         distinct=float(round(estimate_distinct(column.registers))),
-        sketch=sketch_of(column.quantiles),
+        sketch=sketch_of(column.quantiles.serialize()),
     )
 
 
-def sketch_of(quantiles: Iterable[tuple[float, int]]) -> Sketch:
-    """Return Deequ's form of a KLL sketch of DataSketches, which yields its items with weights.
+def sketch_of(serialized: bytes) -> Sketch:
+    """Read `kll_doubles_sketch.serialize()`, serial versions 1 and 2 of Apache DataSketches.
 
-    An item of weight 2^i is of compactor i.
+    Little-endian: an 8-byte preamble with flags, n, the least k, the number of levels, each level's
+    offset in the buffer as u32, the smallest and the largest value, then the levels' items, lowest
+    first. The buffer is filled from its end: the first offset is what is still free.
     """
-    compactors: list[list[float]] = []
-    for item, weight in quantiles:
-        level = weight.bit_length() - 1
-        while len(compactors) <= level:
-            compactors.append([])
-        compactors[level].append(item)
-    return Sketch({"c": SHRINK, "k": float(SKETCH_SIZE)}, compactors)
+    flags = serialized[FLAGS]
+    if flags & EMPTY:
+        levels: list[list[float]] = []
+    elif flags & SINGLE:
+        levels = [np.frombuffer(serialized, "<f8", offset=SINGLE_ITEM).tolist()]
+    else:
+        _, _, count = HEADER.unpack_from(serialized)
+        offsets = np.frombuffer(serialized, "<u4", count, HEADER.size).astype(np.int64)
+        start = HEADER.size + 4 * count
+        items = np.frombuffer(serialized, "<f8", offset=start)[2:]
+        levels = [level.tolist() for level in np.split(items, offsets[1:] - offsets[0])]
+    return Sketch({"c": SHRINK, "k": float(SKETCH_SIZE)}, levels)
