@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from categoriser.contract import FIELDS, transactions
 from categoriser.data import prepare as prepare_stage
 from categoriser.data.generate import generate
-from categoriser.data.prepare import prepare, text_key
+from categoriser.data.prepare import prepare
 from categoriser.data.split import PARTS, Split, SplitPart
 from categoriser.errors import UserError
-from categoriser.features import features, normalise
+from categoriser.features import features
 from categoriser.params import Generate, Prepare, set_params
 from categoriser.paths import (
     PARAMS,
@@ -116,37 +113,6 @@ def test_rows_alike_share_a_part() -> None:
     alike = [("2026-01-05", "bus fare", 2.5, label) for label in ("a", "b")] * 20
     parts, _ = prepare(table(*alike), NONE.model_copy(update={"random": 0.5}))
     assert sorted(part.height for part in parts.values()) == [0, 0, 0, 0, 40]
-
-
-def test_the_hash_is_no_librarys_own() -> None:
-    expected = (
-        int.from_bytes(hashlib.blake2b(b"spotify", digest_size=8, person=b"row").digest(), "little")
-        / 2**64
-    )
-    assert prepare_stage.uniform("row", ["spotify"]).to_list() == [expected]
-
-
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("SPOTIFY P0D3D89B19 Sydney AU", "spotify"),
-        ("TESCO STORES 5504 NEWCASTLE UPON TYNE GB", "tesco stores"),
-        ("STUDIO54 motel6 bar NEW YORK", "bar"),
-        ("London", "london"),
-        ("London Pub", "london pub"),
-        ("Sydney Sydney AU", "sydney"),
-        ("7 11", "7 11"),
-        ("p0d3d89b19", ""),
-    ],
-)
-def test_without_a_merchant_the_text_gives_the_key(text: str, key: str) -> None:
-    assert text_key(normalise([text])[0]) == key
-
-
-@settings(deadline=None)
-@given(st.text(st.sampled_from("ab 1"), max_size=20).map(lambda text: normalise([text])[0]))
-def test_a_key_is_empty_only_where_the_text_is(text: str) -> None:
-    assert bool(text_key(text)) == bool(text)
 
 
 def test_the_column_merchant_is_the_key_where_it_says_something() -> None:

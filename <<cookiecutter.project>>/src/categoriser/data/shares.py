@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from categoriser.data.prepare import keys, part_of
+from categoriser.data.merchant_key import merchant_keys
+from categoriser.data.prepare import part_of
 from categoriser.data.split import PARTS
 from categoriser.errors import UserError
 from categoriser.features import normalise
@@ -50,7 +51,7 @@ class Sample:
         self.step = max(1, self.count // SAMPLE)
         chosen = rows.filter(pl.int_range(pl.len()) % self.step == 0)
         self.rows = chosen.collect(engine="streaming")
-        key, _ = keys(self.rows, normalise(self.rows["text"].to_list()))
+        key, _ = merchant_keys(self.rows, normalise(self.rows["text"].to_list()))
         self.rows = self.rows.with_columns(key=key)
 
     def sizes(self, settings: Prepare) -> Sizes:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from categoriser.contract import COLUMNS, FIELDS
-from categoriser.data.prepare import uniform
+from categoriser.data.hashed_uniform import uniform
 from categoriser.data.table import REQUIRED
 from categoriser.errors import UserError
 from categoriser.evaluation.price_bands import PRICE_BAND

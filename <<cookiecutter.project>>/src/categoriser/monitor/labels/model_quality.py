@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from msgspec import to_builtins
 
-from categoriser.data.prepare import text_key
+from categoriser.data.merchant_key import text_key
 from categoriser.evaluation.scores import group_codes
 from categoriser.evaluation.slices import by_slice
 from categoriser.features import normalise
