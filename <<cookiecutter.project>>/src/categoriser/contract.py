@@ -8,8 +8,10 @@ alone, since the Lambdas carry it too.
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter, call
 from typing import Annotated, Any
 
 import msgspec
@@ -179,6 +181,17 @@ TEXTS = tuple(column for column in COLUMNS if column.is_text)
 # What was declared beside the text and the price, each of which is treated in its own way.
 FURTHER = tuple(column for column in COLUMNS if column.name not in ("text", "price"))
 
+# By column: what reads a value of it; and for texts alone, what checks it, and finds it in a row.
+READERS: list[Callable[[Any], Any]] = [
+    read_number if column.longest is None else partial(checked_text, longest=column.longest)
+    for column in COLUMNS
+]
+TEXT_CHECKS = [
+    (partial(checked_text, longest=column.longest), attrgetter(column.name))
+    for column in COLUMNS
+    if column.longest is not None
+]
+
 # A row of JSON, in bytes, and a line of CSV, in characters: each character of a text may be a
 # pair of escapes ("\ud83d\ude00"), and names and numbers stand around the texts.
 MAX_ROW_BYTES = sum(12 * (column.longest or 0) for column in TEXTS) + 1024
@@ -191,8 +204,25 @@ def transactions(rows: Iterable[Sequence[Any]]) -> list[Transaction]:
 
 def read(values: Sequence[Value]) -> Transaction:
     """Return a row of values in the order of `FIELDS`. Raises `ColumnError` as `Column.read`."""
-    checked: list[Any] = [column.read(value) for column, value in zip(COLUMNS, values, strict=True)]
-    return Transaction(*checked)
+    try:
+        return Transaction(*map(call, READERS, values))
+    except ValueError:
+        # To name the column at once would cost each row more than to look for it here.
+        for column, value in zip(COLUMNS, values, strict=True):
+            column.read(value)
+        raise
+
+
+def check_texts(row: Transaction) -> Transaction:
+    """Return a row whose columns are of their types already. Raises `ColumnError` for a text."""
+    try:
+        for check, text_of in TEXT_CHECKS:
+            check(text_of(row))
+    except ValueError:
+        for column in TEXTS:
+            column.read(getattr(row, column.name))
+        raise
+    return row
 
 
 EXAMPLES = transactions(zip(*(column.examples for column in COLUMNS), strict=False))

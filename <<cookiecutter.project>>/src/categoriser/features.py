@@ -13,6 +13,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from string import ascii_uppercase
 from typing import Any
 
@@ -96,8 +97,14 @@ def lines_of(normal: Sequence[str], rows: Sequence[Transaction]) -> list[str]:
 
     Raises `ValueError` for another number of texts than of rows, too.
     """
-    columns = [make([getattr(row, name) for row in rows]) for name, make in TOKENS.items()]
-    return [" ".join(parts).lstrip() for parts in zip(normal, *columns, strict=True)]
+    lines = list(normal)
+    for name, make_tokens in TOKENS.items():
+        column = make_tokens([*map(attrgetter(name), rows)])
+        lines = [
+            f"{line} {tokens}" if line else tokens
+            for line, tokens in zip(lines, column, strict=True)
+        ]
+    return lines
 
 
 def price_tokens(prices: Sequence[float]) -> list[str]:

@@ -7,13 +7,12 @@ answered.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from msgspec.structs import astuple
 
-from categoriser.contract import COLUMNS, FIELDS, TEXTS, Transaction, Value
+from categoriser.contract import COLUMNS, FIELDS, TEXT_CHECKS, Transaction, check_texts, read
 from categoriser.serving.problem import RequestError
 
 TYPES: dict[str, type] = {column.name: str if column.is_text else float for column in COLUMNS}
@@ -27,11 +26,11 @@ ONE = msgspec.json.Decoder(Transaction)
 MANY = msgspec.json.Decoder(list[Transaction])
 
 
-def read_body(content: str, most: int) -> tuple[Iterable[Sequence[Value]], bool]:
-    """Return the values of each row, and whether the body is one object and not a list.
+def read_body(content: str, most: int) -> tuple[Iterable[Transaction], bool]:
+    """Return the rows, and whether the body is one object and not a list.
 
-    What is returned may hold more than `most` rows, and raises `RequestError` while it is read: 400
-    by row and field.
+    What is returned may hold more than `most` rows, and raises while it is read: `RequestError`,
+    400 by row and field, and `ColumnError` for a value that is wrong for its column.
     """
     content = content.lstrip(BLANK)
     single = not content.startswith("[")
@@ -44,14 +43,11 @@ def read_body(content: str, most: int) -> tuple[Iterable[Sequence[Value]], bool]
         return Reader(content).rows(), single
     if _may_have_a_member_twice(rows, content):
         return Reader(content).rows(), single
-    return map(astuple, rows), single
+    return map(check_texts, rows), single
 
 
-def read_lines(content: str, most: int) -> Iterator[Sequence[Value]]:
-    """Yield the values of each line, of one more than `most` at the most.
-
-    Raises `RequestError`: 400 by row and field.
-    """
+def read_lines(content: str, most: int) -> Iterator[Transaction]:
+    """Yield the row of each line, of one more than `most` at the most. Raises as `read_body`."""
     # Not splitlines(): a JSON string may hold other line breaks of Unicode's.
     lines = content.split("\n", most + 1) if content else []
     for row, line in enumerate(lines[: most + 1], 1):
@@ -63,7 +59,7 @@ def read_lines(content: str, most: int) -> Iterator[Sequence[Value]]:
         if _may_have_a_member_twice([found], line):
             yield from Reader(line, row).rows()
         else:
-            yield astuple(found)
+            yield check_texts(found)
 
 
 def _may_have_a_member_twice(rows: list[Transaction], content: str) -> bool:
@@ -73,8 +69,8 @@ def _may_have_a_member_twice(rows: list[Transaction], content: str) -> bool:
     as an escape.
     """
     colons = len(FIELDS) * len(rows)
-    for column in TEXTS:
-        colons += sum([getattr(row, column.name).count(":") for row in rows])
+    for _, text_of in TEXT_CHECKS:
+        colons += sum([text.count(":") for text in map(text_of, rows)])
     return content.count(":") != colons or "\\u003" in content
 
 
@@ -88,8 +84,8 @@ class Reader:
         self.content, self.line = content, line
         self.row, self.place = line or 1, 0
 
-    def rows(self) -> Iterator[Sequence[Value]]:
-        """Yield the values of each object of a list, or of one object. Raises `RequestError`."""
+    def rows(self) -> Iterator[Transaction]:
+        """Yield the row of each object of a list, or of one object. Raises as `read_body`."""
         if self.line or not self._take("["):
             yield self._transaction()
         elif not self._take("]"):
@@ -102,7 +98,7 @@ class Reader:
         if self.place < len(self.content):
             raise self._broken()
 
-    def _transaction(self) -> Sequence[Value]:
+    def _transaction(self) -> Transaction:
         if not self._take("{"):
             if not self.content.startswith("[", self.place):
                 self._scalar()
@@ -116,7 +112,7 @@ class Reader:
         for name in FIELDS:
             if name not in found:
                 raise self._fault(name, f"{name} is missing")
-        return tuple(found[name] for name in FIELDS)
+        return read([found[name] for name in FIELDS])
 
     def _member(self, found: dict[str, Any]) -> None:
         """Read a member into the others of its object."""

@@ -26,13 +26,13 @@ from categoriser.contract import (
     ColumnError,
     Prediction,
     Transaction,
-    Value,
 )
 from categoriser.serving.json_rows import BLANK, read_body, read_lines
 from categoriser.serving.problem import RequestError
 
 HEADER = list(FIELDS)
 NEEDED = ",".join(FIELDS)
+TOO_MANY_ROWS = f"the body has more than {MAX_ROWS} rows"
 FIRST_NUMBER = next(column.name for column in COLUMNS if not column.is_text)
 ENCODER = msgspec.json.Encoder()
 
@@ -80,21 +80,23 @@ def parse(body: bytes, kind: str) -> Rows:
         raise RequestError(400, f"the body is not UTF-8 at byte {error.start + 1}") from None
     records, single = _records(content, kind)
     rows: list[Transaction] = []
-    for values in records:
+    try:
+        for record in records:
+            rows.append(record)
+            if len(rows) > MAX_ROWS:
+                raise RequestError(413, TOO_MANY_ROWS)
+    except ColumnError as error:
         if len(rows) == MAX_ROWS:
-            raise RequestError(413, f"the body has more than {MAX_ROWS} rows")
-        try:
-            rows.append(contract.read(values))
-        except ColumnError as error:
-            row = len(rows) + 1
-            raise RequestError(400, f"row {row}: {error}", row, error.column) from None
+            raise RequestError(413, TOO_MANY_ROWS) from None
+        row = len(rows) + 1
+        raise RequestError(400, f"row {row}: {error}", row, error.column) from None
     if not rows:
         raise RequestError(400, "the body has no rows")
     return Rows(rows, single)
 
 
-def _records(content: str, kind: str) -> tuple[Iterable[Sequence[Value]], bool]:
-    """Return the values of each row, and whether the content is one object and not a list."""
+def _records(content: str, kind: str) -> tuple[Iterable[Transaction], bool]:
+    """Return the rows, and whether the content is one object and not a list."""
     if kind == CSV:
         return _csv_records(content), False
     if kind == JSON_LINES:
@@ -102,7 +104,7 @@ def _records(content: str, kind: str) -> tuple[Iterable[Sequence[Value]], bool]:
     return read_body(content, MAX_ROWS)
 
 
-def _csv_records(body: str) -> Iterator[Sequence[str]]:
+def _csv_records(body: str) -> Iterator[Transaction]:
     reader = csv.reader(_csv_lines(body), strict=True)
     row = 0
     try:
@@ -116,7 +118,7 @@ def _csv_records(body: str) -> Iterator[Sequence[str]]:
             if len(fields) != len(FIELDS):
                 found = "is empty" if not fields else f"has {len(fields)} fields"
                 raise RequestError(400, f"row {row} {found}; it needs {NEEDED}", row)
-            yield fields
+            yield contract.read(fields)
     except csv.Error as error:
         raise RequestError(400, f"row {row + 1} is not CSV: {error}", row + 1) from None
 
