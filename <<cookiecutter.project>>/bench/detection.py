@@ -27,7 +27,8 @@ from scipy.special import betaincinv
 
 from categoriser import paths
 from categoriser.contract import FIELDS, transactions
-from categoriser.data.generate import Drift, generate
+from categoriser.data.generate import generate
+from categoriser.data.generation.world import Drift
 from categoriser.errors import UserError, run
 from categoriser.features import features
 from categoriser.io.documents import read_json

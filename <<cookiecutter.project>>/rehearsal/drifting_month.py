@@ -23,8 +23,9 @@ from rich.console import Console
 
 from categoriser import paths
 from categoriser.contract import FIELDS
-from categoriser.data.generate import Drift, generate
+from categoriser.data.generate import generate
 from categoriser.data.generated_facts import read_generated_facts
+from categoriser.data.generation.world import Drift
 from categoriser.errors import UserError, run
 from categoriser.io.replacing import write_text
 from categoriser.monitor.check import check_window

@@ -1,0 +1,1 @@
+"""What the generated rows are drawn from, how their texts are written, and their ceiling."""
