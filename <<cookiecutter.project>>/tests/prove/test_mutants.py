@@ -1,13 +1,18 @@
-"""The mutants' engine: a sample of the templates' mutants is caught by the templates' own tests."""
+"""Mutants: what the operators change, and that the templates' own tests catch a sample."""
 
 from __future__ import annotations
 
+import ast
 import random
+import re
+from typing import Any
 
 import pytest
 
-from prove.mutants import template_operators
+from prove.mutants import lambda_operators, template_operators
+from prove.mutants.harmless import HARMLESS
 from prove.mutants.judge import TEMPLATE_JUDGES, Judge, arguments
+from prove.mutants.template_operators import GONE, OPERATORS, edited
 from prove.pytest_actors import EXPLAINED
 
 
@@ -23,3 +28,52 @@ def test_a_sample_of_mutants_is_caught(request: pytest.FixtureRequest) -> None:
     judge = Judge([item for item in judges if arguments(item) is not None])
     judge.judge(random.Random(0).sample([*template_operators.mutants()], 20))
     assert not judge.report()
+
+
+def test_an_edit_leaves_its_template_as_it_was() -> None:
+    template = {"Resources": {"A": {"Type": "x", "Properties": {"Name": "n"}}}}
+    path = ("Resources", "A", "Properties", "Name")
+    assert edited(template, path, "m")["Resources"]["A"]["Properties"] == {"Name": "m"}
+    assert edited(template, path, GONE)["Resources"]["A"]["Properties"] == {}
+    assert template["Resources"]["A"]["Properties"] == {"Name": "n"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "changes"),
+    [
+        ({"TopicName": "t"}, {"name: t to tx"}),
+        ({"A": {"Ref": "B"}}, {"Ref: B to A"}),
+        ({"A": {"Fn::GetAtt": ["B", "Arn"]}}, {"GetAtt: B to A", "GetAtt: .Arn to .Name"}),
+        ({"A": {"Fn::Sub": "${B}-${!C}"}}, {"Sub: B to A in ${B}-${!C}"}),
+        ({"A": {"Fn::If": ["C", 1, 2]}}, {"condition: C swapped"}),
+        ({"A": "notBreaching"}, {"comparison: notBreaching to breaching"}),
+    ],
+    ids=str,
+)
+def test_an_operator_changes_each_place_that_it_knows(
+    resource: dict[str, Any], changes: set[str]
+) -> None:
+    other = {"Type": "y"}
+    template = {"Resources": {"A": {"Type": "x", "Properties": resource}, "B": other}}
+    found = [edit for operator in OPERATORS for edit in operator(template)]
+    assert {f"{edit.operator}: {edit.change}" for edit in found} == changes
+
+
+def test_a_module_changes_at_comparisons_names_and_calls_but_not_at_sentences() -> None:
+    tree = ast.parse('"""Doc."""\nif a.b("name") == 1:\n    raise E("a sentence")\n')
+    assert [change.words for change in lambda_operators.changes(tree)] == [
+        "Eq to NotEq",
+        "a.b renamed",
+        "'name' lengthened",
+    ]
+
+
+def test_every_module_of_the_functions_has_mutants() -> None:
+    judged = {mutant.where for mutant in lambda_operators.mutants()}
+    assert judged == {*lambda_operators.modules()}
+
+
+@pytest.mark.parametrize("pattern", [pattern for pattern, _ in HARMLESS])
+def test_what_is_harmless_is_some_mutants(pattern: str) -> None:
+    mutants = [*template_operators.mutants(), *lambda_operators.mutants()]
+    assert any(re.search(pattern, str(mutant)) for mutant in mutants)

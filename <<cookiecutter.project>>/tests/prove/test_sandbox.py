@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import re
+import runpy
 import sys
 import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.message import Message
@@ -23,6 +24,7 @@ from release_helpers.fake_aws import PROD, TOOLS, FakeAws
 from release_helpers.sandbox_world import FAULTS, HOLDS, World
 from release_helpers.settings import changed
 
+from prove.sandbox import evidence
 from release.accounts import open_session
 from release.settings import SETTINGS
 
@@ -32,31 +34,20 @@ DOCUMENT = Path(__file__).parents[2] / "docs/release.md"
 @pytest.fixture
 def prove(cloud: FakeAws, root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Give the proof's module, in a folder with settings."""
-    place = Path(__file__).parents[2] / "prove/sandbox.py"
-    specification = importlib.util.spec_from_file_location("prove", place)
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
     monkeypatch.delenv("DRY", raising=False)
-    return module
+    return evidence
 
 
-def evidence(module: ModuleType) -> list[tuple[str, str]]:
+def outcomes_of(module: ModuleType) -> list[tuple[str, str]]:
     found = json.loads(module.EVIDENCE.read_text(encoding="utf-8"))
     assert all(item["claim"] == module.STEPS[item["step"]][0] for item in found)
     return [(item["step"], item["outcome"]) for item in found]
 
 
-def last_line(module: ModuleType) -> str:
-    text = Path(str(module.__file__)).read_text(encoding="utf-8")
-    return text.rpartition('if __name__ == "__main__":\n')[2].strip()
-
-
-def end_of(module: ModuleType) -> str:
-    """Run the module's last lines, as `python -m` does; return what they end with."""
+def end_of() -> str:
+    """Run the proof as `python -m` does; return what it ends with."""
     with pytest.raises(SystemExit) as ended:
-        exec(last_line(module), vars(module))
+        runpy.run_module("prove.sandbox", run_name="__main__")
     return str(ended.value)
 
 
@@ -93,7 +84,7 @@ def test_a_dry_run_says_every_step_and_does_nothing(
 ) -> None:
     monkeypatch.setenv("DRY", said)
     monkeypatch.setattr("boto3.Session", None)
-    exec(last_line(prove), vars(prove))
+    runpy.run_module("prove.sandbox", run_name="__main__")
     assert cloud.calls == []
     assert not prove.EVIDENCE.exists()
     lines = capsys.readouterr().out.splitlines()
@@ -108,7 +99,7 @@ def test_what_is_not_dry_asks_for_the_account(
     if said is not None:
         monkeypatch.setenv("DRY", said)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
-    ended = end_of(prove)
+    ended = end_of()
     assert "terminal" in ended
     assert len(ended.splitlines()) == 1
     assert [name for name, _ in cloud.calls] == ["GetCallerIdentity"]
@@ -118,7 +109,7 @@ def test_the_proof_without_a_profile_says_how_to_sign_in(
     prove: ModuleType, cloud: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobodys")
-    assert "nobodys" in end_of(prove)
+    assert "nobodys" in end_of()
 
 
 @pytest.mark.parametrize("dry", ["1", "0"])
@@ -141,7 +132,7 @@ def test_the_proof_refuses_the_forms_that_it_does_not_prove(
     settings = changed(**change).model_dump()
     SETTINGS.write_text(yaml.safe_dump(settings), encoding="utf-8")
     monkeypatch.setenv("DRY", dry)
-    assert key in end_of(prove)
+    assert key in end_of()
     assert cloud.calls == []
 
 
@@ -159,7 +150,7 @@ def test_the_proof_wants_the_account_s_id_first(
     prove: ModuleType, cloud: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered(monkeypatch, "1")
-    assert "sandbox account" in end_of(prove)
+    assert "sandbox account" in end_of()
     assert [name for name, _ in cloud.calls] == ["GetCallerIdentity"]
 
 
@@ -179,10 +170,10 @@ def test_a_step_that_fails_is_evidence_and_all_is_torn_down(
     }
     monkeypatch.setattr(prove, "STEPS", steps)
     answered(monkeypatch, TOOLS)
-    assert "did not hold" in end_of(prove)
+    assert "did not hold" in end_of()
     before = [*steps][: [*steps].index("canary")]
     assert ran == [*before, "teardown", "cost"]
-    outcomes = dict(evidence(prove))
+    outcomes = dict(outcomes_of(prove))
     assert outcomes["canary"] == "did not hold"
     assert {outcomes[name] for name in ran} == {"held"}
     assert "no canary was seen" in prove.EVIDENCE.read_text(encoding="utf-8")
@@ -203,7 +194,7 @@ def test_the_proof_s_requests_are_signed_for_the_api(
     outputs = [{"OutputKey": "ApiUrl", "OutputValue": "https://a.example/v1"}]
     stack = {"StackName": "s", "CreationTime": datetime.now(UTC), "StackStatus": "CREATE_COMPLETE"}
     cloud.answers["DescribeStacks"] = {"Stacks": [stack | {"Outputs": outputs}]}
-    monkeypatch.setattr(prove.urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
     settings = prove.read_release_settings()
     status, answer = prove.Sandbox(settings, open_session(settings, "tools")).call(b"{}")
     assert (status, answer) == (400, {"body": '{"detail": "no"}'})

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from prove import resolver, templates
+from prove.sandbox import steps, waiting
 from release_helpers.fake_aws import FakeAws, cached_session
 from release_helpers.settings import (
     DATA,
@@ -45,9 +46,10 @@ class World:
         self.golden, self.labels, self.said = "", 1, ""
         self.verbs: list[tuple[str, ...]] = []
         clock = SimpleNamespace(sleep=self.sleep, time=lambda: 1_000_000_000.0)
-        monkeypatch.setattr(prove, "time", clock)
-        monkeypatch.setattr(prove, "now", lambda: f"{self.clock:%Y-%m-%dT%H:%M:%SZ}")
-        monkeypatch.setattr(prove, "verb", self.verb)
+        monkeypatch.setattr(steps, "time", clock)
+        monkeypatch.setattr(waiting, "time", clock)
+        monkeypatch.setattr(waiting, "now", lambda: f"{self.clock:%Y-%m-%dT%H:%M:%SZ}")
+        monkeypatch.setattr(steps, "verb", self.verb)
         monkeypatch.setattr(prove.Sandbox, "call", self.call)
         cloud.answers |= {
             name: getattr(self, re.sub("(?<!^)(?=[A-Z])", "_", name).lower()) for name in ANSWERED
@@ -168,7 +170,7 @@ class World:
             for number in range(self.labels):
                 self.objects[LIVE][f"{stem[:-1]}{number}/{'0' * 32}.jsonl"] = b""
             return 202, {}
-        if body != json.dumps(self.prove.ROW).encode():
+        if body != json.dumps(steps.ROW).encode():
             return (400 if self.status == 200 else self.status), {}
         answer = {"prediction_id": "0" * 32, "category": "a", "release": self.versions[-1][0]}
         return self.status, answer
