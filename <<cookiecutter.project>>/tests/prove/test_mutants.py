@@ -68,12 +68,8 @@ def test_a_module_changes_at_comparisons_names_and_calls_but_not_at_sentences() 
     ]
 
 
-def test_every_module_of_the_functions_has_mutants() -> None:
-    judged = {mutant.where for mutant in lambda_operators.mutants()}
-    assert judged == {*lambda_operators.modules()}
-
-
-@pytest.mark.parametrize("pattern", [pattern for pattern, _ in HARMLESS])
-def test_what_is_harmless_is_some_mutants(pattern: str) -> None:
-    mutants = [*template_operators.mutants(), *lambda_operators.mutants()]
-    assert any(re.search(pattern, str(mutant)) for mutant in mutants)
+def test_what_is_harmless_is_some_mutants() -> None:
+    lines = [str(mutant) for mutant in template_operators.mutants()]
+    lines += [str(mutant) for mutant in lambda_operators.mutants()]
+    idle = [pattern for pattern, _ in HARMLESS if not any(re.search(pattern, x) for x in lines)]
+    assert not idle, "HARMLESS has patterns that no mutant has"

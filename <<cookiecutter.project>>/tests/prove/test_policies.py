@@ -16,7 +16,11 @@ def role(*statements: dict[str, Any]) -> dict[str, Any]:
 
 
 def statement(effect: str = "Allow", **changes: Any) -> dict[str, Any]:
-    return {"Effect": effect, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"} | changes
+    return {
+        "Effect": effect,
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::bucket/*",
+    } | changes
 
 
 @pytest.mark.parametrize(

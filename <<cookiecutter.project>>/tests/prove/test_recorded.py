@@ -16,7 +16,9 @@ from prove.recorded import MOTO_ACCOUNT, acting, in_example, recording, refusals
 def listing() -> None:
     """Call S3 with a client of this file."""
     with mock_aws():
-        boto3.client("s3", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b").list_buckets()
+        boto3.client(
+            "s3", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+        ).list_buckets()
 
 
 def test_calls_are_the_actors_in_whose_block_they_are_made() -> None:
@@ -49,9 +51,9 @@ def test_what_arranges_does_not_count() -> None:
 def test_an_object_that_does_not_exist_is_said_only_to_those_who_may_list() -> None:
     with mock_aws():
         client = boto3.client("s3", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-        client.create_bucket(Bucket="b")
+        client.create_bucket(Bucket="bucket")
         with recording("api") as calls, pytest.raises(client.exceptions.NoSuchKey):
-            client.get_object(Bucket="b", Key="k")
+            client.get_object(Bucket="bucket", Key="k")
     assert [call.operation for call in calls] == ["GetObject", "HeadBucket"]
 
 
@@ -69,7 +71,6 @@ def test_a_call_that_the_role_does_not_allow_is_refused_in_words() -> None:
     arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/e"
     (words,) = refusals([call])
     assert words == (
-        f"approve may not sagemaker:DescribeEndpoint on {arn} "
-        "(asked by sagemaker.DescribeEndpoint)"
+        f"approve may not sagemaker:DescribeEndpoint on {arn} (asked by sagemaker.DescribeEndpoint)"
     )
     assert used([call]) == {("approve", "sagemaker:DescribeEndpoint", arn)}

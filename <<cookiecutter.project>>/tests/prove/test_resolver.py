@@ -58,14 +58,20 @@ def worked_out(value: Any, **given: Any) -> Any:
         ({"Fn::GetAtt": ["Queue", "Arn"]}, f"arn:aws:sqs:{REGION}:{ACCOUNT}:waiting"),
         ({"Fn::GetAtt": ["Topic", "TopicName"]}, f"{PROJECT}-news"),
         ({"Fn::GetAtt": ["Topic", "Other"]}, f"{PROJECT}-train-Topic.Other"),
-        ({"Fn::Sub": "${Size} ${!Size} ${Queue.Arn}"}, f"3 ${{Size}} arn:aws:sqs:{REGION}:{ACCOUNT}:waiting"),
+        (
+            {"Fn::Sub": "${Size} ${!Size} ${Queue.Arn}"},
+            f"3 ${{Size}} arn:aws:sqs:{REGION}:{ACCOUNT}:waiting",
+        ),
         ({"Fn::Sub": ["${Own}", {"Own": {"Ref": "Size"}}]}, "3"),
         ({"Fn::Join": ["-", ["a", {"Ref": "Size"}]]}, "a-3"),
         ({"Fn::Select": ["1", {"Ref": "Zones"}]}, "b"),
         ({"Fn::FindInMap": ["Sizes", "small", "cpu"]}, 1),
         ({"Fn::If": ["Large", "large", "small"]}, "small"),
         ({"kept": 1, "gone": {"Ref": "AWS::NoValue"}}, {"kept": 1}),
-        ({"Fn::ImportValue": f"{PROJECT}-NewsArn"}, f"arn:aws:sns:{REGION}:{ACCOUNT}:{PROJECT}-news"),
+        (
+            {"Fn::ImportValue": f"{PROJECT}-NewsArn"},
+            f"arn:aws:sns:{REGION}:{ACCOUNT}:{PROJECT}-news",
+        ),
     ],
     ids=str,
 )
@@ -90,6 +96,6 @@ def test_what_is_not_there_is_an_error() -> None:
         worked_out({"Fn::GetAtt": ["Missing", "Arn"]})
     with pytest.raises(KeyError, match="which no template exports"):
         worked_out({"Fn::ImportValue": "nobodys"})
-    with templates.replaced("train", templates.load("Parameters: {Needed: {Type: String}}")):
-        with pytest.raises(KeyError, match="Default"):
-            resolver.parameters("train")
+    needy = templates.load("Parameters: {Needed: {Type: String}}")
+    with templates.replaced("train", needy), pytest.raises(KeyError, match="Default"):
+        resolver.parameters("train")
