@@ -28,10 +28,11 @@ from rich.console import Console
 from rich.table import Table
 
 from categoriser import paths
+from categoriser.command import run_command
 from categoriser.contract import CSV, FIELDS, transactions
 from categoriser.data import prepare
 from categoriser.data.generate import generate
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.evaluation.evaluation_file import Interval, read_evaluation
 from categoriser.model.classifier import FILE, LABEL, Classifier
 from categoriser.model.package import CLASSIFIER, Categoriser
@@ -391,4 +392,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -26,10 +26,11 @@ import polars as pl
 from scipy.special import betaincinv
 
 from categoriser import paths
+from categoriser.command import run_command
 from categoriser.contract import FIELDS, transactions
 from categoriser.data.generate import generate
 from categoriser.data.generation.world import Drift
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.features import features
 from categoriser.io.documents import read_json
 from categoriser.io.replacing import write_text
@@ -361,4 +362,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

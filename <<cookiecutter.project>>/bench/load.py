@@ -36,9 +36,10 @@ from rich.console import Console
 from rich.table import Table
 
 from categoriser import paths
+from categoriser.command import run_command
 from categoriser.contract import CSV, FIELDS, JSON
 from categoriser.data.split import HELD_OUT_PARTS
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.model.package import Categoriser
 from categoriser.tracking import track
 
@@ -504,4 +505,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

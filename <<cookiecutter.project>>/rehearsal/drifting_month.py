@@ -22,11 +22,12 @@ import polars as pl
 from rich.console import Console
 
 from categoriser import paths
+from categoriser.command import run_command
 from categoriser.contract import FIELDS
 from categoriser.data.generate import generate
 from categoriser.data.generated_facts import read_generated_facts
 from categoriser.data.generation.world import Drift
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.io.replacing import write_text
 from categoriser.monitor.check import check_window
 from categoriser.monitor.checks.monitor_request import MonitorRequest
@@ -136,4 +137,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

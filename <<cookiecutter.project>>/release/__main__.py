@@ -1,7 +1,7 @@
 """`python -m release`: see `release.cli`."""
 
-from categoriser.errors import run
+from categoriser.command import run_command
 from release.cli import application
 
 if __name__ == "__main__":
-    run(application)
+    run_command(application)

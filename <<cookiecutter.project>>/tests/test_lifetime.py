@@ -14,13 +14,13 @@ import pytest
 STAGE = """
 import pathlib, sys, time
 from categoriser import lifetime
-from categoriser.errors import run
+from categoriser.command import run_command
 lifetime.KERNEL_TELLS = lifetime.KERNEL_TELLS and sys.argv[1] == "kernel"
 def main():
     for beat in range(1000):
         pathlib.Path("beat").write_text(str(beat))
         time.sleep(0.02)
-run(main)
+run_command(main)
 """
 SECONDS = 20
 

@@ -27,8 +27,9 @@ from measured import FEW, rows
 from moto import mock_aws
 
 from categoriser import contract, manifest, paths
+from categoriser.command import run_command
 from categoriser.contract import JSON
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.io import asides
 from categoriser.io.digests import digest
 from categoriser.io.documents import read_json
@@ -66,14 +67,14 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> 
 def test_a_killed_process_leaves_nothing_half_written(tmp_path: Path) -> None:
     script = """
 import pathlib, time
-from categoriser.errors import run
+from categoriser.command import run_command
 from categoriser.io.replacing import replacing
 def main():
     with replacing(pathlib.Path("out")) as aside:
         aside.write_text("half")
         print("ready", flush=True)
         time.sleep(60)
-run(main)
+run_command(main)
 """
     command = [sys.executable, "-c", script]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
@@ -148,7 +149,7 @@ def test_run_turns_bad_input_into_one_line(capsys: pytest.CaptureFixture[str]) -
         raise UserError("my.csv, row 3: price 'x' is no number")
 
     with pytest.raises(SystemExit) as caught:
-        run(main)
+        run_command(main)
     assert caught.value.code == "error: my.csv, row 3: price 'x' is no number"
 
 
@@ -335,7 +336,7 @@ def imported(module: str) -> set[str]:
 
 def test_a_stage_depends_on_its_code() -> None:
     # A change of these would run everything anew, and hardly ever change what is made.
-    files = ("errors", "lifetime", "params", "paths", "plural", "variables")
+    files = ("command", "errors", "lifetime", "params", "paths", "plural", "variables")
     apart = {f"src/categoriser/{name}.py" for name in files}
     apart |= {str(path.relative_to(ROOT)) for path in ROOT.glob("src/categoriser/io/*.py")}
     for name, stage in STAGES.items():
@@ -532,9 +533,10 @@ def trained(ml: Path, image: Path, **hyperparameters: str) -> subprocess.Complet
     (ml / "model").mkdir()
     (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
     code = (
-        "import sys\nfrom pathlib import Path\nfrom categoriser import errors\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from categoriser.command import run_command\n"
         "from categoriser.jobs import train_job\n"
-        "errors.run(lambda: train_job.fit(Path(sys.argv[1])))"
+        "run_command(lambda: train_job.fit(Path(sys.argv[1])))"
     )
     return subprocess.run(
         [sys.executable, "-c", code, str(ml)],

@@ -11,7 +11,7 @@ import boto3
 import mlflow
 import pytest
 
-from categoriser.errors import run
+from categoriser.command import run_command
 from categoriser.io.privileges import give_up_root
 from categoriser.tracking import store, track
 
@@ -19,7 +19,7 @@ from categoriser.tracking import store, track
 def test_a_command_forgets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "")
     monkeypatch.setenv("KNOWN", "value")
-    run(lambda: None)
+    run_command(lambda: None)
     assert "SECRET" not in os.environ
     assert os.environ["KNOWN"] == "value"
 
@@ -33,7 +33,7 @@ def test_tracking_goes_to_the_projects_own_store(
     stores: list[str] = []
     monkeypatch.setattr(track, "Mirror", lambda _: stores.append(mlflow.get_tracking_uri()))
     monkeypatch.setattr(track, "track", lambda _: None)
-    run(lambda: track.track_into_mlflow(only=None))
+    run_command(lambda: track.track_into_mlflow(only=None))
     assert stores == [store.STORE]
 
 
@@ -41,14 +41,14 @@ def test_aws_is_asked_without_a_profile(monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
         monkeypatch.setenv(name, "")
     opened: list[boto3.Session] = []
-    run(lambda: opened.append(boto3.Session(region_name="eu-west-1")))
+    run_command(lambda: opened.append(boto3.Session(region_name="eu-west-1")))
     assert opened[0].client("s3").meta.endpoint_url.startswith("https://s3.")
 
 
 def test_a_container_stays_root(monkeypatch: pytest.MonkeyPatch) -> None:
     user = os.geteuid()
     monkeypatch.setenv("RUN_AS", "")
-    run(give_up_root)
+    run_command(give_up_root)
     assert os.geteuid() == user
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 
-from categoriser.errors import run
+from categoriser.command import run_command
 from prove.sandbox.evidence import prove_in_sandbox, rehearse
 
 if __name__ == "__main__":
-    run(rehearse if os.environ.get("DRY") not in (None, "", "0") else prove_in_sandbox)
+    run_command(rehearse if os.environ.get("DRY") not in (None, "", "0") else prove_in_sandbox)

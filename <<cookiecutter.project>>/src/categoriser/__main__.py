@@ -1,7 +1,7 @@
 """`python -m categoriser VERB …`: the project's verbs, which the Makefile calls."""
 
 from categoriser.cli.application import application
-from categoriser.errors import run
+from categoriser.command import run_command
 
 if __name__ == "__main__":
-    run(application)
+    run_command(application)

@@ -59,7 +59,7 @@ def test_the_next_command_clears_what_the_dead_left_and_nothing_of_the_living(
         dead.wait()
         [left] = leftovers(tmp_path)
         with writer(tmp_path):
-            command = "from categoriser.errors import run; run(lambda: None)"
+            command = "from categoriser.command import run_command; run_command(lambda: None)"
             subprocess.run([sys.executable, "-c", command], cwd=tmp_path, check=True)
             [living] = leftovers(tmp_path)
             assert living != left

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from categoriser.errors import UserError, run
+from categoriser.command import run_command
+from categoriser.errors import UserError
 from categoriser.io import disk
 from categoriser.io.replacing import replacing, write_json
 
@@ -27,7 +28,7 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="only Linux has a devi
 def said(main: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> str:
     """Return what a command says when it ends with status 1 by `sys.exit`."""
     with pytest.raises(SystemExit) as caught:
-        run(main)
+        run_command(main)
     assert capsys.readouterr().err == ""
     return str(caught.value.code)
 
@@ -99,7 +100,7 @@ def test_a_fault_of_the_code_keeps_its_traceback(bug: Exception) -> None:
         raise bug
 
     with pytest.raises(type(bug)) as caught:
-        run(main)
+        run_command(main)
     assert caught.value is bug
     with pytest.raises(ValueError, match="no fault of the machine"):
         disk.sentence(bug)
@@ -116,8 +117,8 @@ def test_what_a_reader_already_says_in_words_stays(tmp_path: Path) -> None:
 
 def test_a_limit_on_the_size_of_files_is_met_in_a_stage_s_own_words(tmp_path: Path) -> None:
     script = "from pathlib import Path; from categoriser.io.replacing import write_json; "
-    script += "from categoriser.errors import run; "
-    script += "run(lambda: write_json(Path('reports/gate.json'), 'x' * 100_000))"
+    script += "from categoriser.command import run_command; "
+    script += "run_command(lambda: write_json(Path('reports/gate.json'), 'x' * 100_000))"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,

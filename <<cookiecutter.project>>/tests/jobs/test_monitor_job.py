@@ -11,7 +11,7 @@ import pytest
 from measured import rows
 from monitor_helpers.made_checks import ROOT, captured, made
 
-from categoriser.errors import run
+from categoriser.command import run_command
 from categoriser.jobs import exit_message, processing
 
 
@@ -20,9 +20,9 @@ def run_process(folder: Path, **environment: str) -> tuple[subprocess.CompletedP
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from categoriser.errors import run\n"
+        "from categoriser.command import run_command\n"
         "from categoriser.jobs.processing import process\n"
-        "run(lambda: process('monitor', Path(sys.argv[1])))"
+        "run_command(lambda: process('monitor', Path(sys.argv[1])))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder / "message")],
@@ -62,4 +62,4 @@ def test_an_exit_message_is_cut_between_characters(tmp_path: Path) -> None:
 def test_the_command_refuses_an_unknown_step_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["process", "deploy"])
     with pytest.raises(SystemExit, match=r"^error: there is no step 'deploy'; the steps are e"):
-        run(processing.main)
+        run_command(processing.main)

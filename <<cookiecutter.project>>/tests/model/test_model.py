@@ -165,9 +165,9 @@ def test_a_file_cut_off_is_an_error_and_no_crash(copy: Path) -> None:
         file.write_bytes(file.read_bytes()[:60])
     # In a process of its own: fastText would divide by zero, or never return.
     program = (
-        "import pathlib, sys; from categoriser.errors import run;"
+        "import pathlib, sys; from categoriser.command import run_command;"
         "from categoriser.model.package import Categoriser;"
-        "run(lambda: Categoriser.load(pathlib.Path(sys.argv[1])))"
+        "run_command(lambda: Categoriser.load(pathlib.Path(sys.argv[1])))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(copy)], capture_output=True, text=True, timeout=60

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from categoriser.errors import run
+from categoriser.command import run_command
 from release.cli import application
 
 
@@ -19,5 +19,5 @@ def end_of_verb(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a command line to its end, as `python -m release` does; return what it ends with."""
     monkeypatch.setattr(sys, "argv", ["release", *arguments])
     with pytest.raises(SystemExit) as ended:
-        run(application)
+        run_command(application)
     return str(ended.value)

@@ -50,7 +50,7 @@ def failing(model: Path, change: str) -> tuple[int, str]:
     program = (
         f"import os, resource; from categoriser.serving import app, parent, worker\n{change}\n"
     )
-    program += "from categoriser.errors import run; run(app.main)"
+    program += "from categoriser.command import run_command; run_command(app.main)"
     options = ["--model", str(model), "--port", "0", "--workers", "2"]
     done = subprocess.run(
         [sys.executable, "-c", program, *options],

@@ -17,7 +17,7 @@ import yaml
 from moto import mock_aws
 from pyspark.sql import SparkSession
 
-from categoriser.errors import run
+from categoriser.command import run_command
 from categoriser.monitor import spark
 from categoriser.monitor.formats.baseline_facts import FACTS_FILE
 from categoriser.monitor.formats.event_files import find_files
@@ -172,7 +172,7 @@ def test_the_job_writes_statistics(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["spark", str(captures), str(baseline), str(tmp_path)])
-    run(spark.main)
+    run_command(spark.main)
     found = load_statistics(json.loads((tmp_path / "statistics.json").read_text()))
     assert found.item_count == (FILES * RECORDS - 1) * ROWS
     assert found.features["price"].completeness == 1.0
@@ -198,7 +198,7 @@ def test_the_job_honours_the_window_and_the_projects_settings(
         ("--end=2026-11-22", 0),
     ):
         monkeypatch.setattr(sys, "argv", ["spark", str(captures), str(baseline), "out", window])
-        run(spark.main)
+        run_command(spark.main)
         found = load_statistics(json.loads((tmp_path / "out/statistics.json").read_text()))
         assert found.item_count == rows
         assert ("own" in found.features, "refund" in found.features) == (rows > 0, False)
@@ -216,7 +216,7 @@ def test_the_job_summarises_a_data_set(
     frame.write_csv(file) if form == "csv" else frame.write_parquet(file)
     arguments = [str(file), "none", str(tmp_path), "--format", form]
     monkeypatch.setattr(sys, "argv", ["spark", *arguments])
-    run(spark.main)
+    run_command(spark.main)
     found = json.loads((tmp_path / "statistics.json").read_text())
     expected = statistics_of(summarise_dataset(str(file), form))
     assert load_statistics(found) == load_statistics(dump_statistics(expected))
@@ -233,7 +233,7 @@ def test_the_job_writes_statistics_to_s3(
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="reports")
-        run(spark.main)
+        run_command(spark.main)
         body = s3.get_object(Bucket="reports", Key="a/week/statistics.json")["Body"]
         found = load_statistics(json.loads(body.read()))
     assert found.item_count == (FILES * RECORDS - 1) * ROWS

@@ -13,12 +13,12 @@ Where things are: the probabilities in `generation/world.py`, the descriptors' f
 import numpy as np
 import polars as pl
 
+from categoriser.command import run_command
 from categoriser.data.generated_facts import GeneratedFacts, Planted
 from categoriser.data.generation.ceiling import best_chances
 from categoriser.data.generation.descriptors import write_descriptors
 from categoriser.data.generation.drawing import Draws, FloatArray, IntArray, draw
 from categoriser.data.generation.world import HIDDEN_COUNTRY, Drift, World, make_world
-from categoriser.errors import run
 from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Generate, read_params
 from categoriser.paths import GENERATED, GENERATED_FACTS
@@ -124,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -14,12 +14,13 @@ from typing import cast
 
 import polars as pl
 
+from categoriser.command import run_command
 from categoriser.contract import FIELDS, transactions
 from categoriser.data.hashed_uniform import uniform
 from categoriser.data.merchant_key import merchant_keys
 from categoriser.data.rows import read_rows
 from categoriser.data.split import PARTS, SPLIT_FILE, Split, SplitPart
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.features import lines_of, normalise
 from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Prepare, read_params
@@ -104,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -20,12 +20,13 @@ import numpy as np
 import pandera.polars as pa
 import polars as pl
 
+from categoriser.command import run_command
 from categoriser.data.distributions import distances, profile_rows
 from categoriser.data.profile import Profile, accepted_profile
 from categoriser.data.row_schema import UNKNOWN_LABEL, faults, row_schema, typed
 from categoriser.data.set_aside import Aside
 from categoriser.data.table import REQUIRED, Fault, Table, own_table
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Validate, read_params
 from categoriser.paths import PROFILE, SET_ASIDE, VALIDATED
@@ -165,4 +166,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

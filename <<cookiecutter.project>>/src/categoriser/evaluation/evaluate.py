@@ -5,9 +5,9 @@ evaluate`) is kept with the report of its own model, and none is kept beside ano
 """
 
 from categoriser import paths
+from categoriser.command import run_command
 from categoriser.data.generated_facts import read_generated_facts
 from categoriser.data.profile import read_profile
-from categoriser.errors import run
 from categoriser.evaluation import report
 from categoriser.evaluation.evaluation_file import read_evaluation
 from categoriser.evaluation.judging import in_words, judge
@@ -44,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from categoriser import paths
-from categoriser.errors import UserError, run
+from categoriser.command import run_command
+from categoriser.errors import UserError
 from categoriser.evaluation.verdict import FigureVerdict, read_verdict
 from categoriser.io.documents import read_object
 
@@ -53,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -14,9 +14,9 @@ import polars as pl
 from msgspec import convert, to_builtins
 
 from categoriser import paths
+from categoriser.command import run_command
 from categoriser.data.rows import read_rows
 from categoriser.data.split import HELD_OUT_PARTS, read_split
-from categoriser.errors import run
 from categoriser.evaluation.champion_model import load_comparable_champion
 from categoriser.evaluation.evaluation_file import (
     Evaluation,
@@ -153,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from categoriser.errors import UserError, run
+from categoriser.command import run_command
+from categoriser.errors import UserError
 from categoriser.io.privileges import give_up_root
 from categoriser.jobs.exit_message import leave, words
 from categoriser.jobs.spec.release_run import PROCESSING_OUTPUT
@@ -45,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

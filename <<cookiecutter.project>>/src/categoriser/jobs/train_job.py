@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from categoriser import paths
-from categoriser.errors import run
+from categoriser.command import run_command
 from categoriser.io.documents import read_json
 from categoriser.io.privileges import give_up_root
 from categoriser.jobs.channel import ML, prepared
@@ -43,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from categoriser.command import run_command
 from categoriser.data.rows import read_rows
-from categoriser.errors import run
 from categoriser.features import VERSION
 from categoriser.io.digests import digest
 from categoriser.model.classifier import Classifier
@@ -116,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -18,10 +18,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from categoriser.command import run_command
 from categoriser.contract import CSV, FIELDS, transactions
 from categoriser.data.rows import read_rows
 from categoriser.data.split import PARTS
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.package import Categoriser
@@ -223,4 +224,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 
-from categoriser.errors import run
+from categoriser.command import run_command
 from categoriser.io.replacing import write_json
 from categoriser.io.s3_uri import S3Uri, is_s3
 from categoriser.monitor.formats.event_files import event_files
@@ -111,4 +111,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)

@@ -22,8 +22,9 @@ import msgspec
 import numpy as np
 
 from categoriser import paths
+from categoriser.command import run_command
 from categoriser.contract import EXAMPLES, JSON, MAX_BODY_BYTES, VARIANT, Prediction
-from categoriser.errors import UserError, run
+from categoriser.errors import UserError
 from categoriser.io.privileges import give_up_root
 from categoriser.model.package import Categoriser
 from categoriser.serving.capture import Writer, folder_of
@@ -273,4 +274,4 @@ def serve_model(
 
 
 if __name__ == "__main__":
-    run(main)
+    run_command(main)
