@@ -15,7 +15,6 @@ from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
 from categoriser.monitor.checks.baseline_folder import local_baseline
 from categoriser.monitor.checks.judgement import judge_window
-from categoriser.monitor.checks.label_check import check_model
 from categoriser.monitor.checks.monitor_request import DatasetFormat, MonitorRequest
 from categoriser.monitor.checks.request_environment import (
     in_utc,
@@ -39,6 +38,7 @@ from categoriser.monitor.formats.violations import (
     VIOLATIONS_FILE,
     dump_violations,
 )
+from categoriser.monitor.model_check import check_model
 from categoriser.monitor.monitor_settings import MonitorSettings, read_monitor_settings
 from categoriser.monitor.reporting.published_metrics import metrics_of_result, publish_metrics
 from categoriser.monitor.reporting.report_page import write_report

@@ -16,7 +16,7 @@ from categoriser.monitor.checks.capture_coverage import (
     count_coverage,
 )
 from categoriser.monitor.checks.check_result import CheckResult
-from categoriser.monitor.checks.label_check import judge_labels
+from categoriser.monitor.checks.label_judgement import judge_labels
 from categoriser.monitor.checks.monitor_request import MonitorRequest
 from categoriser.monitor.checks.run_message import run_message
 from categoriser.monitor.comparison.constraint_checks import check_constraints

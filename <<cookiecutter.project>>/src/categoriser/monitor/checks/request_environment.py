@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from categoriser.errors import UserError
 from categoriser.monitor.checks.monitor_request import DatasetFormat, MonitorRequest
 from categoriser.monitor.monitor_settings import MonitorSettings
-from categoriser.monitor.reporting.cloudwatch_metrics import MODEL_MONITOR_NAMESPACES
 from categoriser.release_names import release_of
 
 DATASET_FORMATS: dict[str, DatasetFormat] = {
@@ -40,6 +39,11 @@ IGNORED = (
 LINES = ("line", "lines")
 # Options of a `dataset_format` that are read. The fields of captures are the project's own.
 OPTIONS = {"csv": ("header",), "json": LINES}
+# Of the data's and of the model's metrics, where Model Monitor's schedule runs the job.
+MODEL_MONITOR_NAMESPACES = (
+    "aws/sagemaker/Endpoints/data-metrics",
+    "aws/sagemaker/Endpoints/model-metrics",
+)
 
 log = logging.getLogger("categoriser.monitor")
 

@@ -32,11 +32,6 @@ ALARMED_METRICS = (
 )
 
 COLLECTED_METRICS = Path("/opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl")
-# Of the data's and of the model's metrics, where Model Monitor's schedule runs the job.
-MODEL_MONITOR_NAMESPACES = (
-    "aws/sagemaker/Endpoints/data-metrics",
-    "aws/sagemaker/Endpoints/model-metrics",
-)
 # The API's limits: metrics in a call, bytes in a call, characters in a name, the largest value.
 MOST_METRICS = 1000
 MOST_BYTES_A_CALL = 1_000_000

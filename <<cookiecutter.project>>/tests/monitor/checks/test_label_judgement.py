@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-import polars as pl
 import pytest
 from measured import rows
 from monitor_helpers.made_checks import NOON, SETTINGS, captured, checked, kinds, labels, made
@@ -58,39 +57,6 @@ def test_labels_that_come_late_judge_the_captures_that_they_belong_to(tmp_path: 
     )
     assert found["window"]["rows"] == 300
     assert found["quality"]["joined"]["joined"] == 600
-
-
-def test_model_quality_alone_is_suggested_and_then_judged(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    right, wrong = {"said": ["a", "b"] * 200, "true": ["a", "b"] * 200}, ["b", "b"] * 200
-    pl.DataFrame(right).write_csv(data / "a.csv")
-    environment = {
-        "dataset_source": str(data),
-        "dataset_format": '{"csv": {"header": true}}',
-        "output_path": str(tmp_path / "first"),
-        "analysis_type": "MODEL_QUALITY",
-        "problem_type": "MulticlassClassification",
-        "inference_attribute": "said",
-        "ground_truth_attribute": "true",
-    }
-    assert "400 labelled answers" in check_window(
-        request_from_environment(environment, SETTINGS), SETTINGS
-    )
-    pl.DataFrame(right | {"said": wrong}).write_csv(data / "a.csv")
-    environment["output_path"] = str(tmp_path / "second")
-    environment["baseline_constraints"] = str(tmp_path / "first/constraints.json")
-    message = check_window(request_from_environment(environment, SETTINGS), SETTINGS)
-    assert message.startswith("CompletedWithViolations: 6 in 400 rows: LessThanThreshold: accuracy")
-    document = json.loads((tmp_path / "second/statistics.json").read_text())
-    assert document["multiclass_classification_metrics"]["accuracy"]["value"] == 0.5
-    [first, *_] = json.loads((tmp_path / "second/constraint_violations.json").read_text())[
-        "violations"
-    ]
-    assert first["metric_name"] == "accuracy"
-    environment["ground_truth_attribute"] = "truth"
-    with pytest.raises(UserError, match="ground_truth_attribute"):
-        check_window(request_from_environment(environment, SETTINGS), SETTINGS)
 
 
 def test_labels_that_model_monitor_has_merged_into_captures_are_read(tmp_path: Path) -> None:
