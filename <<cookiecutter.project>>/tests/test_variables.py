@@ -52,9 +52,9 @@ def test_a_container_stays_root(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.geteuid() == user
 
 
-@pytest.mark.parametrize("command", ["process", "jobs"])
+@pytest.mark.parametrize("command", ["processing", "train_job"])
 def test_a_job_says_in_a_line_which_user_there_is_not(command: str) -> None:
-    line = [sys.executable, "-m", f"categoriser.{command}"]
+    line = [sys.executable, "-m", f"categoriser.jobs.{command}"]
     done = subprocess.run(
         line, env=os.environ | {"RUN_AS": "nobody"}, capture_output=True, text=True
     )
