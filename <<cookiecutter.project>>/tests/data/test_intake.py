@@ -14,7 +14,7 @@ import yaml
 
 from categoriser.data import own
 from categoriser.data.intake.form import Form
-from categoriser.data.intake.reading import table
+from categoriser.data.intake.reading import read_table
 from categoriser.data.intake.recognise import recognise
 from categoriser.errors import UserError
 from categoriser.params import read_params, set_params
@@ -323,7 +323,7 @@ def test_what_the_file_does_not_show_is_asked_for(
     assert f'{field}: "?"' in written
     INTAKE.write_text(written.replace(f'{field}: "?"', f'{field}: "{answer}"'), encoding="utf-8")
     form = Form.model_validate(yaml.safe_load(INTAKE.read_text(encoding="utf-8")))
-    names, rows, _ = table(source, form)
+    names, rows, _ = read_table(source, form)
     column = names.index("date" if field == "date" else "price")
     assert [row.fields[column] for row in rows] == values
 
@@ -499,11 +499,11 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 from categoriser.data.intake.form import Form
-from categoriser.data.intake.reading import table
+from categoriser.data.intake.reading import read_table
 from categoriser.data.intake.recognise import recognise
 source = Path(sys.argv[1])
 form = recognise(source).form
-print(sum(1 for _ in table(source, form).rows))
+print(sum(1 for _ in read_table(source, form).rows))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from categoriser.data.intake.records import LINES, Record, records
+from categoriser.data.intake.records import LONGEST_RECORD, Record, records
 
 WIDTH = 4
 
@@ -49,7 +49,7 @@ def test_a_wrong_quote_costs_its_own_row_and_no_other(texts: list[str], where: i
 
 
 def test_a_record_goes_on_over_so_many_lines_and_no_more() -> None:
-    for breaks, faults in ((LINES, 0), (LINES + 1, LINES + 2)):
+    for breaks, faults in ((LONGEST_RECORD, 0), (LONGEST_RECORD + 1, LONGEST_RECORD + 2)):
         text = '2026-01-05,"a' + "\nb" * breaks + '",1,x'
         found = read(f"{text}\n2026-01-06,c,2,x")
         assert sum(record.fault is not None for record in found) == faults

@@ -1,7 +1,7 @@
-"""`make data FILE=my.csv`: one's own rows take the generated ones' place, if they are valid.
+"""`make data FILE=my.csv`: one's own rows replace the generated ones, if they are valid.
 
 A file that is not in the project's own form is recognised first (`categoriser.data.intake`). Rows
-are held to all that the stage `validate` holds them to, the last accepted data included. Of several
+must pass all that the stage `validate` checks, the last accepted data included. Of several
 files (FILE='my.csv feedback/train.csv') each must be valid; how the data are distributed is
 compared with the accepted ones for all of them together.
 """
@@ -17,12 +17,10 @@ from pathlib import Path
 import polars as pl
 
 from categoriser.data import oddities, shares
-from categoriser.data.intake.form import OWN as OWN_FORM
-from categoriser.data.intake.form import Form
-from categoriser.data.intake.reading import table
+from categoriser.data.intake.form import OWN_FORM, Form
+from categoriser.data.intake.reading import read_table
 from categoriser.data.intake.recognise import recognise
-from categoriser.data.intake.settle import accepted as accepts
-from categoriser.data.intake.settle import propose, settle
+from categoriser.data.intake.settle import accepts_proposals, propose, settle_form
 from categoriser.data.profile import Profile, accepted_profile
 from categoriser.data.table import Table, own_table
 from categoriser.data.validate import BadRowsError, validate
@@ -35,26 +33,26 @@ from categoriser.paths import HOLDOUT, OWN, PARAMS
 
 TRACKED = OWN.with_name(f"{OWN.name}.dvc")
 ASIDE = OWN.with_name("own_set_aside.csv")
-# What is wrong with a row that another form might read.
-OF_FORM = ("date is not", "price is not", "has ", "is not UTF-8", "holds a NUL")
+# How the reasons begin that may go away where the file is read by another form.
+REASONS_OF_FORM = ("date is not", "price is not", "has ", "is not UTF-8", "holds a NUL")
 
-Reader = Callable[[Path], Table]
+FormReader = Callable[[Path], Table]
 
 
-def reader(form: Form) -> Reader:
+def form_reader(form: Form) -> FormReader:
     """Return a function that reads a file of a form row by row."""
-    return own_table if form == OWN_FORM else partial(table, form=form)
+    return own_table if form == OWN_FORM else partial(read_table, form=form)
 
 
 def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> Profile:
     """Validate, copy to `data/own.csv` (unzipped), track it with DVC, set `data.path`: the profile.
 
-    Bad rows are in `data/own_set_aside.csv`, which is not there where all are good. Raises
-    `UserError` for a file that does not pass, or whose form is not settled, and where DVC fails;
-    then nothing else has changed.
+    Bad rows are written to `data/own_set_aside.csv`; where all are good, there is no such file.
+    Raises `UserError` for a file that does not pass, or whose form is not settled, and where DVC
+    fails; then nothing else has changed.
     """
     ASIDE.unlink(missing_ok=True)
-    forms = [settle(source) for source in sources]
+    forms = [settle_form(source) for source in sources]
     with tempfile.TemporaryDirectory(prefix="categoriser-") as name:
         folder = Path(name)
         if len(sources) == 1:
@@ -67,7 +65,7 @@ def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> P
         rows = pl.scan_parquet(folder / "validated.parquet")
         for oddity in oddities.of(rows, datetime.datetime.now(tz=datetime.UTC).date()):
             sys.stdout.write(f"warning: {oddity}\n")
-        changes = shares.settle(rows, params.prepare, accept=accepts())
+        changes = shares.settle(rows, params.prepare, accept=accepts_proposals())
         with restored_on_failure(OWN, TRACKED, PARAMS):
             with replacing(OWN) as copy:
                 _write(sources, forms, copy)
@@ -79,18 +77,18 @@ def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> P
 def _validate_one(
     source: Path, form: Form, params: Params, accepted: Profile | None, folder: Path
 ) -> tuple[Profile, Form]:
-    """Validate a file; where rows are not in the own form after all, look for what they are in."""
+    """Validate a file; where its rows are not in the own form after all, find their form."""
     validated = folder / "validated.parquet"
 
     def once(form: Form) -> Profile:
-        return validate(source, params.validate_, accepted, validated, ASIDE, reader(form))
+        return validate(source, params.validate_, accepted, validated, ASIDE, form_reader(form))
 
     try:
         found, failed = once(form), None
         reasons = found.set_aside
     except BadRowsError as error:
         failed, reasons = error, error.reasons
-    if form == OWN_FORM and any(reason.startswith(OF_FORM) for reason in reasons):
+    if form == OWN_FORM and any(reason.startswith(REASONS_OF_FORM) for reason in reasons):
         again = recognise(source)
         if not again.is_own or (failed and again.below):
             form = propose(source, again)
@@ -111,7 +109,7 @@ def _validate_several(
     validated = folder / "validated.parquet"
     alone = params.validate_.model_copy(update={"max_shift": 1.0})
     for part, form in zip(sources, forms, strict=True):
-        validate(part, alone, accepted, validated, ASIDE, reader(form))
+        validate(part, alone, accepted, validated, ASIDE, form_reader(form))
     joined = folder / "joined.csv"
     join(sources, joined, forms)
     try:
@@ -122,7 +120,7 @@ def _validate_several(
 
 
 def _write(sources: Sequence[Path], forms: Sequence[Form], target: Path) -> None:
-    """Write the rows in the project's own form: a file that is in it already, as it stands."""
+    """Write the rows in the project's own form: a file that is in it already is copied."""
     if len(sources) == 1 and forms[0] == OWN_FORM:
         with target.open("wb") as stream:
             stream.writelines(read_lines(sources[0]))
@@ -134,10 +132,10 @@ def join(sources: Sequence[Path], target: Path, forms: Sequence[Form] = ()) -> N
     """Write the rows of files to one CSV file in the project's own form, each read by its form.
 
     Columns are joined by name, and empty in the rows of a file without them. What cannot be read
-    becomes a row with a text only, which is as bad.
+    becomes a row with a text only, which is set aside later.
     """
     known = forms or [OWN_FORM] * len(sources)
-    tables = [reader(form)(source) for source, form in zip(sources, known, strict=True)]
+    tables = [form_reader(form)(source) for source, form in zip(sources, known, strict=True)]
     names = dict.fromkeys(name for part in tables for name in part.names)
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(names), restval="", lineterminator="\n")
@@ -159,7 +157,7 @@ def in_own_form(sources: Sequence[Path], folder: Path) -> list[Path]:
     """
     found = []
     for source in sources:
-        form = settle(source)
+        form = settle_form(source)
         if form == OWN_FORM:
             found.append(source)
             continue

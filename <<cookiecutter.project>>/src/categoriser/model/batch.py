@@ -27,7 +27,7 @@ from categoriser.contract import (
     transactions,
 )
 from categoriser.data.intake.reading import readings
-from categoriser.data.intake.settle import settle
+from categoriser.data.intake.settle import settle_form
 from categoriser.data.set_aside import Aside
 from categoriser.data.table import Fault
 from categoriser.errors import UserError
@@ -168,8 +168,11 @@ def _value(column: Column, value: object) -> Value:
 
 
 def _from_text(source: Path) -> Source:
-    """Read CSV in the project's own form, or as `data/intake.yaml` says. Raises as `settle`."""
-    form = settle(source, FIELDS)
+    """Read CSV in the project's own form, or as `data/intake.yaml` says.
+
+    Raises as `settle_form`.
+    """
+    form = settle_form(source, FIELDS)
     header, rows = readings(source, form, FIELDS)
     names = header.names
     if not form.header:

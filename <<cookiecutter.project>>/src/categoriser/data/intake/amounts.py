@@ -1,4 +1,4 @@
-"""Amounts as banks write them, and what shows which sign parts the decimals.
+"""Amounts as banks write them, and the evidence for which sign parts the decimals.
 
 Groups of digits may be parted by any of the other signs: `1,107.00`, `1.107,00`, `1 107,00` with
 any kind of space, `1'107.00`. A currency's sign or code may stand before or behind. A minus before
@@ -13,28 +13,31 @@ from functools import lru_cache
 
 from categoriser.contract import NUMBER
 
-DECIMALS = (".", ",")
-SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
-SIGNS = dict.fromkeys(map(ord, "\u2212\u2010\u2011\u2013"), "-")
-TABLE = SPACES | SIGNS | dict.fromkeys(map(ord, "\u2019\u2018`´"), "'")
-CREDIT = frozenset({"cr", "c", "h", "haben", "credit", "crdt", "bij", "+"})
-DEBIT = frozenset({"dr", "d", "db", "s", "soll", "debit", "dbit", "af", "-"})
-# Signs of currencies that are letters, and no three-letter code.
-LETTERS = frozenset({"kr", "kr.", "zł", "kč", "ft", "fr", "fr.", "sfr", "sfr.", "rs", "rs.", "r"})
-WORD = r"[A-Za-z]{1,3}\$|[^\W\d_]++\.?|[$€£¥₹₽₩₺₪₴฿¢₫₦₱]|[+-]"
-WHOLE = re.compile(
-    rf"(?P<open>\()? *+(?P<before>(?:(?:{WORD}) *+)*+)"
-    r"(?P<core>[0-9.,][0-9.,' ]*+)"
-    rf"(?P<after>(?:(?:{WORD}) *+)*+)(?P<close>\))?"
+DECIMAL_SIGNS = (".", ",")
+SPACE_SIGNS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
+MINUS_SIGNS = dict.fromkeys(map(ord, "\u2212\u2010\u2011\u2013"), "-")
+PLAIN_SIGNS = SPACE_SIGNS | MINUS_SIGNS | dict.fromkeys(map(ord, "\u2019\u2018`´"), "'")
+CREDIT_WORDS = frozenset({"cr", "c", "h", "haben", "credit", "crdt", "bij", "+"})
+DEBIT_WORDS = frozenset({"dr", "d", "db", "s", "soll", "debit", "dbit", "af", "-"})
+# Signs of currencies in letters, other than the three-letter codes.
+CURRENCY_LETTERS = frozenset(
+    {"kr", "kr.", "zł", "kč", "ft", "fr", "fr.", "sfr", "sfr.", "rs", "rs.", "r"}
 )
-TOKEN = re.compile(WORD)
-LONGEST = 60
-GROUPED = re.compile(r"[0-9]{1,3}(?P<sign>[,.' ])(?:[0-9]{2,3}(?P=sign))*[0-9]{3}")
-CODE = re.compile("[A-Z]{3}")
+WORD_OR_SIGN = r"[A-Za-z]{1,3}\$|[^\W\d_]++\.?|[$€£¥₹₽₩₺₪₴฿¢₫₦₱]|[+-]"
+WHOLE_AMOUNT = re.compile(
+    rf"(?P<open>\()? *+(?P<before>(?:(?:{WORD_OR_SIGN}) *+)*+)"
+    r"(?P<core>[0-9.,][0-9.,' ]*+)"
+    rf"(?P<after>(?:(?:{WORD_OR_SIGN}) *+)*+)(?P<close>\))?"
+)
+WORD_OR_SIGN_PATTERN = re.compile(WORD_OR_SIGN)
+# A longer value is not looked at.
+LONGEST_AMOUNT = 60
+GROUPED_DIGITS = re.compile(r"[0-9]{1,3}(?P<sign>[,.' ])(?:[0-9]{2,3}(?P=sign))*[0-9]{3}")
+CURRENCY_CODE = re.compile("[A-Z]{3}")
 
 
 @dataclass(frozen=True)
-class Parts:
+class AmountParts:
     """An amount taken apart: its digits as they are parted, its signs, and its currency."""
 
     core: str
@@ -44,39 +47,45 @@ class Parts:
 
 
 @lru_cache(maxsize=65_536)
-def take_apart(value: str) -> Parts | None:
-    """Return an amount's parts, or None where it is none."""
-    found = WHOLE.fullmatch(value.translate(TABLE).strip()) if len(value) <= LONGEST else None
+def take_apart(value: str) -> AmountParts | None:
+    """Return an amount's parts, or None for another text."""
+    found = (
+        WHOLE_AMOUNT.fullmatch(value.translate(PLAIN_SIGNS).strip())
+        if len(value) <= LONGEST_AMOUNT
+        else None
+    )
     if not found or bool(found["open"]) != bool(found["close"]):
         return None
     negative = 1 if found["open"] else 0
     way, currency = "", ""
-    for piece in TOKEN.findall(found["before"]) + TOKEN.findall(found["after"]):
+    for piece in WORD_OR_SIGN_PATTERN.findall(found["before"]) + WORD_OR_SIGN_PATTERN.findall(
+        found["after"]
+    ):
         word = piece.lower()
         if piece in "+-":
             negative += piece == "-"
-        elif word in CREDIT or word in DEBIT:
+        elif word in CREDIT_WORDS or word in DEBIT_WORDS:
             if way:
                 return None
-            way = "credit" if word in CREDIT else "debit"
-        elif CODE.fullmatch(piece) or word in LETTERS or not piece[-1].isalpha():
+            way = "credit" if word in CREDIT_WORDS else "debit"
+        elif CURRENCY_CODE.fullmatch(piece) or word in CURRENCY_LETTERS or not piece[-1].isalpha():
             currency = currency or piece
         else:
             return None
     if negative > 1 or (negative and way):
         return None
-    return Parts(found["core"].strip(), bool(negative), way, currency)
+    return AmountParts(found["core"].strip(), bool(negative), way, currency)
 
 
-def reader(decimal: str) -> Callable[[str], str | None]:
-    """Return a function that reads an amount as a plain number such as -1107.00, or says None."""
+def amount_reader(decimal: str) -> Callable[[str], str | None]:
+    """Return a function that reads an amount as a plain number such as -1107.00, or None."""
 
     @lru_cache(maxsize=65_536)
     def read(value: str) -> str | None:
         if decimal == "." and NUMBER.fullmatch(value):
             return value.strip()
         parts = take_apart(value)
-        digits = parts and _plain(parts.core, decimal)
+        digits = parts and _plain_digits(parts.core, decimal)
         if not parts or not digits:
             return None
         return f"-{digits}" if parts.negative or parts.way == "credit" else digits
@@ -84,24 +93,24 @@ def reader(decimal: str) -> Callable[[str], str | None]:
     return read
 
 
-def plain(value: str) -> str | None:
+def plain_number(value: str) -> str | None:
     """Read a plain number, as the project's own form has it; None for anything else."""
     return value.strip() if NUMBER.fullmatch(value) else None
 
 
 def negated(number: str) -> str:
-    """Return a plain number with the other sign; zero has none."""
+    """Return a plain number with the other sign; zero has no sign."""
     if not number.strip("+-0."):
         return number.lstrip("+-")
     return number.removeprefix("-") if number.startswith("-") else f"-{number.removeprefix('+')}"
 
 
-def _plain(core: str, decimal: str) -> str | None:
+def _plain_digits(core: str, decimal: str) -> str | None:
     whole, _, rest = core.partition(decimal)
     if rest and not rest.isdigit():
         return None
     if whole and not whole.isdigit():
-        if not GROUPED.fullmatch(whole):
+        if not GROUPED_DIGITS.fullmatch(whole):
             return None
         whole = re.sub("[,.' ]", "", whole)
     if not whole and not rest:
@@ -111,7 +120,7 @@ def _plain(core: str, decimal: str) -> str | None:
 
 def decimal_of(core: str) -> str:
     """Return the sign that parts an amount's decimals, `?` where it may be both, or nothing."""
-    signs = [sign for sign in core if sign in DECIMALS]
+    signs = [sign for sign in core if sign in DECIMAL_SIGNS]
     if not signs:
         return ""
     last = signs[-1]
@@ -128,7 +137,7 @@ def decimal_of(core: str) -> str:
 
 
 @dataclass
-class Evidence:
+class AmountEvidence:
     """What the amounts of a file say: counts and first cases of each decimal sign, currencies."""
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -153,7 +162,7 @@ class Evidence:
 
     def decimal(self) -> tuple[str, str]:
         """Return the decimal sign, or `?` where it must be asked for, and why."""
-        sure = {sign: self.counts[sign] for sign in DECIMALS if sign in self.counts}
+        sure = {sign: self.counts[sign] for sign in DECIMAL_SIGNS if sign in self.counts}
         if not sure:
             if "?" in self.counts:
                 line, value = self.first["?"]

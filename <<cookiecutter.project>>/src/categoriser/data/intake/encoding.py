@@ -10,29 +10,31 @@ from pathlib import Path
 from categoriser.errors import UserError
 from categoriser.io.text_files import LONGEST_LINE, opened, too_long
 
-# What a byte order mark says; the longer are first.
-MARKS = {
+# The encodings by their byte order marks; the longer marks are first.
+BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# What a file that is no text begins with, and what to do with it.
-NO_TEXT = {
+# How a file that is not text begins, and what to do with it.
+NOT_TEXT = {
     b"PK\x03\x04": "is a zip archive or an Excel workbook: unpack it, or save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook: save the sheet as CSV",
     b"%PDF": "is a PDF: ask the bank for CSV",
     b"PAR1": "is a Parquet file: write it as CSV",
     b"SQLite format 3": "is a database: write the rows as CSV",
 }
-HEAD = 4096
+# So many bytes at the head show a mark, or the NULs of UTF-16.
+SNIFFED_BYTES = 4096
 # Windows-1252 leaves these bytes without a character.
-UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-# Its quotes, dashes, dots and the euro, which stand between 0x80 and 0x9F and are no letters.
-SIGNS = re.compile(rb"[\x80\x82\x84\x85\x8b\x91-\x97\x99\x9b]")
-OTHER = re.compile(rb"[\x80-\x9f]")
-BROKEN = re.compile("[\ud800-\udfff]")
+UNDEFINED_BYTES = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+# Its quotes, dashes, dots and the euro: signs between 0x80 and 0x9F, other than letters.
+SIGN_BYTES = re.compile(rb"[\x80\x82\x84\x85\x8b\x91-\x97\x99\x9b]")
+HIGH_CONTROL_BYTES = re.compile(rb"[\x80-\x9f]")
+# What takes the place of bytes that could not be decoded.
+UNDECODED = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,16 @@ class Encoding:
 def sniff(source: Path) -> Encoding:
     """Find out a file's encoding: by its mark, by NULs, by UTF-8's form, or by its letters.
 
-    Raises `UserError` for a file that cannot be read, that is empty, or that is no text.
+    Raises `UserError` for a file that cannot be read, that is empty, or that is not text.
     """
     with opened(source) as stream:
-        head = stream.read(HEAD)
+        head = stream.read(SNIFFED_BYTES)
     if not head.strip():
         raise UserError(f"{source} is empty")
-    for start, what in NO_TEXT.items():
+    for start, what in NOT_TEXT.items():
         if head.startswith(start):
             raise UserError(f"{source} {what}")
-    for mark, name in MARKS.items():
+    for mark, name in BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
             return Encoding(name, "the file begins with its mark", marked=True)
     even, odd = head[::2].count(0), head[1::2].count(0)
@@ -81,9 +83,9 @@ def _of_bytes(source: Path) -> Encoding:
         except UnicodeDecodeError:
             broken += 1
             first = first if broken > 1 else (number, line)
-        signs += len(SIGNS.findall(line))
-        others += len(OTHER.findall(line))
-        undefined = undefined or bool(UNDEFINED.search(line))
+        signs += len(SIGN_BYTES.findall(line))
+        others += len(HIGH_CONTROL_BYTES.findall(line))
+        undefined = undefined or bool(UNDEFINED_BYTES.search(line))
     if broken <= valid:
         return Encoding(
             "utf-8", "the whole file is" if not broken else f"all but {broken} lines are"
@@ -102,11 +104,11 @@ def _pieces(source: Path) -> Iterator[bytes]:
             yield from block.splitlines()
 
 
-def lines(source: Path, encoding: str) -> Iterator[str]:
+def decoded_lines(source: Path, encoding: str) -> Iterator[str]:
     """Yield the file's lines without their ends: CR, LF, or both.
 
-    A byte that is not of the encoding becomes half a surrogate pair (`BROKEN`). Raises `UserError`
-    for a file that cannot be read, and for a line without end.
+    A byte that is not of the encoding becomes half a surrogate pair (`UNDECODED`). Raises
+    `UserError` for a file that cannot be read, and for a line without end.
     """
     known = {"utf-8": "utf-8-sig"}.get(encoding, encoding)
     wide = known.startswith(("utf-16", "utf-32"))

@@ -13,30 +13,33 @@ from categoriser.data.table import OPTIONAL, REQUIRED
 from categoriser.io.replacing import write_text
 from categoriser.params import Section
 
-# Stands for the one fact that the file does not show.
+# It is written for a fact that the file does not show.
 ASK = "?"
 Sign = Literal["as written", "turned", "by column", "?"]
-Place = Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)]
-# One of `ROLES`: a column that the project knows.
-Role = str
-# Columns that the own form does not have.
-SPOKEN_OF = ("debit", "credit", "way")
-ROLES = (*REQUIRED[:-1], *SPOKEN_OF, *REQUIRED[-1:], *OPTIONAL)
-WIDTH = 100
+ColumnPlace = Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)]
+# A column that the project knows: one of `COLUMN_ROLES`.
+ColumnRole = str
+# Columns of banks that the project's own form does not have.
+BANK_ROLES = ("debit", "credit", "way")
+COLUMN_ROLES = (*REQUIRED[:-1], *BANK_ROLES, *REQUIRED[-1:], *OPTIONAL)
+# The columns that say how much was paid, and which way it went.
+AMOUNT_ROLES: tuple[ColumnRole, ...] = ("price", "debit", "credit")
+MONEY_ROLES = (*AMOUNT_ROLES, "way")
+COMMENT_WIDTH = 100
 
 
 def _pattern(value: str) -> str:
-    fault = None if value == ASK else dates.fault(value)
+    fault = None if value == ASK else dates.pattern_fault(value)
     if fault:
         raise ValueError(f"{value!r} {fault}")
     return value
 
 
-def _roles(value: dict[Role, Place]) -> dict[Role, Place]:
-    unknown = [role for role in value if role not in ROLES]
+def _roles(value: dict[ColumnRole, ColumnPlace]) -> dict[ColumnRole, ColumnPlace]:
+    unknown = [role for role in value if role not in COLUMN_ROLES]
     if unknown:
-        raise ValueError(f"{', '.join(unknown)} is none of {', '.join(ROLES)}")
-    return {role: value[role] for role in ROLES if role in value}
+        raise ValueError(f"{', '.join(unknown)} is none of {', '.join(COLUMN_ROLES)}")
+    return {role: value[role] for role in COLUMN_ROLES if role in value}
 
 
 def _known(value: str) -> str:
@@ -58,8 +61,10 @@ class Form(Section):
     encoding: Annotated[str, AfterValidator(_known)] = "utf-8"
     delimiter: Literal[",", ";", "\t", "|"] = ","
     header: bool = True
-    columns: Annotated[dict[Role, Place], AfterValidator(_roles)] = Field(default_factory=dict)
-    date: Annotated[str, AfterValidator(_pattern)] = dates.ISO
+    columns: Annotated[dict[ColumnRole, ColumnPlace], AfterValidator(_roles)] = Field(
+        default_factory=dict
+    )
+    date: Annotated[str, AfterValidator(_pattern)] = dates.ISO_PATTERN
     decimal: Literal[".", ",", "?"] = "."
     sign: Sign = "as written"
 
@@ -70,9 +75,9 @@ class Form(Section):
             raise ValueError("without a header the columns are given by number")
         return self
 
-    def column(self, role: Role) -> Place | None:
+    def column(self, role: ColumnRole) -> ColumnPlace | None:
         """Return the file's column; where nothing is said of it, the one of the same name."""
-        if role in self.columns or not self.header or role in SPOKEN_OF:
+        if role in self.columns or not self.header or role in BANK_ROLES:
             return self.columns.get(role)
         by_two = "debit" in self.columns or "credit" in self.columns
         return None if role == "price" and by_two else role
@@ -84,10 +89,10 @@ class Form(Section):
         return [name for name, value in given.items() if value == ASK]
 
 
-OWN = Form()
+OWN_FORM = Form()
 
 
-def write(path: Path, form: Form, source: Path, why: Mapping[str, str]) -> None:
+def write_form(path: Path, form: Form, source: Path, why: Mapping[str, str]) -> None:
     """Write a form with the reasons for each value above it, in lines that yamllint takes."""
     lines = [
         f"# How `make data` reads {source.name} into the project's own form. It was proposed:",
@@ -107,4 +112,4 @@ def write(path: Path, form: Form, source: Path, why: Mapping[str, str]) -> None:
 
 
 def _comment(words: str, indent: str) -> list[str]:
-    return [f"{indent}# {line}" for line in textwrap.wrap(words, WIDTH)]
+    return [f"{indent}# {line}" for line in textwrap.wrap(words, COMMENT_WIDTH)]

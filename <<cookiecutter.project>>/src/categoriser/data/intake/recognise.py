@@ -5,29 +5,27 @@ What the file does not show is asked for, and never guessed.
 
 import datetime
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from categoriser.contract import NUMBER
-from categoriser.data.intake import amounts, columns, dates, encoding
+from categoriser.data.intake import amounts, columns, encoding
+from categoriser.data.intake.counting import ValueCounts, count_values
 from categoriser.data.intake.encoding import shorten
-from categoriser.data.intake.form import ASK, OWN, Form, Place, Role
-from categoriser.data.intake.reading import HEAD, MONEY, Header, Reading, readings
-from categoriser.data.intake.records import Open, Record, records, split, trim
+from categoriser.data.intake.form import ASK, OWN_FORM, ColumnPlace, ColumnRole, Form
+from categoriser.data.intake.header import Header
+from categoriser.data.intake.layout import DELIMITERS, Layout, find_layout
+from categoriser.data.intake.reading import Reading, readings
 from categoriser.data.table import REQUIRED, own_table
 from categoriser.errors import UserError
 from categoriser.io.text_files import opened
 from categoriser.paths import INTAKE
 
-DELIMITERS = (",", ";", "\t", "|")
 SAMPLES = 2
-# A table is where at least this share of the first lines have equally many fields.
-TABLE = 0.3
 # From this share of negative prices on, what is negative must be spending.
-SPENDING = 0.99
+SPENDING_SHARE = 0.99
 
 
 @dataclass
@@ -45,36 +43,15 @@ class Recognised:
     below: int = 0  # lines below the last row
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How the lines are parted, the line that names the columns (0: none does), and its names."""
-
-    delimiter: str
-    line: int
-    names: list[str]
-    recognised: int
-
-
-@dataclass
-class Counts:
-    """What one reading of the file counts."""
-
-    on_dates: dates.Evidence = field(default_factory=dates.Evidence)
-    on_amounts: amounts.Evidence = field(default_factory=amounts.Evidence)
-    ways: Counter[str] = field(default_factory=Counter)
-    signs: dict[str, Counter[str]] = field(default_factory=dict)
-    over_lines: list[int] = field(default_factory=list)
-
-
 def recognise(
-    source: Path, needed: Sequence[Role] = REQUIRED, given: Form | None = None
+    source: Path, needed: Sequence[ColumnRole] = REQUIRED, given: Form | None = None
 ) -> Recognised:
     """Find out the form of a file that has at least the needed columns.
 
-    What a person has written into `given` stands; the rest, its question marks, is found out.
+    What a person has written into `given` is kept; the rest, its question marks, is found out.
     Raises `UserError` for a file that cannot be read, or in which no table is found.
     """
-    found = Recognised(OWN)
+    found = Recognised(OWN_FORM)
     coded = _encoding(source, given, found)
     readable_by = "latin-1" if coded == ASK else coded
     layout = find_layout(source, readable_by, (given.delimiter,) if given else DELIMITERS)
@@ -90,7 +67,7 @@ def recognise(
         found.form = Form.model_validate(values | unknown)
         return found
     readable = Form.model_validate(values | {"encoding": readable_by})
-    counts = _count(source, readable, layout, needed)
+    counts = count_values(source, readable, layout, needed)
     values |= _judge(counts, readable, given, needed, found)
     found.form = Form.model_validate(values)
     if not found.questions:
@@ -109,71 +86,15 @@ def _encoding(source: Path, given: Form | None, found: Recognised) -> str:
     return coded.name
 
 
-def find_layout(source: Path, name: str, delimiters: Sequence[str] = DELIMITERS) -> Layout:
-    """Find the delimiter and the header: the first line with the most columns that are known.
-
-    Where no name is known, the rows begin where lines have equally many fields, three or more.
-    """
-    head = list(islice(enumerate(encoding.lines(source, name), start=1), HEAD * 2))
-    best = Layout(",", 0, [], 0)
-    for delimiter in delimiters:
-        for number, line in head[:HEAD]:
-            names = _split(line, delimiter)
-            known = columns.recognised(names)
-            if known > best.recognised and known > 1:
-                best = Layout(delimiter, number, names, known)
-    if best.recognised:
-        return best
-    return _by_width(source, head, delimiters)
-
-
-def _by_width(source: Path, head: list[tuple[int, str]], delimiters: Sequence[str]) -> Layout:
-    """Find the delimiter by which most lines have equally many fields."""
-    best, most = Layout(",", 0, [], 0), 0
-    for delimiter in delimiters:
-        widths = Counter(len(_split(line, delimiter)) for _, line in head)
-        least = max(2, TABLE * widths.total())
-        tables = {n: lines for n, lines in widths.items() if n > 2 and lines >= least}
-        width = max(tables, key=lambda width: (tables[width], width), default=0)
-        lines = tables.get(width, 0)
-        if lines <= most:
-            continue
-        number, fields = next(
-            (number, fields)
-            for number, line in head
-            if len(fields := _split(line, delimiter)) == width
-        )
-        is_header = not any(_is_value(value) for value in fields) and all(fields)
-        best, most = Layout(delimiter, number if is_header else 0, fields, 0), lines
-    if not most:
-        raise UserError(
-            f"{source}: no table is found: its lines have no columns parted by commas, semicolons, "
-            "tabs or bars"
-        )
-    return best
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    try:
-        fields = split(line, delimiter)
-    except (Open, ValueError):
-        return []
-    return [field.strip() for field in trim(fields, 1)]
-
-
-def _is_value(value: str) -> bool:
-    return bool(dates.candidates(value)) or amounts.take_apart(value) is not None
-
-
 def _columns(
-    layout: Layout, needed: Sequence[Role], given: Form | None, found: Recognised
-) -> dict[str, Place]:
+    layout: Layout, needed: Sequence[ColumnRole], given: Form | None, found: Recognised
+) -> dict[str, ColumnPlace]:
     """Return the file's column for each of the project's; ask for those that it does not name."""
     named = given.columns if given else {}
     mapping = {role: place for role, place in named.items() if place != ASK}
     for role, place in mapping.items():
         _check_place(role, place, layout)
-    match = columns.match(layout.names, needed) if layout.line else columns.Mapping({})
+    match = columns.match_columns(layout.names, needed) if layout.line else columns.ColumnMatch({})
     for role, position in match.places.items():
         name = layout.names[position]
         if not named:
@@ -192,7 +113,7 @@ def _columns(
     return mapping
 
 
-def _check_place(role: str, place: Place, layout: Layout) -> None:
+def _check_place(role: str, place: ColumnPlace, layout: Layout) -> None:
     """Raise `UserError` where a person has named a column that the file does not have."""
     known = place <= len(layout.names) if isinstance(place, int) else place in layout.names
     if not known or (isinstance(place, str) and not layout.line):
@@ -220,49 +141,12 @@ def _missing(role: str, layout: Layout) -> str:
     return f"no column is known to be the {role}{what.get(role, '')}; there are {_listed(layout)}"
 
 
-def _count(source: Path, form: Form, layout: Layout, needed: Sequence[Role]) -> Counts:
-    """Read the whole file once, and count what its dates and amounts look like."""
-    counts = Counts()
-    places = {
-        role: place - 1 if isinstance(place, int) else layout.names.index(place)
-        for role, place in form.columns.items()
-    }
-    date = places.get("date")
-    money = [(role, places[role]) for role in MONEY[:3] if role in places]
-    way = places.get("way")
-    for role, _ in money:
-        counts.signs[role] = Counter()
-
-    def is_row(fields: list[str]) -> bool:
-        dated = date is None or "date" not in needed or dates.candidates(fields[date])
-        return bool(dated) and any(amounts.take_apart(fields[place]) for _, place in money)
-
-    for record in _records(source, form, layout, is_row):
-        if record.fault:
-            continue
-        if "\n" in record.text:
-            counts.over_lines.append(record.line)
-        if date is not None:
-            counts.on_dates.add(record.line, record.fields[date])
-        for role, place in money:
-            value = record.fields[place]
-            counts.on_amounts.add(record.line, value)
-            parts = amounts.take_apart(value)
-            if parts and parts.core.strip("0.,"):
-                counts.signs[role]["negative" if parts.negative else "positive"] += 1
-        if way is not None:
-            counts.ways[record.fields[way].strip().lower()] += 1
-    return counts
-
-
-def _records(source: Path, form: Form, layout: Layout, is_row: Any) -> Iterator[Record]:
-    lines = enumerate(encoding.lines(source, form.encoding), start=1)
-    below = islice(lines, layout.line, None)
-    return records(below, form.delimiter, len(layout.names), is_row)
-
-
 def _judge(
-    counts: Counts, form: Form, given: Form | None, needed: Sequence[Role], found: Recognised
+    counts: ValueCounts,
+    form: Form,
+    given: Form | None,
+    needed: Sequence[ColumnRole],
+    found: Recognised,
 ) -> dict[str, Any]:
     """Return the date's pattern, the decimal sign, and what is negative; ask what is not shown."""
     values: dict[str, Any] = {"columns": dict(form.columns)}
@@ -289,11 +173,11 @@ def _judge(
     return values
 
 
-def _judge_columns(counts: Counts, values: dict[str, Any], found: Recognised) -> None:
+def _judge_columns(counts: ValueCounts, values: dict[str, Any], found: Recognised) -> None:
     """Decide what debit, credit and a column that says the way mean for the sign."""
     mapping = values["columns"]
     if "way" in mapping:
-        known = all(way in amounts.CREDIT | amounts.DEBIT for way in counts.ways)
+        known = all(way in amounts.CREDIT_WORDS | amounts.DEBIT_WORDS for way in counts.ways)
         unsigned = not counts.signs.get("price", Counter())["negative"]
         if not known or not unsigned or "price" not in mapping:
             del mapping["way"]
@@ -315,7 +199,7 @@ def _judge_columns(counts: Counts, values: dict[str, Any], found: Recognised) ->
         found.why["sign"] = "a debit is what is paid, and positive; a credit is negative"
 
 
-def _read_through(source: Path, found: Recognised, needed: Sequence[Role]) -> None:
+def _read_through(source: Path, found: Recognised, needed: Sequence[ColumnRole]) -> None:
     """Read the file by the form found; count rows and signs, and keep the first rows."""
     header, rows = readings(source, found.form, needed)
     at = needed.index("price")
@@ -329,7 +213,7 @@ def _read_through(source: Path, found: Recognised, needed: Sequence[Role]) -> No
         else:
             found.rows += 1
             negative += row.fields[at].startswith("-")
-            changed += not _is_as_it_stands(row, header, needed)
+            changed += not _is_in_own_form(row, header, needed)
             if len(found.samples) < SAMPLES:
                 found.samples.append((row.record.line, dict(zip(needed, row.fields, strict=False))))
     if below:
@@ -338,11 +222,11 @@ def _read_through(source: Path, found: Recognised, needed: Sequence[Role]) -> No
     found.below = len(below)
     found.is_own = not changed and _is_own(source, header, found, needed)
     written = found.form.sign == "as written"
-    if written and found.rows and negative >= SPENDING * found.rows:
+    if written and found.rows and negative >= SPENDING_SHARE * found.rows:
         _turn(found, negative, at)
 
 
-def _is_own(source: Path, header: Header, found: Recognised, needed: Sequence[Role]) -> bool:
+def _is_own(source: Path, header: Header, found: Recognised, needed: Sequence[ColumnRole]) -> bool:
     """Say whether the project's own form reads the file as well."""
     form = found.form
     identical = all(role == place for role, place in form.columns.items())
@@ -365,7 +249,7 @@ def _turn(found: Recognised, negative: int, at: int) -> None:
         row["price"] = amounts.negated(row["price"])
 
 
-def _is_as_it_stands(row: Reading, header: Header, needed: Sequence[Role]) -> bool:
+def _is_in_own_form(row: Reading, header: Header, needed: Sequence[ColumnRole]) -> bool:
     """Say whether a row is in the project's own form in its file."""
     for role, value in zip(needed, row.fields, strict=False):
         if role not in header.places:
@@ -378,8 +262,8 @@ def _is_as_it_stands(row: Reading, header: Header, needed: Sequence[Role]) -> bo
     return "\n" not in row.record.text
 
 
-def _note(source: Path, layout: Layout, counts: Counts, found: Recognised) -> None:
-    """Note what the form does not say, and the reader deals with all the same."""
+def _note(source: Path, layout: Layout, counts: ValueCounts, found: Recognised) -> None:
+    """Note what the form does not say, and what reading deals with all the same."""
     if counts.over_lines:
         several = f"{len(counts.over_lines)} rows go on over several lines, in quotes"
         found.notes.append(f"{several} (first: line {counts.over_lines[0]}); a break is a space")

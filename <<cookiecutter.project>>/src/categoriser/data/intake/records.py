@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from categoriser.data.intake.encoding import BROKEN
+from categoriser.data.intake.encoding import UNDECODED
 from categoriser.data.table import Fault
 
-LINES = 20
-OPEN = "unexpected end of data"
-QUOTES = "has wrong quotes"
+# A record goes on over so many further lines at most.
+LONGEST_RECORD = 20
+READER_SAYS_OPEN = "unexpected end of data"
+WRONG_QUOTES = "has wrong quotes"
 
 
 class Record(NamedTuple):
@@ -30,12 +31,15 @@ class Record(NamedTuple):
     fault: Fault | None
 
 
-class Open(Exception):  # noqa: N818  # no fault by itself
+class OpenQuoteError(Exception):  # it is not a fault by itself
     """A quote is open at the end of the text."""
 
 
-def split(text: str, delimiter: str) -> list[str]:
-    """Split a record's text. Raises `Open` in quotes without end, `ValueError` for wrong ones."""
+def split_record(text: str, delimiter: str) -> list[str]:
+    """Split a record's text at the delimiters outside quotes.
+
+    Raises `OpenQuoteError` in quotes without end, and `ValueError` for wrong ones.
+    """
     if '"' not in text:
         return text.split(delimiter)
     lines = [f"{line}\n" for line in text.split("\n")]
@@ -43,11 +47,11 @@ def split(text: str, delimiter: str) -> list[str]:
     try:
         rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
-        if OPEN in str(error):
-            raise Open from None
-        raise ValueError(QUOTES) from None
+        if READER_SAYS_OPEN in str(error):
+            raise OpenQuoteError from None
+        raise ValueError(WRONG_QUOTES) from None
     if len(rows) != 1:
-        raise ValueError(QUOTES)
+        raise ValueError(WRONG_QUOTES)
     return rows[0]
 
 
@@ -57,7 +61,7 @@ def records(
     width: int,
     is_row: Callable[[list[str]], bool],
 ) -> Iterator[Record]:
-    """Yield a record for each row; lines without anything in them are left out.
+    """Yield a record for each row; empty lines are left out.
 
     `width` is the header's number of fields: empty ones beyond it are dropped, as are those that a
     delimiter at the end of each line makes. `is_row` says whether fields are a whole row.
@@ -72,8 +76,8 @@ def records(
         if not text.strip():
             continue
         try:
-            yield _record(number, text, split(text, delimiter), width)
-        except Open:
+            yield _record(number, text, split_record(text, delimiter), width)
+        except OpenQuoteError:
             rest = _rest(waiting, source)
             record = _joined(number, text, rest, delimiter, width, is_row)
             yield record or Record(number, text, [], ("has a quote that is not closed", text))
@@ -85,7 +89,7 @@ def records(
 
 def _rest(waiting: deque[tuple[int, str]], source: Iterator[tuple[int, str]]) -> list[str]:
     """Return the next lines, and keep them waiting."""
-    while len(waiting) < LINES:
+    while len(waiting) < LONGEST_RECORD:
         following = next(source, None)
         if following is None:
             break
@@ -107,8 +111,8 @@ def _joined(
             return None
         text = f"{text}\n{line}"
         try:
-            record = _record(number, text, split(text, delimiter), width)
-        except Open:
+            record = _record(number, text, split_record(text, delimiter), width)
+        except OpenQuoteError:
             continue
         except ValueError:
             return None
@@ -117,12 +121,12 @@ def _joined(
 
 
 def _whole(line: str, delimiter: str, width: int, is_row: Callable[[list[str]], bool]) -> bool:
-    # An odd quote is what ends a field that was begun above.
+    # An odd number of quotes: one may end a field that began above.
     if line.count('"') % 2:
         return False
     try:
-        fields = trim(split(line, delimiter), width)
-    except (Open, ValueError):
+        fields = trim(split_record(line, delimiter), width)
+    except (OpenQuoteError, ValueError):
         return False
     return len(fields) == width and is_row(fields)
 
@@ -132,7 +136,7 @@ def _record(number: int, text: str, fields: list[str], width: int) -> Record:
     fault = None
     if len(fields) != width:
         fault = ("has another number of fields than the header", f"{len(fields)}: {text}")
-    elif BROKEN.search(text):
+    elif UNDECODED.search(text):
         fault = ("is not of the file's encoding", text.encode(errors="backslashreplace").decode())
     elif "\0" in text:
         fault = ("holds a NUL character", text)

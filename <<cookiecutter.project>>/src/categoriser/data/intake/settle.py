@@ -1,8 +1,8 @@
 """Which form a file is read by: the project's own, what `data/intake.yaml` says, or a proposal.
 
-A proposal is printed with its evidence and written to `data/intake.yaml`; it holds from the next
-run on, or at once with ACCEPT=1 in the environment. A form that stands and does not fit a file is
-never replaced.
+A proposal is printed with its evidence and written to `data/intake.yaml`; it is in
+force from the next run on, or at once with ACCEPT=1 in the environment. A form that is there and
+does not fit a file is never replaced.
 """
 
 import os
@@ -13,33 +13,32 @@ from itertools import islice
 from pathlib import Path
 
 from categoriser.data.intake import amounts, encoding
-from categoriser.data.intake.form import OWN, Form, Role, write
-from categoriser.data.intake.reading import readings, table
+from categoriser.data.intake.form import OWN_FORM, ColumnRole, Form, write_form
+from categoriser.data.intake.reading import read_table, readings
 from categoriser.data.intake.recognise import Recognised, recognise
 from categoriser.data.table import REQUIRED, own_table
 from categoriser.errors import UserError
 from categoriser.params import read_sections
-from categoriser.paths import FEEDBACK, GENERATED, INTAKE
-from categoriser.paths import OWN as OWN_ROWS
+from categoriser.paths import FEEDBACK, GENERATED, INTAKE, OWN
 
-# Of so many rows at a file's head, more than half must be read by a form that fits it.
-HEAD = 1000
-ISO = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# A form fits a file where it reads more than half of so many rows at the file's head.
+JUDGED_ROWS = 1000
+ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def accepted() -> bool:
+def accepts_proposals() -> bool:
     """Say whether the user takes what is proposed: ACCEPT=1."""
     return os.environ.get("ACCEPT", "") not in ("", "0")
 
 
-def settle(source: Path, needed: Sequence[Role] = REQUIRED) -> Form:
+def settle_form(source: Path, needed: Sequence[ColumnRole] = REQUIRED) -> Form:
     """Return the form by which a file is read, and say which, unless it is the project's own.
 
     Raises `UserError` where a person must first look at a proposal, or say what the file does not
-    show, and where the form that stands does not fit.
+    show, and where the form that is there does not fit.
     """
     if _is_the_projects(source):
-        return OWN
+        return OWN_FORM
     if INTAKE.exists():
         standing = read_sections(INTAKE, Form)
         if standing.unanswered() and not looks_own(source, needed):
@@ -49,22 +48,22 @@ def settle(source: Path, needed: Sequence[Role] = REQUIRED) -> Form:
             _say(f"{source} is read as {INTAKE} says\n")
             return standing
         if looks_own(source, needed):
-            return OWN
+            return OWN_FORM
         raise UserError(
             f"{INTAKE} does not fit {source}: {misfit}.\n  Mend {INTAKE}; or delete it, for a "
             "file of another kind: then the same command proposes another form"
         )
     if looks_own(source, needed):
-        return OWN
+        return OWN_FORM
     found = recognise(source, needed)
-    return OWN if found.is_own else propose(source, found)
+    return OWN_FORM if found.is_own else propose(source, found)
 
 
 def propose(source: Path, found: Recognised, *, mending: bool = False) -> Form:
     """Print a form, write it to `data/intake.yaml`, and return it where it is accepted.
 
-    One that stands is only replaced where that is `mending` its question marks. Raises `UserError`
-    that says how to go on where it is not accepted, or where a fact is missing.
+    A form that is there is only replaced where that is `mending` its question marks. Raises
+    `UserError` that says how to go on where it is not accepted, or where a fact is missing.
     """
     if INTAKE.exists() and not mending:
         raise UserError(
@@ -73,14 +72,14 @@ def propose(source: Path, found: Recognised, *, mending: bool = False) -> Form:
         )
     _say(describe(source, found))
     asked = {name: f"asked: {question}" for name, question in found.questions.items()}
-    write(INTAKE, found.form, source, found.why | asked)
+    write_form(INTAKE, found.form, source, found.why | asked)
     if found.questions:
         facts = "".join(f"\n  {name}: {question}" for name, question in found.questions.items())
         raise UserError(
             f"{source} does not show all that must be known; nothing is taken.{facts}\n  Write it "
             f'into {INTAKE} in place of "?", and run the same command again'
         )
-    if not accepted():
+    if not accepts_proposals():
         raise UserError(
             f"{source} is not in the project's own form, and nothing is taken yet. {INTAKE} holds "
             "the proposal: run the same command with ACCEPT=1 where it is right; mend it where not"
@@ -88,24 +87,24 @@ def propose(source: Path, found: Recognised, *, mending: bool = False) -> Form:
     return found.form
 
 
-def looks_own(source: Path, needed: Sequence[Role]) -> bool:
+def looks_own(source: Path, needed: Sequence[ColumnRole]) -> bool:
     """Say whether a file's head is in the project's own form, as far as the needed columns go."""
     try:
         if {*REQUIRED} <= {*needed}:
             names, rows, _ = own_table(source)
         else:
-            names, rows, _ = table(source, OWN, needed)
+            names, rows, _ = read_table(source, OWN_FORM, needed)
             if encoding.sniff(source).name != "utf-8":
                 return False
-        head = list(islice(rows, HEAD))
+        head = list(islice(rows, JUDGED_ROWS))
     except UserError:
         return False
     price = names.index("price")
     date = names.index("date") if "date" in needed else None
     return all(
         row.fault is None
-        and amounts.plain(row.fields[price]) is not None
-        and (date is None or ISO.fullmatch(row.fields[date].strip()))
+        and amounts.plain_number(row.fields[price]) is not None
+        and (date is None or ISO_DATE.fullmatch(row.fields[date].strip()))
         for row in head
     )
 
@@ -113,17 +112,17 @@ def looks_own(source: Path, needed: Sequence[Role]) -> bool:
 def _is_the_projects(source: Path) -> bool:
     """Say whether the project itself writes this file, whatever `data/intake.yaml` says."""
     place = source.resolve()
-    made = {GENERATED.resolve(), OWN_ROWS.resolve()}
+    made = {GENERATED.resolve(), OWN.resolve()}
     return place in made or FEEDBACK.resolve() in place.parents
 
 
-def _misfit(source: Path, form: Form, needed: Sequence[Role]) -> str:
+def _misfit(source: Path, form: Form, needed: Sequence[ColumnRole]) -> str:
     """Return why a form does not fit a file's head, or nothing."""
     if missing := form.unanswered():
         return f'{", ".join(missing)} is "?" there'
     try:
         _, rows = readings(source, form, needed)
-        head = list(islice(rows, HEAD))
+        head = list(islice(rows, JUDGED_ROWS))
     except UserError as error:
         return str(error)
     faults = [row for row in head if row.fault]
