@@ -1,8 +1,7 @@
-"""Taking one's own data: of another kind, of few months, odd; and what `make run` says it is on."""
+"""Taking one's own data: of another kind, of few months, of few rows; and what `make run` says it is on."""
 
 from __future__ import annotations
 
-import datetime
 import gzip
 import re
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 from categoriser import reproduce
 from categoriser.data import own, which
-from categoriser.data.oddities import of
 from categoriser.data.prepare import prepare
 from categoriser.data.split import PARTS
 from categoriser.data.validate import validate
@@ -22,7 +20,6 @@ from categoriser.params import Prepare, read_params, set_params
 from categoriser.paths import CHAMPION_PROFILE, OWN, PARAMS
 
 HEADER = "date,text,price,category"
-TODAY = datetime.date(2026, 11, 29)
 
 
 def lines(months: int, category: str = "ab", count: int = 300) -> list[str]:
@@ -158,60 +155,6 @@ def test_one_class_alone_is_refused(project: Path, monkeypatch: pytest.MonkeyPat
     source = write(project / "my.csv", lines(12, "a"))
     with pytest.raises(UserError, match="of 1 classes, whatever is held out"):
         make_data(monkeypatch, source, accept="1")
-
-
-# What is odd, and let pass.
-
-
-def odd(**columns: pl.Expr) -> list[str]:
-    number = pl.col("number")
-    rows = pl.DataFrame({"number": range(2000)}).select(
-        date=pl.date(2026, 1, 1) + pl.duration(days=number % 90),
-        price=(number % 100).cast(pl.Float64),
-        category=pl.when(number % 2 == 0).then(pl.lit("a")).otherwise(pl.lit("b")),
-        number=number,
-    )
-    return list(of(rows.with_columns(**columns).drop("number").lazy(), TODAY))
-
-
-FIRST = pl.col("number") < 3
-ODDITIES: dict[str, tuple[dict[str, pl.Expr], str]] = {
-    "case": (
-        {
-            "category": pl.when(pl.col("number") % 2 == 0)
-            .then(pl.lit("a b"))
-            .otherwise(pl.lit("A_B"))
-        },
-        r"'A_B' \(1,000 rows\) and 'a b' \(1,000 rows\) stay 2 classes.*write them alike",
-    ),
-    "few": (
-        {"category": pl.when(FIRST).then(pl.lit("rare")).otherwise("category")},
-        r"1 of 3 classes have fewer than 10 rows: 'rare' \(3\)\. .*add rows, or join",
-    ),
-    "zero": ({"price": pl.lit(0.0)}, r"the price is 0 in all 2,000 rows: look whether"),
-    "ahead": (
-        {"date": pl.when(FIRST).then(pl.date(2035, 1, 2)).otherwise("date")},
-        r"3 rows have dates that are still to come, up to 2035-01-02: mend",
-    ),
-    "behind": (
-        {"date": pl.when(FIRST).then(pl.date(1999, 1, 2)).otherwise("date")},
-        r"3 rows are more than 20 years old, from 1999-01-02 on: look",
-    ),
-    "negative": (
-        {"price": -pl.col("price") - 1},
-        r"2,000 of 2,000 prices are negative: .*`sign: turned`",
-    ),
-}
-
-
-def test_nothing_is_odd_about_usual_rows() -> None:
-    assert odd() == []
-
-
-@pytest.mark.parametrize(("columns", "words"), ODDITIES.values(), ids=list(ODDITIES))
-def test_what_is_odd_is_said_with_its_count(columns: dict[str, pl.Expr], words: str) -> None:
-    [said] = odd(**columns)
-    assert re.search(words, said)
 
 
 def test_few_rows_are_said_and_taken(
