@@ -1,4 +1,4 @@
-"""Taking one's own data: of another kind, of few months, of few rows; and what `make run` says it is on."""
+"""Taking one's own data: of another kind, of few months or rows; and what `make run` says."""
 
 from __future__ import annotations
 
