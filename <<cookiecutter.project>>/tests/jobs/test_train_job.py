@@ -1,0 +1,97 @@
+"""The training job: what it leaves and logs, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from job_helpers.inputs import released_manifest, run_training, write_channel
+from measured import FEW
+
+from categoriser import paths
+from categoriser.errors import UserError
+from categoriser.jobs import train_job
+from categoriser.model.package import Categoriser
+
+
+def test_training_leaves_the_model_where_sagemaker_takes_it_from(
+    training: tuple[Path, str],
+) -> None:
+    ml, _ = training
+    model = Categoriser.load(ml / "model")
+    assert model.metadata["train_rows"] > 1000
+    assert not (ml / "output/failure").exists()
+
+
+def test_hyperparameters_are_texts_and_set_the_classifier_s_knobs(
+    training: tuple[Path, str],
+) -> None:
+    knobs = Categoriser.load(training[0] / "model").metadata["classifier"]
+    assert (knobs["epoch"], knobs["lr"], knobs["quantise"]) == (7, 0.5, False)
+    assert knobs["dim"] == FEW["dim"]
+
+
+def test_the_log_has_the_lines_that_the_metric_definitions_read(training: tuple[Path, str]) -> None:
+    for name in ("temperature", "validation_accuracy", "validation_log_loss"):
+        [value] = re.findall(rf"^{name}=([-+.e0-9]+)$", training[1], re.MULTILINE)
+        assert float(value) > 0
+
+
+def test_the_settings_of_the_image_stay_as_they_are(
+    training: tuple[Path, str], settings_folder: Path
+) -> None:
+    assert sorted(path.name for path in settings_folder.iterdir()) == [
+        "champion",
+        "monitoring",
+        "params.yaml",
+    ]
+    document = yaml.safe_load((settings_folder / paths.PARAMS).read_text())
+    assert document["train"]["classifier"]["epoch"] == FEW["epoch"]
+
+
+def test_a_training_that_fails_ends_in_one_line_and_a_status(
+    tmp_path: Path, settings_folder: Path
+) -> None:
+    (tmp_path / "input/data/data").mkdir(parents=True)
+    (tmp_path / "input/data/data/data.json").write_text("{}")
+    done = run_training(tmp_path, settings_folder)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line == f"error: {(tmp_path / 'output/failure').read_text()}"
+    assert "data.json: Object missing required field" in line
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("no channel", "data.json"),
+        ("no rows", "transactions.csv"),
+        ("bad rows", "rows are bad"),
+        ("unknown knob", "unknown field `epochs`"),
+    ],
+)
+def test_a_training_that_fails_says_why_where_sagemaker_looks(
+    tmp_path: Path, settings_folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str, told: str
+) -> None:
+    data = tmp_path / "input/data/data"
+    write_channel(data, released_manifest(), count=400)
+    if fault == "no channel":
+        shutil.rmtree(data)
+    elif fault == "no rows":
+        (data / "transactions.csv").unlink()
+    elif fault == "bad rows":
+        (data / "transactions.csv").write_text("date,text,price,category\n" + "x,y,z,\n" * 5000)
+    config = tmp_path / "input/config"
+    config.mkdir(parents=True)
+    knobs = {"epochs": "5"} if fault == "unknown knob" else {}
+    (config / "hyperparameters.json").write_text(json.dumps(knobs))
+    monkeypatch.chdir(settings_folder)
+    with pytest.raises(UserError, match=told):
+        train_job.fit(tmp_path)
+    said = (tmp_path / "output/failure").read_text()
+    assert told in said
+    assert len(said) <= 1024
