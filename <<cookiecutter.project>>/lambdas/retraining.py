@@ -1,7 +1,8 @@
 """The retraining's decision: whether an alarm, a schedule or new labels start a training run.
 
-A retraining starts only with labels that no run was given, while no run is under way (one that
-waits for its approval is), and once the cool-down since the last run is over: every run trains.
+A retraining starts only with labels that no run was given and that belong to the data released
+last, while no run is under way (a run that waits for its approval is under way), and once the
+cool-down since the last run is over: every run trains.
 Each decision is recorded in S3 and announced.
 """
 
@@ -55,8 +56,8 @@ class Circumstances:
 def handler(event: dict[str, Any], context: Any) -> None:
     """Decide for an alarm, a schedule or new labels; start or not; record and announce it.
 
-    An alarm that stays red says so once. So new labels ask again, if an alarm has since the last
-    run, and else nobody does.
+    An alarm sends one event when it turns red, and none while it stays red. So new labels lead to
+    another decision, but only where an alarm has asked for one since the last run began.
     """
     now = datetime.now(UTC)
     found = gather()

@@ -1,7 +1,7 @@
 """The document `retraining/<time>-<request>-<cause>.json`: whether to train again, and why.
 
-The function `retraining` writes it, and `make status` reads it. The Lambda functions hold this
-module too: it needs msgspec, and nothing larger.
+The function of `lambdas/retraining.py` writes it, and `make status` reads it. The Lambda functions
+hold this module too: it needs msgspec, and nothing larger.
 """
 
 from msgspec import Struct, json

@@ -66,9 +66,9 @@ def baseline(
     """Write the folder, and its thresholds once more where people read them.
 
     The folder is all that a check needs beside the captures: `statistics.json` and
-    `constraints.json` of the watched features, the same of the model's quality, what `Seen` keeps
-    of the training rows, `thresholds.json`, and `facts.json`. Raises `UserError` for files that are
-    missing or damaged.
+    `constraints.json` of the watched features, the same of the model's quality, what
+    `SeenInTraining` keeps of the training rows, `thresholds.json`, and `facts.json`. Raises
+    `UserError` for files that are missing or damaged.
     """
     categoriser = Categoriser.load(model)
     classes = categoriser.classes

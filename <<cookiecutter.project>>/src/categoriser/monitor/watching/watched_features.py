@@ -2,7 +2,7 @@
 
 Raw text says little, so this module says what it looks like beside the training rows. It is the
 team's own: a feature is a column that `watch` gives, and nothing else lists them. What a feature
-must know of the training rows, `Seen` learns, and the baseline keeps. After a change run
+must know of the training rows, `SeenInTraining` learns, and the baseline keeps. After a change run
 `dvc repro`: a baseline and the rows compared with it must be watched by the same code.
 """
 
