@@ -13,6 +13,8 @@ import pytest
 
 # Where they would look for files: in the home folder, and in /etc.
 FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG")
+# Options of the release's verbs: Build, for one, has an EXECUTION of its own.
+VERB_OPTIONS = ("DATA", "DAYS", "DRY", "EXECUTION", "FILE", "PREDICTION", "YES")
 
 
 def signed_out(patch: pytest.MonkeyPatch, empty: Path) -> None:
@@ -25,3 +27,5 @@ def signed_out(patch: pytest.MonkeyPatch, empty: Path) -> None:
     for name in FILES:
         patch.setenv(name, str(empty / name.lower()))
     patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in VERB_OPTIONS:
+        patch.delenv(name, raising=False)
