@@ -8,13 +8,13 @@ Each decision is recorded in S3 and announced.
 
 import hashlib
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
 from msgspec import to_builtins
+from msgspec.structs import asdict
 
 from categoriser.jobs.spec.artifact_keys import (
     DATA_MANIFEST,
@@ -22,7 +22,7 @@ from categoriser.jobs.spec.artifact_keys import (
     RETRAINING_DECISIONS,
 )
 from categoriser.manifest import Manifest, unzip
-from categoriser.retraining_decision import RetrainingDecision
+from categoriser.retraining_decision import Circumstances, RetrainingDecision
 
 if TYPE_CHECKING:
     from types_boto3_codepipeline.type_defs import SourceRevisionOverrideTypeDef
@@ -37,19 +37,6 @@ tracer = Tracer()
 codepipeline = boto3.client("codepipeline")
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What a decision rests on, as `RetrainingDecision` says it."""
-
-    version: str
-    labelled_through: str
-    given_through: str
-    superseded: bool
-    running: str
-    last_run: str
-    alarms: tuple[str, ...]
 
 
 @tracer.capture_lambda_handler
@@ -87,16 +74,10 @@ def decide(now: datetime, cause: str, found: Circumstances) -> RetrainingDecisio
     rest = now - timedelta(hours=float(os.environ["COOL_DOWN_HOURS"]))
     against = reasons(found, f"{rest:{TIME}}")
     return RetrainingDecision(
+        **asdict(found),
         time=f"{now:{TIME}}",
         cause=cause,
         against=tuple(against),
-        version=found.version,
-        labelled_through=found.labelled_through,
-        given_through=found.given_through,
-        superseded=found.superseded,
-        running=found.running,
-        last_run=found.last_run,
-        alarms=found.alarms,
         started=None if against else start(found.version),
     )
 
