@@ -150,7 +150,7 @@ def test_own_data_take_the_place_of_the_generated(project, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
-    run('python -m categoriser.data.own "$FILE"')
+    run('python -m categoriser data -- "$FILE"')
     assert "path: data/own.csv" in (folder / "params.yaml").read_text()
     assert Path(folder / "data/own.csv.dvc").exists()
     run("dvc repro")

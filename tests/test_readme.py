@@ -41,7 +41,7 @@ SAYS = {
     "AWS_ENDPOINT_URL": "__label__",
     "make predict": "subscriptions|entertainment",
     "make explain": "spotify",
-    "python -m categoriser.model.predict": "1 row in answers.csv",
+    "python -m categoriser predict-file": "1 row in answers.csv",
     "make monitor CAPTURE=captures": "report",
     "make drift": "CompletedWithViolations: ",
     "make monitor CAPTURE=reports": "CompletedWithViolations: ",

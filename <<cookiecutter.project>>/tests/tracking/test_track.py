@@ -550,9 +550,7 @@ def test_experiments_are_nested_in_the_run_that_they_began_at(project: Project) 
     assert alias(project, "candidate") == "1"
 
 
-def test_a_search_s_trials_are_nested_in_its_run(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_s_trials_are_nested_in_its_run(project: Project) -> None:
     trials = [
         {"knobs": {"lr": lr}, "measured": {"validation_log_loss": loss}, "milliseconds": 9}
         for lr, loss in ((0.1, 0.5), (0.2, None), (0.3, 0.4))
@@ -574,7 +572,7 @@ def test_a_search_s_trials_are_nested_in_its_run(
     assert {run.info.status for run in runs} == {"FINISHED"}
     project.write(paths.TUNING, "[]")
     with pytest.raises(UserError, match=r"tuning\.json is damaged"):
-        track_into_mlflow(None)
+        track_into_mlflow("tuning")
 
 
 def test_a_store_of_another_folder_is_refused(
