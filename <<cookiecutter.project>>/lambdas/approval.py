@@ -4,22 +4,29 @@ What the release deploys becomes Approved, in the name of the person who approve
 and approved becomes Rejected, since the newest approved package is the next model's champion.
 """
 
-import json
+from __future__ import annotations
+
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.data_classes import CodePipelineJobEvent, event_source
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
     from types_boto3_codepipeline.type_defs import FailureDetailsTypeDef
-    from types_boto3_sagemaker.type_defs import DescribeModelPackageOutputTypeDef
+    from types_boto3_sagemaker.literals import ModelApprovalStatusType
+    from types_boto3_sagemaker.type_defs import (
+        DescribeModelPackageOutputTypeDef,
+        UpdateModelPackageInputTypeDef,
+    )
 
-# Of a package's metadata: who approved it; which rollback has rejected it.
+# Keys of a package's metadata: who approved it, and which rollback has rejected it.
 APPROVER = "Approver"
 PUT_BACK = "PutBack"
-# What CodePipeline takes of a message is 5,000; people read less.
+# CodePipeline takes 5,000 characters of a message; people read fewer.
 MESSAGE_CHARACTERS = 1000
 # The longest value of a package's metadata.
 METADATA_CHARACTERS = 256
@@ -30,31 +37,31 @@ sagemaker = boto3.client("sagemaker")
 
 
 @tracer.capture_lambda_handler
-def handler(event: dict[str, Any], context: Any) -> None:
-    """CodePipeline's Invoke action: UserParameters are JSON of `package` and `execution`."""
-    job = event["CodePipeline.job"]
-    given = job["data"]["actionConfiguration"]["configuration"]["UserParameters"]
+@event_source(data_class=CodePipelineJobEvent)
+def handler(event: CodePipelineJobEvent, context: LambdaContext) -> None:
+    """Answer CodePipeline's Invoke action: UserParameters are `package` and `execution` in JSON."""
     try:
-        mark(**json.loads(given))
+        mark(**event.decoded_user_parameters)
     except Exception as error:
         logger.exception("not approved")
         details: FailureDetailsTypeDef = {
             "type": "JobFailed",
             "message": str(error)[:MESSAGE_CHARACTERS],
         }
-        codepipeline.put_job_failure_result(jobId=job["id"], failureDetails=details)
+        codepipeline.put_job_failure_result(jobId=event.get_id, failureDetails=details)
     else:
-        codepipeline.put_job_success_result(jobId=job["id"])
+        codepipeline.put_job_success_result(jobId=event.get_id)
 
 
 def mark(package: str, execution: str) -> None:
-    """Set a package Approved in the name of who approved its release, and those after it Rejected.
+    """Set a package Approved in the name of its release's approver, and the later ones Rejected.
 
-    Who approved is recorded with the package: nobody approves the execution of a rollback, which
-    deploys an earlier or, after another rollback, a later package anew. What is newer than the one
-    that is deployed was put back with it, for the newest that is approved is what the next model is
-    compared with. Raises `LookupError` where nobody approved, and `PermissionError` where a person
-    has rejected the package in the registry: only a rollback's own rejection is taken back.
+    The approver is recorded with the package, since nobody approves the execution of a rollback,
+    which deploys an earlier package anew, or, after another rollback, a later one. The packages
+    that are newer than the deployed one are put back with it, because the next model is compared
+    with the newest approved package. Raises `LookupError` where nobody approved, and
+    `PermissionError` where a person has rejected the package in the registry: only a rollback's own
+    rejection is taken back.
     """
     known = sagemaker.describe_model_package(ModelPackageName=package)
     metadata = known.get("CustomerMetadataProperties", {})
@@ -63,14 +70,14 @@ def mark(package: str, execution: str) -> None:
         raise PermissionError(f"{package} was rejected in the registry ({words}): approve it there")
     if known["ModelApprovalStatus"] != "Approved":
         who = metadata.get(APPROVER) or approver(metadata.get("Execution", execution))
-        decide(known, "Approved", f"{execution}, approved by {who}", {APPROVER: who})
+        set_status(known, "Approved", f"{execution}, approved by {who}", {APPROVER: who})
     for name in approved_since(known):
         other = sagemaker.describe_model_package(ModelPackageName=name)
         words = f"{execution}, put back to {package}"
-        decide(other, "Rejected", words, {PUT_BACK: execution})
+        set_status(other, "Rejected", words, {PUT_BACK: execution})
 
 
-def approved_since(known: "DescribeModelPackageOutputTypeDef") -> list[str]:
+def approved_since(known: DescribeModelPackageOutputTypeDef) -> list[str]:
     """Return the ARNs of a group's approved packages that are newer than one."""
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=known["ModelPackageGroupName"],
@@ -81,16 +88,19 @@ def approved_since(known: "DescribeModelPackageOutputTypeDef") -> list[str]:
     return [name for name in found if name != known["ModelPackageArn"]]
 
 
-def decide(
-    known: "DescribeModelPackageOutputTypeDef", status: str, words: str, facts: dict[str, str]
+def set_status(
+    known: DescribeModelPackageOutputTypeDef,
+    status: ModelApprovalStatusType,
+    words: str,
+    facts: dict[str, str],
 ) -> None:
     """Set a package's status, with its reason, and facts that its metadata keep.
 
-    All metadata are sent: AWS does not say whether those that are not would stay.
+    All metadata are sent: AWS does not say whether metadata that are not sent would stay.
     """
     metadata = known.get("CustomerMetadataProperties", {})
     kept = {name: value for name, value in metadata.items() if name != PUT_BACK}
-    request: dict[str, Any] = {
+    request: UpdateModelPackageInputTypeDef = {
         "ModelPackageArn": known["ModelPackageArn"],
         "ModelApprovalStatus": status,
         "ApprovalDescription": f"execution {words}",
@@ -102,7 +112,7 @@ def decide(
 
 
 def approver(execution: str) -> str:
-    """Return who approved an execution, in the characters that the registry's metadata take.
+    """Return the approver of an execution, in the characters that the registry's metadata take.
 
     Raises `LookupError` where nobody did.
     """

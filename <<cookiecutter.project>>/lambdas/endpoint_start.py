@@ -1,17 +1,25 @@
 """What a release's endpoint begins with: a log that ends, and as many instances as serve now.
 
 `handler` is a custom resource that the endpoint waits for. SageMaker makes an endpoint's log group
-with its first line, without an end and without a key; so it is made before. It belongs to no stack:
-the log of a candidate that failed says why, and a release that comes back has its log again.
+with its first line, without an end and without a key, so this function makes it before. It belongs
+to no stack: the log of a candidate that failed says why, and a release that comes back has its log
+again.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
 from crhelper import CfnResource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from custom_resources import CustomResourceEvent
 
 # SageMaker's folder of the endpoints' logs.
 LOG_GROUPS = "/aws/sagemaker/Endpoints/"
@@ -23,18 +31,18 @@ handler = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
 
 @handler.create
 @handler.update
-def begin(event: dict[str, Any], context: Any) -> str:
+def begin(event: CustomResourceEvent, context: LambdaContext) -> str:
     """Keep the endpoint's log, and answer `Instances` where there is a minimum; return its name."""
     properties = event["ResourceProperties"]
-    name = str(properties["EndpointName"])
-    keep(f"{LOG_GROUPS}{name}", int(properties["LogDays"]), properties["Key"])
+    name = properties["EndpointName"]
+    keep_log(f"{LOG_GROUPS}{name}", int(properties["LogDays"]), properties["Key"])
     if "Minimum" in properties:
         at_least = max(instances(name, properties["Function"]), int(properties["Minimum"]))
         handler.Data["Instances"] = min(at_least, int(properties["Maximum"]))
     return name
 
 
-def keep(group: str, days: int, key: str) -> None:
+def keep_log(group: str, days: int, key: str) -> None:
     """Make a log group, unless it exists; let it end after so many days, and be under the key."""
     with suppress(logs.exceptions.ResourceAlreadyExistsException):
         logs.create_log_group(logGroupName=group)
@@ -48,26 +56,24 @@ def instances(name: str, function: str) -> int:
     An endpoint that exists keeps its number, so that a stack's rollback finds it unchanged. The
     number is 0 where nothing is live.
     """
-    own = found(sagemaker.describe_endpoint_config, EndpointConfigName=name)
-    if own:
-        return int(own["ProductionVariants"][0]["InitialInstanceCount"])
-    live = found(functions.get_function_configuration, FunctionName=function, Qualifier="live")
-    if not live:
-        return 0
-    serving = live["Environment"]["Variables"]["ENDPOINT_NAME"]
-    endpoint = found(sagemaker.describe_endpoint, EndpointName=serving)
-    if not endpoint:
-        return 0
-    return int(endpoint["ProductionVariants"][0]["DesiredInstanceCount"])
+    with suppress_missing():
+        own = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+        return own["ProductionVariants"][0]["InitialInstanceCount"]
+    with suppress_missing():
+        live = functions.get_function_configuration(FunctionName=function, Qualifier="live")
+        serving = live["Environment"]["Variables"]["ENDPOINT_NAME"]
+        endpoint = sagemaker.describe_endpoint(EndpointName=serving)
+        return endpoint["ProductionVariants"][0]["DesiredInstanceCount"]
+    return 0
 
 
-def found(describe: Callable[..., Any], **query: str) -> Any:
-    """Return what AWS says of a resource; None where it does not exist."""
+@contextmanager
+def suppress_missing() -> Iterator[None]:
+    """End the block quietly where AWS says that what it asks for does not exist."""
     try:
-        return describe(**query)
+        yield
     except ClientError as error:
         fault = error.response["Error"]
         # SageMaker's code for it is that of any wrong request.
-        if "NotFound" in fault["Code"] or "Could not find" in fault["Message"]:
-            return None
-        raise
+        if "NotFound" not in fault["Code"] and "Could not find" not in fault["Message"]:
+            raise

@@ -2,14 +2,16 @@
 
 A retraining starts only with labels that no run was given and that belong to the data released
 last, while no run is under way (a run that waits for its approval is under way), and once the
-cool-down since the last run is over: every run trains.
+cool-down since the last run is over, since every run trains.
 Each decision is recorded in S3 and announced.
 """
+
+from __future__ import annotations
 
 import hashlib
 import os
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
@@ -25,13 +27,14 @@ from categoriser.manifest import Manifest, unzip
 from categoriser.retraining_decision import Circumstances, RetrainingDecision
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
     from types_boto3_codepipeline.type_defs import SourceRevisionOverrideTypeDef
     from types_boto3_s3.type_defs import CopySourceTypeDef
 
-TIME = "%Y-%m-%dT%H:%M:%SZ"
-# How the keys of those decisions end that no alarm asked for.
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+# The ends of the keys of decisions that no alarm asked for.
 NOT_BY_ALARMS = ("-labels.json", "-schedule.json")
-UNDER_WAY = ("InProgress", "Stopping")
+RUN_UNDER_WAY = ("InProgress", "Stopping")
 logger = Logger()
 tracer = Tracer()
 codepipeline = boto3.client("codepipeline")
@@ -39,8 +42,20 @@ s3 = boto3.client("s3")
 sns = boto3.client("sns")
 
 
+class EventDetail(TypedDict, total=False):
+    """What an event of EventBridge says; an object's arrival has no alarm's name."""
+
+    alarmName: str
+
+
+class RetrainingEvent(TypedDict, total=False):
+    """What asks for a decision: an event of EventBridge, or the schedule's empty object."""
+
+    detail: EventDetail
+
+
 @tracer.capture_lambda_handler
-def handler(event: dict[str, Any], context: Any) -> None:
+def handler(event: RetrainingEvent, context: LambdaContext) -> None:
     """Decide for an alarm, a schedule or new labels; start or not; record and announce it.
 
     An alarm sends one event when it turns red, and none while it stays red. So new labels lead to
@@ -51,7 +66,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     cause = cause_of(event)
     if cause == "labels" and not found.alarms:
         return
-    decision = decide(now, cause, found)
+    decision = decide_retraining(now, cause, found)
     document = decision.json()
     logger.info(to_builtins(decision))
     key = f"{RETRAINING_DECISIONS}{decision.time}-{context.aws_request_id}-{cause}.json"
@@ -61,24 +76,24 @@ def handler(event: dict[str, Any], context: Any) -> None:
     sns.publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject, Message=document)
 
 
-def cause_of(event: dict[str, Any]) -> str:
+def cause_of(event: RetrainingEvent) -> str:
     """Return what asks: an alarm's name, `labels` for an object's arrival, or `schedule`."""
-    detail = event.get("detail", {})
+    detail = event.get("detail")
     if not detail:
         return "schedule"
     return detail.get("alarmName") or "labels"
 
 
-def decide(now: datetime, cause: str, found: Circumstances) -> RetrainingDecision:
+def decide_retraining(now: datetime, cause: str, found: Circumstances) -> RetrainingDecision:
     """Start a run unless something speaks against it; return the decision."""
     rest = now - timedelta(hours=float(os.environ["COOL_DOWN_HOURS"]))
-    against = reasons(found, f"{rest:{TIME}}")
+    against = reasons(found, f"{rest:{TIME_FORMAT}}")
     return RetrainingDecision(
         **asdict(found),
-        time=f"{now:{TIME}}",
+        time=f"{now:{TIME_FORMAT}}",
         cause=cause,
         against=tuple(against),
-        started=None if against else start(found.version),
+        started=None if against else start_run(found.version),
     )
 
 
@@ -108,13 +123,17 @@ def gather() -> Circumstances:
     data, _ = released(DATA_MANIFEST)
     name = os.environ["PIPELINE"]
     runs = codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
-    last_run = max((f"{run['startTime'].astimezone(UTC):{TIME}}" for run in runs), default="")
+    last_run = max(
+        (f"{run['startTime'].astimezone(UTC):{TIME_FORMAT}}" for run in runs), default=""
+    )
     return Circumstances(
         version=version,
         labelled_through=labelled.labelled_through if labelled else "",
         given_through=data.labelled_through if data else "",
         superseded=bool(labelled and data and labelled.dvc != data.dvc),
-        running=", ".join(run["pipelineExecutionId"] for run in runs if run["status"] in UNDER_WAY),
+        running=", ".join(
+            run["pipelineExecutionId"] for run in runs if run["status"] in RUN_UNDER_WAY
+        ),
         last_run=last_run,
         alarms=asked_by_alarms(last_run),
     )
@@ -140,7 +159,7 @@ def asked_by_alarms(since: str) -> tuple[str, ...]:
     return tuple(key for key in keys if not key.endswith(NOT_BY_ALARMS))
 
 
-def start(version: str) -> str:
+def start_run(version: str) -> str:
     """Make a version of the labelled data the pipeline's and start it; return the run's id.
 
     The token is the version's: asked twice for the same data, the pipeline runs once.
@@ -158,4 +177,4 @@ def start(version: str) -> str:
         sourceRevisions=[revision],
         clientRequestToken=hashlib.sha256(version.encode()).hexdigest(),
     )
-    return str(run["pipelineExecutionId"])
+    return run["pipelineExecutionId"]

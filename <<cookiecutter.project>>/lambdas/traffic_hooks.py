@@ -4,24 +4,34 @@ A hook reports once, whatever happens, and before its own time is over: without 
 waits for an hour.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import boto3
 from aws_lambda_powertools import Logger, Tracer
 from botocore.exceptions import BotoCoreError, ClientError
-from golden_cases import ask, prove, question
-from s3_documents import read_document
+from golden_cases import ask_target, read_golden_cases, require_golden_answers
 
+from categoriser.contract import VARIANT
+from categoriser.evaluation.golden import GoldenCases
 from categoriser.jobs.spec.artifact_keys import CAPTURES
 
 if TYPE_CHECKING:
-    from types_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from types_boto3_cloudwatch.type_defs import (
+        MetricAlarmTypeDef,
+        MetricDataQueryUnionTypeDef,
+        MetricStatTypeDef,
+    )
+    from types_boto3_codedeploy.literals import LifecycleEventStatusType
 
 logger = Logger()
 tracer = Tracer()
@@ -33,21 +43,30 @@ s3 = boto3.resource("s3")
 # What is left of a hook's time for its report.
 REPORT_SECONDS = 20
 # How often in a minute `after` looks, and how many of its own calls may not fail.
-ROUNDS = 3
+ROUNDS_A_MINUTE = 3
 FAULTS = 3
-# With 700 calls for each percent of them that is captured, one in a thousand samples has none.
+# Of 700 calls divided by the captured percentage, fewer than one sample in a thousand is empty.
 CALLS_FOR_A_PERCENT = 700
-# One of so many captures may be missed: they are sent on a best effort.
+# SageMaker sends captures on a best effort: one of so many may be missing.
 CAPTURES_A_MISS = 10
-# What of an alarm CloudWatch wants for its one metric.
-METRIC_FIELDS = ("Namespace", "MetricName", "Dimensions")
 
 
-def hook(check: Callable[[], None]) -> Callable[[dict[str, Any], Any], None]:
+class ShiftHookEvent(TypedDict):
+    """What CodeDeploy sends to a hook.
+
+    https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html
+    """
+
+    DeploymentId: str
+    LifecycleEventHookExecutionId: str
+
+
+def hook(check: Callable[[], None]) -> Callable[[ShiftHookEvent, LambdaContext], None]:
     """Make a handler that tells CodeDeploy of a check: Failed where it raises, or hangs."""
 
     @tracer.capture_lambda_handler
-    def handler(event: dict[str, Any], context: Any) -> None:
+    def handler(event: ShiftHookEvent, context: LambdaContext) -> None:
+        status: LifecycleEventStatusType
         seconds = context.get_remaining_time_in_millis() / 1000 - REPORT_SECONDS
         try:
             ThreadPoolExecutor(1).submit(check).result(seconds)
@@ -79,30 +98,30 @@ def before() -> None:
     wrong = {key: described.get(key) for key in expected if described.get(key) != expected[key]}
     if wrong:
         raise RuntimeError(f"the endpoint has {wrong}, not {expected}")
-    known = read_document(os.environ["GOLDEN"])
-    prove(known, os.environ["CANDIDATE"], probes(known))
+    golden = read_golden_cases(os.environ["GOLDEN"])
+    require_golden_answers(golden, os.environ["CANDIDATE"], probes(golden))
 
 
 @hook
 def after() -> None:
     """Watch the candidate for BAKE_MINUTES; raise for the first alarm.
 
-    Of a quiet night the alarms see little: so the candidate is asked a golden case in each round,
-    and the third that fails is raised for. Raise also where by the end the captures lack the probes
-    of `before`: nine in ten of them are asked for where every call is captured, else one.
+    The alarms see little in a quiet night, so each round asks the candidate a golden case, and the
+    third case that fails is raised for. Raise also where the captures lack the probes of `before`
+    in the end: nine in ten must be there where every call is captured, else one.
     """
-    known = read_document(os.environ["GOLDEN"])
-    sent = {*probes(known)}
+    golden = read_golden_cases(os.environ["GOLDEN"])
+    sent = {*probes(golden)}
     found = set[str]()
     faults: list[str] = []
     # The canary's minutes, and the one in which it began.
     since = datetime.now(UTC) - timedelta(minutes=int(os.environ["CANARY_MINUTES"]) + 1)
-    for number in range(ROUNDS * int(os.environ["BAKE_MINUTES"])):
-        time.sleep(60 / ROUNDS)
+    for number in range(ROUNDS_A_MINUTE * int(os.environ["BAKE_MINUTES"])):
+        time.sleep(60 / ROUNDS_A_MINUTE)
         red = alarms(since)
         if red:
             raise RuntimeError(f"over the threshold since the shift: {red}")
-        faults += failed(known, number)
+        faults += failed(golden, number)
         if len(faults) == FAULTS:
             raise RuntimeError(f"{FAULTS} of {number + 1} calls failed: {faults}")
         if found != sent:
@@ -111,24 +130,24 @@ def after() -> None:
         raise RuntimeError(f"{len(found)} of {len(sent)} probes were captured")
 
 
-def failed(known: dict[str, Any], number: int) -> list[str]:
+def failed(golden: GoldenCases, number: int) -> list[str]:
     """Ask the candidate a golden case; return what is wrong with the answer, if anything is."""
-    case = known["cases"][number % len(known["cases"])]
+    case = golden.cases[number % len(golden.cases)]
     probe = f"probe-{os.environ['RELEASE_ID']}-watch-{number}"
     try:
-        answer = ask(os.environ["CANDIDATE"], question(case), probe)
+        answer = ask_target(os.environ["CANDIDATE"], case.request(), probe)
     except (RuntimeError, BotoCoreError, ClientError) as error:
         return [f"{probe}: {error}"]
-    return [] if answer["category"] == case["category"] else [f"{probe}: another category"]
+    return [] if answer.category == case.category else [f"{probe}: another category"]
 
 
-def probes(known: dict[str, Any]) -> list[str]:
+def probes(golden: GoldenCases) -> list[str]:
     """Return the ids of the calls of `before`.
 
-    They are so many that one in a thousand samples has none, and one in ten may be missed.
+    They are so many that fewer than one sample in a thousand is empty, and one in ten may be lost.
     """
     sampled = CALLS_FOR_A_PERCENT // int(os.environ["CAPTURE_PERCENT"])
-    count = max(len(known["cases"]), CAPTURES_A_MISS, sampled)
+    count = max(len(golden.cases), CAPTURES_A_MISS, sampled)
     return [f"probe-{os.environ['RELEASE_ID']}-{number}" for number in range(count)]
 
 
@@ -144,11 +163,11 @@ def captures() -> set[str]:
     now = datetime.now(UTC)
     bucket = s3.Bucket(os.environ["LIVE_BUCKET"])
     for hour in (now - timedelta(hours=1), now):
-        folder = f"{CAPTURES}/{os.environ['ENDPOINT_NAME']}/main/{hour:%Y/%m/%d/%H}/"
+        folder = f"{CAPTURES}/{os.environ['ENDPOINT_NAME']}/{VARIANT}/{hour:%Y/%m/%d/%H}/"
         for item in bucket.objects.filter(Prefix=folder):
             # In captured data quotes are escaped: what is found is metadata.
             lines = item.get()["Body"].read().decode()
-            found |= {*re.findall(r'"inferenceId": ?"(probe-[^"]+)"', lines)}
+            found.update(re.findall(r'"inferenceId": ?"(probe-[^"]+)"', lines))
     return found
 
 
@@ -165,24 +184,27 @@ def alarms(since: datetime) -> list[str]:
     return [alarm["AlarmName"] for alarm in red]
 
 
-def was_over(alarm: "MetricAlarmTypeDef", since: datetime) -> bool:
+def was_over(alarm: MetricAlarmTypeDef, since: datetime) -> bool:
     """Tell whether what an alarm reads has reached its threshold in enough minutes."""
     answer = cloudwatch.get_metric_data(
         MetricDataQueries=queries(alarm), StartTime=since, EndTime=datetime.now(UTC)
     )
     values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
     over = sum(value >= alarm["Threshold"] for value in values)
-    minutes = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
-    return bool(over >= minutes)
+    return over >= alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
 
 
-def queries(alarm: "MetricAlarmTypeDef") -> list[Any]:
+def queries(alarm: MetricAlarmTypeDef) -> list[MetricDataQueryUnionTypeDef]:
     """Return what an alarm reads: its metrics and their expression, or its one metric."""
     if alarm.get("Metrics"):
-        return list(alarm["Metrics"])
-    statistic = {
-        "Metric": {key: value for key, value in alarm.items() if key in METRIC_FIELDS},
+        return [*alarm["Metrics"]]
+    read: MetricStatTypeDef = {
+        "Metric": {
+            "Namespace": alarm["Namespace"],
+            "MetricName": alarm["MetricName"],
+            "Dimensions": alarm.get("Dimensions", []),
+        },
         "Period": alarm["Period"],
         "Stat": alarm.get("Statistic") or alarm["ExtendedStatistic"],
     }
-    return [{"Id": "m", "MetricStat": statistic}]
+    return [{"Id": "m", "MetricStat": read}]

@@ -15,16 +15,16 @@ PROBE = "probe-test"
 def ask_dev_endpoint(endpoint: str, golden: str) -> None:
     """Ask dev's endpoint the golden cases, and see that it refuses a malformed request.
 
-    `golden` is the URI of the cases. Raises what `golden_cases.prove` raises, and `UserError`.
+    `golden` is the URI of the cases. Raises what `golden_cases.require_golden_answers` raises, and
+    `UserError`.
     """
     import golden_cases
-    from s3_documents import read_document
 
-    known = read_document(golden)
-    probes = [f"{PROBE}-{number}" for number in range(len(known["cases"]))]
-    golden_cases.prove(known, endpoint, probes)
+    known = golden_cases.read_golden_cases(golden)
+    probes = [f"{PROBE}-{number}" for number in range(len(known.cases))]
+    golden_cases.require_golden_answers(known, endpoint, probes)
     try:
-        golden_cases.ask(endpoint, MALFORMED, PROBE)
+        golden_cases.ask_target(endpoint, MALFORMED, PROBE)
     except ClientError as error:
         if error.response.get("OriginalStatusCode") == BAD_REQUEST:
             return

@@ -20,6 +20,7 @@ SHARED_MODULES = (
     "categoriser/contract.py",
     "categoriser/errors.py",
     "categoriser/evaluation/__init__.py",
+    "categoriser/evaluation/golden.py",
     "categoriser/evaluation/verdict.py",
     "categoriser/io/__init__.py",
     "categoriser/io/documents.py",

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import convert
+
+from categoriser.evaluation.golden import GoldenCases
 from categoriser.serving.capture import record
 from lambda_helpers.world import (
     CLASSES,
@@ -79,8 +82,10 @@ def captured(world: World, *ids: str, hours: int = 0) -> None:
     world.put(f"s3://{LIVE}/{place}", b"".join(lines))
 
 
-def probes(world: World) -> list[str]:
-    return list(world.traffic_hooks.probes(golden()))
+def probes(world: World, known: dict[str, Any] | None = None) -> list[str]:
+    """Return the ids of the calls of `before`, for the golden cases or others."""
+    cases = convert(known or golden(), GoldenCases)
+    return list(world.traffic_hooks.probes(cases))
 
 
 def hook(world: World, name: str, seconds: float = 840) -> list[str]:

@@ -227,7 +227,7 @@ def test_the_endpoints_timeout_ends_before_the_functions(world: World) -> None:
 def test_an_unforeseen_fault_is_the_functions_own_error(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.prediction_api, "checked", lambda _: 1 / 0)
+    monkeypatch.setattr(world.prediction_api, "require_consistent", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(world.prediction_api.handler, proxy())
 

@@ -205,7 +205,7 @@ def test_labels_that_come_after_the_decision_are_not_what_is_trained_on(pipeline
     pipeline.world.put(
         f"s3://{DATA}/releases/labelled.zip", manifest(through="2026-11-21T00:00:00Z")
     )
-    pipeline.world.retraining.start(pipeline.version)
+    pipeline.world.retraining.start_run(pipeline.version)
     copied = pipeline.world.s3.get_object(Bucket=DATA, Key="releases/data.zip")["Body"].read()
     assert copied == manifest()
 

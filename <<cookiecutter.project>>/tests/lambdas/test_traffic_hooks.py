@@ -150,7 +150,7 @@ def test_a_hook_that_hangs_reports_failure_before_its_time_is_over(
     prod: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     over = threading.Event()
-    monkeypatch.setattr(prod.traffic_hooks, "read_document", lambda _: over.wait())
+    monkeypatch.setattr(prod.traffic_hooks, "read_golden_cases", lambda _: over.wait())
     try:
         assert hook(prod, name, seconds=20.1) == ["Failed"]
     finally:
@@ -204,7 +204,7 @@ def test_after_is_content_with_nine_probes_in_ten(
     known = golden()
     known["cases"] = [known["cases"][0]] * cases
     prod.put(GOLDEN, known)
-    sent = prod.traffic_hooks.probes(known)
+    sent = probes(prod, known)
     captured(prod, *sent[missing + 1 :])
     assert hook(prod, "after") == ["Failed"]
     captured(prod, *sent[missing:])

@@ -19,6 +19,7 @@ from release_helpers.verbs import run_verb
 from categoriser.errors import UserError
 
 CASE = {"text": "aldi", "price": 2.5, "category": "groceries", "probabilities": {"groceries": 0.9}}
+ANSWER = CASE | {"probability": 0.9, "review": False}
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def dev(cloud: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
                 "OriginalStatusCode": 400,
             }
             return ClientError(error, "InvokeEndpoint")
-        return {"Body": io.BytesIO(json.dumps(CASE).encode())}
+        return {"Body": io.BytesIO(json.dumps(ANSWER).encode())}
 
     cloud.answers |= {
         "GetObject": lambda _: {"Body": io.BytesIO(json.dumps(known).encode())},
@@ -60,7 +61,7 @@ def test_devs_endpoint_is_asked_the_golden_cases_and_one_malformed_request(dev: 
 
 @pytest.mark.actor("test")
 def test_a_wrong_answer_fails_the_test_of_dev(dev: FakeAws) -> None:
-    wrong = json.dumps(CASE | {"category": "transport"}).encode()
+    wrong = json.dumps(ANSWER | {"category": "transport"}).encode()
     dev.answers["InvokeEndpoint"] = lambda _: {"Body": io.BytesIO(wrong)}
 
     with pytest.raises(RuntimeError, match="another category"):
@@ -80,7 +81,7 @@ def test_an_endpoint_that_breaks_on_a_malformed_request_fails_the_test_of_dev(
             response: Any = answer.response
             response["OriginalStatusCode"] = status
             return answer
-        return {"Body": io.BytesIO(json.dumps(CASE).encode())}
+        return {"Body": io.BytesIO(json.dumps(ANSWER).encode())}
 
     dev.answers["InvokeEndpoint"] = breaks
 

@@ -2,9 +2,9 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import polars as pl
+from msgspec import convert
 from msgspec.structs import asdict
 
 from categoriser import paths
@@ -13,6 +13,7 @@ from categoriser.data.split import HELD_OUT_PARTS
 from categoriser.errors import UserError
 from categoriser.evaluation import evaluate, gate, measure
 from categoriser.evaluation.champion import Champion, read_champion
+from categoriser.evaluation.golden import GoldenCase, GoldenCases
 from categoriser.io.archives import unpack
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
@@ -39,7 +40,7 @@ def process(ml: Path = ML) -> str:
         baseline.main()
         evaluate.main()
         faults = gate.decide()
-        write_json(output / "golden.json", golden())
+        write_json(output / "golden.json", golden_cases())
         for path in (*paths.REPORT.parent.glob("*.*"), paths.BASELINE):
             shutil.move(path, output / path.name)
     return f"Refused: {'; '.join(faults)}" if faults else "Completed: the model may go on"
@@ -62,10 +63,10 @@ def crowned(live: Path) -> Champion | None:
     return Champion(digest(paths.CHAMPION_MODEL), metrics={})
 
 
-def golden() -> dict[str, Any]:
-    """Return cases that an endpoint with this model answers as written here.
+def golden_cases() -> GoldenCases:
+    """Return held-out rows, and the answers that any endpoint with this model gives to them.
 
-    They are held-out rows, of each class the two surest that are right and need no review.
+    They are the two surest rows of each class that are answered rightly and need no review.
     """
     model = Categoriser.load(paths.MODEL)
     held = [paths.PREPARED / f"{part}.parquet" for part in HELD_OUT_PARTS]
@@ -76,4 +77,4 @@ def golden() -> dict[str, Any]:
     right = rows.filter(pl.col("answer") == pl.col("category"), ~pl.col("review"))
     surest = right.sort("category", -pl.col("probability"), "text").group_by("category").head(2)
     cases = surest.drop("answer", "probability", "review").sort("category", maintain_order=True)
-    return {"classes": list(model.classes), "cases": cases.to_dicts()}
+    return GoldenCases(tuple(model.classes), tuple(convert(cases.to_dicts(), list[GoldenCase])))
