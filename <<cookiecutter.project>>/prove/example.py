@@ -11,6 +11,9 @@ import yaml
 
 from prove import project_files
 
+# The values of a template's parameters by name. Each parameter has its own type, text or number.
+Parameters = dict[str, Any]
+
 REGION = "ap-southeast-2"
 ACCOUNT = "111122223333"
 # Production's, or the tools', where they are two.
@@ -26,7 +29,7 @@ PSEUDO = {
 RELEASE = "20261122-101500-abcdef1"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 REGISTRY = f"111122223333.dkr.ecr.ap-southeast-2.amazonaws.com/{PROJECT}"
-GIVEN: dict[str, Any] = {
+GIVEN: Parameters = {
     "AlarmsViolations": 1,
     "AlarmsWindows": 2,
     "ApprovalMinutes": 4320,

@@ -6,38 +6,40 @@ The second form shows cfn-lint the names, the ARNs and the numbers that function
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from prove import resolver
-from prove.templates import Template
+from release.template_document import Resources, Template
 
 # A region of each partition.
-REGIONS = ("ap-southeast-2", "us-gov-west-1")
+REGION_OF_EACH_PARTITION = ("ap-southeast-2", "us-gov-west-1")
 # The longest name that a project may have.
-LONGEST = {"Project": "a-name-of-20-letters"}
+LONGEST_NAME = {"Project": "a-name-of-20-letters"}
 # Only AWS knows the ids of this template's resources, so it has no form with its values.
 WITHOUT_VALUES = {"network"}
 
 
-def plain(name: str) -> dict[str, Any]:
+def plain(name: str) -> Resources:
     """Give the resources that a template makes in every partition, with their values worked out."""
-    made = [resolver.present(name, LONGEST | {"AWS::Region": region}) for region in REGIONS]
+    made = [
+        resolver.present(name, LONGEST_NAME | {"AWS::Region": region})
+        for region in REGION_OF_EACH_PARTITION
+    ]
     everywhere = {key: item for key, item in made[0].items() if all(key in each for each in made)}
-    found: dict[str, dict[str, Any]] = resolver.resolve(everywhere, name, LONGEST)
+    found: Resources = resolver.resolve(everywhere, name, LONGEST_NAME)
     for resource in found.values():
         resource.pop("Condition", None)
     return found
 
 
-def fault(name: str, template: Template) -> str:
-    """Give the rule of cfn-lint that a template breaks in either form; empty for none."""
+def broken_rule(name: str, template: Template) -> str:
+    """Give the rule of cfn-lint that a template breaks in either form; empty where it keeps all."""
     texts = [json.dumps(template)]
     if name not in WITHOUT_VALUES:
         texts.append(json.dumps({"Resources": plain(name)}))
     for text in texts:
-        for match in lint(text, config=ManualArgs(regions=[*REGIONS])):
+        for match in lint(text, config=ManualArgs(regions=[*REGION_OF_EACH_PARTITION])):
             return str(match.rule.id)
     return ""

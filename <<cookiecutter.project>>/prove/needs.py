@@ -13,6 +13,7 @@ from prove import resolver
 from prove.example import ACCOUNT, PROJECT, REGION
 from prove.policies import Need
 
+# The parameters of a call: each operation of each service has its own, which botocore checks.
 CallParameters = dict[str, Any]
 
 
@@ -77,7 +78,7 @@ def under_key(action: str, service: str) -> Need:
     return Need(f"kms:{action}", key_arn(), {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"})
 
 
-def read_object(bucket: str, name: str, version: str | None) -> list[Need]:
+def read_object_needs(bucket: str, name: str, version: str | None) -> list[Need]:
     return [
         Need("s3:GetObjectVersion" if version else "s3:GetObject", f"arn:aws:s3:::{bucket}/{name}"),
         under_key("Decrypt", "s3"),
@@ -85,7 +86,7 @@ def read_object(bucket: str, name: str, version: str | None) -> list[Need]:
 
 
 def get_object(given: CallParameters) -> list[Need]:
-    return read_object(given["Bucket"], given["Key"], given.get("VersionId"))
+    return read_object_needs(given["Bucket"], given["Key"], given.get("VersionId"))
 
 
 def put_object(given: CallParameters) -> list[Need]:
@@ -107,7 +108,7 @@ def copy_object(given: CallParameters) -> list[Need]:
         bucket, _, name = path.partition("/")
         source = {"Bucket": bucket, "Key": name, "VersionId": version}
     return [
-        *read_object(source["Bucket"], source["Key"], source.get("VersionId")),
+        *read_object_needs(source["Bucket"], source["Key"], source.get("VersionId")),
         *put_object(given),
     ]
 
@@ -133,20 +134,22 @@ def publish_to_topic(given: CallParameters) -> list[Need]:
 def create_model_package(given: CallParameters) -> list[Need]:
     group = given["ModelPackageGroupName"]
     forms = (f"model-package-group/{group}", f"model-package/{group}/*")
-    return [Need("sagemaker:CreateModelPackage", named("sagemaker", form, {})) for form in forms]
+    return [
+        Need("sagemaker:CreateModelPackage", resource_arn("sagemaker", form, {})) for form in forms
+    ]
 
 
 def invoke_function(given: CallParameters) -> list[Need]:
     form = (
         "{FunctionName}" if given["FunctionName"].startswith("arn:") else "function:{FunctionName}"
     )
-    return [Need("lambda:InvokeFunction", named("lambda", form, given))]
+    return [Need("lambda:InvokeFunction", resource_arn("lambda", form, given))]
 
 
 def ask_of_stack(action: str) -> Callable[[CallParameters], list[Need]]:
     def needs(given: CallParameters) -> list[Need]:
         form = "{StackName}" if given["StackName"].startswith("arn:") else "stack/{StackName}/0"
-        return [Need(f"cloudformation:{action}", named("cloudformation", form, given))]
+        return [Need(f"cloudformation:{action}", resource_arn("cloudformation", form, given))]
 
     return needs
 
@@ -177,7 +180,7 @@ SPECIAL: dict[str, Callable[[CallParameters], list[Need]]] = {
 }
 
 
-def named(prefix: str, form: str, parameters: CallParameters) -> str:
+def resource_arn(prefix: str, form: str, parameters: CallParameters) -> str:
     """Put a call's parameters into an ARN's form; one that is an ARN already is the resource."""
     if form == "*":
         return form
@@ -198,7 +201,7 @@ def needs(call: Call) -> list[Need]:
     if operation not in RESOURCES:
         raise LookupError(f"{operation}: prove/needs.py does not know what it needs")
     prefix = PREFIXES.get(call.service, call.service)
-    resource = named(prefix, RESOURCES[operation], call.parameters)
+    resource = resource_arn(prefix, RESOURCES[operation], call.parameters)
     found = [Need(f"{prefix}:{call.operation}", resource)]
     if call.parameters.get("Tags") and prefix == "sagemaker":
         found.append(Need("sagemaker:AddTags", resource))

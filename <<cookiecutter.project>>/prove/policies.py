@@ -8,12 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Required, TypedDict
+
+from release.template_document import Properties
 
 # Condition keys, and the values that AWS sets for one request.
 Context = dict[str, str]
-Role = dict[str, Any]
-Statement = dict[str, Any]
+# What IAM takes for one text, or for several.
+OneOrMany = str | list[str]
+# Of each operator: what it compares each condition key with.
+Condition = dict[str, dict[str, OneOrMany]]
+# The resolved properties of AWS::IAM::Role.
+Role = Properties
+
+
+class Statement(TypedDict, total=False):
+    """A statement of an IAM policy, resolved."""
+
+    Sid: str
+    Effect: Required[str]
+    Action: Required[OneOrMany]
+    Resource: Required[OneOrMany]
+    Condition: Condition
 
 
 class Need(NamedTuple):
@@ -50,7 +66,7 @@ def equals(wanted: str, value: str) -> bool:
     return wanted == value
 
 
-OPERATORS: dict[str, Callable[[str, str], bool]] = {
+CONDITION_OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": equals,
     "StringLike": matches,
     "ArnLike": matches,
@@ -59,11 +75,11 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def fulfilled(condition: dict[str, dict[str, Any]], context: Context) -> bool:
+def fulfilled(condition: Condition, context: Context) -> bool:
     """Tell whether a context meets a statement's condition.
 
     Raises:
-        KeyError: `OPERATORS` has no such operator.
+        KeyError: `CONDITION_OPERATORS` has no such operator.
 
     """
     for operator, tests in condition.items():
@@ -72,7 +88,7 @@ def fulfilled(condition: dict[str, dict[str, Any]], context: Context) -> bool:
                 if operator.startswith("ForAllValues:"):
                     continue
                 return False
-            test = OPERATORS[operator.split(":")[-1]]
+            test = CONDITION_OPERATORS[operator.split(":")[-1]]
             if not any(test(str(each), context[name]) for each in many(wanted)):
                 return False
     return True

@@ -18,7 +18,7 @@ def text(path: str) -> str:
 
 
 @contextmanager
-def replaced(path: str, other: str) -> Iterator[None]:
+def text_replaced(path: str, other: str) -> Iterator[None]:
     """Let a file have another text for the block, for all that reads it by `text`."""
     original = text(path)
     _texts[path] = other

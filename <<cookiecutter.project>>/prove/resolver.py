@@ -11,17 +11,17 @@ from collections.abc import Callable
 from typing import Any
 
 from prove import example, templates
+from prove.example import Parameters
 from prove.resource_types import NAMINGS, REF_IS_ARN, UNNAMED
+from release.template_document import Resource, Resources
 
 # What `AWS::NoValue` comes to.
 NOTHING = object()
 # What custom resources answer where the text of a template needs a number.
-ANSWERS = {("Custom::Hosting", "Instances"): 3}
-
-Parameters = dict[str, Any]
+CUSTOM_ANSWERS = {("Custom::Hosting", "Instances"): 3}
 
 # Functions of nothing but their arguments.
-PLAIN: dict[str, Callable[..., Any]] = {
+PURE_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Fn::Join": lambda separator, values: separator.join(map(str, values)),
     "Fn::Select": lambda index, values: values[int(index)],
     "Fn::Split": lambda separator, text: text.split(separator),
@@ -54,7 +54,7 @@ def holds(name: str, condition: str, given: Parameters | None = None) -> bool:
     return bool(_Resolver(name, given).condition(condition))
 
 
-def present(name: str, given: Parameters | None = None) -> dict[str, dict[str, Any]]:
+def present(name: str, given: Parameters | None = None) -> Resources:
     """Give the resources that these parameters make, by logical id, unresolved."""
     return {
         key: value
@@ -144,7 +144,7 @@ class _Resolver:
             return f"{self.value(self.function(resource))}:{resource['Properties']['Name']}"
         return self.arn(target) if resource["Type"] in REF_IS_ARN else self.name(target)
 
-    def function(self, resource: dict[str, Any]) -> str:
+    def function(self, resource: Resource) -> str:
         """Give the ARN of a version's or alias's function, which may be given by name."""
         given = str(self.value(resource["Properties"]["FunctionName"]))
         if given.startswith("arn:"):
@@ -156,8 +156,8 @@ class _Resolver:
         resource = templates.resources(self.template)[target]
         if resource["Type"] == "AWS::Lambda::Version" and attribute == "Version":
             return "1"
-        if (resource["Type"], attribute) in ANSWERS:
-            return ANSWERS[resource["Type"], attribute]
+        if (resource["Type"], attribute) in CUSTOM_ANSWERS:
+            return CUSTOM_ANSWERS[resource["Type"], attribute]
         naming = NAMINGS.get(resource["Type"], UNNAMED)
         if attribute == naming.property:
             return self.name(target)
@@ -230,4 +230,4 @@ class _Resolver:
         if function == "Fn::FindInMap":
             first, second, third = self.value(argument)
             return templates.every()[self.template]["Mappings"][first][second][third]
-        return PLAIN[function](*self.value(argument))
+        return PURE_FUNCTIONS[function](*self.value(argument))

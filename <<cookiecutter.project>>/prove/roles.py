@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from prove import resolver
-from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
+from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION, Parameters
 from prove.policies import Role
+from release.template_document import Properties
 
 # The templates that make roles.
-TEMPLATES = ("serving", "identity", "deployers")
+ROLE_TEMPLATES = ("serving", "identity", "deployers")
 # Which account is the tools', and which production's, where the templates' own is `ACCOUNT`.
 TOOLS_AND_PROD = {
     "all": (ACCOUNT, ""),
@@ -31,9 +31,9 @@ def by_actor(part: str = "all") -> dict[str, Role]:
 
     """
     found: dict[str, Role] = {}
-    shared: dict[str, dict[str, Any]] = {}
+    shared: dict[str, Properties] = {}
     given = accounts(part)
-    for template in TEMPLATES:
+    for template in ROLE_TEMPLATES:
         for key, resource in resolver.present(template, given).items():
             properties = resolver.resolve(resource["Properties"], template, given)
             if resource["Type"] == "AWS::IAM::Role":
@@ -49,7 +49,7 @@ def actor_of(role_name: str) -> str:
     return role_name.removeprefix(f"{PROJECT}-").removesuffix(f"-{REGION}")
 
 
-def accounts(part: str) -> resolver.Parameters:
+def accounts(part: str) -> Parameters:
     """Give the parameters that say which account is what; with a VPC, and a source's repository."""
     tools, prod = TOOLS_AND_PROD[part]
     return {

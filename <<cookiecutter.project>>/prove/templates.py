@@ -10,8 +10,10 @@ from typing import Any
 import yaml
 
 from prove import project_files
+from release.template_document import Resource, Resources, Template
 
-Template = dict[str, Any]
+# The keys and the indices that lead from a tree's root to a node.
+TreePath = tuple[str | int, ...]
 
 # `${A.B}`, and not the literal `${!A}`.
 VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
@@ -30,7 +32,7 @@ Loader.yaml_implicit_resolvers = {
 }
 
 
-def _short(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _short(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, object]:
     """Construct the long form of a short one: `!Ref A` is `Ref: A`, `!GetAtt A.B` a list."""
     value: Any
     if isinstance(node, yaml.ScalarNode):
@@ -64,7 +66,7 @@ def every() -> dict[str, Template]:
 
 
 @contextmanager
-def replaced(name: str, other: Template) -> Iterator[None]:
+def template_replaced(name: str, other: Template) -> Iterator[None]:
     """Let a template be another for the block, for all that reads it here."""
     original = every()[name]
     _templates[name] = other
@@ -74,20 +76,20 @@ def replaced(name: str, other: Template) -> Iterator[None]:
         _templates[name] = original
 
 
-def resources(name: str, kind: str = "") -> dict[str, dict[str, Any]]:
+def resources(name: str, kind: str = "") -> Resources:
     """Give a template's resources of a type, or all, by logical id."""
-    found: dict[str, dict[str, Any]] = every()[name]["Resources"]
+    found: Resources = every()[name]["Resources"]
     return {key: value for key, value in found.items() if kind in ("", value["Type"])}
 
 
-def everywhere(kind: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
+def everywhere(kind: str = "") -> Iterator[tuple[str, str, Resource]]:
     """Yield (template, logical id, resource) of a type, or of all, over all templates."""
     for name in every():
         for key, value in resources(name, kind).items():
             yield name, key, value
 
 
-def walk(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def walk(value: Any, path: TreePath = ()) -> Iterator[tuple[TreePath, Any]]:
     """Yield (path, node) of a tree of dicts and lists, itself first."""
     yield path, value
     if isinstance(value, (dict, list)):
@@ -96,7 +98,7 @@ def walk(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ..
             yield from walk(item, (*path, key))
 
 
-def references(value: Any) -> Iterator[str]:
+def referenced_names(value: Any) -> Iterator[str]:
     """Yield what a value refers to: parameters, logical ids, pseudo parameters, `Id.Attribute`."""
     for _, node in walk(value):
         if isinstance(node, dict) and len(node) == 1:
@@ -110,7 +112,7 @@ def references(value: Any) -> Iterator[str]:
                 yield from (name for name in VARIABLE.findall(text) if name not in own)
 
 
-def substitution(argument: Any) -> tuple[str, dict[str, Any]]:
+def substitution(argument: Any) -> tuple[str, dict[str, object]]:
     """Give the text of a `Fn::Sub`, and the variables of its own that it defines."""
     if isinstance(argument, str):
         return argument, {}

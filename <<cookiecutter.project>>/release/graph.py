@@ -4,7 +4,7 @@ from pathlib import Path
 
 from categoriser.io.replacing import write_text
 from release.console import console
-from release.order_picture import LEGEND, TITLE, draw
+from release.order_picture import LEGEND, TITLE, draw_order
 from release.release_order import (
     find_alias,
     read_production_template,
@@ -22,7 +22,7 @@ def draw_release_order() -> None:
     alias = find_alias(resources)
     require_safe_order(resources, alias)
     steps = steps_of_update(template, alias)
-    write_text(PICTURE, draw(steps))
+    write_text(PICTURE, draw_order(steps))
     console.print(f"{TITLE} ({', '.join(LEGEND)}):")
     for number, step in enumerate(steps, start=1):
         console.print(f"{number}. {step.title:17}{', '.join(step.lines)}")

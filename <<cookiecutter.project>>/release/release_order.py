@@ -1,4 +1,4 @@
-"""What CloudFormation does when a release follows another, and proof that it is safe.
+"""What CloudFormation does when a release follows another, and the proof that it is safe.
 
 CloudFormation updates a stack's resources in the order of their dependencies. It makes what must be
 replaced anew beside the old, and deletes the old in a clean-up after the whole stack is updated. So
@@ -19,10 +19,11 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 from yaml import YAMLError
 
 from categoriser.errors import UserError
+from release.template_document import Resource, Resources, Template
 
 TEMPLATE = Path("cloudformation/prod.yaml")
 # Any region will do: a type's schema is the same in all of them.
-REGION = "us-east-1"
+SCHEMA_REGION = "us-east-1"
 # The parameters that each release changes.
 CHANGED = {"ReleaseId", "ModelPackageArn", "ServeImage", "LambdaKey", "Run"}
 # Made anew by each release, and needed by a request; then what else the alias waits for.
@@ -33,27 +34,26 @@ READY = LIVE | {"AWS::ApplicationAutoScaling::ScalingPolicy", "Custom::Golden"}
 ALIAS_UPDATE = "CodeDeployLambdaAliasUpdate"
 HOOKS = ("BeforeAllowTrafficHook", "AfterAllowTrafficHook")
 # How a line of a step begins.
-MADE, UPDATED, DELETED = "+", "~", "-"
+MADE_SIGN = "+"
+UPDATED_SIGN = "~"
+REMOVED_SIGN = "-"
 
-# A template's resources by logical id.
-Resources = dict[str, dict[str, Any]]
 
-
-class Step(NamedTuple):
+class UpdateStep(NamedTuple):
     """What CloudFormation does at one time: a title, and a line for each resource."""
 
     title: str
     lines: list[str]
 
 
-def read_production_template() -> dict[str, Any]:
+def read_production_template() -> Template:
     """Read prod.yaml. Raises `UserError` where it is missing, or is not a template."""
     try:
         template = load(str(TEMPLATE))
     except (OSError, YAMLError) as error:
         raise UserError(f"{TEMPLATE} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(template, dict) or "Resources" not in template:
-        raise UserError(f"{TEMPLATE} has no Resources: it is no template")
+        raise UserError(f"{TEMPLATE} has no Resources: it is not a template")
     return template
 
 
@@ -65,11 +65,11 @@ def find_alias(resources: Resources) -> str:
     return aliases[0]
 
 
-def references(value: Any) -> Iterator[str]:
+def named_in(value: Any) -> Iterator[str]:
     """Yield the parameters and logical ids that a value's Ref, GetAtt and Sub name."""
     if isinstance(value, list):
         for item in value:
-            yield from references(item)
+            yield from named_in(item)
     if not isinstance(value, dict):
         return
     if "Ref" in value:
@@ -80,12 +80,12 @@ def references(value: Any) -> Iterator[str]:
         for part in json.dumps(value["Fn::Sub"]).split("${")[1:]:
             yield part.partition("}")[0].partition(".")[0]
     for item in value.values():
-        yield from references(item)
+        yield from named_in(item)
 
 
 def made_before(resources: Resources, *names: str) -> set[str]:
     """Return all that CloudFormation makes before these, by their references and DependsOn."""
-    found = {*references([resources[name] for name in names])} & resources.keys()
+    found = {*named_in([resources[name] for name in names])} & resources.keys()
     for name in names:
         explicit = resources[name].get("DependsOn", [])
         found |= {explicit} if isinstance(explicit, str) else {*explicit}
@@ -105,14 +105,14 @@ def replaced_by_release(resources: Resources) -> set[str]:
         found = {
             name
             for name, resource in resources.items()
-            if moved & {*references(create_only_properties(resource))}
+            if moved & {*named_in(create_only_properties(resource))}
         }
     return found
 
 
-def create_only_properties(resource: dict[str, Any]) -> list[Any]:
+def create_only_properties(resource: Resource) -> list[Any]:
     """Return the properties that only creation sets, by the schema of the resource's type."""
-    schema = SCHEMAS.get_resource_schema(REGION, resource["Type"]).schema
+    schema = SCHEMAS.get_resource_schema(SCHEMA_REGION, resource["Type"]).schema
     names = [path.split("/")[2] for path in schema.get("createOnlyProperties", [])]
     return [resource.get("Properties", {}).get(name) for name in names]
 
@@ -136,35 +136,36 @@ def require_safe_order(resources: Resources, alias: str) -> None:
         raise UserError(f"{alias} could shift traffic too soon: {'; '.join(faults)}: {TEMPLATE}.")
 
 
-def steps_of_update(template: dict[str, Any], alias: str) -> list[Step]:
+def steps_of_update(template: Template, alias: str) -> list[UpdateStep]:
     """Return the steps of an update from one release to the next, the clean-up last."""
     resources: Resources = template["Resources"]
     new = replaced_by_release(resources)
     touched = new | {
-        name for name, resource in resources.items() if (CHANGED | new) & {*references(resource)}
+        name for name, resource in resources.items() if (CHANGED | new) & {*named_in(resource)}
     }
     steps = []
     title = "before the shift"
     order = TopologicalSorter({name: made_before(resources, name) for name in resources})
     order.prepare()
-    while names := order.get_ready():
+    while order.is_active():
+        names = order.get_ready()
         order.done(*names)
         beside = touched.intersection(names) - {alias}
         if beside:
-            steps.append(Step(title, lines_of(beside, new)))
+            steps.append(UpdateStep(title, lines_for(beside, new)))
         if alias in names:
-            shift = [*lines_of([alias], new), *lines_of_shift(template, alias)]
-            steps.append(Step("the shift", shift))
+            shift = [*lines_for([alias], new), *lines_of_shift(template, alias)]
+            steps.append(UpdateStep("the shift", shift))
             title = "after the shift"
-    return [*steps, Step("clean-up", [f"{DELETED} {name}" for name in sorted(new)])]
+    return [*steps, UpdateStep("clean-up", [f"{REMOVED_SIGN} {name}" for name in sorted(new)])]
 
 
-def lines_of(names: Iterable[str], new: set[str]) -> list[str]:
+def lines_for(names: Iterable[str], new: set[str]) -> list[str]:
     """Return a line for each resource: whether it is made anew, or updated."""
-    return [f"{MADE if name in new else UPDATED} {name}" for name in sorted(names)]
+    return [f"{MADE_SIGN if name in new else UPDATED_SIGN} {name}" for name in sorted(names)]
 
 
-def lines_of_shift(template: dict[str, Any], alias: str) -> list[str]:
+def lines_of_shift(template: Template, alias: str) -> list[str]:
     """Return what happens while CloudFormation updates the alias, in the words of the template."""
     resources: Resources = template["Resources"]
     policy = resources[alias]["UpdatePolicy"][ALIAS_UPDATE]
@@ -182,6 +183,6 @@ def lines_of_shift(template: dict[str, Any], alias: str) -> list[str]:
     ]
 
 
-def default_of(template: dict[str, Any], reference: dict[str, str]) -> Any:
+def default_of(template: Template, reference: dict[str, str]) -> Any:
     """Return the default of the parameter that is referred to."""
     return template["Parameters"][reference["Ref"]]["Default"]

@@ -55,7 +55,7 @@ class JudgingPlugin:
         if judge.caught:
             return f"these fail where nothing is changed: {judge.caught}"
         judge.survivors.clear()
-        every = [*template_operators.mutants(), *lambda_operators.mutants()]
+        every = [*template_operators.template_mutants(), *lambda_operators.lambda_mutants()]
         judge.judge([mutant for mutant in every if self.only in str(mutant)])
         unexplained = judge.report()
         if unexplained:

@@ -23,7 +23,7 @@ from rich.console import Console
 from prove import linter, project_files, roles, templates
 from prove.mutants.harmless import reason
 from prove.mutants.mutant import Mutant
-from prove.policies import many, matches, statements
+from prove.policies import Statement, many, matches, statements
 from prove.pytest_actors import EXPLAINED
 
 TESTS = project_files.ROOT / "tests"
@@ -32,7 +32,7 @@ TESTS = project_files.ROOT / "tests"
 TEMPLATE_JUDGES = (TESTS / "cloudformation",)
 LAMBDA_JUDGES = (TESTS / "lambdas", TESTS / "cloudformation")
 # What remembers what it has read of the templates and the Lambdas.
-READERS = (*LAMBDA_JUDGES, project_files.ROOT / "prove")
+REMEMBERING_FOLDERS = (*LAMBDA_JUDGES, project_files.ROOT / "prove")
 # Tests that are no judges: the linters (cfn-lint is asked last), and the one that holds a digest,
 # which sees everything and says nothing.
 NO_JUDGES = re.compile("cfn_lint|checkov|the_api_deployed")
@@ -40,9 +40,9 @@ NO_JUDGES = re.compile("cfn_lint|checkov|the_api_deployed")
 console = Console(soft_wrap=True)
 
 
-def forget() -> None:
+def clear_caches() -> None:
     """Clear what the proofs and the tests keep of what they have read."""
-    folders = tuple(f"{folder}/" for folder in READERS)
+    folders = tuple(f"{folder}/" for folder in REMEMBERING_FOLDERS)
     for module in [*sys.modules.values()]:
         if str(getattr(module, "__file__", "")).startswith(folders):
             for value in vars(module).values():
@@ -59,11 +59,11 @@ def applied(mutant: Mutant) -> Iterator[None]:
             yield
         return
     try:
-        with templates.replaced(mutant.where, mutant.value):
-            forget()
+        with templates.template_replaced(mutant.where, mutant.value):
+            clear_caches()
             yield
     finally:
-        forget()
+        clear_caches()
 
 
 @contextmanager
@@ -72,16 +72,18 @@ def lambda_applied(path: str, text: str) -> Iterator[None]:
     with (
         tempfile.TemporaryDirectory() as folder,
         pytest.MonkeyPatch.context() as patch,
-        project_files.replaced(path, text),
+        project_files.text_replaced(path, text),
     ):
         (Path(folder) / Path(path).name).write_text(text, encoding="utf-8")
         patch.syspath_prepend(folder)
         yield
 
 
-def arguments(item: Any) -> dict[str, Any] | None:
+def arguments(item: Any) -> dict[str, object] | None:
     """Give what a test is called with, where it needs no fixture; else None."""
-    given: dict[str, Any] = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    given: dict[str, object] = {}
+    if hasattr(item, "callspec"):
+        given |= item.callspec.params
     wanted = {*item._fixtureinfo.argnames}
     if "recorded" in wanted:
         given["recorded"] = EXPLAINED
@@ -90,12 +92,12 @@ def arguments(item: Any) -> dict[str, Any] | None:
 
 def protocol(item: Any) -> bool:
     """Run a test as pytest does; tell whether it fails. What its module shares stays made."""
-    leave(item.parent)
+    take_down_fixtures(item.parent)
     reports = runtestprotocol(item, log=False, nextitem=item.parent)
     return any(report.failed for report in reports)
 
 
-def leave(node: Any) -> None:
+def take_down_fixtures(node: Any) -> None:
     """Take down all fixtures but those that a module's tests, or the whole session's, share."""
     node.session._setupstate.teardown_exact(node)
 
@@ -112,18 +114,18 @@ def fails(item: Any) -> bool:
     return False
 
 
-def refused() -> bool:
+def role_refuses() -> bool:
     """Tell whether a role no longer names what the tests' calls have needed."""
     known = roles.by_actor()
     return any(
         not any(
-            names(statement, action, resource) for statement in statements(known.get(actor, {}))
+            lists(statement, action, resource) for statement in statements(known.get(actor, {}))
         )
         for actor, action, resource in EXPLAINED
     )
 
 
-def names(statement: dict[str, Any], action: str, resource: str) -> bool:
+def lists(statement: Statement, action: str, resource: str) -> bool:
     """Tell whether a statement lists an action, and a pattern that covers a resource."""
     listed = action in many(statement["Action"])
     return listed and any(matches(each, resource) for each in many(statement["Resource"]))
@@ -149,7 +151,7 @@ class Judge:
             if protocol(item):
                 found.append(item.nodeid)
             self.seconds[item] = time.perf_counter() - started
-        leave(item.session)
+        take_down_fixtures(item.session)
         self.explained = EXPLAINED.copy()
         return found
 
@@ -177,11 +179,11 @@ class Judge:
         finally:
             # The next one's tests must not be given this one's modules.
             if isinstance(mutant.value, str):
-                leave(self.items[0].session)
+                take_down_fixtures(self.items[0].session)
 
     def caught_by(self, mutant: Mutant) -> str:
         """Give the first of what can catch the mutant that does; it is in place."""
-        if mutant.where in roles.TEMPLATES and refused():
+        if mutant.where in roles.ROLE_TEMPLATES and role_refuses():
             return "recorded calls"
         for item in self.order(mutant):
             if fails(item):
@@ -189,7 +191,7 @@ class Judge:
                 return str(item.name)
         if isinstance(mutant.value, str):
             return ""
-        rule = linter.fault(mutant.where, mutant.value)
+        rule = linter.broken_rule(mutant.where, mutant.value)
         return f"cfn-lint {rule}" if rule else ""
 
     def order(self, mutant: Mutant) -> list[Any]:

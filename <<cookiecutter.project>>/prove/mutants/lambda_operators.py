@@ -34,7 +34,7 @@ def fixed_words(tree: ast.Module) -> set[int]:
     return found
 
 
-class Change(NamedTuple):
+class ModuleChange(NamedTuple):
     """One change: the operator, the line, what changes in words, and what makes it in the tree."""
 
     operator: str
@@ -43,7 +43,7 @@ class Change(NamedTuple):
     make: Callable[[], None]
 
 
-def turned(node: ast.Compare) -> Iterator[Change]:
+def turned(node: ast.Compare) -> Iterator[ModuleChange]:
     """Turn each operator of a comparison round."""
     for index, operator in enumerate(node.ops):
         new = TURNED[type(operator)]
@@ -52,10 +52,10 @@ def turned(node: ast.Compare) -> Iterator[Change]:
             node.ops[index] = new()
 
         words = f"{type(operator).__name__} to {new.__name__}"
-        yield Change("comparison", node.lineno, words, make)
+        yield ModuleChange("comparison", node.lineno, words, make)
 
 
-def lengthened(node: ast.Constant) -> Iterator[Change]:
+def lengthened(node: ast.Constant) -> Iterator[ModuleChange]:
     """Add a letter to a name. A text with spaces is a sentence, which is for people."""
     text = node.value
     if isinstance(text, str) and text and " " not in text:
@@ -64,10 +64,10 @@ def lengthened(node: ast.Constant) -> Iterator[Change]:
             node.value = f"{text}x"
 
         kind = "environment" if text.isupper() else "name"
-        yield Change(kind, node.lineno, f"{text!r} lengthened", make)
+        yield ModuleChange(kind, node.lineno, f"{text!r} lengthened", make)
 
 
-def renamed(node: ast.Call) -> Iterator[Change]:
+def renamed(node: ast.Call) -> Iterator[ModuleChange]:
     """Call another method of an object or another function of a module."""
     function = node.func
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
@@ -75,10 +75,10 @@ def renamed(node: ast.Call) -> Iterator[Change]:
         def make() -> None:
             function.attr += "_x"
 
-        yield Change("action", node.lineno, f"{ast.unparse(function)} renamed", make)
+        yield ModuleChange("action", node.lineno, f"{ast.unparse(function)} renamed", make)
 
 
-def changes(tree: ast.Module) -> list[Change]:
+def changes(tree: ast.Module) -> list[ModuleChange]:
     """Give every change of a module, in the order of the lines.
 
     Then neighbours are judged one after the other: one test often catches them all.
@@ -86,7 +86,7 @@ def changes(tree: ast.Module) -> list[Change]:
     return sorted(changed(tree), key=lambda change: change.line)
 
 
-def changed(tree: ast.Module) -> Iterator[Change]:
+def changed(tree: ast.Module) -> Iterator[ModuleChange]:
     """Yield every change of a module."""
     fixed = fixed_words(tree)
     for node in ast.walk(tree):
@@ -104,7 +104,7 @@ def modules() -> list[str]:
     return sorted(f"lambdas/{path.name}" for path in folder.glob("*.py"))
 
 
-def mutants() -> Iterator[Mutant]:
+def lambda_mutants() -> Iterator[Mutant]:
     """Yield every mutant of every module of the Lambdas."""
     for path in modules():
         text = project_files.text(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from prove.templates import Template
+from release.template_document import Template
 
 
 class Mutant(NamedTuple):

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from prove.example import PSEUDO
 from prove.mutants.mutant import Mutant
 from prove.policies import many
-from prove.templates import VARIABLE, Template, every, everywhere, substitution, walk
+from prove.templates import VARIABLE, TreePath, every, everywhere, substitution, walk
+from release.template_document import Template
 
 # A value that is to go from its tree.
-GONE = object()
+REMOVED = object()
 # How many characters of a text are shown on each side of a change.
 AROUND = 40
-TreePath = tuple[Any, ...]
 
 
 class Edit(NamedTuple):
@@ -34,7 +34,7 @@ def edited(node: Any, path: TreePath, value: Any) -> Any:
         return value
     result = copy.copy(node)
     changed = edited(node[path[0]], path[1:], value)
-    if changed is GONE:
+    if changed is REMOVED:
         del result[path[0]]
     else:
         result[path[0]] = changed
@@ -58,7 +58,7 @@ def other(template: Template, name: str) -> str | None:
     return None
 
 
-def references(template: Template) -> Iterator[Edit]:
+def changed_references(template: Template) -> Iterator[Edit]:
     """Change each Ref, GetAtt and Sub variable to another name."""
     for path, node in walk(template):
         if not isinstance(node, dict) or len(node) != 1:
@@ -112,7 +112,7 @@ def appended(value: Any) -> Any:
     return None
 
 
-def names(template: Template) -> Iterator[Edit]:
+def changed_names(template: Template) -> Iterator[Edit]:
     """Change each name: whatever a key that ends in Name, Namespace, Key, Prefix or Arn holds."""
     for path, node in walk(template):
         key = str(path[-1]) if path else ""
@@ -128,7 +128,7 @@ def dimensions(template: Template) -> Iterator[Edit]:
     """Drop each dimension of a metric, and change its name and its value."""
     for path, node in walk(template):
         if len(path) > 1 and path[-2] == "Dimensions" and isinstance(node, dict):
-            yield Edit("dimension", path, f"without {node['Name']}", GONE)
+            yield Edit("dimension", path, f"without {node['Name']}", REMOVED)
             for key in ("Name", "Value"):
                 new = appended(node[key]) or "x"
                 yield Edit("dimension", (*path, key), f"{node[key]} to {new}", new)
@@ -142,7 +142,7 @@ def permissions(template: Template) -> Iterator[Edit]:
         actions = many(node["Action"])
         for action in actions:
             rest = [each for each in actions if each != action]
-            change = node | {"Action": rest} if rest else GONE
+            change = node | {"Action": rest} if rest else REMOVED
             yield Edit("action", path, f"without {action}", change)
             if ":" in action and not action.endswith(":*"):
                 wide = node | {"Action": [*rest, action.split(":")[0] + ":*"]}
@@ -168,7 +168,7 @@ def choices(template: Template) -> Iterator[Edit]:
     for key, item in template["Resources"].items():
         if "Condition" in item:
             path = ("Resources", key, "Condition")
-            yield Edit("condition", path, f"without {item['Condition']}", GONE)
+            yield Edit("condition", path, f"without {item['Condition']}", REMOVED)
         explicit = many(item.get("DependsOn", []))
         for name in explicit:
             rest = [each for each in explicit if each != name]
@@ -214,9 +214,9 @@ def handlers(template: Template) -> Iterator[Edit]:
             yield Edit("handler", path, f"{node} to {new}", new)
 
 
-OPERATORS: tuple[Callable[[Template], Iterator[Edit]], ...] = (
-    references,
-    names,
+TEMPLATE_OPERATORS: tuple[Callable[[Template], Iterator[Edit]], ...] = (
+    changed_references,
+    changed_names,
     dimensions,
     permissions,
     choices,
@@ -226,10 +226,10 @@ OPERATORS: tuple[Callable[[Template], Iterator[Edit]], ...] = (
 )
 
 
-def mutants() -> Iterator[Mutant]:
+def template_mutants() -> Iterator[Mutant]:
     """Yield every mutant of every template."""
     for name, template in every().items():
-        for operator in OPERATORS:
+        for operator in TEMPLATE_OPERATORS:
             for edit in operator(template):
                 place = ".".join(map(str, edit.path))
                 changed = edited(template, edit.path, edit.value)

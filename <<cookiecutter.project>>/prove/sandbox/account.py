@@ -6,41 +6,50 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from prove.sandbox.clients import SandboxClients
 from prove.sandbox.waiting import polls
 from release.accounts import bucket_name
 from release.alarms import release_alarms
 from release.settings import ReleaseSettings
 from release.traffic import live_releases
 
+if TYPE_CHECKING:
+    from types_boto3_codepipeline.type_defs import (
+        PipelineExecutionSummaryTypeDef,
+        StageStateTypeDef,
+    )
 
-class Sandbox:
+
+class ApiAnswer(TypedDict, total=False):
+    """What the steps read of the API's answer: a prediction's fields, or the text of a problem."""
+
+    prediction_id: str
+    category: str
+    release: str
+    body: str
+
+
+class Sandbox(SandboxClients):
     """The account's services, and what the steps tell one another."""
 
     def __init__(self, settings: ReleaseSettings, opened: boto3.Session) -> None:
+        super().__init__(opened)
         self.settings = settings
         self.name = settings.project
-        self.session = opened
         # The id of a prediction of the first release.
         self.prediction = ""
         # The releases that the pipeline alone has put live, the oldest first.
         self.releases: list[str] = []
 
-    def __getattr__(self, service: str) -> Any:
-        """Make a service's client, once. `lambda_` is Lambda's."""
-        session: Any = self.session  # whose types know services by their literal names
-        client = session.client(service.rstrip("_"))
-        setattr(self, service, client)
-        return client
-
     def live(self) -> tuple[str, dict[str, float]]:
         """Return the version that the alias names, and what share another has beside it."""
-        found = self.lambda_.get_alias(FunctionName=f"{self.name}-api", Name="live")
+        found = self.functions.get_alias(FunctionName=f"{self.name}-api", Name="live")
         weights = found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
         return found["FunctionVersion"], weights
 
@@ -52,8 +61,8 @@ class Sandbox:
 
     def keys(self, kind: str, prefix: str) -> set[str]:
         """Return the keys under a prefix of the project's bucket of a kind."""
-        place = {"Bucket": bucket_name(self.settings, kind, self.session), "Prefix": prefix}
-        pages = self.s3.get_paginator("list_objects_v2").paginate(**place)
+        bucket = bucket_name(self.settings, kind, self.session)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return {item["Key"] for page in pages for item in page.get("Contents", [])}
 
     def endpoints(self) -> dict[str, str]:
@@ -61,7 +70,7 @@ class Sandbox:
         found = self.sagemaker.list_endpoints(NameContains=f"{self.name}-2")["Endpoints"]
         return {item["EndpointName"]: item["EndpointStatus"] for item in found}
 
-    def call(self, body: bytes, path: str = "predict") -> tuple[int, dict[str, Any]]:
+    def call(self, body: bytes, path: str = "predict") -> tuple[int, ApiAnswer]:
         """Send a signed request to the API; return the status and the answer."""
         [stack] = self.cloudformation.describe_stacks(StackName=f"{self.name}-prod")["Stacks"]
         outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
@@ -77,14 +86,14 @@ class Sandbox:
         except urllib.error.HTTPError as error:
             return error.code, {"body": error.read().decode(errors="replace")[:500]}
 
-    def stages(self) -> dict[str, dict[str, Any]]:
+    def stages(self) -> dict[str, StageStateTypeDef]:
+        """Return the state of the pipeline's stages by name."""
         states = self.codepipeline.get_pipeline_state(name=self.name)["stageStates"]
         return {state["stageName"]: state for state in states}
 
     def start(self) -> str:
-        return str(
-            self.codepipeline.start_pipeline_execution(name=self.name)["pipelineExecutionId"]
-        )
+        """Start the pipeline; return the execution's id."""
+        return self.codepipeline.start_pipeline_execution(name=self.name)["pipelineExecutionId"]
 
     def until_approval(self, execution: str) -> str:
         """Wait for an execution to ask for approval; return the token. Fails if it ends before."""
@@ -93,7 +102,7 @@ class Sandbox:
             if stage.get("latestExecution", {}).get("pipelineExecutionId") == execution:
                 found = stage["actionStates"][0].get("latestExecution", {})
                 if found.get("token"):
-                    return str(found["token"])
+                    return found["token"]
             state = self.state(execution)
             assert state == "InProgress", f"{execution} is {state} before its approval"
         raise AssertionError("no approval was asked for")
@@ -111,7 +120,7 @@ class Sandbox:
         found = self.codepipeline.get_pipeline_execution(
             pipelineName=self.name, pipelineExecutionId=execution
         )
-        return str(found["pipelineExecution"]["status"])
+        return found["pipelineExecution"]["status"]
 
     def until_done(self, execution: str, watch: Callable[[], None] = lambda: None) -> str:
         """Wait for an execution's end, calling `watch` meanwhile; return its status."""
@@ -122,17 +131,17 @@ class Sandbox:
                 return state
         raise AssertionError("it did not end")
 
-    def executions(self) -> list[dict[str, Any]]:
+    def executions(self) -> list[PipelineExecutionSummaryTypeDef]:
         """Return the newest executions, the newest first."""
         found = self.codepipeline.list_pipeline_executions(pipelineName=self.name)
-        return list(found["pipelineExecutionSummaries"])
+        return found["pipelineExecutionSummaries"]
 
-    def until_back(self, known: list[dict[str, Any]]) -> str:
-        """Wait for the end of the stage's rollback, an execution that is none of those known."""
+    def until_back(self, known: list[PipelineExecutionSummaryTypeDef]) -> str:
+        """Wait for the end of the stage's rollback, which is not among the known executions."""
         ids = {made["pipelineExecutionId"] for made in known}
         for _ in polls():
             for made in self.executions():
-                found = str(made["pipelineExecutionId"])
+                found = made["pipelineExecutionId"]
                 if made["executionType"] == "ROLLBACK" and found not in ids:
                     state = self.until_done(found)
                     assert state == "Succeeded", f"the rollback is {state}"
@@ -142,8 +151,8 @@ class Sandbox:
 
 def red(sandbox: Sandbox) -> list[str]:
     """Return which of the live release's alarms are red. Fails where one is missing."""
-    release, name = sandbox.release(), sandbox.name
-    names = release_alarms(name, release)
+    name = sandbox.name
+    names = release_alarms(name, sandbox.release())
     names += [f"{name}-release", f"{name}-api-5xx"]
     found = sandbox.cloudwatch.describe_alarms(
         AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
@@ -153,4 +162,4 @@ def red(sandbox: Sandbox) -> list[str]:
         for item in found["MetricAlarms"] + found["CompositeAlarms"]
     }
     assert sorted(states) == sorted(names), states
-    return [name for name in names if states[name] == "ALARM"]
+    return [alarm for alarm in names if states[alarm] == "ALARM"]

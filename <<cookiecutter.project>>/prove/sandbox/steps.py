@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from categoriser.jobs.spec.artifact_keys import RETRAINING_DECISIONS
 from prove.sandbox import waiting
@@ -24,24 +24,24 @@ from release.console import console
 ROW = {"text": "spotify p0d3d89b19 sydney au", "price": 11.99}
 # Tagged, and left: they do not bill. A key waits for its deletion, a job's record stays for ever.
 FREE = (":kms:", ":training-job/", ":processing-job/")
-Check = Callable[[Sandbox], Any]
+StepCheck = Callable[[Sandbox], object]
 
 
-class Step(NamedTuple):
+class ProofStep(NamedTuple):
     """A claim about the release on AWS, and what checks it: it returns what was seen, or raises."""
 
     claim: str
-    check: Check
+    check: StepCheck
 
 
-STEPS: dict[str, Step] = {}
+STEPS: dict[str, ProofStep] = {}
 
 
-def step(claim: str) -> Callable[[Check], Check]:
+def step(claim: str) -> Callable[[StepCheck], StepCheck]:
     """Register a step with its claim."""
 
-    def register(check: Check) -> Check:
-        STEPS[check.__name__.replace("_", "-")] = Step(claim, check)
+    def register(check: StepCheck) -> StepCheck:
+        STEPS[check.__name__.replace("_", "-")] = ProofStep(claim, check)
         return check
 
     return register
@@ -62,17 +62,17 @@ def verb(*arguments: str, **environment: str) -> str:
 
 
 @step("The account has quotas, permissions and services for a release.")
-def preflight(_: Sandbox) -> Any:
+def preflight(_: Sandbox) -> object:
     return verb("release", "preflight")
 
 
 @step("CloudFormation makes the layers from an empty account, with the seeds of image and data.")
-def deploy(_: Sandbox) -> Any:
+def deploy(_: Sandbox) -> object:
     return verb("release", "deploy")
 
 
 @step("A connection that somebody has clicked becomes AVAILABLE.")
-def connection(sandbox: Sandbox) -> Any:
+def connection(sandbox: Sandbox) -> object:
     if sandbox.settings.source.host == "CodeCommit":
         return "none: the repository is in CodeCommit"
     stack = {"StackName": f"{sandbox.name}-pipeline", "LogicalResourceId": "GitConnection"}
@@ -87,7 +87,7 @@ def connection(sandbox: Sandbox) -> Any:
 
 
 @step("The first release goes through every stage; nothing is shifted, the golden cases are asked.")
-def first_release(sandbox: Sandbox) -> Any:
+def first_release(sandbox: Sandbox) -> object:
     execution = sandbox.start()
     sandbox.approve(sandbox.until_approval(execution))
     state = sandbox.until_done(execution)
@@ -105,20 +105,21 @@ def first_release(sandbox: Sandbox) -> Any:
 
 
 @step("The API answers a signed request, and keeps a label once however often it is said.")
-def api(sandbox: Sandbox) -> Any:
+def api(sandbox: Sandbox) -> object:
     status, answer = sandbox.call(json.dumps(ROW).encode())
     assert status == 200, answer
-    name = sandbox.prediction = answer["prediction_id"]
+    name = answer["prediction_id"]
+    sandbox.prediction = name
     label = json.dumps({"prediction_id": name, "category": answer["category"]}).encode()
     said = [sandbox.call(label, "feedback")[0] for _ in range(2)]
     assert said == [202, 202], said
     kept = [key for key in sandbox.keys("live", "ground-truth/") if key.endswith(f"/{name}.jsonl")]
     assert len(kept) == 1, kept
-    return answer | {"kept": kept}
+    return {**answer, "kept": kept}
 
 
 @step("A caller's fault is a 4xx, and the release's alarms stay as they were.")
-def bad_requests(sandbox: Sandbox) -> Any:
+def bad_requests(sandbox: Sandbox) -> object:
     before = red(sandbox)
     sent = {"no JSON": b"{", "no row": b"[1]", "5.5 MB": b"[" + b" " * 5_500_000 + b"]"}
     seen = {name: sandbox.call(body)[0] for name, body in sent.items()}
@@ -134,9 +135,19 @@ def bad_requests(sandbox: Sandbox) -> Any:
     return seen | {"red": before}
 
 
+class CanaryMoment(TypedDict):
+    """What is live at a time, and what the API then answers; `weights` are the other version's."""
+
+    at: str
+    status: int
+    release: str | None
+    weights: dict[str, float]
+    endpoints: dict[str, str]
+
+
 @step("The canary gets its share for its minutes, both endpoints live, and no caller sees a 5xx.")
-def canary(sandbox: Sandbox) -> Any:
-    seen: list[dict[str, Any]] = []
+def canary(sandbox: Sandbox) -> object:
+    seen: list[CanaryMoment] = []
     execution = sandbox.start()
     sandbox.approve(sandbox.until_approval(execution))
 
@@ -144,8 +155,15 @@ def canary(sandbox: Sandbox) -> Any:
         _, weights = sandbox.live()
         endpoints = sandbox.endpoints()
         status, answer = sandbox.call(json.dumps(ROW).encode())
-        said = {"at": waiting.now(), "status": status, "release": answer.get("release")}
-        seen.append(said | {"weights": weights, "endpoints": endpoints})
+        seen.append(
+            {
+                "at": waiting.now(),
+                "status": status,
+                "release": answer.get("release"),
+                "weights": weights,
+                "endpoints": endpoints,
+            }
+        )
 
     state = sandbox.until_done(execution, watch)
     assert state == "Succeeded", (state, seen)
@@ -169,7 +187,7 @@ def canary(sandbox: Sandbox) -> Any:
 @step(
     "A candidate whose endpoint fails is rolled back by its alarm; the old release keeps serving."
 )
-def broken_candidate(sandbox: Sandbox) -> Any:
+def broken_candidate(sandbox: Sandbox) -> object:
     before, _ = sandbox.live()
     known = sandbox.executions()
     old = {*sandbox.endpoints()}
@@ -206,7 +224,7 @@ def broken_candidate(sandbox: Sandbox) -> Any:
 
 
 @step("A candidate with wrong answers fails before any traffic, and with the reason in the events.")
-def wrong_answers(sandbox: Sandbox) -> Any:
+def wrong_answers(sandbox: Sandbox) -> object:
     before, _ = sandbox.live()
     known = sandbox.executions()
     execution = sandbox.start()
@@ -236,7 +254,7 @@ def wrong_answers(sandbox: Sandbox) -> Any:
 
 
 @step("A prediction leads to its release, commit, image digests, data version and approver.")
-def why(sandbox: Sandbox) -> Any:
+def why(sandbox: Sandbox) -> object:
     said = verb("release", "why", sandbox.prediction)
     wanted = (sandbox.releases[0], "Commit", "ServeImage", "JobImage", "DataVersion", "approved by")
     assert all(word in said for word in wanted), said
@@ -244,7 +262,7 @@ def why(sandbox: Sandbox) -> Any:
 
 
 @step("The scheduled job runs as EventBridge Scheduler would start it, under its own role.")
-def monitor(sandbox: Sandbox) -> Any:
+def monitor(sandbox: Sandbox) -> object:
     named = {"GroupName": sandbox.name, "Name": f"{sandbox.name}-check"}
     text = sandbox.scheduler.get_schedule(**named)["Target"]["Input"]
     text = text.replace("<aws.scheduler.scheduled-time>", waiting.now())
@@ -262,11 +280,11 @@ def monitor(sandbox: Sandbox) -> Any:
 
 
 @step("An alarm without new labels starts nothing, and the decision is recorded.")
-def retrain(sandbox: Sandbox) -> Any:
+def retrain(sandbox: Sandbox) -> object:
     event = {"source": "aws.cloudwatch", "detail": {"alarmName": f"{sandbox.name}-drift"}}
     runs = sandbox.executions()
     kept = sandbox.keys("data", RETRAINING_DECISIONS)
-    answer = sandbox.lambda_.invoke(
+    answer = sandbox.functions.invoke(
         FunctionName=f"{sandbox.name}-retrain", Payload=json.dumps(event).encode()
     )
     said = answer["Payload"].read().decode()
@@ -282,7 +300,7 @@ def retrain(sandbox: Sandbox) -> Any:
 
 
 @step("`make rollback` puts the release before the last one back.")
-def rollback(sandbox: Sandbox) -> Any:
+def rollback(sandbox: Sandbox) -> object:
     version, _ = sandbox.live()
     known = sandbox.executions()
     last = sandbox.release()
@@ -298,14 +316,13 @@ def rollback(sandbox: Sandbox) -> Any:
 
 
 @step("Nothing that bills is left.")
-def teardown(sandbox: Sandbox) -> Any:
+def teardown(sandbox: Sandbox) -> object:
     said = verb("release", "teardown", DATA="1")
-    tags = [{"Key": "Project", "Values": [sandbox.name]}]
     left: list[str] = []
     # It takes minutes until nothing is said of what is gone.
     for _ in waiting.polls(minutes=30):
-        pages = sandbox.resourcegroupstaggingapi.get_paginator("get_resources").paginate(
-            TagFilters=tags
+        pages = sandbox.tagging.get_paginator("get_resources").paginate(
+            TagFilters=[{"Key": "Project", "Values": [sandbox.name]}]
         )
         arns = [item["ResourceARN"] for page in pages for item in page["ResourceTagMappingList"]]
         left = [arn for arn in arns if not any(kind in arn for kind in FREE)]
@@ -316,9 +333,9 @@ def teardown(sandbox: Sandbox) -> Any:
 
 
 @step("What it cost, by service; AWS knows it a day later, so today's figures are incomplete.")
-def cost(sandbox: Sandbox) -> Any:
+def cost(sandbox: Sandbox) -> object:
     today = datetime.now(UTC).date()
-    found = sandbox.ce.get_cost_and_usage(
+    found = sandbox.cost_explorer.get_cost_and_usage(
         TimePeriod={"Start": str(today - timedelta(days=1)), "End": str(today + timedelta(days=1))},
         Granularity="DAILY",
         Metrics=["UnblendedCost"],

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from prove import resolver, templates
-from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
+from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION, Parameters
 from release import build
 
 LAYERS = ("data", "serving", "identity", "deployers", "network", "images", "pipeline")
 RELEASED = build.STACKS
 # Parameters of the three accounts that a template can be in.
-ACCOUNTS: dict[str, resolver.Parameters] = {
+ACCOUNTS: dict[str, Parameters] = {
     "all": {},
     "tools": {"Part": "tools", "ProdAccountId": OTHER_ACCOUNT},
     "prod": {
@@ -100,7 +100,7 @@ def role_arns(part: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def source(name: str, key: str, given: resolver.Parameters) -> str:
+def source(name: str, key: str, given: Parameters) -> str:
     """Give the ARN that a service says it works for."""
     item = templates.resources(name)[key]
     if item["Type"] == "AWS::CodeDeploy::DeploymentGroup":

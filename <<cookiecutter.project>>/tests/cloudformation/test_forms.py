@@ -47,7 +47,7 @@ def test_a_form_makes_what_it_needs() -> None:
         "prod.UsagePlan": {"API keys"},
         "prod.UsagePlanKey": {"API keys"},
     }
-    made_roles = {k: v for k, v in made_in.items() if k.split(".")[0] in roles.TEMPLATES}
+    made_roles = {k: v for k, v in made_in.items() if k.split(".")[0] in roles.ROLE_TEMPLATES}
     del made_roles["serving.Interfaces"]
     deployments = {k: v for k, v in made_in.items() if "Deployment" in k}
     rest = made_in.keys() - made_roles.keys() - deployments.keys()

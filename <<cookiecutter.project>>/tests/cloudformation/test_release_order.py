@@ -52,7 +52,7 @@ def test_the_alias_waits_for_what_judges_the_release(key: str) -> None:
 def test_the_alias_says_that_it_waits_for_what_its_policy_names() -> None:
     """CloudFormation's pages do not say whether a policy's references are dependencies."""
     alias = prod()[ALIAS]
-    named = {*release_order.references(alias["UpdatePolicy"])} - {
+    named = {*release_order.named_in(alias["UpdatePolicy"])} - {
         "Application"
     }  # which the group refers to
     assert named <= {*alias["DependsOn"]}

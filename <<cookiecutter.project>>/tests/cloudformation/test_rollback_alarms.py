@@ -104,6 +104,6 @@ def test_the_pipelines_condition_is_of_the_release_in_hand() -> None:
     changed = [one["Id"] for one, other in zip(before, after, strict=True) if one != other]
     # The errors' is the version's number, which only AWS knows.
     assert changed == ["refusals", "failures", "calls", "latency"]
-    assert "ApiVersion.Version" in {*templates.references(prod()["UnhealthyAlarm"])}
+    assert "ApiVersion.Version" in {*templates.referenced_names(prod()["UnhealthyAlarm"])}
     assert "UnhealthyAlarm" not in rollback_alarms()
     assert "UnhealthyAlarm" not in release_order.replaced_by_release(prod())

@@ -52,7 +52,7 @@ def test_who_works_with_a_role_is_trusted_by_it(part: str) -> None:
             parameters = ACCOUNTS[part] | given
             for key, item in made(name, part, **given).items():
                 for path, value in templates.walk(item.get("Properties", {})):
-                    service = ROLES.get((item["Type"], path[-1])) if path else None
+                    service = ROLES.get((item["Type"], str(path[-1]))) if path else None
                     # An action's role is CloudFormation's, or in the other account.
                     if service and "Stages" not in path:
                         where = f"{name}.{key}"

@@ -12,7 +12,7 @@ import pytest
 from prove.mutants import lambda_operators, template_operators
 from prove.mutants.harmless import HARMLESS
 from prove.mutants.judge import TEMPLATE_JUDGES, Judge, arguments
-from prove.mutants.template_operators import GONE, OPERATORS, edited
+from prove.mutants.template_operators import REMOVED, TEMPLATE_OPERATORS, edited
 from prove.pytest_actors import EXPLAINED
 
 
@@ -26,7 +26,7 @@ def test_a_sample_of_mutants_is_caught(request: pytest.FixtureRequest) -> None:
     if not EXPLAINED or not judges:
         pytest.skip("needs the calls of the Lambdas' tests: run them all")
     judge = Judge([item for item in judges if arguments(item) is not None])
-    judge.judge(random.Random(0).sample([*template_operators.mutants()], 20))
+    judge.judge(random.Random(0).sample([*template_operators.template_mutants()], 20))
     assert not judge.report()
 
 
@@ -34,7 +34,7 @@ def test_an_edit_leaves_its_template_as_it_was() -> None:
     template = {"Resources": {"A": {"Type": "x", "Properties": {"Name": "n"}}}}
     path = ("Resources", "A", "Properties", "Name")
     assert edited(template, path, "m")["Resources"]["A"]["Properties"] == {"Name": "m"}
-    assert edited(template, path, GONE)["Resources"]["A"]["Properties"] == {}
+    assert edited(template, path, REMOVED)["Resources"]["A"]["Properties"] == {}
     assert template["Resources"]["A"]["Properties"] == {"Name": "n"}
 
 
@@ -55,7 +55,7 @@ def test_an_operator_changes_each_place_that_it_knows(
 ) -> None:
     other = {"Type": "y"}
     template = {"Resources": {"A": {"Type": "x", "Properties": resource}, "B": other}}
-    found = [edit for operator in OPERATORS for edit in operator(template)]
+    found = [edit for operator in TEMPLATE_OPERATORS for edit in operator(template)]
     assert sorted(f"{edit.operator}: {edit.change}" for edit in found) == changes
 
 
@@ -69,7 +69,7 @@ def test_a_module_changes_at_comparisons_names_and_calls_but_not_at_sentences() 
 
 
 def test_what_is_harmless_is_some_mutants() -> None:
-    lines = [str(mutant) for mutant in template_operators.mutants()]
-    lines += [str(mutant) for mutant in lambda_operators.mutants()]
+    lines = [str(mutant) for mutant in template_operators.template_mutants()]
+    lines += [str(mutant) for mutant in lambda_operators.lambda_mutants()]
     idle = [pattern for pattern, _ in HARMLESS if not any(re.search(pattern, x) for x in lines)]
     assert not idle, "HARMLESS has patterns that no mutant has"

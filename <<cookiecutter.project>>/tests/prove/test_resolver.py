@@ -39,7 +39,7 @@ Outputs:
 @pytest.fixture(autouse=True)
 def own() -> Iterator[None]:
     """Let the template `train` be the one above."""
-    with templates.replaced("train", templates.load(TEMPLATE)):
+    with templates.template_replaced("train", templates.load(TEMPLATE)):
         yield
 
 
@@ -97,5 +97,5 @@ def test_what_is_not_there_is_an_error() -> None:
     with pytest.raises(KeyError, match="which no template exports"):
         worked_out({"Fn::ImportValue": "nobodys"})
     needy = templates.load("Parameters: {Needed: {Type: String}}")
-    with templates.replaced("train", needy), pytest.raises(KeyError, match="Default"):
+    with templates.template_replaced("train", needy), pytest.raises(KeyError, match="Default"):
         resolver.parameters("train")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prove import templates
-from prove.templates import load, references, walk
+from prove.templates import load, referenced_names, walk
 
 
 def test_short_forms_become_long_ones_and_dates_stay_texts() -> None:
@@ -27,12 +27,12 @@ def test_references_are_all_that_a_value_names_outside_itself() -> None:
         {"Fn::Sub": "${AWS::Region} ${Topic.TopicName} ${!Literal}"},
         {"Fn::Sub": ["${Own}", {"Own": {"Ref": "Stage"}}]},
     ]
-    found = {*references(value)}
+    found = {*referenced_names(value)}
     assert found == {"Project", "Key.Arn", "AWS::Region", "Topic.TopicName", "Stage"}
 
 
 def test_a_replaced_template_is_read_in_the_block_alone() -> None:
     original = templates.every()["train"]
-    with templates.replaced("train", {"Resources": {"A": {"Type": "x"}}}):
+    with templates.template_replaced("train", {"Resources": {"A": {"Type": "x"}}}):
         assert [*templates.resources("train")] == ["A"]
     assert templates.every()["train"] is original
