@@ -120,13 +120,16 @@ class Column:
         try:
             if self.longest is None:
                 return read_number(value)
-            return checked_text(str(value), self.longest)
+            return checked_text(self.longest, str(value))
         except ValueError as error:
             raise ColumnError(self.name, str(error)) from None
 
 
-def checked_text(value: str, longest: int) -> str:
-    """Return a text as it is. Raises `ValueError` that says what is wrong with it."""
+def checked_text(longest: int, value: str) -> str:
+    """Return a text of at most so many characters as it is.
+
+    Raises `ValueError` that says what is wrong with it.
+    """
     if not value.strip():
         raise ValueError("is empty")
     if len(value) > longest:
@@ -183,11 +186,11 @@ FURTHER = tuple(column for column in COLUMNS if column.name not in ("text", "pri
 
 # By column: what reads a value of it; and for texts alone, what checks it, and finds it in a row.
 READERS: list[Callable[[Any], Any]] = [
-    read_number if column.longest is None else partial(checked_text, longest=column.longest)
+    read_number if column.longest is None else partial(checked_text, column.longest)
     for column in COLUMNS
 ]
 TEXT_CHECKS = [
-    (partial(checked_text, longest=column.longest), attrgetter(column.name))
+    (partial(checked_text, column.longest), attrgetter(column.name))
     for column in COLUMNS
     if column.longest is not None
 ]

@@ -1,0 +1,1 @@
+"""The project against the bare libraries, Evidently and Spark."""
