@@ -1,6 +1,7 @@
 """Two further input columns, added to a copy of the sources as the README says: in two files.
 
-The copy runs the stages, serves the model and reads what was captured. It needs nothing else.
+The copy runs the pipeline on data that have the columns, serves the model and reads what was
+captured. It needs nothing else.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 
 from categoriser.contract import CSV, JSON, JSON_LINES
+
+# One process runs the pipeline for all of these tests.
+pytestmark = pytest.mark.xdist_group("further columns")
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,28 +43,27 @@ USED = """{
 """
 # The generated data have a country, and no balance.
 GENERATE = """
-import polars as pl
 from categoriser.data import generate
-from categoriser.paths import GENERATED
 from categoriser.params import set_params
 from pathlib import Path
 
-set_params(Path("params.yaml"), {"generate.rows": 2000, "train.classifier.epoch": 3})
+set_params(Path("params.yaml"), SETTINGS)
 generate.main()
 """
-STAGES = """
+# Few rows, and a verdict that lets what they train pass.
+SETTINGS = {
+    "generate.rows": 2000,
+    "train.classifier.epoch": 3,
+    "gate.min_gain_over_majority": 0.0,
+    "gate.max_loss_to_reference": 1.0,
+    "gate.max_slice_gap": 1.0,
+}
+ADD_BALANCE = """
 import polars as pl
-from categoriser.data import prepare, validate
-from categoriser.model import train
 from categoriser.paths import GENERATED
 
 balance = pl.int_range(pl.len()) % 200 - 100
-pl.read_csv(GENERATED).with_columns(balance=balance.cast(pl.Float64)).write_csv(GENERATED)
-validate.main()
-prepare.main()
-train.main()
-lines = pl.read_parquet("data/prepared/train.parquet")["features"]
-assert lines.str.contains(r" IN_[A-Z]{2} OWES (TRUE|FALSE)$").all(), lines
+pl.read_csv(GENERATED).with_columns(balance=balance.cast(pl.Float64)).write_csv("own.csv")
 """
 MONITOR = """
 import sys
@@ -83,6 +87,8 @@ found = frame.select("text", "price", "country", "balance").hstack(
 )
 print(found.write_json())
 """
+# What a run has left in the project's folders.
+LEFT_OUT = ("cache", "tmp", "model", "model.dvc", "thresholds.json")
 ROW = {"text": "spotify p0d3d89b19 sydney", "price": 11.99, "country": "AU", "balance": -20.5}
 
 
@@ -93,7 +99,9 @@ class Copy:
     folder: Path
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": str(self.folder / "src")}
+        # The stages' commands say `python`.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "src")}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -121,14 +129,18 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """Declare and use the columns, and generate data that lack one of them."""
     folder = tmp_path_factory.mktemp("further")
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "params.yaml", folder)
-    (folder / "champion").mkdir()
-    (folder / "champion/profile.json").write_text("null\n")
+    for name in ("champion", "monitoring", ".dvc"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    for name in ("params.yaml", "dvc.yaml", ".gitignore"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("champion.json", "profile.json"):
+        (folder / "champion" / name).write_text("null\n")
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     package = folder / "src/categoriser"
     edit(package / "contract.py", "\n\nclass Prediction(", DECLARED)
     edit(package / "features.py", '{"price": price_tokens}\n', USED)
     made = Copy(folder)
-    made.check("-c", GENERATE)
+    made.check("-c", GENERATE.replace("SETTINGS", repr(SETTINGS)))
     return made
 
 
@@ -140,7 +152,10 @@ def lacking(copy: Copy) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def trained(copy: Copy, lacking: subprocess.CompletedProcess[str]) -> Copy:
-    copy.check("-c", STAGES)
+    """Take data that have both, and run the whole pipeline on them."""
+    copy.check("-c", ADD_BALANCE)
+    copy.check("-m", "categoriser", "data", "--", "own.csv")
+    copy.check("-m", "dvc", "repro")
     return copy
 
 
@@ -175,6 +190,18 @@ def test_data_without_the_column_are_refused_by_its_name(
 ) -> None:
     assert lacking.returncode == 1
     assert "column balance is missing" in lacking.stderr
+
+
+def test_the_pipeline_learns_and_watches_the_columns(trained: Copy) -> None:
+    lines = pl.read_parquet(trained.folder / "data/prepared/train.parquet")["features"]
+    assert lines.str.contains(r" IN_[A-Z]{2} OWES (TRUE|FALSE)$").all()
+    gate = json.loads((trained.folder / "reports/gate.json").read_text(encoding="utf-8"))
+    assert gate["passed"]
+    statistics = json.loads(
+        (trained.folder / "baseline/statistics.json").read_text(encoding="utf-8")
+    )
+    watched = {feature["name"] for feature in statistics["features"]}
+    assert {"input_country", "input_balance"} <= watched
 
 
 def test_the_server_answers_with_the_columns_in_every_form(url: str) -> None:
