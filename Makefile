@@ -6,6 +6,8 @@ UV := $(PYTHON) '<<cookiecutter.project>>/requirements/uv.py'
 
 export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONPATH PYTHONHOME
+# Where it is set, as in many images, each process compiles its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lock
