@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from categoriser import paths
-from categoriser.data.which import which
+from categoriser.data.data_in_use import data_in_use
 from categoriser.errors import UserError
 from categoriser.evaluation.headline import read_headline
 from categoriser.evaluation.verdict import read_verdict
@@ -20,7 +20,7 @@ def reproduce() -> int:
     """
     params = read_params()
     read_lock()
-    say(which(params))
+    say(data_in_use(params))
     statuses = [call("dvc", "repro"), call("categoriser", "track")]
     say(summary())
     return next(filter(None, statuses), 0)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from measured import KNOBS
 
-from categoriser.data.classes import PREFIX, fault
+from categoriser.data.classes import FASTTEXT_MARK, class_name_fault
 from categoriser.data.validate import validate
 from categoriser.model import classifier
 from categoriser.params import read_params
@@ -32,17 +32,17 @@ BAD = {
 
 
 def test_the_prefix_is_fasttexts() -> None:
-    assert PREFIX == classifier.LABEL
+    assert FASTTEXT_MARK == classifier.LABEL
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_name_has_no_fault(name: str) -> None:
-    assert fault(name) is None
+    assert class_name_fault(name) is None
 
 
 @pytest.mark.parametrize(("name", "words"), BAD.items())
 def test_a_bad_name_says_why(name: str, words: str) -> None:
-    assert words in (fault(name) or "")
+    assert words in (class_name_fault(name) or "")
 
 
 def api_pattern() -> str:
@@ -55,7 +55,7 @@ def api_pattern() -> str:
 
 @given(st.text(max_size=120))
 def test_what_the_rule_takes_the_api_takes_as_feedback(name: str) -> None:
-    if fault(name) is None:
+    if class_name_fault(name) is None:
         assert re.fullmatch(api_pattern(), name)
 
 
@@ -67,7 +67,7 @@ def test_intake_holds_each_row_to_the_rule(project: Path, name: str) -> None:
     source.write_text("\n".join([*rows, ""]), encoding="utf-8", newline="")
     settings = read_params().validate_.model_copy(update={"tolerance": 1.0})
     found = validate(source, settings, None, project / "v.parquet", project / "aside.csv")
-    words = fault(name)
+    words = class_name_fault(name)
     assert found.set_aside == ({f"category {words}": 1} if words else {})
     if not words:
         assert found.shares["category"] == {"x": 0.5, name: 0.5}

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from categoriser import reproduce
-from categoriser.data import own, which
+from categoriser.data import own
+from categoriser.data.data_in_use import data_in_use
 from categoriser.data.prepare import prepare
 from categoriser.data.split import PARTS
 from categoriser.data.validate import validate
@@ -171,20 +172,20 @@ def test_few_rows_are_said_and_taken(
 
 def test_make_run_says_which_data_it_runs_on(project: Path) -> None:
     set_params(PARAMS, {"generate.rows": 1234, "generate.seed": 5})
-    said = which.which(read_params())
+    said = data_in_use(read_params())
     assert said == (
         "Data: data/generated.csv, 1,234 generated rows, made by the stage generate (seed 5)"
     )
     set_params(PARAMS, {"data.path": "data/own.csv"})
     with pytest.raises(UserError, match=r"data/own\.csv, and there is no such file: `dvc pull`"):
-        which.which(read_params())
+        data_in_use(read_params())
     OWN.parent.mkdir()
     write(OWN, lines(2, count=7))
-    assert which.which(read_params()) == "Data: data/own.csv, 7 rows, made by `make data`"
+    assert data_in_use(read_params()) == "Data: data/own.csv, 7 rows, made by `make data`"
     zipped = project / "mine.csv.gz"
     zipped.write_bytes(gzip.compress(OWN.read_bytes()))
     set_params(PARAMS, {"data.path": "mine.csv.gz"})
-    assert which.which(read_params()) == "Data: mine.csv.gz, 7 rows, named in params.yaml"
+    assert data_in_use(read_params()) == "Data: mine.csv.gz, 7 rows, named in params.yaml"
 
 
 def test_make_run_begins_with_that_line(
@@ -192,4 +193,4 @@ def test_make_run_begins_with_that_line(
 ) -> None:
     monkeypatch.setattr(reproduce, "call", lambda *_: 0)
     reproduce.reproduce()
-    assert capsys.readouterr().out.splitlines()[0] == which.which(read_params())
+    assert capsys.readouterr().out.splitlines()[0] == data_in_use(read_params())

@@ -192,7 +192,7 @@ def test_a_file_is_the_same_in_batches(
 ) -> None:
     folder.write(*[*BAD, GOOD] * 3)
     found, rows, aside = folder.validate(lenient), folder.rows, folder.set_aside
-    monkeypatch.setattr(validate_stage, "BATCH", 7)
+    monkeypatch.setattr(validate_stage, "ROWS_AT_ONCE", 7)
     assert folder.validate(lenient) == found
     assert folder.rows.equals(rows)
     assert folder.set_aside == aside
@@ -317,7 +317,7 @@ from pathlib import Path
 from categoriser.data import validate as module
 from categoriser.params import Validate
 folder = Path(sys.argv[1])
-module.BATCH = 500
+module.ROWS_AT_ONCE = 500
 settings = Validate.model_validate_json(sys.argv[2])
 module.validate(folder / "my.csv", settings, None, folder / "v", folder / "s")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

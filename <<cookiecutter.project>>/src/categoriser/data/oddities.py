@@ -7,20 +7,24 @@ from collections.abc import Iterator
 
 import polars as pl
 
-# Below these, figures say little of a class, and of the whole.
+# With fewer rows, figures say little of a class, and of the whole.
 FEW_OF_CLASS = 10
 FEW_ROWS = 1000
-YEARS = 20
-SPENDING = 0.99
-NAMED = 5
+# Older dates are odd.
+MOST_YEARS = 20
+# From this share of negative prices on, what is negative must be spending.
+SPENDING_SHARE = 0.99
+# So many small classes are named.
+CLASSES_NAMED = 5
 
 
 def of(rows: pl.LazyFrame, today: datetime.date) -> Iterator[str]:
-    """Yield what is odd about validated rows, of which there is at least one."""
+    """Yield what is odd about validated rows. There must be at least one row."""
     counted = rows.group_by("category").len().sort("category").collect(engine="streaming")
     classes: dict[str, int] = dict(counted.iter_rows())
-    date, price = pl.col("date"), pl.col("price")
-    past = today - datetime.timedelta(days=round(365.25 * YEARS))
+    date = pl.col("date")
+    price = pl.col("price")
+    past = today - datetime.timedelta(days=round(365.25 * MOST_YEARS))
     facts = rows.select(
         rows=pl.len(),
         ahead=(date > today).sum(),
@@ -49,8 +53,8 @@ def _of_classes(classes: dict[str, int]) -> Iterator[str]:
             )
     few = {name: count for name, count in classes.items() if count < FEW_OF_CLASS}
     if few:
-        shown = ", ".join(f"{name!r} ({count})" for name, count in [*few.items()][:NAMED])
-        more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
+        shown = ", ".join(f"{name!r} ({count})" for name, count in [*few.items()][:CLASSES_NAMED])
+        more = f" and {len(few) - CLASSES_NAMED} more" if len(few) > CLASSES_NAMED else ""
         yield (
             f"{len(few)} of {len(classes)} classes have fewer than {FEW_OF_CLASS} rows: {shown}"
             f"{more}. They can hardly be learnt or measured: add rows, or join them to others"
@@ -58,7 +62,8 @@ def _of_classes(classes: dict[str, int]) -> Iterator[str]:
 
 
 def _of_values(found: dict[str, object]) -> Iterator[str]:
-    rows, negative = found["rows"], found["negative"]
+    rows = found["rows"]
+    negative = found["negative"]
     if not isinstance(rows, int) or not isinstance(negative, int):
         raise TypeError("counts are whole numbers")
     if rows < FEW_ROWS:
@@ -71,7 +76,7 @@ def _of_values(found: dict[str, object]) -> Iterator[str]:
             f"the price is {found['lowest']:g} in all {rows:,} rows: look whether the right column "
             "is the price; from one value nothing is learnt"
         )
-    if negative >= SPENDING * rows:
+    if negative >= SPENDING_SHARE * rows:
         yield (
             f"{negative:,} of {rows:,} prices are negative: here spending is positive, and a "
             "negative price is a refund. To turn them, write the line `sign: turned` into "
@@ -84,6 +89,6 @@ def _of_values(found: dict[str, object]) -> Iterator[str]:
         )
     if found["behind"]:
         yield (
-            f"{found['behind']:,} rows are more than {YEARS} years old, from {found['oldest']} on: "
-            "look whether the dates are right"
+            f"{found['behind']:,} rows are more than {MOST_YEARS} years old, from "
+            f"{found['oldest']} on: look whether the dates are right"
         )

@@ -1,9 +1,9 @@
-"""`make data FILE=my.csv`: one's own rows replace the generated ones, if they are valid.
+"""`make data FILE=my.csv`: the owner's rows replace the generated ones, if they are valid.
 
 A file that is not in the project's own form is recognised first (`categoriser.data.intake`). Rows
-must pass all that the stage `validate` checks, the last accepted data included. Of several
-files (FILE='my.csv feedback/train.csv') each must be valid; how the data are distributed is
-compared with the accepted ones for all of them together.
+must pass all that the stage `validate` checks, the last accepted data included. Where there are
+several files (FILE='my.csv feedback/train.csv'), each must be valid, and the distribution of all of
+them together is compared with the accepted data's.
 """
 
 import csv
@@ -33,7 +33,7 @@ from categoriser.paths import HOLDOUT, OWN, PARAMS
 
 TRACKED = OWN.with_name(f"{OWN.name}.dvc")
 ASIDE = OWN.with_name("own_set_aside.csv")
-# How the reasons begin that may go away where the file is read by another form.
+# The beginnings of reasons that may go away where the file is read by another form.
 REASONS_OF_FORM = ("date is not", "price is not", "has ", "is not UTF-8", "holds a NUL")
 
 FormReader = Callable[[Path], Table]
@@ -45,11 +45,11 @@ def form_reader(form: Form) -> FormReader:
 
 
 def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> Profile:
-    """Validate, copy to `data/own.csv` (unzipped), track it with DVC, set `data.path`: the profile.
+    """Validate, copy to `data/own.csv` (unzipped), track it with DVC, and set `data.path`.
 
-    Bad rows are written to `data/own_set_aside.csv`; where all are good, there is no such file.
-    Raises `UserError` for a file that does not pass, or whose form is not settled, and where DVC
-    fails; then nothing else has changed.
+    Returns the rows' profile. Bad rows are written to `data/own_set_aside.csv`; where all are good,
+    there is no such file. Raises `UserError` for a file that does not pass, or whose form is not
+    settled, and where DVC fails; then nothing else has changed.
     """
     ASIDE.unlink(missing_ok=True)
     forms = [settle_form(source) for source in sources]
@@ -65,7 +65,7 @@ def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> P
         rows = pl.scan_parquet(folder / "validated.parquet")
         for oddity in oddities.of(rows, datetime.datetime.now(tz=datetime.UTC).date()):
             sys.stdout.write(f"warning: {oddity}\n")
-        changes = shares.settle(rows, params.prepare, accept=accepts_proposals())
+        changes = shares.settle_held_out(rows, params.prepare, accept=accepts_proposals())
         with restored_on_failure(OWN, TRACKED, PARAMS):
             with replacing(OWN) as copy:
                 _write(sources, forms, copy)
@@ -84,10 +84,12 @@ def _validate_one(
         return validate(source, params.validate_, accepted, validated, ASIDE, form_reader(form))
 
     try:
-        found, failed = once(form), None
+        found = once(form)
+        failed = None
         reasons = found.set_aside
     except BadRowsError as error:
-        failed, reasons = error, error.reasons
+        failed = error
+        reasons = error.reasons
     if form == OWN_FORM and any(reason.startswith(REASONS_OF_FORM) for reason in reasons):
         again = recognise(source)
         if not again.is_own or (failed and again.below):
@@ -167,7 +169,7 @@ def in_own_form(sources: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def take_files(file: str) -> None:
-    """Take a file, or several that are parted by spaces, and say what came of it.
+    """Take a file, or several that are separated by spaces, and say what came of it.
 
     Raises `UserError` as `take`, and for rows that are kept apart from training.
     """

@@ -7,7 +7,7 @@ import pandera.polars as pa
 import polars as pl
 
 from categoriser.contract import COLUMNS, Column
-from categoriser.data.classes import FORBIDDEN, fault
+from categoriser.data.classes import FORBIDDEN, class_name_fault
 from categoriser.params import Validate
 
 # By the column that is null once its text has been read as its type.
@@ -18,7 +18,7 @@ UNREADABLE |= {
 }
 
 NUMBER_COLUMNS = [column.name for column in COLUMNS if not column.is_text]
-UNKNOWN_LABEL = "is no category of the last accepted data"
+UNKNOWN_CATEGORY = "is no category of the last accepted data"
 
 
 def typed(raw: pl.DataFrame) -> pl.DataFrame:
@@ -37,7 +37,7 @@ def row_schema(settings: Validate, labels: Sequence[str] | None) -> pa.DataFrame
     on_date = pa.Check.ge(settings.first_date, error=f"is before {settings.first_date}")
     on_category = [pa.Check(_no_name_that(words), error=words) for _, words in FORBIDDEN]
     if labels is not None:
-        on_category.append(pa.Check.isin(labels, error=UNKNOWN_LABEL))
+        on_category.append(pa.Check.isin(labels, error=UNKNOWN_CATEGORY))
     return pa.DataFrameSchema(
         {
             "date": pa.Column(pl.Date, on_date),
@@ -64,13 +64,13 @@ def _no_name_that(words: str) -> Callable[[pa.PolarsData], pl.LazyFrame]:
         column = pl.col(data.key)
         # There are few names, and many rows.
         names = data.lazyframe.select(column.drop_nulls().unique()).collect().to_series()
-        bad = [name for name in names if fault(name) == words]
+        bad = [name for name in names if class_name_fault(name) == words]
         return data.lazyframe.select(~column.is_in(bad))
 
     return check
 
 
-def faults(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[tuple[int, str, str]]:
+def row_faults(rows: pl.DataFrame, schema: pa.DataFrameSchema) -> Iterator[tuple[int, str, str]]:
     """Yield the index, the column and what is wrong, for each fault of typed rows."""
     try:
         schema.validate(rows, lazy=True)

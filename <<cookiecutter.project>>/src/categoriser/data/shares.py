@@ -1,11 +1,10 @@
-"""What each part of the data would get, before the data are taken; and what to hold out instead.
+"""How many rows each part would get, before the data are taken, and what to hold out instead.
 
-The parts are `prepare`'s own, of the rows or, where there are many, of an even sample of them.
+The parts are `prepare`'s own: parts of the rows or, where there are many, of an even sample.
 """
 
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -16,11 +15,11 @@ from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.params import Prepare
 
-# Of more rows an even sample is parted.
-SAMPLE = 20_000
+# Where there are more rows, an even sample of so many is parted.
+SAMPLE_ROWS = 20_000
 # Less than this share of the rows, or fewer classes, is not enough to train on.
-ENOUGH = 1 / 3
-CLASSES = 2
+LEAST_TRAINING_SHARE = 1 / 3
+LEAST_CLASSES = 2
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,11 @@ class Sizes:
 
     @property
     def enough(self) -> bool:
-        """Whether that can be trained on, and calibrated."""
+        """Whether a model can be trained and calibrated on them."""
         return (
-            self.classes >= CLASSES
+            self.classes >= LEAST_CLASSES
             and self.rows["validation"] > 0
-            and self.rows["train"] >= ENOUGH * sum(self.rows.values())
+            and self.rows["train"] >= LEAST_TRAINING_SHARE * sum(self.rows.values())
         )
 
     def __str__(self) -> str:
@@ -44,11 +43,11 @@ class Sizes:
 
 
 class Sample:
-    """Rows with their keys, of which parts can be counted for several settings."""
+    """Rows with their keys, whose parts can be counted for several settings."""
 
     def __init__(self, rows: pl.LazyFrame) -> None:
         self.count: int = rows.select(pl.len()).collect().item()
-        self.step = max(1, self.count // SAMPLE)
+        self.step = max(1, self.count // SAMPLE_ROWS)
         chosen = rows.filter(pl.int_range(pl.len()) % self.step == 0)
         self.rows = chosen.collect(engine="streaming")
         key, _ = merchant_keys(self.rows, normalise(self.rows["text"].to_list()))
@@ -64,28 +63,29 @@ class Sample:
 
     @property
     def months(self) -> list[str]:
-        """The calendar months that the rows are of."""
+        """The calendar months that have rows."""
         return self.rows["date"].dt.strftime("%Y-%m").unique().sort().to_list()
 
 
-def settle(rows: pl.LazyFrame, settings: Prepare, *, accept: bool) -> dict[str, Any]:
+def settle_held_out(rows: pl.LazyFrame, settings: Prepare, *, accept: bool) -> dict[str, object]:
     """Say what each part would get; return the changes of `params.yaml` that leave enough.
 
-    There are none where training gets enough as it is. Raises `UserError` where changes are needed
-    and not accepted yet, and where none would do.
+    There are no changes where training gets enough as it is. Raises `UserError` where changes are
+    needed and not accepted yet, and where no changes would do.
     """
     sample = Sample(rows)
-    months, sizes = sample.months, sample.sizes(settings)
+    months = sample.months
+    sizes = sample.sizes(settings)
     span = months[0] if len(months) == 1 else f"{len(months)} months, {months[0]} to {months[-1]}"
     about = "about " if sample.step > 1 else ""
     sys.stdout.write(f"The rows are of {span}. The parts get {about}{sizes}\n")
     if sizes.enough:
         return {}
-    other = _other(sample, settings)
+    other = _settings_that_leave_enough(sample, settings)
     if other is None:
         raise UserError(
             f"training would get {sizes.rows['train']:,} rows of {sizes.classes} classes, whatever "
-            f"is held out: it needs {CLASSES} classes or more; give more data"
+            f"is held out: it needs {LEAST_CLASSES} classes or more; give more data"
         )
     changes = {
         f"prepare.{name}": value
@@ -104,7 +104,7 @@ def settle(rows: pl.LazyFrame, settings: Prepare, *, accept: bool) -> dict[str, 
     return changes
 
 
-def _other(sample: Sample, settings: Prepare) -> Prepare | None:
+def _settings_that_leave_enough(sample: Sample, settings: Prepare) -> Prepare | None:
     """Return settings that hold out less: fewer months first, then smaller shares."""
     tenth = {"merchants": 0.1, "random": 0.1, "validation": 0.1}
     given = settings.model_dump()

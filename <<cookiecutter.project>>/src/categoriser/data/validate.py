@@ -1,8 +1,8 @@
 """Check the data row by row, set bad rows aside, and compare the rest with the last accepted data.
 
 The file is in the project's own form (`categoriser.data.table`), or is read into it. It is read in
-batches; what grows with it in memory is a hash for each row and one column of numbers at a time,
-each of about 8 bytes a row, and the different values of the columns of text other than `text`.
+batches. Three things grow with it in memory: a hash for each row and one column of numbers at a
+time, each of about 8 bytes a row, and the different values of the columns of text but `text`.
 
 A category that the last accepted data lack sets its row aside as other faults do: a few are typing
 errors, many fail the stage. Rows equal in every column are kept and counted: a bank's data hold two
@@ -23,7 +23,7 @@ import polars as pl
 from categoriser.command import run_command
 from categoriser.data.distributions import distances, profile_rows
 from categoriser.data.profile import Profile, accepted_profile
-from categoriser.data.row_schema import UNKNOWN_LABEL, faults, row_schema, typed
+from categoriser.data.row_schema import UNKNOWN_CATEGORY, row_faults, row_schema, typed
 from categoriser.data.set_aside import Aside
 from categoriser.data.table import REQUIRED, Fault, Table, own_table
 from categoriser.errors import UserError
@@ -31,9 +31,9 @@ from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Validate, read_params
 from categoriser.paths import PROFILE, SET_ASIDE, VALIDATED
 
-BATCH = 50_000
-FORGET = "if the data are meant to differ: make promote FORGET=data"
-# From this share of rows on with such a category, the data are of another kind.
+ROWS_AT_ONCE = 50_000
+FORGET_HINT = "if the data are meant to differ: make promote FORGET=data"
+# From this share of rows with an unknown category on, the data are of another kind.
 OTHER_KIND = 0.5
 
 
@@ -75,7 +75,7 @@ def validate(
         _check_kind(source, bad, good, accepted, aside)
         _check_bad(source, bad, good, settings.tolerance, aside)
         kept = pl.scan_parquet(parts)
-        kept.sink_parquet(target, row_group_size=BATCH)
+        kept.sink_parquet(target, row_group_size=ROWS_AT_ONCE)
         repeated = good - len(np.unique(np.concatenate(hashes)))
         found = profile_rows(kept, round(repeated / good, 6), bad.rows, bad.reasons)
         if accepted:
@@ -88,14 +88,14 @@ def validate(
 def _check_kind(source: Path, bad: Aside, good: int, accepted: Profile | None, aside: Path) -> None:
     """Raise where most rows are bad because their categories are not those of the accepted data."""
     rows = bad.rows + good
-    strange = bad.reasons[f"category {UNKNOWN_LABEL}"]
+    strange = bad.reasons[f"category {UNKNOWN_CATEGORY}"]
     if not accepted or strange < OTHER_KIND * max(rows, 1):
         return
     known = ", ".join(accepted.categories)
     raise BadRowsError(
         f"{source} is another kind of data: in {strange:,} of {rows:,} rows the category "
-        f"{UNKNOWN_LABEL}. To take it in their place: make promote FORGET=data, then this command "
-        f"again.\n  Accepted categories: {known}\n  First cases:\n    "
+        f"{UNKNOWN_CATEGORY}. To take it in their place: make promote FORGET=data, then this "
+        f"command again.\n  Accepted categories: {known}\n  First cases:\n    "
         + "\n    ".join(bad.first)
         + f"\n  All of them are in {aside}",
         bad.reasons,
@@ -108,7 +108,7 @@ def _check_bad(source: Path, bad: Aside, good: int, tolerance: float, aside: Pat
         raise UserError(f"{source} has a header and no rows")
     if good == 0 or bad.rows > tolerance * rows:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in bad.reasons.most_common())
-        way_out = f"; {FORGET}" if f"category {UNKNOWN_LABEL}" in bad.reasons else ""
+        way_out = f"; {FORGET_HINT}" if f"category {UNKNOWN_CATEGORY}" in bad.reasons else ""
         raise BadRowsError(
             f"{source}: {bad.rows} of {rows} rows are bad, and validate.tolerance in params.yaml "
             f"allows {tolerance:.2%}.\n  Reasons: {reasons}\n  First cases:\n    "
@@ -124,7 +124,7 @@ def _check_shifts(source: Path, shifts: dict[str, float], limit: float) -> None:
         raise UserError(
             f"{source} is unlike the last accepted data: {', '.join(far)}; validate.max_shift in "
             f"params.yaml allows {limit}. Look for a fault in the data, or raise max_shift; "
-            f"{FORGET}"
+            f"{FORGET_HINT}"
         )
 
 
@@ -136,7 +136,7 @@ def _batches(table: Table, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[p
         read: list[tuple[int | str, ...]] = []
         lines: dict[int, str | bytes] = {}
         found: dict[int, list[Fault]] = {}
-        for number, line, fields, wrong in islice(table.rows, BATCH):
+        for number, line, fields, wrong in islice(table.rows, ROWS_AT_ONCE):
             lines[number] = line
             if wrong is None:
                 read.append((number, *fields))
@@ -146,7 +146,7 @@ def _batches(table: Table, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[p
             return
         raw = pl.DataFrame(read, columns, orient="row")
         rows = typed(raw)
-        for index, column, words in faults(rows, schema):
+        for index, column, words in row_faults(rows, schema):
             number = raw.item(index, "row")
             found.setdefault(number, []).append((f"{column} {words}", raw.item(index, column)))
         for number in sorted(found):

@@ -57,7 +57,8 @@ def take_apart(value: str) -> AmountParts | None:
     if not found or bool(found["open"]) != bool(found["close"]):
         return None
     negative = 1 if found["open"] else 0
-    way, currency = "", ""
+    way = ""
+    currency = ""
     for piece in WORD_OR_SIGN_PATTERN.findall(found["before"]) + WORD_OR_SIGN_PATTERN.findall(
         found["after"]
     ):

@@ -61,7 +61,8 @@ def sniff(source: Path) -> Encoding:
     for mark, name in BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
             return Encoding(name, "the file begins with its mark", marked=True)
-    even, odd = head[::2].count(0), head[1::2].count(0)
+    even = head[::2].count(0)
+    odd = head[1::2].count(0)
     if max(even, odd) > len(head) // 5 and min(even, odd) < len(head) // 50:
         name = "utf-16-be" if even > odd else "utf-16-le"
         return Encoding(name, "every other byte is NUL")
@@ -70,9 +71,11 @@ def sniff(source: Path) -> Encoding:
 
 def _of_bytes(source: Path) -> Encoding:
     """Tell UTF-8 from an encoding of one byte a character, by the whole file."""
-    valid, broken = 0, 0
+    valid = 0
+    broken = 0
     first: tuple[int, bytes] = (0, b"")
-    signs, others = 0, 0
+    signs = 0
+    others = 0
     undefined = False
     for number, line in enumerate(_pieces(source), start=1):
         if line.isascii():

@@ -91,10 +91,12 @@ def _amount_of_two(debit: int | None, credit: int | None, form: Form) -> FieldRe
         return number.lstrip("+-") if sized else number
 
     def read(fields: list[str]) -> str:
-        paid, back = side(fields, debit), side(fields, credit)
+        paid = side(fields, debit)
+        back = side(fields, credit)
         if paid and back:
             # Some banks write a zero on the other side.
-            paid, back = paid if paid.strip("+-0.") else "", back if back.strip("+-0.") else ""
+            paid = paid if paid.strip("+-0.") else ""
+            back = back if back.strip("+-0.") else ""
             if paid and back:
                 raise ValueError("is a debit and a credit at once", f"{paid}, {back}")
             if not paid and not back:

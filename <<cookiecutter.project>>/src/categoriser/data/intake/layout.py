@@ -46,7 +46,8 @@ def find_layout(source: Path, name: str, delimiters: Sequence[str] = DELIMITERS)
 
 def _by_width(source: Path, head: list[tuple[int, str]], delimiters: Sequence[str]) -> Layout:
     """Find the delimiter by which most lines have equally many fields."""
-    best, most = Layout(",", 0, [], 0), 0
+    best = Layout(",", 0, [], 0)
+    most = 0
     for delimiter in delimiters:
         widths = Counter(len(_split(line, delimiter)) for _, line in head)
         least = max(2, TABLE_SHARE * widths.total())
@@ -55,13 +56,11 @@ def _by_width(source: Path, head: list[tuple[int, str]], delimiters: Sequence[st
         lines = tables.get(width, 0)
         if lines <= most:
             continue
-        number, fields = next(
-            (number, fields)
-            for number, line in head
-            if len(fields := _split(line, delimiter)) == width
-        )
+        rows = ((number, _split(line, delimiter)) for number, line in head)
+        number, fields = next(row for row in rows if len(row[1]) == width)
         is_header = not any(_is_value(value) for value in fields) and all(fields)
-        best, most = Layout(delimiter, number if is_header else 0, fields, 0), lines
+        best = Layout(delimiter, number if is_header else 0, fields, 0)
+        most = lines
     if not most:
         raise UserError(
             f"{source}: no table is found: its lines have no columns parted by commas, semicolons, "

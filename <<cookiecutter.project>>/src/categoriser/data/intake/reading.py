@@ -33,7 +33,7 @@ class Reading(NamedTuple):
 
 
 def read_table(source: Path, form: Form, needed: Sequence[ColumnRole] = REQUIRED) -> Table:
-    """ReadValue a file as its form says: the needed columns, then the file's others.
+    """Read a file as its form says: the needed columns, then the file's others.
 
     A row's number is that of its first line. Raises `UserError` as `readings`.
     """

@@ -1,8 +1,8 @@
 """Which form a file is read by: the project's own, what `data/intake.yaml` says, or a proposal.
 
-A proposal is printed with its evidence and written to `data/intake.yaml`; it is in
-force from the next run on, or at once with ACCEPT=1 in the environment. A form that is there and
-does not fit a file is never replaced.
+A proposal is printed with its evidence and written to `data/intake.yaml`. It is in force from the
+next run on, or at once with ACCEPT=1 in the environment. A form that exists and does not fit a file
+is never replaced.
 """
 
 import os
@@ -15,7 +15,8 @@ from pathlib import Path
 from categoriser.data.intake import amounts, encoding
 from categoriser.data.intake.form import OWN_FORM, ColumnRole, Form, write_form
 from categoriser.data.intake.reading import read_table, readings
-from categoriser.data.intake.recognise import Recognised, recognise
+from categoriser.data.intake.recognise import recognise
+from categoriser.data.intake.recognised import Recognised
 from categoriser.data.table import REQUIRED, own_table
 from categoriser.errors import UserError
 from categoriser.params import read_sections
@@ -118,7 +119,8 @@ def _is_the_projects(source: Path) -> bool:
 
 def _misfit(source: Path, form: Form, needed: Sequence[ColumnRole]) -> str:
     """Return why a form does not fit a file's head, or nothing."""
-    if missing := form.unanswered():
+    missing = form.unanswered()
+    if missing:
         return f'{", ".join(missing)} is "?" there'
     try:
         _, rows = readings(source, form, needed)
@@ -140,7 +142,7 @@ def _misfit(source: Path, form: Form, needed: Sequence[ColumnRole]) -> str:
 
 def describe(source: Path, found: Recognised) -> str:
     """Return a proposal in lines: each part with its evidence, and rows as they would be read."""
-    form, why = found.form, found.why
+    form = found.form
     mapped = ", ".join(f"{role}: {place}" for role, place in form.columns.items())
     parts = {
         "encoding": form.encoding,
@@ -153,7 +155,7 @@ def describe(source: Path, found: Recognised) -> str:
     }
     lines = [f"{source} is not in the project's own form. It would be read so:"]
     for name, value in parts.items():
-        reason = found.questions.get(name) or why.get(name)
+        reason = found.questions.get(name) or found.why.get(name)
         lines.append(f"  {name:<10} {value}{f'  ({reason})' if reason else ''}")
     lines += [f"  {'also':<10} {note}" for note in found.notes]
     if not found.questions:

@@ -8,8 +8,8 @@ from categoriser.params import Params
 from categoriser.paths import GENERATED, OWN
 
 
-def which(params: Params) -> str:
-    """Return the line. Raises `UserError` where the data are not there, and nothing makes them."""
+def data_in_use(params: Params) -> str:
+    """Return the line. Raises `UserError` where the data are missing, and nothing makes them."""
     path = params.data.path
     if path == GENERATED:
         made = f"made by the stage generate (seed {params.generate.seed})"
@@ -18,9 +18,9 @@ def which(params: Params) -> str:
         by = "`dvc pull` fetches it, `make data FILE=my.csv` makes it" if path == OWN else "mend it"
         raise UserError(f"params.yaml names the data {path}, and there is no such file: {by}")
     made = "made by `make data`" if path == OWN else "named in params.yaml"
-    return f"Data: {path}, {count(path):,} rows, {made}"
+    return f"Data: {path}, {count_rows(path):,} rows, {made}"
 
 
-def count(path: Path) -> int:
+def count_rows(path: Path) -> int:
     """Count the rows of a file in the project's own form: one a line, below the header."""
     return max(0, sum(1 for line in read_lines(path) if line.strip()) - 1)
