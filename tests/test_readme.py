@@ -131,7 +131,7 @@ def test_the_commands_work_in_the_order_in_which_they_stand(reader):
             continue
         run.append(command)
         if command.startswith("make ui"):
-            # The endpoint's server, which stands before it, is asked by what follows.
+            # The endpoint's server, which the README starts before it, is asked by what follows.
             other = Reader(reader.folder)
             other.start(command)
             other.stop()

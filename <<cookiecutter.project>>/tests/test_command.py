@@ -10,8 +10,8 @@ from categoriser.errors import UserError
 
 def test_run_turns_bad_input_into_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     def main() -> None:
-        raise UserError("my.csv, row 3: price 'x' is no number")
+        raise UserError("my.csv, row 3: price 'x' is not a number")
 
     with pytest.raises(SystemExit) as caught:
         run_command(main)
-    assert caught.value.code == "error: my.csv, row 3: price 'x' is no number"
+    assert caught.value.code == "error: my.csv, row 3: price 'x' is not a number"

@@ -28,7 +28,7 @@ def prose(document: Path) -> str:
 
 
 def spans(document: Path) -> list[str]:
-    """Give what stands between backquotes."""
+    """Give what is between backquotes."""
     return re.findall(r"`([^`\n]+)`", prose(document))
 
 

@@ -47,5 +47,5 @@ def test_a_wrong_manifest_is_refused_by_name_and_field(change: dict[str, Any], t
 
 @pytest.mark.parametrize("data", [b"", b"{}", Manifest.__doc__ and b"PK\x05\x06" + bytes(18)])
 def test_what_is_no_zip_with_a_manifest_is_refused(data: bytes) -> None:
-    with pytest.raises(UserError, match=r"releases/data\.zip is no zip with data\.json"):
+    with pytest.raises(UserError, match=r"releases/data\.zip is not a zip with data\.json"):
         manifest.unzip(data, "releases/data.zip")

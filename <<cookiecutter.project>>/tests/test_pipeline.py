@@ -98,7 +98,7 @@ def test_an_experiment_is_kept_where_the_gate_would_fail(copy: Copy) -> None:
     assert tried.returncode == 0, tried.stderr
     assert yaml.safe_load(copy.params()) == expected
     assert "# Every knob of the pipeline." in copy.params()
-    # All that stands is the try's, as the README says to commit it.
+    # All that is there is the try's, as the README says to commit it.
     standing = digest(copy.folder / paths.MODEL)
     assert json.loads((copy.folder / paths.VERDICT).read_text())["model"] == standing
     for page in (paths.REPORT, paths.MODEL_CARD):

@@ -44,7 +44,7 @@ def test_the_last_line_has_accuracy_by_part_outcome_and_report() -> None:
 def test_a_verdict_on_another_model_gives_no_figures() -> None:
     write_verdict("0" * 64, passed=True)
     said = reproduce.summary()
-    assert said == "No report on the model that stands: reports/report.html is of another"
+    assert said == "No report on this model: reports/report.html is about another"
     paths.VERDICT.unlink()
     assert reproduce.summary().startswith("No report: reports/gate.json is missing")
 

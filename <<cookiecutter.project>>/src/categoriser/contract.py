@@ -181,7 +181,7 @@ def _column(field: msgspec.inspect.Field) -> Column:
 COLUMNS = declared(Transaction)
 FIELDS = tuple(column.name for column in COLUMNS)
 TEXTS = tuple(column for column in COLUMNS if column.is_text)
-# What was declared beside the text and the price, each of which is treated in its own way.
+# What was declared beside the text and the price, which are each treated in their own way.
 FURTHER = tuple(column for column in COLUMNS if column.name not in ("text", "price"))
 
 # By column: what reads a value of it; and for texts alone, what checks it, and finds it in a row.

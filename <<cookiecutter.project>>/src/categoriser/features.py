@@ -37,7 +37,7 @@ ASCII = bytes(
     for code in range(256)
 )
 # References: six or more letters and digits that change back and forth ("p0d3d89b19", "12jan26").
-# Each word stands behind a space, from which the search is three times as fast as from `\b`.
+# Each word follows a space, from which the search is three times as fast as from `\b`.
 CODE = re.compile(r" [a-z]*+[0-9]++[a-z]++[0-9]\w*+(?<=\w{6})")
 # What hides a card's number: "xxxx1234".
 MASK = re.compile(r"xx(?<![^\W\d]xx)x*+(?![^\W\d])")

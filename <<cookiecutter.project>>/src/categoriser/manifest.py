@@ -77,7 +77,7 @@ def unzip(data: bytes, source: str) -> Manifest:
                 text = packed.read(MOST_BYTES + 1)
     except (BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, zlib.error) as fault:
         # RuntimeError: it is encrypted.
-        raise UserError(f"{source} is no zip with {NAME} in it: {fault}") from None
+        raise UserError(f"{source} is not a zip with {NAME} in it: {fault}") from None
     if len(text) > MOST_BYTES:
-        raise UserError(f"{source}: {NAME} is larger than {MOST_BYTES} bytes: it is no manifest")
+        raise UserError(f"{source}: {NAME} is larger than {MOST_BYTES} bytes: it is not a manifest")
     return parse(text, source)

@@ -131,7 +131,7 @@ def faults(error: ValidationError, *within: str) -> str:
 
 def set_params(path: Path, values: Mapping[str, Any]) -> None:
     """Set values by dotted name, such as `data.path`; the file's comments and order stay."""
-    read_mapping(path)  # which names what is wrong with a file that is no mapping
+    read_mapping(path)  # which names what is wrong with a file that is not a mapping
     editor = YAML()
     editor.preserve_quotes = True
     editor.width = 4096  # never fold a line

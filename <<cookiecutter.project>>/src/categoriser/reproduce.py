@@ -37,7 +37,7 @@ def say(line: str) -> None:
 
 
 def summary() -> str:
-    """Say how good the model that stands is, in each held-out part, and where the report is.
+    """Say how good the model in `model/` is, in each held-out part, and where the report is.
 
     Where the verdict is of another model, because a stage failed, only that is said.
     """
@@ -47,7 +47,7 @@ def summary() -> str:
     except UserError as error:
         return f"No report: {error}"
     if not paths.MODEL.is_dir() or digest(paths.MODEL) != verdict.model:
-        return f"No report on the model that stands: {paths.REPORT} is of another"
+        return f"No report on this model: {paths.REPORT} is about another"
     parts = (f"{part} {100 * one.accuracy:.1f} %" for part, one in figures.items())
     outcome = "No gate failed" if verdict.passed else "A gate failed"
     return f"Accuracy: {', '.join(parts) or 'no held-out rows'}. {outcome}. Report: {paths.REPORT}"

@@ -145,7 +145,7 @@ def test_generated_data_shows_the_ceiling_and_the_distance_to_it() -> None:
 
 
 def test_text_from_the_data_is_escaped_everywhere() -> None:
-    # The last is no formula for the plots to set either.
+    # The plots must not set the last as a formula either.
     evil = "<script>alert(1)</script>|`x`$\\frac$"
     evaluation = copy.deepcopy(result()[0])
     country = evaluation.slices["country"]

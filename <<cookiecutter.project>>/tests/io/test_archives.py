@@ -1,4 +1,4 @@
-"""Archives that are no archives, are encrypted, or unpack to far more than their size."""
+"""Archives that are not archives, are encrypted, or unpack to far more than their size."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_manifest_comes_out_of_its_zip() -> None:
 def test_what_is_no_zip_with_a_manifest_is_a_sentence(data: bytes, why: str) -> None:
     with pytest.raises(UserError, match=why) as caught:
         unzip(data, "x.zip")
-    assert str(caught.value).startswith("x.zip is no zip with data.json in it: ")
+    assert str(caught.value).startswith("x.zip is not a zip with data.json in it: ")
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_what_is_no_tar_with_gzip_is_a_sentence(
     tmp_path: Path, write: Callable[[Path], None]
 ) -> None:
     write(tmp_path / "model.tar.gz")
-    with pytest.raises(UserError, match=r"model.tar.gz is no tar with gzip that can be unpacked: "):
+    with pytest.raises(UserError, match=r"model.tar.gz is not a tar with gzip that can be unpacked: "):
         unpack(tmp_path / "model.tar.gz", tmp_path / "model")
 
 

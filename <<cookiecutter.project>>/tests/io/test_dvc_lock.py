@@ -23,10 +23,10 @@ def test_where_nothing_ran_the_record_is_empty(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"\n", "is empty"),
-        (b"stages: {}\n", "is no record of DVC's"),
-        (b"schema: '2.0'\n=======\nschema: '2.1'\n", "is no record of DVC's"),
-        (b"a: [", "is no record of DVC's"),
-        (b"\xff\xfe", "is no record of DVC's"),
+        (b"stages: {}\n", "is not a record of DVC's"),
+        (b"schema: '2.0'\n=======\nschema: '2.1'\n", "is not a record of DVC's"),
+        (b"a: [", "is not a record of DVC's"),
+        (b"\xff\xfe", "is not a record of DVC's"),
     ],
 )
 def test_what_dvc_could_not_read_is_said_with_the_way_out(

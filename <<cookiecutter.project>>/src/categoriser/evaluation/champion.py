@@ -23,7 +23,7 @@ class Champion(Struct, omit_defaults=True):
 
 
 def read_champion(folder: Path) -> Champion | None:
-    """Return what is known of the champion; None where there is none. Raises `UserError`."""
+    """Return what is known of the champion; None without one. Raises `UserError`."""
     path = folder / paths.CHAMPION_FACTS.name
     content = read_json(path, MADE_BY)
     if content is None:

@@ -17,7 +17,7 @@ MOST_NAMES = 5
 
 
 def load_champion(folder: Path) -> tuple[Champion | None, Categoriser | None]:
-    """Return the champion's facts and model; None and None where there is no champion.
+    """Return the champion's facts and model; None and None without a champion.
 
     A champion that this code cannot read, such as one of other features, gives its facts with
     `unreadable` and no model. Raises `UserError` where the model is missing or is another one.

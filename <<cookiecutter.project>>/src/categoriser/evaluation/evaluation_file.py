@@ -123,7 +123,7 @@ class ColumnSlices(Struct):
     """A column's slices that are judged, the worst served first.
 
     `worst` and `gap` are of the first of them, and `spread` is the largest difference between two;
-    they are None where there is no slice. `not_judged` counts the rows of each slice that is too
+    they are None where there are no slices. `not_judged` counts the rows of each slice that is too
     small.
     """
 

@@ -19,7 +19,7 @@ LEAST = 1e-15
 
 
 def encode(values: Sequence[str], labels: Sequence[str]) -> Codes:
-    """Places of `values` in `labels`. Raises KeyError for a value that is no label."""
+    """Places of `values` in `labels`. Raises `KeyError` for a value that is not among them."""
     place = {label: number for number, label in enumerate(labels)}
     return np.fromiter((place[value] for value in values), np.int64, len(values))
 

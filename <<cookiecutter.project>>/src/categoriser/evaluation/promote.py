@@ -1,4 +1,4 @@
-"""`make promote`: the model that stands becomes the champion, if it has passed its gates.
+"""`make promote`: the model in `model/` becomes the champion, if it has passed its gates.
 
 `make promote FORGET=champion` and `FORGET=data` retire the champion and the profile of the accepted
 data, where the next are meant to be another thing. All write the folder `champion` and nothing
@@ -25,7 +25,7 @@ from categoriser.model.metadata import read_metadata
 def promote() -> str:
     """Make the model the champion and return its digest.
 
-    Raises `UserError` where the gates did not pass for exactly this model with what stands in the
+    Raises `UserError` where the gates did not pass for exactly this model with what is in the
     workspace, and where DVC fails; then the champion stays as it was.
     """
     verdict = read_verdict(paths.VERDICT)
@@ -44,7 +44,7 @@ def promote() -> str:
     if changed := dvc_status():
         raise UserError(
             f"{paths.VERDICT} is of an earlier state (changed since: {', '.join(changed)}); "
-            "`dvc repro` judges the one that stands"
+            "`dvc repro` judges the one that is there"
         )
     profile = read_profile(paths.PROFILE)
     figures = read_headline(paths.METRICS)

@@ -11,7 +11,7 @@ from categoriser.model.tokens import said
 # The held-out parts in the order of reading, and what their rows are.
 PART_MEANINGS = {
     "time": "the last months: rows later than all that was trained on",
-    "merchant": "merchants of which no row was trained on",
+    "merchant": "merchants without a row in training",
     "random": "rows of the same months and merchants as the training's",
 }
 # The models in the order of reports.

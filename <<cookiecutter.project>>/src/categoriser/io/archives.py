@@ -27,7 +27,7 @@ def unpack(archive: Path, folder: Path) -> None:
                     _check(member, number, archive, folder)
                     packed.extract(member, folder)
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise UserError(f"{archive} is no tar with gzip that can be unpacked: {error}") from None
+        raise UserError(f"{archive} is not a tar with gzip that can be unpacked: {error}") from None
 
 
 def _check(member: tarfile.TarInfo, number: int, archive: Path, folder: Path) -> None:
@@ -35,4 +35,4 @@ def _check(member: tarfile.TarInfo, number: int, archive: Path, folder: Path) ->
     if not (member.isfile() or member.isdir()) or not path.is_relative_to(folder.resolve()):
         raise UserError(f"{archive}: {member.name} is outside of it, or no file")
     if number > MOST_MEMBERS:
-        raise UserError(f"{archive} has over {MOST_MEMBERS} files: it is no model")
+        raise UserError(f"{archive} has over {MOST_MEMBERS} files: it is not a model")

@@ -27,8 +27,8 @@ ADVICE = {
     errno.ENFILE: DESCRIPTORS,
     errno.EIO: "the disk itself is at fault: look at the system's log",
     errno.ENAMETOOLONG: "give it a shorter name",
-    errno.ENOTDIR: "a file stands where a folder must be",
-    errno.EISDIR: "a folder stands where a file must be",
+    errno.ENOTDIR: "a file is where a folder must be",
+    errno.EISDIR: "a folder is where a file must be",
     errno.ENOTEMPTY: "something else writes there at the same time",
 }
 # As Rust's libraries (polars) and Arrow quote the system's number.
@@ -58,11 +58,11 @@ def named(error: BaseException, path: Path) -> OSError | None:
 def sentence(error: BaseException) -> str:
     """Say in one line which file, what fault, which disk, and what to do.
 
-    Raises `ValueError` for an error that is no such fault.
+    Raises `ValueError` for an error that is not such a fault.
     """
     number = number_of(error)
     if number is None:
-        raise ValueError("this is no fault of the machine") from error
+        raise ValueError("this is not a fault of the machine") from error
     name = error.filename if isinstance(error, OSError) else None
     path = Path(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) else None
     places = [path] if path else [Path.cwd(), Path(tempfile.gettempdir())]

@@ -19,7 +19,7 @@ def read_lock(path: Path = LOCK) -> Json:
         content = str(error)
     if isinstance(content, dict) and "schema" in content:
         return content
-    fault = "is empty" if content is None else f"is no record of DVC's ({content})"
+    fault = "is empty" if content is None else f"is not a record of DVC's ({content})"
     raise UserError(
         f"{path} {fault}; `git checkout {path}` brings the last commit's back, and without it "
         "(rm) all stages run anew"

@@ -12,7 +12,7 @@ def give_up_root(*folders: Path) -> None:
 
     For a container: it is started as root, and its folders are root's. Elsewhere `RUN_AS` is not
     set, and nothing happens, as where another user has started this. Where root may not do it, the
-    log says so, and this goes on as root. Raises `UserError` where `RUN_AS` is no number.
+    log says so, and this goes on as root. Raises `UserError` where `RUN_AS` is not a number.
     """
     given = os.environ.get("RUN_AS", "0")
     if not given.isdecimal():
