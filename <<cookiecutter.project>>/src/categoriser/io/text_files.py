@@ -45,4 +45,4 @@ def read_lines(source: Path) -> Iterator[bytes]:
 
 
 def too_long(source: Path) -> UserError:
-    return UserError(f"{source} has a line of over {LONGEST_LINE} bytes: it is no CSV")
+    return UserError(f"{source} has a line of over {LONGEST_LINE} bytes: it is not a CSV")
