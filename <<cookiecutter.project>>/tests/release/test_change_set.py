@@ -81,7 +81,7 @@ def test_a_failed_first_create_names_its_cause_and_then_what_to_do(
         return {"LogicalResourceId": "Role", "ResourceStatusReason": words, "Timestamp": when}
 
     # The newest first.
-    events = [event(2, "cancelled"), event(1, "boundary refused"), event(-60, "of another day")]
+    events = [event(120, "cancelled"), event(60, "boundary refused"), event(-60, "of another day")]
     cloud.answers["DescribeEvents"] = {"OperationEvents": events}
 
     with pytest.raises(UserError, match=r"identity failed.*Role: boundary refused"):
