@@ -15,6 +15,8 @@ import boto3
 from botocore.exceptions import ClientError
 from crhelper import CfnResource
 
+from categoriser.release_names import LIVE_ALIAS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -60,7 +62,7 @@ def instances(name: str, function: str) -> int:
         own = sagemaker.describe_endpoint_config(EndpointConfigName=name)
         return own["ProductionVariants"][0]["InitialInstanceCount"]
     with suppress_missing():
-        live = functions.get_function_configuration(FunctionName=function, Qualifier="live")
+        live = functions.get_function_configuration(FunctionName=function, Qualifier=LIVE_ALIAS)
         serving = live["Environment"]["Variables"]["ENDPOINT_NAME"]
         endpoint = sagemaker.describe_endpoint(EndpointName=serving)
         return endpoint["ProductionVariants"][0]["DesiredInstanceCount"]

@@ -29,6 +29,7 @@ SHARED_MODULES = (
     "categoriser/jobs/spec/__init__.py",
     "categoriser/jobs/spec/artifact_keys.py",
     "categoriser/manifest.py",
+    "categoriser/release_names.py",
     "categoriser/retraining_decision.py",
 )
 # What an installation leaves behind, and no function needs.

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import boto3
 
-ALIAS = "live"
+from categoriser.release_names import LIVE_ALIAS, api_function
 
 
 class LiveRelease(NamedTuple):
@@ -18,9 +18,9 @@ class LiveRelease(NamedTuple):
 def live_releases(session: boto3.Session, project: str) -> list[LiveRelease]:
     """Return the releases that the API's alias names; none before the first."""
     functions = session.client("lambda")
-    api = f"{project}-api"
+    api = api_function(project)
     try:
-        alias = functions.get_alias(FunctionName=api, Name=ALIAS)
+        alias = functions.get_alias(FunctionName=api, Name=LIVE_ALIAS)
     except functions.exceptions.ResourceNotFoundException:
         return []
     others = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})

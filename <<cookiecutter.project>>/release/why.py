@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 
+from categoriser.contract import VARIANT
 from categoriser.errors import UserError
 from categoriser.io.s3_uri import S3Uri
 from categoriser.jobs.spec.artifact_keys import CAPTURES
@@ -14,11 +15,9 @@ from release.accounts import bucket_name, open_session
 from release.console import console
 from release.settings import ReleaseSettings
 
-# What the API answers, and what a release's own probes are called.
-PREDICTION = r"[0-9a-f]{32}|probe-[\w-]+"
+# The ids of predictions that the API answers, and of a release's own probes.
+PREDICTION_ID = r"[0-9a-f]{32}|probe-[\w-]+"
 DAYS = "[1-9][0-9]{0,3}"
-# The one variant of an endpoint (cloudformation/prod.yaml).
-VARIANT = "main"
 
 
 def print_lineage(
@@ -28,11 +27,11 @@ def print_lineage(
 
     Raises `UserError` that says where it looked, or what is not an id or a number of days.
     """
-    if not re.fullmatch(PREDICTION, prediction):
+    if not re.fullmatch(PREDICTION_ID, prediction):
         form = "32 of 0-9 and a-f, such as the API answers as prediction_id"
-        raise UserError(f"PREDICTION={prediction} is no id of a prediction: it has {form}")
+        raise UserError(f"PREDICTION={prediction} is not the id of a prediction: it has {form}")
     if not re.fullmatch(DAYS, days):
-        raise UserError(f"DAYS={days} is no number of days: write 1 to 9999")
+        raise UserError(f"DAYS={days} is not a number of days: write 1 to 9999")
     production = open_session(settings, settings.live_part)
     capture = find_capture(settings, production, prediction, int(days))
     endpoint = capture.key.split("/")[1]

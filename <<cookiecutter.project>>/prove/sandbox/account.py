@@ -12,6 +12,7 @@ import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from categoriser.release_names import LIVE_ALIAS, api_function
 from prove.sandbox.clients import SandboxClients
 from prove.sandbox.waiting import polls
 from release.accounts import bucket_name
@@ -49,7 +50,7 @@ class Sandbox(SandboxClients):
 
     def live(self) -> tuple[str, dict[str, float]]:
         """Return the version that the alias names, and what share another has beside it."""
-        found = self.functions.get_alias(FunctionName=f"{self.name}-api", Name="live")
+        found = self.functions.get_alias(FunctionName=api_function(self.name), Name=LIVE_ALIAS)
         weights = found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
         return found["FunctionVersion"], weights
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from account_resources import ACCOUNTS, IN, everything
 
+from categoriser.contract import VARIANT
 from categoriser.jobs.spec.artifact_keys import BASE_SOURCE, DATA_MANIFEST
 from prove import example, resolver, templates
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
@@ -30,7 +31,7 @@ OBJECTS = {
         ),
     ),
     "live": (
-        f"captures/{PROJECT}-{RELEASE}/main/2026/11/22/10/x.jsonl",
+        f"captures/{PROJECT}-{RELEASE}/{VARIANT}/2026/11/22/10/x.jsonl",
         "ground-truth/2026/11/22/10/x.jsonl",
         "labels/train.csv",
         f"reports/{PROJECT}-{RELEASE}/x",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from categoriser.release_names import endpoint_name
+from categoriser.release_names import api_function, endpoint_name
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
+from release.alarms import release_alarms
 
 
 def candidate() -> str:
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{PROJECT}-api:1"
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{api_function(PROJECT)}:1"
 
 
 def live_endpoint() -> str:
     return endpoint_name(PROJECT, RELEASE)
 
 
-ALARMS = [f"{PROJECT}-{kind}-{RELEASE}" for kind in ("errors", "5xx", "latency", "failures")]
+ALARMS = release_alarms(PROJECT, RELEASE)

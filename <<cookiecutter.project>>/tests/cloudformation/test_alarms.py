@@ -10,9 +10,10 @@ from alarm_metrics import AWS_METRICS, alarms, counted, dimensions, metrics, own
 from pipeline_actions import condition_rules
 from release_names import ALARMS
 
+from categoriser.contract import VARIANT
 from prove import example
 from prove.example import PROJECT, RELEASE
-from release import alarms as alarm_names
+from release.alarms import standing_alarms
 
 
 def test_an_alarm_watches_a_metric_that_somebody_sends() -> None:
@@ -46,6 +47,17 @@ def test_the_failures_of_the_endpoint_are_a_share_of_its_calls() -> None:
     )
 
 
+ENDPOINT_VARIANT = {"EndpointName": f"{PROJECT}-{RELEASE}", "VariantName": VARIANT}
+
+
+def watched_by(schedule: str) -> dict[str, str]:
+    """Give the dimensions of what a schedule of the monitor finds for the release's endpoint."""
+    return {
+        "Endpoint": f"{PROJECT}-{RELEASE}",
+        "MonitoringSchedule": f"{PROJECT}-{schedule}",
+    }
+
+
 # Of each alarm: the metric, the values of its dimensions, and from which number on it is red.
 WATCHED: dict[str, tuple[str, dict[str, str], float, str]] = {
     f"{PROJECT}-errors-{RELEASE}": (
@@ -60,44 +72,44 @@ WATCHED: dict[str, tuple[str, dict[str, str], float, str]] = {
     ),
     f"{PROJECT}-5xx-{RELEASE}": (
         "Invocation5XXErrors",
-        {"EndpointName": f"{PROJECT}-{RELEASE}", "VariantName": "main"},
+        ENDPOINT_VARIANT,
         1,
         "Sum",
     ),
     f"{PROJECT}-latency-{RELEASE}": (
         "ModelLatency",
-        {"EndpointName": f"{PROJECT}-{RELEASE}", "VariantName": "main"},
+        ENDPOINT_VARIANT,
         example.GIVEN["ProdLatencyMs"] * 1000,  # microseconds
         "p99",
     ),
     f"{PROJECT}-api-5xx": ("5XXError", {"ApiName": PROJECT, "Stage": "v1"}, 5, "Sum"),
     f"{PROJECT}-drift": (
         "violations",
-        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
+        watched_by("check"),
         example.GIVEN["AlarmsViolations"],
         "Maximum",
     ),
     f"{PROJECT}-quality": (
         "quality_violations",
-        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
+        watched_by("check"),
         example.GIVEN["AlarmsViolations"],
         "Maximum",
     ),
     f"{PROJECT}-unread": (
         "unread_captures",
-        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
+        watched_by("check"),
         example.GIVEN["CapturesMaxUnread"],
         "Maximum",
     ),
     f"{PROJECT}-missing": (
         "missing_captures",
-        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-check"},
+        watched_by("check"),
         example.GIVEN["CapturesMaxMissing"],
         "Maximum",
     ),
     f"{PROJECT}-labels": (
         "bad_labels",
-        {"Endpoint": f"{PROJECT}-{RELEASE}", "MonitoringSchedule": f"{PROJECT}-labels"},
+        watched_by("labels"),
         example.GIVEN["QualityMaxBadLabels"],
         "Maximum",
     ),
@@ -135,12 +147,12 @@ def test_the_release_alarm_is_of_all_that_roll_back_and_of_no_other() -> None:
     (rule,) = condition_rules("")
     # The pipeline's condition works in production's account, where the alarm is.
     assert {rule["Configuration"]["AlarmName"]} == counted().keys() - {*ALARMS}
-    assert {f"{PROJECT}-{kind}" for kind in alarm_names.STANDING} == {
+    assert {*standing_alarms(PROJECT)} == {
         composite["AlarmName"],
         *(counted().keys() - {*ALARMS}),
         *(name for name in WATCHED if RELEASE not in name),
     }
-    assert {f"{PROJECT}-{kind}-{RELEASE}" for kind in alarm_names.OF_A_RELEASE} == {*ALARMS}
+    assert {name for name in alarms() | counted() if RELEASE in name} == {*ALARMS}
 
 
 @pytest.mark.parametrize("hours", ["1", "2", "3", "4", "6", "8", "12", "24"])

@@ -9,6 +9,7 @@ from typing import Any
 from alarm_metrics import AWS_METRICS, alarms, counted, own_metrics
 from release_names import live_endpoint
 
+from categoriser.contract import VARIANT
 from prove import example, resolver, templates
 from prove.example import ACCOUNT, PROJECT, REGION
 
@@ -29,7 +30,7 @@ def test_the_dashboard_shows_metrics_that_somebody_sends() -> None:
                 given = dict(zip(pairs[::2], pairs[1::2], strict=True))
                 assert metric[1] in names
                 assert frozenset(given) in sets
-                expected = {"EndpointName": live_endpoint(), "VariantName": "main"}
+                expected = {"EndpointName": live_endpoint(), "VariantName": VARIANT}
                 expected |= {"ApiName": PROJECT, "Stage": "v1"}
                 assert given.items() <= expected.items()
             else:

@@ -6,6 +6,7 @@ import pytest
 from account_resources import exports, key_arn, made
 from release_names import ALARMS, live_endpoint
 
+from categoriser.contract import VARIANT
 from categoriser.jobs.spec.artifact_keys import CAPTURES
 from prove import example, resolver, templates
 from prove.example import PROJECT, RELEASE
@@ -23,7 +24,7 @@ def test_dev_hosts_the_candidate(kind: str) -> None:
         "ModelDataUrl": trained,
     }
     (variant,) = config["ProductionVariants"]
-    assert (variant["VariantName"], variant["ModelName"]) == ("main", name)
+    assert (variant["VariantName"], variant["ModelName"]) == (VARIANT, name)
     assert ("ServerlessConfig" in variant) == (kind == "serverless")
     assert variant.get("InstanceType") == (None if kind == "serverless" else "ml.t2.medium")
     # Serverless inference has no isolation, no volume key and no network of one's own.
@@ -43,7 +44,7 @@ def test_prod_hosts_the_approved_package_and_captures_what_it_answers() -> None:
     assert model["PrimaryContainer"] == {"ModelPackageName": example.GIVEN["ModelPackageArn"]}
     assert model["EnableNetworkIsolation"] is True
     (variant,) = config["ProductionVariants"]
-    assert (variant["VariantName"], variant["ModelName"]) == ("main", name)
+    assert (variant["VariantName"], variant["ModelName"]) == (VARIANT, name)
     assert variant["InstanceType"] == example.GIVEN["ProdInstance"]
     assert found["Endpoint"]["Properties"] == {"EndpointName": name, "EndpointConfigName": name}
     capture = config["DataCaptureConfig"]

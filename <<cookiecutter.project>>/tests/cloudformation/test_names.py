@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from categoriser.contract import VARIANT
+from categoriser.release_names import LIVE_ALIAS, api_function
 from prove import resolver, templates
+from prove.example import PROJECT
 from prove.resource_types import NAMINGS
 
 # Names within what bears the project's name.
@@ -29,18 +33,47 @@ def given_names(project: str) -> set[tuple[str, str]]:
 
 
 def test_two_projects_share_no_physical_name() -> None:
-    one, two = given_names("one"), given_names("two")
+    one = given_names("one")
+    two = given_names("two")
     assert len(one) == len(two) > 50
     assert not one & two
     assert all("one" in name for _, name in one)
 
 
 def test_every_name_is_known_here() -> None:
-    """A type whose name is given and that prove/templates.py does not know would hide above."""
+    """A named type that prove/resource_types.py does not know would hide above."""
     for name, key, item in templates.everywhere():
         kind = item["Type"].rsplit(":", 1)[-1]
         given = {*item.get("Properties", {})} & {"Name", f"{kind}Name"}
         assert not given or item["Type"] in {*NAMINGS, *INNER}, f"{name}.{key}: {given}"
+
+
+# How a text of a template names a variant.
+VARIANT_IN_A_TEXT = re.compile(
+    r'"VariantName", "([^"]*)"|"endpoint_variant": "([^"]*)"|/variant/(.+)'
+)
+
+
+def named_variants(name: str) -> Iterator[str]:
+    """Yield each name of an endpoint's variant in a template."""
+    for _, node in templates.walk(templates.every()[name]["Resources"]):
+        if isinstance(node, dict) and "VariantName" in node:
+            yield node["VariantName"]
+        if isinstance(node, dict) and node.get("Name") == "VariantName":
+            yield node["Value"]
+        if isinstance(node, str):
+            for found in VARIANT_IN_A_TEXT.findall(node):
+                yield "".join(found)
+
+
+def test_an_endpoints_variant_has_one_name_in_all_templates() -> None:
+    for name, count in (("dev", 2), ("monitor", 1), ("prod", 11)):
+        assert [*named_variants(name)] == [VARIANT] * count, name
+
+
+def test_the_function_and_the_alias_are_called_as_the_release_calls_them() -> None:
+    assert resolver.physical("prod", "Api") == api_function(PROJECT)
+    assert templates.resources("prod")["Live"]["Properties"]["Name"] == LIVE_ALIAS
 
 
 LITERALS = {

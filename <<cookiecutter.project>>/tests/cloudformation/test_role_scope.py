@@ -174,7 +174,7 @@ VARIANTS: list[dict[str, Any]] = [
 
 
 def test_only_actions_without_a_resource_are_on_all() -> None:
-    """In each form of the templates, as test_permissions.py says it of the usual one."""
+    """In each form of the templates, as test_granted_resources.py says it of the usual one."""
     free = {
         action
         for role in role_arns("all").values()

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import convert
 
+from categoriser.contract import VARIANT
 from categoriser.evaluation.golden import GoldenCases
 from categoriser.serving.capture import record
 from lambda_helpers.world import (
@@ -17,7 +18,6 @@ from lambda_helpers.world import (
     ENVIRONMENT,
     LIVE,
     ROW,
-    VARIANT,
     World,
     prediction,
     run,

@@ -37,7 +37,6 @@ BUCKET = f"{PROJECT}-{{}}-{ACCOUNT}-{REGION}"
 DATA = BUCKET.format("data")
 LIVE = BUCKET.format("live")
 ENDPOINT = f"{PROJECT}-{RELEASE}"
-VARIANT = "main"
 REQUESTS = f"s3://{DATA}/runs/{RELEASE}/requests.json"
 PACKAGE = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{PROJECT}/7"
 GIVEN = {

@@ -16,10 +16,11 @@ from release_helpers.settings import (
     tools_session,
 )
 
+from categoriser.contract import VARIANT
 from categoriser.errors import UserError
 from prove import templates
 from release.console import console
-from release.why import VARIANT, print_lineage
+from release.why import print_lineage
 
 ENDPOINT = f"{PROJECT}-{RELEASE}"
 
@@ -34,7 +35,7 @@ PACKAGE = f"arn:aws:sagemaker:ap-southeast-2:{TOOLS}:model-package/{PROJECT}/7"
 def captured(cloud: FakeAws) -> FakeAws:
     """Let one call be captured, yesterday."""
     yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y/%m/%d}"
-    key = f"captures/{ENDPOINT}/main/{yesterday}/10/1.jsonl"
+    key = f"captures/{ENDPOINT}/{VARIANT}/{yesterday}/10/1.jsonl"
     line = json.dumps({"eventMetadata": {"eventId": "e", "inferenceId": PREDICTION}})
 
     def listed(asked: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def test_why_says_what_an_id_looks_like(captured: FakeAws, prediction: str) -> N
     with pytest.raises(UserError) as refused:
         print_lineage(changed(), tools_session(), prediction)
 
-    words = "is no id of a prediction: it has 32 of 0-9 and a-f, such as the API answers"
+    words = "is not the id of a prediction: it has 32 of 0-9 and a-f, such as the API answers"
     assert str(refused.value).startswith(f"PREDICTION={prediction} {words}")
     assert "DAYS" not in str(refused.value)
     assert not captured.made("GetObject")
@@ -102,7 +103,7 @@ def test_why_says_what_an_id_looks_like(captured: FakeAws, prediction: str) -> N
 
 @pytest.mark.parametrize("days", ["0", "-1", "x", "10000"])
 def test_why_says_what_a_number_of_days_is(captured: FakeAws, days: str) -> None:
-    with pytest.raises(UserError, match=f"^DAYS={days} is no number of days: write 1 to 9999$"):
+    with pytest.raises(UserError, match=f"^DAYS={days} is not a number of days: write 1 to 9999$"):
         print_lineage(changed(), tools_session(), PREDICTION, days)
 
     assert not captured.made("GetObject")
