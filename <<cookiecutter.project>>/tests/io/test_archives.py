@@ -176,7 +176,9 @@ def test_what_is_no_tar_with_gzip_is_a_sentence(
     tmp_path: Path, write: Callable[[Path], None]
 ) -> None:
     write(tmp_path / "model.tar.gz")
-    with pytest.raises(UserError, match=r"model.tar.gz is not a tar with gzip that can be unpacked: "):
+    with pytest.raises(
+        UserError, match=r"model.tar.gz is not a tar with gzip that can be unpacked: "
+    ):
         unpack(tmp_path / "model.tar.gz", tmp_path / "model")
 
 

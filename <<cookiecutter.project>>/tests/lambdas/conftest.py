@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import time
 import urllib.parse
 from collections.abc import Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,3 +76,12 @@ def prod(cloud: World) -> World:
 @pytest.fixture
 def formation(prod: World, monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
     return CloudFormation(prod, monkeypatch)
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch, world: World) -> list[float]:
+    """Let no time pass; return the seconds that were asked for."""
+    seconds: list[float] = []
+    clock = SimpleNamespace(sleep=seconds.append, monotonic=time.monotonic)
+    monkeypatch.setattr(world.traffic_hooks, "time", clock)
+    return seconds

@@ -21,7 +21,8 @@ import pytest
 import yaml
 from release_helpers.consent import answered
 from release_helpers.fake_aws import PROD, TOOLS, FakeAws
-from release_helpers.sandbox_world import FAULTS, HOLDS, World
+from release_helpers.sandbox_cases import FAULTS, HOLDS
+from release_helpers.sandbox_world import World
 from release_helpers.settings import changed
 
 from prove.sandbox import evidence
