@@ -35,12 +35,13 @@ from categoriser.features import features
 from categoriser.io.documents import read_json
 from categoriser.io.replacing import write_text
 from categoriser.model.package import Categoriser, calibrate
-from categoriser.monitor.baseline import answered
+from categoriser.monitor.baseline import answer_rows
 from categoriser.monitor.calibration.thresholds import CalibratedThresholds
 from categoriser.monitor.comparison.constraint_checks import check_constraints
 from categoriser.monitor.comparison.feature_drift import drifts_from
 from categoriser.monitor.formats.constraints import Constraints, load_constraints
-from categoriser.monitor.formats.statistics import Statistics, load_statistics
+from categoriser.monitor.formats.feature_statistics import Statistics
+from categoriser.monitor.formats.statistics_file import load_statistics
 from categoriser.monitor.monitor_settings import read_monitor_settings
 from categoriser.monitor.summaries.summary import summarise
 from categoriser.monitor.summaries.summary_statistics import statistics_of
@@ -268,7 +269,7 @@ def weeks(month: int, seed: int, drift: Drift | None = None) -> Iterator[pl.Data
 def answer(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows as captures would have them."""
     lines = features(transactions(rows.select(FIELDS).iter_rows()))
-    return answered(rows.with_columns(features=pl.Series(lines)), monitor().categoriser)
+    return answer_rows(rows.with_columns(features=pl.Series(lines)), monitor().categoriser)
 
 
 def undrifted(number: int) -> list[tuple[list[str], ...]]:

@@ -42,7 +42,7 @@ print("seconds", min(measure(), measure()))
 """
 OUR_PROGRAM = PROGRAM.format(
     prepare="""
-from categoriser.monitor.formats.statistics import dump_statistics
+from categoriser.monitor.formats.statistics_file import dump_statistics
 from categoriser.monitor.summaries.summary_statistics import statistics_of
 from categoriser.monitor.summaries.summary import summarise_dataset
 """,

@@ -9,7 +9,6 @@ from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import (
     ColumnSlices,
     Evaluation,
-    EvaluationSettings,
     Interval,
     MeasuredModel,
     ModelFigures,
@@ -17,6 +16,7 @@ from categoriser.evaluation.evaluation_file import (
     Scores,
     SliceFigures,
 )
+from categoriser.evaluation.evaluation_settings import EvaluationSettings
 from categoriser.model.metadata import Metadata
 from categoriser.params import Gate
 

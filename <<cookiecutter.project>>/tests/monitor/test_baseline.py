@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from measured import KNOBS, PARAMS
 from monitor_helpers.made_baseline import HOW, OWN
 
@@ -23,16 +21,14 @@ from categoriser.io.digests import digest
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
 from categoriser.monitor import baseline as stage
-from categoriser.monitor.baseline import allowing_chance, baseline, even, reference
+from categoriser.monitor.baseline import allowing_chance, baseline, reference
 from categoriser.monitor.calibration.thresholds import CalibratedThresholds
 from categoriser.monitor.calibration.undrifted_weeks import calibrate_thresholds
 from categoriser.monitor.comparison.constraint_checks import check_constraints
 from categoriser.monitor.comparison.feature_drift import drifts_from
 from categoriser.monitor.formats.constraints import load_constraints
-from categoriser.monitor.formats.statistics import dump_statistics, load_statistics
+from categoriser.monitor.formats.statistics_file import load_statistics
 from categoriser.monitor.monitor_settings import MonitorSettings
-from categoriser.monitor.summaries.summary import summarise
-from categoriser.monitor.summaries.summary_statistics import statistics_of
 from categoriser.params import Train, read_params, read_sections
 
 
@@ -163,25 +159,6 @@ def test_the_command_reads_the_projects_settings(
         > 0.05
     )
     assert (project / "baseline/facts.json").exists()
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(0, 30_000))
-def test_a_sketch_without_chance_stands_for_all_values_evenly(size: int) -> None:
-    sketch = even(np.arange(size, dtype=np.float64))
-    values, weights = sketch.weighted()
-    assert weights.sum() == sketch.size == size
-    if size:
-        # What is at most an item, by the sketch and in truth.
-        error = np.abs(np.cumsum(weights) - (values + 1)).max()
-        assert error <= max(1, size / 2048)
-
-
-def test_statistics_of_many_rows_hold_no_chance() -> None:
-    frame = pl.DataFrame({"price": np.random.default_rng(3).random(9000).round(3)})
-    summaries = [statistics_of(summarise(frame.to_arrow().to_batches())) for _ in range(2)]
-    first, second = (dump_statistics(stage.without_chance(one, frame)) for one in summaries)
-    assert first == second
 
 
 def test_a_completeness_under_one_allows_for_chance() -> None:

@@ -34,7 +34,7 @@ from categoriser.monitor.checks.capture_coverage import check_coverage
 from categoriser.monitor.checks.monitor_request import MonitorRequest
 from categoriser.monitor.checks.request_environment import request_from_environment
 from categoriser.monitor.formats.constraints import load_constraints
-from categoriser.monitor.formats.statistics import dump_statistics, load_statistics
+from categoriser.monitor.formats.statistics_file import dump_statistics, load_statistics
 from categoriser.monitor.monitor_settings import MonitorSettings
 from categoriser.monitor.reporting.findings import check_state, not_judged
 from categoriser.monitor.reporting.published_metrics import metrics_of_result
@@ -157,9 +157,9 @@ def test_mostly_unread_captures_are_a_violation_of_their_own_with_a_metric(tmp_p
         "unread_captures_check",
     )
     sent = by_name(metrics_of_result(found, SETTINGS)[0])
-    assert sent["unread_captures"]["Value"] == pytest.approx(1284 / 1409)
+    assert sent["unread_captures"].value == pytest.approx(1284 / 1409)
     # It is no drift: nothing is retrained by it.
-    assert (sent["violations"]["Value"], sent["quality_violations"]["Value"]) == (0, 0)
+    assert (sent["violations"].value, sent["quality_violations"].value) == (0, 0)
     lenient = SETTINGS.captures.model_copy(update={"max_unread": 0.95})
     assert found.coverage
     assert check_coverage(found.coverage, lenient) == []
@@ -258,8 +258,8 @@ def test_new_texts_are_found_for_the_one_who_looks_and_for_no_job(tmp_path: Path
     frame = pl.concat([rows(300, seed=5).select("text", "price"), new])
     files = [str(file) for file in captured(tmp_path / "captures", frame).rglob("*.jsonl")]
     [first, *others] = Watching(made()).new_texts(files, 50)
-    assert (first["text"], first["rows"]) == ("GELATO BONDI x1", 30)
-    assert "zzqk wyrm" in {other["text"] for other in others}
+    assert (first.text, first.rows) == ("GELATO BONDI x1", 30)
+    assert "zzqk wyrm" in {other.text for other in others}
     assert len(Watching(made()).new_texts(files, 1)) == 1
     assert Watching(made(), leave_out=("unseen_tokens",)).new_texts(files, 50) == []
     assert request_from_environment(ENVIRONMENT, SETTINGS).samples == 0

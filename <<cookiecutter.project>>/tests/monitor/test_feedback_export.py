@@ -7,13 +7,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from monitor_helpers.made_labels import CLASSES, FACTS, NOON, ROOT
+from monitor_helpers.made_labels import FACTS, NOON, ROOT
 
 from categoriser.contract import CSV
-from categoriser.io.replacing import write_json
 from categoriser.monitor.comparison.suggested_constraints import suggest_quality_constraints
 from categoriser.monitor.feedback_export import export_feedback
-from categoriser.monitor.formats.constraints import dump_constraints
+from categoriser.monitor.formats.baseline_facts import write_baseline_facts
+from categoriser.monitor.formats.constraints import write_constraints
 from categoriser.monitor.labels.export import FEEDBACK_PARTS
 from categoriser.monitor.watching.watched_features import SeenInTraining
 from categoriser.params import set_params
@@ -36,10 +36,9 @@ def test_feedback_goes_from_files_to_files(
         }
     )
     SeenInTraining.learn(train).save(project / "baseline")
-    facts = {"classes": CLASSES, "review_threshold": 0.6}
-    write_json(project / "baseline/facts.json", FACTS | facts)
-    bounds = suggest_quality_constraints({"accuracy": {"value": 0.95}})
-    write_json(project / "baseline/model_quality_constraints.json", dump_constraints(bounds))
+    write_baseline_facts(project / "baseline", FACTS)
+    bounds = suggest_quality_constraints({"accuracy": 0.95})
+    write_constraints(project / "baseline/model_quality_constraints.json", bounds)
 
     # Batches of three rows, of which the first two are labelled, one in ten as another class.
     hour = "2026/11/01/12"
@@ -76,7 +75,7 @@ def test_feedback_goes_from_files_to_files(
         ("2026-11-01", "shell 0 gore nz", 0.5, "travel", "NZ"),
     ]
 
-    bounds = suggest_quality_constraints({"accuracy": {"value": 0.96}})
-    write_json(project / "baseline/model_quality_constraints.json", dump_constraints(bounds))
+    bounds = suggest_quality_constraints({"accuracy": 0.96})
+    write_constraints(project / "baseline/model_quality_constraints.json", bounds)
     export_feedback("captured", "labels")
     assert "accuracy: Metric accuracy with 0.95" in capsys.readouterr().out

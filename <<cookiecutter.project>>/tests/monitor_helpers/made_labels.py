@@ -10,7 +10,9 @@ from typing import Any
 
 import polars as pl
 
+from categoriser.evaluation.evaluation_settings import EvaluationSettings
 from categoriser.monitor.comparison.suggested_constraints import suggest_quality_constraints
+from categoriser.monitor.formats.baseline_facts import BaselineFacts, WatchedWith
 from categoriser.monitor.labels.export import export_labelled
 from categoriser.monitor.labels.label_join import LabelledRows, join_labels
 from categoriser.monitor.labels.model_quality import QualityResult, judge_model
@@ -27,7 +29,17 @@ SETTINGS = QualitySettings(
     label_drift=0.05,
     label_lag_hours=0,
 )
-FACTS = {"labels": {"bills": 0.2, "food": 0.5, "travel": 0.3}, "train_rows": 10_000}
+FACTS = BaselineFacts(
+    classes=CLASSES,
+    review_threshold=0.6,
+    model="",
+    labels={"bills": 0.2, "food": 0.5, "travel": 0.3},
+    rows=1000,
+    train_rows=10_000,
+    watched=WatchedWith([], None),
+    evaluate=EvaluationSettings([], [], min_rows=1, resamples=1, confidence=0.95),
+    max_slice_gap=0.15,
+)
 NOTHING = suggest_quality_constraints({})
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,16 +12,27 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec import structs
 from rich.console import Console
 
+from categoriser.evaluation.evaluation_file import ColumnSlices, Interval, SliceFigures
+from categoriser.monitor.calibration.thresholds import DetectableShift
 from categoriser.monitor.checks.check_result import CheckResult
 from categoriser.monitor.checks.monitor_request import MonitorRequest
 from categoriser.monitor.comparison.constraint_checks import check_constraints
 from categoriser.monitor.comparison.feature_drift import FeatureDrift, drifts_from
 from categoriser.monitor.comparison.suggested_constraints import suggest_constraints
+from categoriser.monitor.formats.feature_statistics import Statistics
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.formats.statistics import Statistics
+from categoriser.monitor.formats.quality_figures import (
+    LabelledDataset,
+    MulticlassMetrics,
+    QualityFigure,
+    QualityStatistics,
+)
 from categoriser.monitor.formats.violations import Violation
+from categoriser.monitor.labels.label_join import JoinCounts
+from categoriser.monitor.labels.model_quality import QualityResult
 from categoriser.monitor.reporting.cloudwatch_metrics import MetricDatum
 from categoriser.monitor.reporting.report_document import report_document
 from categoriser.monitor.reporting.report_page import report_page
@@ -31,36 +42,56 @@ from categoriser.monitor.summaries.summary_statistics import statistics_of
 from categoriser.params import About
 
 END = datetime(2026, 11, 22, tzinfo=UTC)
-QUALITY: dict[str, Any] = {
-    "statistics": {
-        "multiclass_classification_metrics": {
-            "confusion_matrix": {"a": {"a": 30, "b": 5}, "b": {"a": 4, "b": 61}},
-            "accuracy": {"value": 0.91, "standard_deviation": 0.02},
-            "accuracy_best_constant_classifier": {"value": 0.65, "standard_deviation": 0.03},
-        }
-    },
-    "violations": [
-        asdict(Violation("accuracy", "LessThanThreshold", "Metric accuracy with 0.91 was <low>"))
-    ],
-    "joined": {"labels": 120, "labelled": 100, "joined": 100, "coverage": 0.25},
-    "labels": {"a": 35, "b": 65},
-    "drift": asdict(FeatureDrift("ground_truth", 0.01, 0.05, "Robust")),
-    "slices": {
-        "account": None,
-        "country": {
-            "slices": [
-                {
-                    "name": "AU",
-                    "rows": 100,
-                    "groups": 50,
-                    "accuracy": {"value": 0.91, "low": 0.85, "high": 0.95},
-                    "gap": {"value": 0.0, "low": 0.0, "high": 0.0},
-                }
-            ]
-        },
-    },
-    "not_judged": "",
-}
+ALL = Interval(0.91, 0.85, 0.95)
+AUSTRALIA = SliceFigures("AU", rows=100, groups=50, accuracy=ALL, gap=Interval(0.0, 0.0, 0.0))
+QUALITY = QualityResult(
+    statistics=QualityStatistics(
+        dataset=LabelledDataset(100),
+        multiclass_classification_metrics=MulticlassMetrics(
+            confusion_matrix={"a": {"a": 30, "b": 5}, "b": {"a": 4, "b": 61}},
+            accuracy=QualityFigure(0.91, 0.02),
+            accuracy_best_constant_classifier=QualityFigure(0.65, 0.03),
+        ),
+    ),
+    violations=[Violation("accuracy", "LessThanThreshold", "Metric accuracy with 0.91 was <low>")],
+    joined=JoinCounts(
+        captured=400,
+        predictions=400,
+        captured_again=0,
+        shared_ids=0,
+        labels=120,
+        labelled=100,
+        repeated=20,
+        conflicting=0,
+        contradicted=0,
+        orphans=0,
+        joined=100,
+        unknown=0,
+        median_hours_late=None,
+        most_hours_late=None,
+        coverage=0.25,
+    ),
+    labels={"a": 35, "b": 65},
+    drift=FeatureDrift("ground_truth", 0.01, 0.05, "Robust"),
+    slices={"account": None, "country": ColumnSlices([AUSTRALIA], {})},
+    gaps={},
+    not_judged="",
+)
+NO_LABELS = replace(
+    QUALITY,
+    statistics=QualityStatistics(
+        dataset=LabelledDataset(0), multiclass_classification_metrics=MulticlassMetrics()
+    ),
+    joined=structs.replace(QUALITY.joined, labels=0, labelled=0, joined=0),
+    slices=None,
+    drift=FeatureDrift("ground_truth", None, 0.05, "Robust"),
+    violations=[],
+    not_judged="no labels",
+)
+
+
+def power_line(feature: str, shift: str, by_rows: dict[str, float | None]) -> DetectableShift:
+    return DetectableShift.model_validate({"feature": feature, "shift": shift} | by_rows)
 
 
 def of(frame: pl.DataFrame) -> Statistics:
@@ -101,8 +132,8 @@ def result(**changes: Any) -> CheckResult:
             Counter({"cut off": 2}), {"cut off": ["a<b.jsonl:3", "c.jsonl:9"]}, Counter(records=898)
         ),
         power=[
-            {"feature": "price", "shift": "all prices, times", "500": 1.3, "5000": None},
-            {"feature": "tokens", "shift": "share of the rows", "500": 0.1, "5000": 0.04},
+            power_line("price", "all prices, times", {"500": 1.3, "5000": None}),
+            power_line("tokens", "share of the rows", {"500": 0.1, "5000": 0.04}),
         ],
         quality=QUALITY,
     )
@@ -171,6 +202,6 @@ def fallen(name: str) -> Violation:
 
 
 def by_name(data: list[MetricDatum]) -> dict[str, MetricDatum]:
-    named = {datum["MetricName"]: datum for datum in data}
+    named = {datum.metric_name: datum for datum in data}
     assert len(named) == len(data)
     return named

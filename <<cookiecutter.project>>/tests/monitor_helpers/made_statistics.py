@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from categoriser.monitor.comparison.constraint_checks import check_constraints
 from categoriser.monitor.comparison.feature_drift import drifts_from
 from categoriser.monitor.formats.constraints import Constraints, load_constraints
-from categoriser.monitor.formats.statistics import FeatureStatistics, Statistics
+from categoriser.monitor.formats.feature_statistics import FeatureStatistics, Statistics
 from categoriser.monitor.formats.violations import Violation
 from categoriser.monitor.summaries.summary import summarise
 from categoriser.monitor.summaries.summary_statistics import statistics_of

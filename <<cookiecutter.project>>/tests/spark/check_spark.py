@@ -14,20 +14,18 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from monitor_helpers.made_labels import FACTS
 from moto import mock_aws
+from msgspec import structs
 from pyspark.sql import SparkSession
 
 from categoriser.command import run_command
 from categoriser.monitor import spark
-from categoriser.monitor.formats.baseline_facts import FACTS_FILE
+from categoriser.monitor.formats.baseline_facts import write_baseline_facts
 from categoriser.monitor.formats.event_files import find_files
+from categoriser.monitor.formats.feature_statistics import FeatureStatistics, Statistics
 from categoriser.monitor.formats.sketch import SKETCH_SIZE, Sketch
-from categoriser.monitor.formats.statistics import (
-    FeatureStatistics,
-    Statistics,
-    dump_statistics,
-    load_statistics,
-)
+from categoriser.monitor.formats.statistics_file import dump_statistics, load_statistics
 from categoriser.monitor.summaries.summary import Summary, summarise, summarise_dataset
 from categoriser.monitor.summaries.summary_statistics import statistics_of
 from categoriser.monitor.watching.capture_summary import summarise_captures
@@ -57,7 +55,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = [f"aldi {n % 90} sydney au" for n in range(500)]
     rows = {"text": texts, "key": ["aldi"] * 500, "country": ["au"] * 500}
     SeenInTraining.learn(pl.DataFrame(rows)).save(folder)
-    (folder / FACTS_FILE).write_text(json.dumps({"classes": CLASSES, "review_threshold": 0.6}))
+    write_baseline_facts(folder, structs.replace(FACTS, classes=CLASSES))
     return folder
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from categoriser.data.split import Split
 from categoriser.evaluation.champion import Champion
+from categoriser.evaluation.evaluation_settings import EvaluationSettings
 from categoriser.io.documents import read_document
 from categoriser.model.metadata import Metadata
 
@@ -139,21 +140,12 @@ class MeasuredModel(Struct):
     metadata: Metadata
 
 
-class EvaluationSettings(Struct):
-    """The settings `evaluate` of params.yaml, by which the figures were made."""
-
-    slices: list[str]
-    price_bands: list[float]
-    min_rows: int
-    resamples: int
-    confidence: float
-
-
 class Evaluation(Struct):
     """All that is measured.
 
-    `parts` are the held-out parts by name; `slices` the columns by name, None where the data lacks
-    the column; `tokens` each class's heaviest tokens with their weights.
+    `settings` are those by which the figures were made. `parts` are the held-out parts by name;
+    `slices` the columns by name, None where the data lacks the column; `tokens` each class's
+    heaviest tokens with their weights.
     """
 
     champion: Champion | None

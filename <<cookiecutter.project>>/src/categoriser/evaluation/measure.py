@@ -20,11 +20,11 @@ from categoriser.data.split import HELD_OUT_PARTS, read_split
 from categoriser.evaluation.champion_model import load_comparable_champion
 from categoriser.evaluation.evaluation_file import (
     Evaluation,
-    EvaluationSettings,
     MeasuredModel,
     PartFigures,
     rounded,
 )
+from categoriser.evaluation.evaluation_settings import EvaluationSettings
 from categoriser.evaluation.headline import headline
 from categoriser.evaluation.metrics import encode, spread
 from categoriser.evaluation.mistakes import confused

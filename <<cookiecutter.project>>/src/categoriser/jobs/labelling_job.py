@@ -15,13 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from categoriser.io.digests import digest
-from categoriser.io.documents import read_json
 from categoriser.io.storage import fetch, put
 from categoriser.manifest import File, Manifest, unzip
 from categoriser.monitor.checks.baseline_folder import local_baseline, needed_baseline
 from categoriser.monitor.checks.monitor_request import MonitorRequest
 from categoriser.monitor.checks.request_environment import request_from_environment
-from categoriser.monitor.formats.baseline_facts import BASELINE_MADE_BY, FACTS_FILE
+from categoriser.monitor.formats.baseline_facts import read_baseline_facts
 from categoriser.monitor.formats.event_files import event_files, find_files
 from categoriser.monitor.formats.ground_truth import ground_truth_rows
 from categoriser.monitor.formats.problems import Problems
@@ -66,14 +65,14 @@ def process() -> str:
         with local_baseline(job.baseline) as folder:
             watching = Watching(needed_baseline(folder), start, job.end, job.preprocessor)
             frames = with_country(watching, captures, problems)
-            facts = read_json(needed_baseline(folder) / FACTS_FILE, BASELINE_MADE_BY)
-            with join_labels(frames, truths, facts["classes"], settings.quality) as labelled:
+            facts = read_baseline_facts(needed_baseline(folder))
+            with join_labels(frames, truths, facts.classes, settings.quality) as labelled:
                 bad = count_bad_labels(labelled)
                 report_bad(job, bad, settings)
-                if not labelled.counts["joined"]:
+                if not labelled.counts.joined:
                     return "Completed: no data"
                 try:
-                    slices = facts["evaluate"]["slices"]
+                    slices = facts.evaluate.slices
                     counts = export_labelled(labelled, settings.quality, labels, slices)
                 except TooFewRowsError as error:
                     return f"Completed: {error}"

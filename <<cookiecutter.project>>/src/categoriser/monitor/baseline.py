@@ -1,58 +1,61 @@
 """Stage `baseline`: what the monitor compares with, and the thresholds for it.
 
-The baseline is of rows that the model was not trained on, since on its own it is surer than on
-others, in the proportions in which rows arrive. `random` and `validation` are taken whole;
+The baseline is of rows that the model was not trained on, since it is surer on training rows than
+on others, in the proportions in which rows arrive. `random` and `validation` are taken whole;
 `merchant` and `time` hold all rows of some merchants and of the last months, so they are thinned to
 the rate at which the other two were held out of theirs.
 """
 
-import csv
-import io
 import math
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
+from msgspec import convert
 
 from categoriser.command import run_command
-from categoriser.contract import CSV, FIELDS, transactions
+from categoriser.contract import FIELDS
 from categoriser.data.rows import read_rows
 from categoriser.data.split import PARTS
 from categoriser.errors import UserError
+from categoriser.evaluation.evaluation_settings import EvaluationSettings
 from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.package import Categoriser
 from categoriser.monitor.calibration.undrifted_weeks import calibrate_thresholds
 from categoriser.monitor.comparison.suggested_constraints import suggest_constraints
-from categoriser.monitor.formats.captures import captured_rows
-from categoriser.monitor.formats.constraints import Constraints, dump_constraints, load_constraints
-from categoriser.monitor.formats.problems import Problems
+from categoriser.monitor.formats.baseline_facts import BaselineFacts, write_baseline_facts
+from categoriser.monitor.formats.constraints import (
+    CONSTRAINTS_FILE,
+    Constraints,
+    FeatureConstraints,
+    write_constraints,
+)
 from categoriser.monitor.formats.quality_figures import (
     QUALITY_CONSTRAINTS_FILE,
     QUALITY_STATISTICS_FILE,
+    write_quality_statistics,
 )
-from categoriser.monitor.formats.sketch import SHRINK, SKETCH_SIZE, Floats, Sketch
-from categoriser.monitor.formats.statistics import STATISTICS_FILE, Statistics, dump_statistics
+from categoriser.monitor.formats.statistics_file import STATISTICS_FILE, write_statistics
 from categoriser.monitor.labels.quality_baseline import baseline_quality
-from categoriser.monitor.monitor_settings import MonitorSettings, read_monitor_settings
+from categoriser.monitor.monitor_settings import (
+    FeatureSettings,
+    MonitorSettings,
+    read_monitor_settings,
+)
+from categoriser.monitor.standard_errors import RARE_STANDARD_ERRORS
+from categoriser.monitor.summaries.sorted_sketches import without_chance
 from categoriser.monitor.summaries.summary import summarise
 from categoriser.monitor.summaries.summary_statistics import statistics_of
-from categoriser.monitor.watching.team_scripts import load_preprocessor
-from categoriser.monitor.watching.watched_captures import in_common
+from categoriser.monitor.watching.scripted_rows import scripted_features
+from categoriser.monitor.watching.watched_captures import watched_with
 from categoriser.monitor.watching.watched_features import SeenInTraining, watch
 from categoriser.params import Params, read_params
 from categoriser.paths import BASELINE, MODEL, MONITORING, PREPARED, THRESHOLDS
-from categoriser.serving.capture import record
-from categoriser.serving.protocol import render
 
 WHOLE = ("random", "validation")
 THINNED = ("merchant", "time")
-# By chance a share lies so far under its own in one window of 30,000.
-STANDARD_ERRORS = 4
 
 
 def baseline(
@@ -71,69 +74,96 @@ def baseline(
     `UserError` for files that are missing or damaged.
     """
     categoriser = Categoriser.load(model)
-    classes = categoriser.classes
     parts = {part: read_rows(prepared / f"{part}.parquet") for part in PARTS}
-    train, rows = parts["train"], reference(parts)
+    train = parts["train"]
+    rows = reference(parts)
     seen = SeenInTraining.learn(train)
-
-    def watched_of(rows: pl.DataFrame) -> pl.DataFrame:
-        answers, threshold = answered(rows, categoriser), categoriser.review_threshold
-        watched = watch(answers, seen, classes, threshold)
-        if how.features.preprocessor:
-            watched = watched.with_columns(scripted(rows, categoriser, how.features.preprocessor))
-        if unknown := set(how.features.leave_out) - {*watched.columns}:
-            raise UserError(
-                f"{MONITORING}: features.leave_out: there is no feature {min(unknown)!r}"
-            )
-        return watched.drop(how.features.leave_out)
-
-    watched, answers = watched_of(rows), answered(rows, categoriser)["label"].to_list()
-    labelled, quality_bounds = baseline_quality(rows, answers, classes, how.quality)
-    summarised = statistics_of(summarise(watched.to_arrow().to_batches()))
-    summary = without_chance(summarised, watched)
-    labels = train["category"].value_counts(normalize=True).sort("category")
-    suggested = suggest_constraints(summary, seen.domains(classes))
-    bounds = allowing_chance(suggested, how.thresholds.window_rows[0])
-    facts = {
-        "classes": list(classes),
-        "review_threshold": categoriser.review_threshold,
-        "model": digest(model),
-        "labels": dict(labels.iter_rows()),
-        "rows": rows.height,
-        "train_rows": train.height,
-        "watched": in_common(how.features.leave_out, how.features.preprocessor),
-        "evaluate": params.evaluate.model_dump(),
-        "max_slice_gap": params.gate.max_slice_gap,
-    }
+    answers = answer_rows(rows, categoriser)
+    watched = watch_rows(rows, answers, categoriser, seen, how.features)
+    statistics = without_chance(statistics_of(summarise(watched.to_arrow().to_batches())), watched)
+    suggested = suggest_constraints(statistics, seen.domains(categoriser.classes))
+    quality, quality_bounds = baseline_quality(
+        rows, answers["label"].to_list(), categoriser.classes, how.quality
+    )
     # All but the last months, so that the share of training rows is the same all year.
     known = pl.concat(part for name, part in parts.items() if name != "time")
+    known_answers = answer_rows(known, categoriser)
+    watched_known = watch_rows(known, known_answers, categoriser, seen, how.features)
     limits = calibrate_thresholds(
-        (watched, rows["date"]), (watched_of(known), known["date"]), how.thresholds
+        (watched, rows["date"]), (watched_known, known["date"]), how.thresholds
     )
     with replacing(folder) as aside:
         aside.mkdir()
         seen.save(aside)
-        write_json(aside / "facts.json", facts)
-        write_json(aside / STATISTICS_FILE, dump_statistics(summary))
-        write_json(aside / "constraints.json", dump_constraints(bounds))
-        write_json(aside / QUALITY_STATISTICS_FILE, labelled)
-        write_json(aside / QUALITY_CONSTRAINTS_FILE, quality_bounds)
+        write_baseline_facts(aside, facts_of(categoriser, digest(model), train, rows, how, params))
+        write_statistics(aside / STATISTICS_FILE, statistics)
+        bounds = allowing_chance(suggested, how.thresholds.window_rows[0])
+        write_constraints(aside / CONSTRAINTS_FILE, bounds)
+        write_quality_statistics(aside / QUALITY_STATISTICS_FILE, quality)
+        write_constraints(aside / QUALITY_CONSTRAINTS_FILE, quality_bounds)
         write_json(aside / THRESHOLDS.name, limits.model_dump())
     write_json(thresholds, limits.model_dump())
 
 
+def watch_rows(
+    rows: pl.DataFrame,
+    answers: pl.DataFrame,
+    categoriser: Categoriser,
+    seen: SeenInTraining,
+    features: FeatureSettings,
+) -> pl.DataFrame:
+    """Return the watched features of prepared rows, with the team's, without those left out.
+
+    Raises `UserError` for a feature to leave out that does not exist, and as `scripted_features`.
+    """
+    watched = watch(answers, seen, categoriser.classes, categoriser.review_threshold)
+    if features.preprocessor:
+        watched = watched.with_columns(scripted_features(rows, categoriser, features.preprocessor))
+    unknown = set(features.leave_out) - {*watched.columns}
+    if unknown:
+        raise UserError(f"{MONITORING}: features.leave_out: there is no feature {min(unknown)!r}")
+    return watched.drop(features.leave_out)
+
+
+def facts_of(
+    categoriser: Categoriser,
+    model_digest: str,
+    train: pl.DataFrame,
+    rows: pl.DataFrame,
+    how: MonitorSettings,
+    params: Params,
+) -> BaselineFacts:
+    labels = train["category"].value_counts(normalize=True).sort("category")
+    return BaselineFacts(
+        classes=list(categoriser.classes),
+        review_threshold=categoriser.review_threshold,
+        model=model_digest,
+        labels=dict(labels.iter_rows()),
+        rows=rows.height,
+        train_rows=train.height,
+        watched=watched_with(how.features.leave_out, how.features.preprocessor),
+        evaluate=convert(params.evaluate.model_dump(), EvaluationSettings),
+        max_slice_gap=params.gate.max_slice_gap,
+    )
+
+
 def allowing_chance(bounds: Constraints, rows: int) -> Constraints:
     """Lower each completeness under 1 by what chance takes from it in a window of so many rows."""
-    document = dump_constraints(bounds)
-    for feature in document["features"]:
-        share = feature["completeness"]
-        spread = math.sqrt(share * (1 - share) / rows)
-        feature["completeness"] = max(0.0, share - STANDARD_ERRORS * spread)
-    return load_constraints(document)
+    features = [_allowing_chance(feature, rows) for feature in bounds.features]
+    return bounds.model_copy(update={"features": features})
+
+
+def _allowing_chance(feature: FeatureConstraints, rows: int) -> FeatureConstraints:
+    share = feature.completeness
+    if share is None:
+        return feature
+    spread = math.sqrt(share * (1 - share) / rows)
+    lowered = max(0.0, share - RARE_STANDARD_ERRORS * spread)
+    return feature.model_copy(update={"completeness": lowered})
 
 
 def reference(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Return rows out of sample, of all kinds of rows alike."""
+    """Return rows out of sample, all kinds of rows at the same rate."""
     whole = pl.concat(parts[part] for part in WHOLE)
     if whole.is_empty():
         raise UserError(
@@ -141,82 +171,22 @@ def reference(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         )
     rate = whole.height / (whole.height + parts["train"].height)
     # Evenly, so that nothing depends on chance.
-    thinned = [
-        parts[part].filter(np.diff(np.floor(np.arange(parts[part].height + 1) * rate)) > 0)
-        for part in THINNED
-    ]
-    return pl.concat([whole, *thinned])
+    return pl.concat([whole, *(_thinned(parts[part], rate) for part in THINNED)])
 
 
-def answered(rows: pl.DataFrame, categoriser: Categoriser) -> pl.DataFrame:
+def _thinned(rows: pl.DataFrame, rate: float) -> pl.DataFrame:
+    """Return this share of the rows: each at which the sum of the shares passes a whole number."""
+    sums = np.floor(np.arange(rows.height + 1) * rate)
+    return rows.filter(np.diff(sums) > 0)
+
+
+def answer_rows(rows: pl.DataFrame, categoriser: Categoriser) -> pl.DataFrame:
     """Return prepared rows as captures have them: `FIELDS`, label, probabilities."""
     table = categoriser.predict_features(rows["features"].to_list())
     best = np.array(categoriser.classes)[table.argmax(axis=1)]
     label = pl.Series(best, dtype=pl.String)
     probabilities = pl.Series(table, dtype=pl.Array(pl.Float64, table.shape[1]))
     return rows.select(*FIELDS, label=label, probabilities=probabilities)
-
-
-def scripted(rows: pl.DataFrame, categoriser: Categoriser, script: Path) -> pl.DataFrame:
-    """Return what the team's script gives for prepared rows, each captured as a call of its own.
-
-    Raises `UserError` where the script fails, or gives another thing than one dict for each.
-    """
-    asked = list(rows.select(FIELDS).iter_rows())
-    answers = categoriser.predict(transactions(asked))
-    with TemporaryDirectory(prefix="categoriser-") as name:
-        file, problems = Path(name) / "rows.jsonl", Problems()
-        with file.open("wb") as stream:
-            for values, date, answer in zip(asked, rows["date"], answers, strict=True):
-                request = io.StringIO(newline="")
-                csv.writer(request).writerow(values)
-                body, said = request.getvalue().encode(), render([answer], CSV, single=False)
-                time = datetime.combine(date, datetime.min.time(), UTC)
-                stream.write(record(body, said, CSV, event_id="row", time=time))
-        handler = load_preprocessor(script)
-        found = captured_rows([str(file)], categoriser.classes, problems, preprocess=handler)
-        given = [batch.extra for batch in found if batch.extra is not None]
-    extra = pl.concat(given, how="diagonal") if given else pl.DataFrame()
-    if problems.counts or extra.height != rows.height:
-        raise UserError(
-            f"{script} must give one dict for each of {rows.height} rows, and gave {extra.height} "
-            f"({problems.counts})"
-        )
-    # A script's values come as text; what spells numbers throughout is calibrated as numbers.
-    numbers = extra.cast(pl.Float64, strict=False)
-    return extra.with_columns(
-        [one for one in numbers if one.null_count() == extra[one.name].null_count()]
-    )
-
-
-def without_chance(known: Statistics, watched: pl.DataFrame) -> Statistics:
-    """Replace the sketches, which chance is in, by those of the sorted values.
-
-    So the stage's output depends on its input alone, and has no sketch's error to begin with.
-    """
-    features = dict(known.features)
-    for name, feature in known.features.items():
-        if feature.sketch:
-            values = np.sort(watched[name].drop_nulls().to_numpy())
-            features[name] = replace(feature, sketch=even(values))
-    return replace(known, features=features)
-
-
-def even(values: Floats) -> Sketch:
-    """Return a sketch of sorted values: each item is the middle one of those that it stands for.
-
-    At most K items are in the highest compactor, and one in each below it.
-    """
-    top = max(0, math.ceil(math.log2(max(1, len(values)) / SKETCH_SIZE)))
-    data, end = [], len(values)
-    for size in (2**level for level in range(top)):
-        odd = end // size % 2
-        data.append([float(values[end - size + size // 2])] * odd)
-        end -= size * odd
-    step = 2**top
-    return Sketch(
-        {"c": SHRINK, "k": float(SKETCH_SIZE)}, [*data, values[step // 2 : end : step].tolist()]
-    )
 
 
 def main() -> None:

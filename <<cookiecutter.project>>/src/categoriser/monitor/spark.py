@@ -17,11 +17,14 @@ from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 
 from categoriser.command import run_command
-from categoriser.io.replacing import write_json
 from categoriser.io.s3_uri import S3Uri, is_s3
 from categoriser.monitor.formats.event_files import event_files
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.formats.statistics import STATISTICS_FILE, dump_statistics
+from categoriser.monitor.formats.statistics_file import (
+    STATISTICS_FILE,
+    dump_statistics,
+    write_statistics,
+)
 from categoriser.monitor.monitor_settings import read_monitor_settings
 from categoriser.monitor.summaries.summary import Summary, summarise
 from categoriser.monitor.summaries.summary_statistics import statistics_of
@@ -84,10 +87,16 @@ def main() -> None:
     parser.add_argument("--start", type=datetime.fromisoformat, help="of captures, UTC")
     parser.add_argument("--end", type=datetime.fromisoformat)
     given = parser.parse_args()
-    features, problems = read_monitor_settings().features, Problems()
+    features = read_monitor_settings().features
+    problems = Problems()
     if given.format == "captures":
-        script, leave_out = features.preprocessor, tuple(features.leave_out)
-        watching = Watching(given.baseline, given.start, given.end, script, leave_out)
+        watching = Watching(
+            given.baseline,
+            given.start,
+            given.end,
+            features.preprocessor,
+            tuple(features.leave_out),
+        )
         files = event_files(given.source, given.start, given.end, problems)
         summary, found = summarise_captures_on_spark(files, watching)
         problems.merge(found)
@@ -96,16 +105,15 @@ def main() -> None:
         reader = SparkSession.builder.getOrCreate().read.option("header", value=True)
         summary = summarise_dataframe(reader.format(given.format).load(given.source))
         known = statistics_of(summary)
-    document = dump_statistics(known)
     if is_s3(given.output):
         import boto3
 
         output = S3Uri.parse(given.output)
         key = f"{output.key.rstrip('/')}/{STATISTICS_FILE}".lstrip("/")
-        body = json.dumps(document, allow_nan=False).encode()
+        body = json.dumps(dump_statistics(known), allow_nan=False).encode()
         boto3.client("s3").put_object(Bucket=output.bucket, Key=key, Body=body)
     else:
-        write_json(Path(given.output) / STATISTICS_FILE, document)
+        write_statistics(Path(given.output) / STATISTICS_FILE, known)
     said = [plural(summary.rows, "row"), *problems.notes()]
     Console().print("; ".join(said), markup=False, highlight=False)
 

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 from monitor_helpers.made_statistics import checks, descriptions, frame, judge, of, read_config
+from msgspec import to_builtins
 
 from categoriser.monitor.comparison.constraint_checks import (
     check_constraints,
@@ -20,12 +21,12 @@ from categoriser.monitor.comparison.suggested_constraints import (
     suggest_quality_constraints,
 )
 from categoriser.monitor.formats.constraints import (
-    dump_constraints,
     load_constraints,
     load_quality_constraints,
 )
-from categoriser.monitor.formats.statistics import FeatureStatistics, Statistics
-from categoriser.monitor.formats.violations import dump_violations
+from categoriser.monitor.formats.feature_statistics import FeatureStatistics, Statistics
+from categoriser.monitor.formats.quality_figures import QualityFigure
+from categoriser.monitor.formats.violations import violations_file
 
 
 def test_a_string_of_many_values_has_a_distance_and_a_share_in_a_known_domain() -> None:
@@ -75,7 +76,7 @@ def test_the_violations_have_the_containers_wording() -> None:
     drift = re.search("distance: (.+) exceeds threshold: (.+)", said["baseline_drift_check"])
     assert drift
     assert [float(group) for group in drift.groups()] == [0.25, 0.2]
-    assert dump_violations(found)["violations"][0] == {
+    assert to_builtins(violations_file(found))["violations"][0] == {
         "feature_name": "price",
         "constraint_check_type": "completeness_check",
         "description": said["completeness_check"],
@@ -128,7 +129,7 @@ def test_a_window_without_rows_breaks_nothing() -> None:
 
 def test_checks_are_switched_off_for_all_or_for_one() -> None:
     before, now = of(frame()), of(frame(bank=["x"] * 4, price=["a", "b", "c", "d"]))
-    document = dump_constraints(suggest_constraints(before))
+    document = suggest_constraints(before).plain()
     assert checks(judge(now, before, load_constraints(document))) == [
         ("price", "data_type_check"),
         ("bank", "categorical_values_check"),
@@ -147,24 +148,24 @@ def test_too_many_values_to_count_are_in_no_domain() -> None:
     assert checks(check_constraints(now, limits, {})) == [("a", "categorical_values_check")]
 
 
-METRICS = {
-    "accuracy": {"value": 0.9, "standard_deviation": 0.01},
-    "weighted_f2": {"value": 0.43, "standard_deviation": 0.01},
-    "accuracy_best_constant_classifier": {"value": 0.2, "standard_deviation": 0.01},
+FIGURES = {
+    "accuracy": QualityFigure(0.9, 0.01),
+    "weighted_f2": QualityFigure(0.43, 0.01),
+    "accuracy_best_constant_classifier": QualityFigure(0.2, 0.01),
 }
 
 
 def test_model_quality_may_not_fall() -> None:
-    limits = suggest_quality_constraints(METRICS)
-    assert dump_constraints(limits) == {
+    limits = suggest_quality_constraints({name: figure.value for name, figure in FIGURES.items()})
+    assert limits.plain() == {
         "version": 0.0,
         "multiclass_classification_constraints": {
             "accuracy": {"threshold": 0.9, "comparison_operator": "LessThanThreshold"},
             "weighted_f2": {"threshold": 0.43, "comparison_operator": "LessThanThreshold"},
         },
     }
-    assert check_quality_constraints(METRICS, limits) == []
-    document = dump_constraints(limits)
+    assert check_quality_constraints(FIGURES, limits) == []
+    document = limits.plain()
     document["multiclass_classification_constraints"]["weighted_f2"]["threshold"] = 0.5
     document["multiclass_classification_constraints"]["accuracy"] |= {
         "threshold": 0.8,
@@ -174,8 +175,8 @@ def test_model_quality_may_not_fall() -> None:
         "threshold": 0.5,
         "comparison_operator": "LessThanThreshold",
     }
-    found = check_quality_constraints(METRICS, load_quality_constraints(document))
-    assert dump_violations(found) == {
+    found = check_quality_constraints(FIGURES, load_quality_constraints(document))
+    assert to_builtins(violations_file(found)) == {
         "violations": [
             {
                 "metric_name": "accuracy",

@@ -22,13 +22,9 @@ from categoriser.monitor.comparison.constraint_checks import check_constraints
 from categoriser.monitor.comparison.feature_drift import FeatureDrift, drifts_from
 from categoriser.monitor.comparison.suggested_constraints import suggest_constraints
 from categoriser.monitor.formats.constraints import Constraints, load_constraints
+from categoriser.monitor.formats.feature_statistics import FeatureStatistics, Statistics
 from categoriser.monitor.formats.sketch import Sketch
-from categoriser.monitor.formats.statistics import (
-    FeatureStatistics,
-    Statistics,
-    dump_statistics,
-    load_statistics,
-)
+from categoriser.monitor.formats.statistics_file import dump_statistics, load_statistics
 
 # As the prebuilt container writes them: a baseline of sketches, without types of its values.
 FOREIGN_STATISTICS = """

@@ -6,13 +6,12 @@ import polars as pl
 from monitor_helpers.made_statistics import frame, judge, of
 
 from categoriser.monitor.comparison.suggested_constraints import suggest_constraints
-from categoriser.monitor.formats.constraints import dump_constraints
 
 
 def test_constraints_are_suggested_that_the_baseline_meets() -> None:
     baseline = of(frame(price=[0.0, 0.5, None, 4.0], id=[f"{n}x" for n in range(4)]))
     limits = suggest_constraints(baseline, {"bank": ["a", "b", "c", "d"]})
-    assert dump_constraints(limits)["features"] == [
+    assert limits.plain()["features"] == [
         {
             "name": "price",
             "inferred_type": "Fractional",
@@ -38,7 +37,7 @@ def test_constraints_are_suggested_that_the_baseline_meets() -> None:
             "string_constraints": {"domains": ["0x", "1x", "2x", "3x"]},
         },
     ]
-    config = dump_constraints(limits)["monitoring_config"]
+    config = limits.plain()["monitoring_config"]
     assert config["distribution_constraints"]["comparison_method"] == "Robust"
     assert judge(baseline, baseline, limits) == []
 

@@ -21,7 +21,6 @@ from monitor_helpers.made_statistics import (
 from categoriser.errors import UserError
 from categoriser.monitor.comparison.suggested_constraints import suggest_constraints
 from categoriser.monitor.formats.constraints import (
-    dump_constraints,
     load_constraints,
     load_quality_constraints,
 )
@@ -35,7 +34,7 @@ def test_a_foreign_file_is_read_and_what_is_unknown_in_it_stays() -> None:
     assert limits.config("city").distribution_constraints.comparison_threshold == 0.1
     assert limits.config("bank").domain_content_threshold == 0.5
     assert limits.config("bank").distribution_constraints.comparison_method == "Robust"
-    written = dump_constraints(limits)
+    written = limits.plain()
     assert written["features"][2]["note"] == "ours"
     assert written["monitoring_config"]["since"] == 2019
     assert "monitoringConfigOverrides" in written["features"][0]
@@ -69,7 +68,7 @@ def test_an_override_changes_what_it_names_and_no_more() -> None:
 @pytest.mark.parametrize("key", ["monitoring_config_overrides", "monitoringConfigOverrides"])
 def test_overrides_are_read_where_sagemakers_sdk_writes_them(part: str, key: str) -> None:
     """`set_monitoring(False, feature_name="bank")` writes them inside `string_constraints`."""
-    document = dump_constraints(suggest_constraints(of(frame())))
+    document = suggest_constraints(of(frame())).plain()
     [bank] = [feature for feature in document["features"] if feature["name"] == "bank"]
     bank["monitoringConfigOverrides"] = {
         "evaluate_constraints": "Enabled",
@@ -82,7 +81,7 @@ def test_overrides_are_read_where_sagemakers_sdk_writes_them(part: str, key: str
     now = of(frame(bank=["x", "x", "x", "x"]))
     assert checks(judge(now, of(frame()), limits)) == []
     # They are read once more from what is written.
-    assert load_constraints(dump_constraints(limits)).config("bank") == config
+    assert load_constraints(limits.plain()).config("bank") == config
 
 
 @pytest.mark.parametrize("spelling", ["Robust", "robust", "linf_robust", "LINF_ROBUST"])
@@ -139,7 +138,7 @@ def test_any_document_is_read_or_refused(document: Any) -> None:
         limits = load_constraints(document)
     except UserError:
         return
-    assert load_constraints(dump_constraints(limits)).config("x")
+    assert load_constraints(limits.plain()).config("x")
 
 
 def test_an_error_in_quality_constraints_names_the_key() -> None:

@@ -20,6 +20,7 @@ from monitor_helpers.made_labels import (
     joined,
     truths,
 )
+from msgspec import to_builtins
 
 from categoriser.errors import UserError
 from categoriser.monitor.labels.export import export_labelled
@@ -50,7 +51,7 @@ def test_labels_find_their_rows_wherever_they_come_from() -> None:
             ("a", 1, "bills", "bills"),
             ("c", 0, "food", "travel"),
         ]
-        assert labelled.counts == {
+        assert to_builtins(labelled.counts) == {
             "captured": 4,
             "predictions": 4,
             "captured_again": 0,
@@ -120,21 +121,21 @@ def test_each_irregularity_is_counted_and_treated_as_stated() -> None:
             "joined": 5,
             "unknown": 1,
         }
-        assert expected.items() <= labelled.counts.items()
-        assert labelled.counts["coverage"] == 5 / 8
+        assert expected.items() <= to_builtins(labelled.counts).items()
+        assert labelled.counts.coverage == 5 / 8
 
 
 def test_two_labels_without_a_time_contradict_each_other() -> None:
     labels = truths(("a", 0, "food", None), ("a", 0, "bills", None))
     with joined(captures(("a", 0, "food")), labels) as labelled:
-        assert labelled.counts["contradicted"] == 1
-        assert labelled.counts["joined"] == 0
+        assert labelled.counts.contradicted == 1
+        assert labelled.counts.joined == 0
 
 
 def test_a_label_of_the_predictions_own_hour_is_not_early() -> None:
     labels = truths(("a", 0, "food", NOON - timedelta(minutes=30)))
     with joined(captures(("a", 0, "food")), labels) as labelled:
-        assert labelled.counts["most_hours_late"] == 0
+        assert labelled.counts.most_hours_late == 0
 
 
 @pytest.mark.parametrize("side", ["captures", "truths", "both"])
@@ -142,15 +143,15 @@ def test_nothing_to_join_is_no_fault(side: str, params: Params) -> None:
     captured: Any = [] if side != "truths" else captures(("a", 0, "food"))
     labels: Any = [] if side != "captures" else truths(("a", 0, "food", NOON))
     with joined(captured, labels) as labelled:
-        assert labelled.counts["joined"] == 0
-        assert labelled.counts["median_hours_late"] is None
+        assert labelled.counts.joined == 0
+        assert labelled.counts.median_hours_late is None
         found = judge_model(labelled, NOTHING, FACTS, SETTINGS, params.evaluate, 0.15)
         with pytest.raises(UserError, match="0 labelled rows can be exported"):
             export_labelled(labelled, SETTINGS, Path("nowhere"))
-    assert found.statistics["dataset"] == {"item_count": 0}
+    assert found.statistics.dataset.item_count == 0
     assert (found.violations, found.slices, found.drift.distance) == ([], None, None)
     assert "0 labelled rows" in found.not_judged
-    json.dumps(found.statistics)
+    json.dumps(to_builtins(found.statistics))
 
 
 def test_a_join_keeps_within_its_memory_and_says_where_it_cannot() -> None:
@@ -169,7 +170,7 @@ def test_a_join_keeps_within_its_memory_and_says_where_it_cannot() -> None:
         ]
         captured, labels = zip(*both, strict=True)
         with join_labels(captured, labels, CLASSES, limits) as labelled:
-            return int(labelled.counts["joined"])
+            return int(labelled.counts.joined)
 
     assert count(small) == 40_000
     with pytest.raises(UserError, match=r"memory_limit_mb .*, 2, is not enough"):

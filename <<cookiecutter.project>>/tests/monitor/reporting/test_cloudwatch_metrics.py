@@ -20,16 +20,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monitor_helpers.made_results import END, by_name, of
 from moto import mock_aws
+from msgspec import to_builtins
 
 from categoriser.errors import UserError
 from categoriser.monitor.comparison.feature_drift import FeatureDrift
 from categoriser.monitor.formats.constraints import Constraints, load_constraints
-from categoriser.monitor.formats.statistics import FeatureStatistics, Statistics
+from categoriser.monitor.formats.feature_statistics import FeatureStatistics, Statistics
+from categoriser.monitor.formats.quality_figures import QualityFigure
 from categoriser.monitor.reporting.cloudwatch_metrics import (
     MetricDatum,
     metric_name,
+    metrics_of_alarms,
     metrics_of_quality,
     metrics_of_statistics,
+    plain_datum,
     send_metrics,
     stamped,
     write_collected,
@@ -43,20 +47,22 @@ def test_features_become_model_monitors_metrics() -> None:
         "bank": FeatureDrift("bank", None, 0.1, "Simple"),
     }
     found = by_name(metrics_of_statistics(now, drifts, Constraints()))
-    assert found["feature_data_price"]["StatisticValues"] == {
+    assert to_builtins(found["feature_data_price"].statistic_values) == {
         "SampleCount": 3,
         "Sum": 12.0,
         "Minimum": 1.5,
         "Maximum": 8.0,
     }
-    assert found["feature_non_null_price"]["StatisticValues"] == {
+    assert to_builtins(found["feature_non_null_price"].statistic_values) == {
         "SampleCount": 4,
         "Sum": 3,
         "Minimum": 0,
         "Maximum": 1,
     }
-    assert found["feature_non_null_bank"]["StatisticValues"]["Minimum"] == 1
-    assert found["feature_baseline_drift_price"]["Value"] == 0.25
+    of_bank = found["feature_non_null_bank"].statistic_values
+    assert of_bank is not None
+    assert of_bank.minimum == 1
+    assert found["feature_baseline_drift_price"].value == 0.25
     assert found.keys() == {
         "feature_data_price",
         "feature_non_null_price",
@@ -82,14 +88,14 @@ def test_what_cloudwatch_refuses_is_not_sent(value: float) -> None:
     drifts = {"a": FeatureDrift("a", value, 0.1, "Simple")}
     data = metrics_of_statistics(Statistics(2, {"a": feature}), drifts, Constraints())
     assert by_name(data).keys() == {"feature_non_null_a"}
-    assert metrics_of_quality({"f1": {"value": value, "standard_deviation": value}}) == []
+    assert metrics_of_quality({"f1": QualityFigure(value, value)}) == []
     nothing = Statistics(0, {"a": FeatureStatistics("a", "Unknown", 0, 0, 0.0)})
     assert metrics_of_statistics(nothing, {}, Constraints()) == []
 
 
 def test_quality_becomes_metrics_with_their_deviations() -> None:
-    found = by_name(metrics_of_quality({"accuracy": {"value": 0.9, "standard_deviation": 0.01}}))
-    assert {name: datum["Value"] for name, datum in found.items()} == {
+    found = by_name(metrics_of_quality({"accuracy": QualityFigure(0.9, 0.01)}))
+    assert {name: datum.value for name, datum in found.items()} == {
         "accuracy": 0.9,
         "accuracy_standard_deviation": 0.01,
     }
@@ -114,13 +120,13 @@ def test_plain_names_stay_and_others_are_told_apart() -> None:
 
 
 def made_up(count: int, name: str = "m") -> list[MetricDatum]:
-    data = metrics_of_quality({f"{name}{n}": {"value": n} for n in range(count)})
+    data = metrics_of_alarms({f"{name}{n}": n for n in range(count)})
     return stamped(data, "endpoint é", "weekly", END)
 
 
 def test_data_carry_endpoint_schedule_and_time() -> None:
     (datum,) = made_up(1)
-    assert datum == {
+    assert plain_datum(datum) == {
         "MetricName": "m0",
         "Value": 0.0,
         "Timestamp": END,
@@ -130,8 +136,8 @@ def test_data_carry_endpoint_schedule_and_time() -> None:
         ],
     }
     # CloudWatch takes no empty dimension.
-    (datum,) = stamped([{"MetricName": "m", "Value": 1.0}], "", " ", END)
-    assert datum["Dimensions"] == []
+    (datum,) = stamped([MetricDatum(metric_name="m", value=1.0)], "", " ", END)
+    assert plain_datum(datum)["Dimensions"] == []
 
 
 @pytest.fixture
@@ -167,13 +173,13 @@ def test_calls_stay_within_the_limits_and_lose_nothing(
         lambda params, **_: sent.append(params["MetricData"]),
     )
     send_metrics(data, "Bank/Monitor", cloudwatch)
-    assert [datum for batch in sent for datum in batch] == data
+    assert [datum for batch in sent for datum in batch] == [plain_datum(datum) for datum in data]
     assert max(map(len, sent)) <= 1000
     assert len(sizes) == len(sent) >= calls
     assert max(sizes) <= 1_000_000
     pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace="Bank/Monitor")
     kept = [metric for page in pages for metric in page["Metrics"]]
-    assert {metric["MetricName"] for metric in kept} == {datum["MetricName"] for datum in data}
+    assert {metric["MetricName"] for metric in kept} == {datum.metric_name for datum in data}
 
 
 def test_a_refusal_says_what_to_do(cloudwatch: Any) -> None:
@@ -198,7 +204,7 @@ def test_without_data_nothing_is_called_and_no_aws_library_is_loaded() -> None:
 def test_model_monitors_file_has_a_datum_a_line(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "cloudwatch_metrics.jsonl"
     local = END.astimezone(timezone(timedelta(hours=11)))
-    data = stamped([{"MetricName": "m", "Value": 1.0}], "e", "s", local)
+    data = stamped([MetricDatum(metric_name="m", value=1.0)], "e", "s", local)
     write_collected([*data, *data], path)
     lines = [json.loads(text) for text in path.read_text().splitlines()]
     assert (

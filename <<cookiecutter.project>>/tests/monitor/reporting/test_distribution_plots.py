@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monitor_helpers.made_results import of
 
+from categoriser.monitor.formats.feature_statistics import FeatureStatistics
 from categoriser.monitor.formats.sketch import Sketch
-from categoriser.monitor.formats.statistics import FeatureStatistics
-from categoriser.monitor.reporting.distribution_plots import distributions
+from categoriser.monitor.reporting.distribution_plots import (
+    DistributionPlot,
+    plot_distributions,
+)
 
 
-def drawn(name: str, now: Any, before: Any) -> dict[str, Any]:
+def drawn(name: str, now: Any, before: Any) -> DistributionPlot:
     current, baseline = (of(pl.DataFrame({name: values})) for values in (now, before))
-    return distributions(current.features[name], baseline.features[name])
+    return plot_distributions(current.features[name], baseline.features[name])
 
 
-def picture(found: Mapping[str, Any]) -> str:
-    return base64.b64decode(found["image"].split(",")[1]).decode()
+def picture(found: DistributionPlot) -> str:
+    return base64.b64decode(found.image.split(",")[1]).decode()
 
 
 def test_rare_categories_are_drawn_as_one() -> None:
@@ -37,19 +39,19 @@ def test_rare_categories_are_drawn_as_one() -> None:
 
 
 def test_the_stability_index_is_of_the_bars() -> None:
-    assert drawn("a", [1, 2, 3] * 9, [1, 2, 3] * 99)["psi"] == pytest.approx(0)
-    assert drawn("a", ["x"] * 9, ["x"] * 99)["psi"] == pytest.approx(0)
-    assert drawn("a", [1, 1, 1, 2], [1, 2, 2, 2])["psi"] == pytest.approx(np.log(3))
+    assert drawn("a", [1, 2, 3] * 9, [1, 2, 3] * 99).psi == pytest.approx(0)
+    assert drawn("a", ["x"] * 9, ["x"] * 99).psi == pytest.approx(0)
+    assert drawn("a", [1, 1, 1, 2], [1, 2, 2, 2]).psi == pytest.approx(np.log(3))
 
 
 def test_what_cannot_be_drawn_is_left_out() -> None:
-    assert drawn("a", [None, None], ["x", "y"])["image"] == ""
-    assert drawn("a", [1e300, -1e300], [1.0, 2.0])["image"] == ""
-    alone = distributions(of(pl.DataFrame({"a": [1.0]})).features["a"], None)
-    assert alone["image"]
-    assert alone["psi"] is None
+    assert drawn("a", [None, None], ["x", "y"]).image == ""
+    assert drawn("a", [1e300, -1e300], [1.0, 2.0]).image == ""
+    alone = plot_distributions(of(pl.DataFrame({"a": [1.0]})).features["a"], None)
+    assert alone.image
+    assert alone.psi is None
     hollow = FeatureStatistics("a", "Fractional", 9, 0, 1.0, sketch=Sketch({}, []))
-    assert distributions(hollow, hollow)["image"] == ""
+    assert plot_distributions(hollow, hollow).image == ""
 
 
 NUMBERS = st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=9) | st.lists(

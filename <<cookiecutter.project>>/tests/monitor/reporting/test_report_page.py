@@ -13,16 +13,28 @@ from xml.etree import ElementTree
 import numpy as np
 import polars as pl
 import pytest
-from monitor_helpers.made_results import BARE, QUALITY, columns, html, of, page, result, terminal
+from monitor_helpers.made_results import (
+    BARE,
+    NO_LABELS,
+    QUALITY,
+    columns,
+    html,
+    of,
+    page,
+    result,
+    terminal,
+)
+from msgspec import to_builtins
 
 from categoriser.monitor.checks.check_result import CheckResult
 from categoriser.monitor.comparison.feature_drift import FeatureDrift
 from categoriser.monitor.formats.constraints import Constraints
+from categoriser.monitor.formats.feature_statistics import Statistics
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.formats.statistics import Statistics
 from categoriser.monitor.reporting.findings import check_state
 from categoriser.monitor.reporting.report_document import report_document
 from categoriser.monitor.reporting.report_page import write_report
+from categoriser.monitor.watching.watched_captures import NewText
 
 
 def test_the_page_asks_nothing_of_a_network_and_all_its_pictures_are_whole() -> None:
@@ -49,7 +61,9 @@ def test_the_page_shows_what_was_found() -> None:
         "500 rows",
         "5,000 rows",
         "What windows of two sizes can detect",
-        "labels 120, labelled 100, joined 100, coverage 25.0%",
+        "captured 400, predictions 400, captured again 0, shared ids 0, labels 120, labelled 100, "
+        "repeated 20, conflicting 0, contradicted 0, orphans 0, joined 100, unknown 0, "
+        "coverage 25.0%.",
         "Metric accuracy with 0.91 was <low>",
         "Distance of the labels from training's: 0.0100, threshold 0.0500",
     ):
@@ -85,16 +99,8 @@ def test_the_page_stands_without_baseline_window_quality_and_problems() -> None:
     assert shown.bad == []
     empty = replace(bare, current=Statistics(0, {}))
     assert "No feature has a distribution." in page(empty).text
-    unlabelled: dict[str, Any] = QUALITY | {
-        "statistics": {"multiclass_classification_metrics": {}},
-        "joined": {"labels": 0, "labelled": 0, "joined": 0},
-        "slices": None,
-        "drift": None,
-        "violations": [],
-        "not_judged": "no labels",
-    }
     assert (
-        "Not held against the baseline: no labels." in page(replace(bare, quality=unlabelled)).text
+        "Not held against the baseline: no labels." in page(replace(bare, quality=NO_LABELS)).text
     )
 
 
@@ -154,7 +160,7 @@ def test_the_banner_is_green_only_where_all_is_judged() -> None:
         ({"current": Statistics(0, {})}, "the data: there is none in this window"),
         ({"least_rows": 1000}, "the data: 900 rows; thresholds.min_rows is 1000"),
         ({"quality": None}, "the model: no labels were given"),
-        ({"quality": QUALITY | {"not_judged": "9 labelled rows"}}, "the model: 9 labelled rows"),
+        ({"quality": replace(QUALITY, not_judged="9 labelled rows")}, "the model: 9 labelled rows"),
         ({"faults": ["nowhere cannot be listed"]}, "nowhere cannot be listed"),
         (
             {"problems": Problems({"not JSON": 1}, {"not JSON": ["a:1"]}, Counter(unread=1))},
@@ -190,10 +196,8 @@ def test_features_that_are_not_captured_are_said_and_are_not_green() -> None:
 
 
 def test_texts_with_new_words_are_on_the_page_and_not_in_what_is_kept() -> None:
-    found = result(
-        samples=[{"text": "<Gelato> 7 bondi", "answer": None, "rows": 12, "unseen": 1.0}]
-    )
+    found = result(samples=[NewText("<Gelato> 7 bondi", answer=None, unseen=1.0, rows=12)])
     assert "<Gelato> 7 bondi" in page(found).text
     assert "12  –                   <Gelato> 7 bondi" in terminal(found)
-    assert "Gelato" not in json.dumps(report_document(found))
+    assert "Gelato" not in json.dumps(to_builtins(report_document(found)))
     assert "training lacks" not in page(result()).text

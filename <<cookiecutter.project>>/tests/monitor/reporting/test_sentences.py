@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 from monitor_helpers.made_results import QUALITY, fallen, of, page, terminal, worst
+from msgspec import structs
 
 from categoriser.monitor.comparison.feature_drift import FeatureDrift
-from categoriser.monitor.formats.statistics import Statistics
+from categoriser.monitor.formats.feature_statistics import Statistics
+from categoriser.monitor.formats.quality_figures import QualityFigure
 from categoriser.monitor.formats.violations import Violation
 from categoriser.monitor.reporting.sentences import sentences
 
@@ -32,9 +36,13 @@ def test_the_first_screen_says_in_sentences_what_happened() -> None:
     before, now = frame(1.0, 100, 50), frame(1.5, 280, 100)
     drifts = {name: FeatureDrift(name, 0.3, 0.1, "Simple") for name in now.features}
     drifted = [Violation(name, "baseline_drift_check", "") for name in now.features]
-    figure = {"value": 0.83, "standard_deviation": 0.01}
-    measured = QUALITY["statistics"]["multiclass_classification_metrics"] | {"accuracy": figure}
-    labelled = QUALITY | {"statistics": {"multiclass_classification_metrics": measured}}
+    measured = structs.replace(
+        QUALITY.statistics.multiclass_classification_metrics, accuracy=QualityFigure(0.83, 0.01)
+    )
+    labelled = replace(
+        QUALITY,
+        statistics=structs.replace(QUALITY.statistics, multiclass_classification_metrics=measured),
+    )
     found = worst(
         *drifted,
         fallen("accuracy"),

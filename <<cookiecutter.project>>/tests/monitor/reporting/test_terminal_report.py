@@ -7,7 +7,7 @@ from dataclasses import replace
 from monitor_helpers.made_results import BARE, fallen, page, result, terminal, worst
 
 from categoriser.monitor.comparison.feature_drift import FeatureDrift
-from categoriser.monitor.formats.statistics import FeatureStatistics, Statistics
+from categoriser.monitor.formats.feature_statistics import FeatureStatistics, Statistics
 from categoriser.monitor.formats.violations import Violation
 from categoriser.monitor.reporting.report_document import report_document
 
@@ -57,7 +57,7 @@ def test_a_finding_is_a_line_of_80_columns_and_the_worst_comes_first() -> None:
     assert "5 findings, the worst first." in shown.text
     for violation in found.violations:
         assert violation.description in shown.text
-    assert len(report_document(found)["violations"]) == 7
+    assert len(report_document(found).violations) == 7
 
 
 def test_names_are_whole_in_the_80_columns_of_a_jobs_log() -> None:

@@ -19,7 +19,8 @@ from hypothesis.extra.numpy import arrays
 from monitor_helpers.made_statistics import NUMBER, VALUE, batch, feature
 
 from categoriser.errors import UserError
-from categoriser.monitor.formats.statistics import Statistics, dump_statistics
+from categoriser.monitor.formats.feature_statistics import Statistics
+from categoriser.monitor.formats.statistics_file import dump_statistics
 from categoriser.monitor.summaries.summary import (
     MAX_CATEGORIES,
     Summary,

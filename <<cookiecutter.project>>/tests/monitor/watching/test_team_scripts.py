@@ -154,7 +154,7 @@ def preprocess_handler(inference_record):
 def test_scripts_that_cannot_be_loaded_are_said(tmp_path: Path) -> None:
     cases = {
         "missing.py": (None, "missing.py cannot be imported"),
-        "script.txt": ("", "no Python file"),
+        "script.txt": ("", "not a Python file"),
         "broken.py": ("import no_such_module", "no_such_module"),
         "exit.py": ("raise SystemExit(3)", r"SystemExit\(3\)"),
         "empty.py": ("x = 1", "no function preprocess_handler"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from monitor_helpers.made_labels import CLASSES, NOON
+from monitor_helpers.made_labels import FACTS, NOON
 
 from categoriser.contract import CSV
-from categoriser.io.replacing import write_json
+from categoriser.monitor.formats.baseline_facts import write_baseline_facts
 from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.watching.watched_captures import Watching, with_country
 from categoriser.monitor.watching.watched_features import SeenInTraining
@@ -18,7 +18,7 @@ from categoriser.serving.capture import record
 def test_captures_have_no_country_where_none_is_watched(project: Path) -> None:
     train = {"text": ["aldi sydney au"], "key": ["aldi"], "country": ["AU"]}
     SeenInTraining.learn(pl.DataFrame(train)).save(project / "baseline")
-    write_json(project / "baseline/facts.json", {"classes": CLASSES, "review_threshold": 0.6})
+    write_baseline_facts(project / "baseline", FACTS)
     answer = b"__label__food,0.1,0.2,0.7\n"
     lines = [
         record(f"{text},1.5\n".encode(), answer, CSV, event_id=text, time=NOON)

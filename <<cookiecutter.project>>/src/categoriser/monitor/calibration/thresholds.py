@@ -7,10 +7,27 @@ With n rows in the window and N in the baseline, a feature's threshold is
 
 import math
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from categoriser.io.documents import Json
 from categoriser.params import Section
+
+
+class DetectableShift(BaseModel):
+    """The smallest shift of a feature that windows of some sizes find.
+
+    `shift` says what the figures are. Beside it the file has a key for each size of a window, the
+    number of its rows, whose value is the figure: None where no shift of the kind is large enough.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, float | None]
+
+    feature: str
+    shift: str
+
+    @property
+    def by_rows(self) -> dict[str, float | None]:
+        return self.__pydantic_extra__
 
 
 class FeatureLimit(Section):
@@ -31,7 +48,7 @@ class CalibratedThresholds(Section):
 
     baseline_rows: int = Field(ge=1)
     features: dict[str, FeatureLimit]
-    power: list[Json]
+    power: list[DetectableShift]
 
     def at(self, rows: int) -> dict[str, float]:
         """Return each feature's threshold in a window of so many rows."""

@@ -29,14 +29,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from categoriser.monitor.calibration.detection_power import detection_power
 from categoriser.monitor.calibration.thresholds import CalibratedThresholds, FeatureLimit
-from categoriser.monitor.formats.sketch import Floats
+from categoriser.monitor.formats.sketch import Floats, Ints
 from categoriser.monitor.monitor_settings import ThresholdSettings
 
-Ints = NDArray[np.int64]
 # Watched features, and the rows' days.
 DatedFeatures = tuple[pl.DataFrame, pl.Series]
 
@@ -45,7 +43,7 @@ SEASON_DAYS = 7
 YEAR = 365.25
 # A numeric feature is read at so many quantiles of the baseline.
 QUANTILE_BINS = 512
-# Of more rows, so many serve.
+# So many rows are enough; more are thinned evenly.
 MOST_ROWS = 100_000
 # The tail is fitted to this share of the weeks, those furthest out.
 TAIL = 0.05
@@ -69,7 +67,8 @@ class BinnedFeatures:
             codes.append(code + sum(bins))
             bins.append(int(code.max()) + 1)
         self.codes = np.array(codes)
-        self.first, self.size = np.cumsum([0, *bins[:-1]]), sum(bins)
+        self.first = np.cumsum([0, *bins[:-1]])
+        self.size = sum(bins)
         self.categorical = np.repeat(np.array(features.dtypes) == pl.String, bins)
         self.shares = self.distribution(np.arange(features.height))
 
@@ -98,7 +97,8 @@ def calibrate_thresholds(
     `known` are more rows, whose season is the baseline's. The same rows and settings give the same
     thresholds.
     """
-    features, total = baseline[0], baseline[0].height
+    features, _ = baseline
+    total = features.height
     distances, noisy = simulate(_thinned(baseline), how)
     limit = family_limits(distances, how.false_alarms)
     apart, unsure = seasonal(_thinned(known), how)
@@ -108,27 +108,31 @@ def calibrate_thresholds(
     noise = (np.maximum(0, limit - season) / noisy).round(4)
     limits = {}
     for name, one, other in zip(features.columns, season.tolist(), noise.tolist(), strict=True):
-        limits[name] = made = FeatureLimit(season=one, noise=other, floor=how.floor, at={})
-        made.at.update({str(rows): made.threshold(rows, total) for rows in how.window_rows})
+        feature_limit = FeatureLimit(season=one, noise=other, floor=how.floor, at={})
+        at = {str(size): feature_limit.threshold(size, total) for size in how.window_rows}
+        limits[name] = feature_limit.model_copy(update={"at": at})
     thresholds = CalibratedThresholds(baseline_rows=total, features=limits, power=[])
     found = detection_power(features, thresholds, how.window_rows)
     return thresholds.model_copy(update={"power": found})
 
 
 def _thinned(rows: DatedFeatures) -> DatedFeatures:
-    step = math.ceil(len(rows[1]) / MOST_ROWS)
-    return rows[0].gather_every(step), rows[1].gather_every(step)
+    features, dates = rows
+    step = math.ceil(len(dates) / MOST_ROWS)
+    return features.gather_every(step), dates.gather_every(step)
 
 
 def simulate(rows: DatedFeatures, how: ThresholdSettings) -> tuple[Floats, float]:
     """Return undrifted weeks' distances, of the smaller window, and how noisy they are.
 
     The distances have the shape (weeks, features); every week of the calendar has as many. Noise
-    is in the formula's terms: what stands for its √(1/n + 1/N).
+    is in the formula's terms: what takes the place of its √(1/n + 1/N).
     """
     random = np.random.default_rng(how.seed)
-    binned, size = BinnedFeatures(rows[0]), how.window_rows[0]
-    calendar = list(weeks(rows[1], how.min_rows))
+    features, dates = rows
+    binned = BinnedFeatures(features)
+    size = how.window_rows[0]
+    calendar = list(calendar_weeks(dates, how.min_rows))
     distances = []
     for weights in calendar:
         ends = np.cumsum(weights)[:-1]
@@ -142,28 +146,30 @@ def simulate(rows: DatedFeatures, how: ThresholdSettings) -> tuple[Floats, float
 
 def seasonal(rows: DatedFeatures, how: ThresholdSettings) -> tuple[Floats, Floats]:
     """Return weeks' distances from all, (weeks, features), and what weighing adds to noise."""
-    binned = BinnedFeatures(rows[0])
+    features, dates = rows
+    binned = BinnedFeatures(features)
     # Rows of one day weigh alike, so days are counted once.
-    days, first, day = np.unique(rows[1], return_index=True, return_inverse=True)
+    days, first, day = np.unique(dates, return_index=True, return_inverse=True)
     cells = np.bincount((binned.codes * len(days) + day).ravel(), minlength=binned.size * len(days))
     by_day = cells.reshape(binned.size, len(days)).astype(np.float64)
-    distances, lost = [], []
-    for weights in weeks(rows[1], how.min_rows):
+    distances = []
+    lost = []
+    for weights in calendar_weeks(dates, how.min_rows):
         distances.append(binned.distances(by_day @ weights[first]))
         lost.append(_lost(weights))
     return np.array(distances), np.array(lost)
 
 
-def weeks(dates: pl.Series, least: int) -> Iterator[Floats]:
+def calendar_weeks(dates: pl.Series, least: int) -> Iterator[Floats]:
     """Yield the rows' weights in each week of their calendar; they sum to 1.
 
-    A week that rests on fewer than `least` effective rows says nothing and is left out; where all
-    are so, the season is unknown, and there is one week in which all rows weigh alike.
+    A week that rests on fewer than `least` effective rows says nothing and is left out. Where all
+    are left out, the season is unknown, and there is one week in which all rows weigh alike.
     """
     days = dates.cast(pl.Date).to_physical().to_numpy().astype(np.int64)
     days -= days.min()
     known = False
-    # The last days are seldom a whole week, and would have the weekdays of none.
+    # The last days are seldom a whole week, and do not have all its weekdays.
     for week in np.unique(days // 7)[: max(1, (days.max() + 1) // 7)]:
         away = np.abs(days - (7 * week + 3)) % YEAR
         weights = np.exp(-0.5 * (np.minimum(away, YEAR - away) / SEASON_DAYS) ** 2)
@@ -184,8 +190,9 @@ def _lost(weights: Floats) -> float:
 
 
 def family_limits(distances: Floats, rate: float) -> Floats:
-    """Return distances, shape (features,), of which this share of the weeks exceeds any."""
-    centre, spread = distances.mean(axis=0), distances.std(axis=0)
+    """Return distances, shape (features,), such that this share of the weeks exceeds any."""
+    centre = distances.mean(axis=0)
+    spread = distances.std(axis=0)
     largest = ((distances - centre) / np.where(spread > 0, spread, np.inf)).max(axis=1)
     start = np.quantile(largest, 1 - TAIL)
     beyond = largest[largest >= start].mean() - start

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from categoriser.errors import UserError
 from categoriser.io.documents import read_json
@@ -35,13 +35,13 @@ def local_baseline(source: str | None) -> Iterator[Path | None]:
         for file in find_files(source):
             within = Path(file.removeprefix(source).lstrip("/"))
             if ".." in within.parts:
-                raise UserError(f"{file} is no file of a baseline")
+                raise UserError(f"{file} is not a file of a baseline")
             fetch(file, Path(name) / within)
         yield Path(name)
 
 
 def read_of_baseline(
-    file: Path | None, baseline: Path | None, name: str, load: Callable[[Any], T]
+    file: Path | None, baseline: Path | None, name: str, load: Callable[[object], T]
 ) -> T | None:
     """Read the file that is named, else the baseline's, if there is one."""
     path = file or (baseline / name if baseline else None)

@@ -1,32 +1,34 @@
-"""How much of what was served the monitor saw: a check of captures before that of what is in them.
+"""How much of what was served the monitor saw.
 
-Where most captures cannot be read, or never came, the rest says nothing of the whole. Both shares
-are metrics with bounds in `captures` of monitoring.yaml, and violations of types of their own,
-beside Model Monitor's.
+Captures are checked before what is in them: where most cannot be read, or never came, the rest says
+nothing of the whole. Both shares are metrics with bounds in `captures` of monitoring.yaml, and
+violations of types of their own, beside Model Monitor's.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from categoriser.errors import UserError
 from categoriser.monitor.checks.monitor_request import MonitorRequest
 from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.formats.violations import Violation
 from categoriser.monitor.monitor_settings import CaptureSettings
+from categoriser.monitor.standard_errors import RARE_STANDARD_ERRORS
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 CAPTURES_FEATURE = "captures"
-UNREAD_CHECK, MISSING_CHECK = "unread_captures_check", "missing_captures_check"
+UNREAD_CHECK = "unread_captures_check"
+MISSING_CHECK = "missing_captures_check"
 ENDPOINT_NAMESPACE = "AWS/SageMaker"
-CALLS_METRIC, REFUSED_METRIC, FAILED_METRIC = (
-    "Invocations",
-    "Invocation4XXErrors",
-    "Invocation5XXErrors",
-)
+CALLS_METRIC = "Invocations"
+REFUSED_METRIC = "Invocation4XXErrors"
+FAILED_METRIC = "Invocation5XXErrors"
 # CloudWatch keeps sums of five minutes for 63 days.
 PERIOD_SECONDS = 300
-# What is captured of a share of the calls is a sample: by chance one in 30,000 lies so far off.
-STANDARD_ERRORS = 4
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,14 @@ def count_coverage(job: MonitorRequest, problems: Problems, client: Any = None) 
 
     `client` is boto3's for CloudWatch. Raises `UserError` with what CloudWatch answers.
     """
-    seen = problems.seen
-    read, unread = seen.get("records", 0), seen.get("unread", 0)
-    captured = read + unread + seen.get("probes", 0)
+    read = problems.seen.get("records", 0)
+    unread = problems.seen.get("unread", 0)
+    captured = read + unread + problems.seen.get("probes", 0)
     if not (job.variant and job.endpoint and job.start and job.end):
         return CaptureCoverage(read, unread, captured)
     answered = answered_calls(job, client)
-    return CaptureCoverage(read, unread, captured, answered, answered * job.capture_percent / 100)
+    expected = answered * job.capture_percent / 100
+    return CaptureCoverage(read, unread, captured, answered, expected)
 
 
 def answered_calls(job: MonitorRequest, client: Any = None) -> int:
@@ -73,30 +76,23 @@ def answered_calls(job: MonitorRequest, client: Any = None) -> int:
 
     Calls that it refused or failed are taken off: whether SageMaker captures those is not said.
     """
+    sums = endpoint_sums(job, (CALLS_METRIC, REFUSED_METRIC, FAILED_METRIC), client)
+    return max(0, round(sums[CALLS_METRIC] - (sums[REFUSED_METRIC] + sums[FAILED_METRIC])))
+
+
+def endpoint_sums(
+    job: MonitorRequest, metrics: Sequence[str], client: Any = None
+) -> dict[str, float]:
+    """Return the sums of the endpoint's metrics in the job's window; 0 where there is no datum.
+
+    Raises `UserError` with what CloudWatch answers.
+    """
     # A laptop asks nothing and needs no AWS library.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    dimensions = [
-        {"Name": "EndpointName", "Value": job.endpoint},
-        {"Name": "VariantName", "Value": job.variant},
-    ]
-    queries = [
-        {
-            "Id": name.lower(),
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": ENDPOINT_NAMESPACE,
-                    "MetricName": name,
-                    "Dimensions": dimensions,
-                },
-                "Period": PERIOD_SECONDS,
-                "Stat": "Sum",
-            },
-        }
-        for name in (CALLS_METRIC, REFUSED_METRIC, FAILED_METRIC)
-    ]
-    sums = dict.fromkeys((CALLS_METRIC.lower(), REFUSED_METRIC.lower(), FAILED_METRIC.lower()), 0.0)
+    queries = [sum_query(job, metric) for metric in metrics]
+    sums = {query["Id"]: 0.0 for query in queries}
     try:
         client = client or boto3.client("cloudwatch")
         pages = client.get_paginator("get_metric_data").paginate(
@@ -110,26 +106,55 @@ def answered_calls(job: MonitorRequest, client: Any = None) -> int:
             f"CloudWatch did not say how many calls {job.endpoint} answered ({error}); the role "
             "needs cloudwatch:GetMetricData"
         ) from error
-    calls = sums.pop(CALLS_METRIC.lower())
-    return max(0, round(calls - sum(sums.values())))
+    return dict(zip(metrics, sums.values(), strict=True))
 
 
-def check_coverage(found: CaptureCoverage, bounds: CaptureSettings) -> list[Violation]:
+def sum_query(job: MonitorRequest, metric: str) -> "MetricDataQueryTypeDef":
+    """Return the query for a metric's sums in periods of the window."""
+    return {
+        # An Id starts with a lower-case letter.
+        "Id": metric.lower(),
+        "MetricStat": {
+            "Metric": {
+                "Namespace": ENDPOINT_NAMESPACE,
+                "MetricName": metric,
+                "Dimensions": [
+                    {"Name": "EndpointName", "Value": job.endpoint},
+                    {"Name": "VariantName", "Value": job.variant},
+                ],
+            },
+            "Period": PERIOD_SECONDS,
+            "Stat": "Sum",
+        },
+    }
+
+
+def check_coverage(coverage: CaptureCoverage, bounds: CaptureSettings) -> list[Violation]:
     """Return what is over the bounds."""
     violations = []
-    if found.unread_share > bounds.max_unread:
+    if coverage.unread_share > bounds.max_unread:
         text = (
-            f"Unread captures: {100 * found.unread_share:.4g}% ({found.unread:,} of "
-            f"{found.read + found.unread:,}) exceed {100 * bounds.max_unread:.4g}%"
+            f"Unread captures: {100 * coverage.unread_share:.4g}% ({coverage.unread:,} of "
+            f"{coverage.read + coverage.unread:,}) exceed {100 * bounds.max_unread:.4g}%"
         )
         violations.append(Violation(CAPTURES_FEATURE, UNREAD_CHECK, text))
-    if found.expected and found.answered:
-        sampled = found.expected / found.answered
-        chance = STANDARD_ERRORS * math.sqrt(found.expected * (1 - sampled))
-        if found.captured < (1 - bounds.max_missing) * found.expected - chance:
-            text = (
-                f"Missing captures: {100 * (found.missing_share or 0):.4g}% ({found.captured:,} of "
-                f"{found.expected:,.0f} came) exceed {100 * bounds.max_missing:.4g}%"
-            )
-            violations.append(Violation(CAPTURES_FEATURE, MISSING_CHECK, text))
+    if coverage.captured < fewest_captures(coverage, bounds):
+        text = (
+            f"Missing captures: {100 * (coverage.missing_share or 0):.4g}% "
+            f"({coverage.captured:,} of {coverage.expected:,.0f} came) exceed "
+            f"{100 * bounds.max_missing:.4g}%"
+        )
+        violations.append(Violation(CAPTURES_FEATURE, MISSING_CHECK, text))
     return violations
+
+
+def fewest_captures(coverage: CaptureCoverage, bounds: CaptureSettings) -> float:
+    """Return how many captures there must be; 0 where nobody knows how many there should be.
+
+    What is captured of a share of the calls is a sample, and chance may take some from it.
+    """
+    if not coverage.expected or not coverage.answered:
+        return 0.0
+    sampled = coverage.expected / coverage.answered
+    chance = RARE_STANDARD_ERRORS * math.sqrt(coverage.expected * (1 - sampled))
+    return (1 - bounds.max_missing) * coverage.expected - chance

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from categoriser.errors import UserError
 from categoriser.monitor.checks.monitor_request import DatasetFormat, MonitorRequest
@@ -24,8 +24,8 @@ DATASET_FORMATS: dict[str, DatasetFormat] = {
     "parquet": "parquet",
 }
 MULTICLASS = "MulticlassClassification"
-# Variables that SageMaker sets for its own container, and which change nothing here. That they
-# are ignored is said in the log.
+# Variables that SageMaker sets for its own container, and that change nothing here. The log says
+# that they are ignored.
 IGNORED = (
     "end_time_offset",
     "exclude_features_attribute",
@@ -35,11 +35,11 @@ IGNORED = (
     "probability_threshold_attribute",
     "start_time_offset",
 )
-# AWS's API calls the option `line`, its Python SDK and real jobs `lines`.
+# AWS's API calls the option `line`; its Python SDK and real jobs call it `lines`.
 LINES = ("line", "lines")
 # Options of a `dataset_format` that are read. The fields of captures are the project's own.
 OPTIONS = {"csv": ("header",), "json": LINES}
-# Of the data's and of the model's metrics, where Model Monitor's schedule runs the job.
+# The data's metrics and the model's go there where Model Monitor's schedule runs the job.
 MODEL_MONITOR_NAMESPACES = (
     "aws/sagemaker/Endpoints/data-metrics",
     "aws/sagemaker/Endpoints/model-metrics",
@@ -56,6 +56,21 @@ class Window(NamedTuple):
     label_lag: timedelta
 
 
+class GivenFormat(NamedTuple):
+    """What a `dataset_format` says; `ignored` names the options that are not read."""
+
+    name: str
+    header: bool
+    ignored: list[str]
+
+
+class Source(NamedTuple):
+    """Where the captures of a window are, and those that labels belong to."""
+
+    window: str
+    history: str
+
+
 def request_from_environment(
     environment: Mapping[str, str], settings: MonitorSettings, *more: str
 ) -> MonitorRequest:
@@ -66,48 +81,38 @@ def request_from_environment(
     before it is judged; `endpoint_variant` and `capture_percent`, which say how many captures there
     should be. Raises `UserError` that names the variable; `more` must be there as well.
     """
-
-    def path(name: str, otherwise: Path | None = None) -> Path | None:
-        return Path(environment[name]) if environment.get(name) else otherwise
-
-    # An own schedule's job downloads nothing: it lists what has been captured.
-    own = bool(environment.get("scheduled_time"))
-    sources = "sagemaker_endpoint_datacapture_prefix" if own else "dataset_source"
-    _check_present(environment, sources, "output_path", *more)
+    own = _is_own_schedule(environment)
+    _check_present(environment, _source_variable(own=own), "output_path", *more)
     _check_problem_type(environment)
-    window = _window(environment, settings)
+    window = _window_asked(environment, settings)
+    given_format = dataset_format(environment.get("dataset_format", ""))
+    _log_ignored(environment, given_format)
     endpoint = environment.get("sagemaker_endpoint_name", "")
     schedule = environment.get("sagemaker_monitoring_schedule_name", "")
-    source = environment[sources]
-    if own and endpoint:
-        # A release has an endpoint of its own; labels outlive it.
-        source = f"{source.rstrip('/')}/{endpoint}"
-    kind, options = dataset_format(environment.get("dataset_format", ""))
-    _log_ignored(environment, kind, options)
-    truth = environment.get("ground_truth_source")
-    if not truth and kind == "sagemakerMergeJson":
-        # Model Monitor's merge job has put labels into the captures.
-        truth = source
+    source = _source(environment, endpoint, own=own)
     baseline = environment.get("baseline", "").replace("{release}", release_of(endpoint))
+    of_model_monitor = bool(schedule) and not own
     return MonitorRequest(
-        source=source,
-        history=environment[sources],
+        source=source.window,
+        history=source.history,
         label_lag=window.label_lag,
         output=Path(environment["output_path"]),
-        format=DATASET_FORMATS[kind],
-        header=str(options.get("header", True)).lower() == "true",
+        format=DATASET_FORMATS[given_format.name],
+        header=given_format.header,
         baseline=baseline or None,
-        statistics=path("baseline_statistics"),
-        constraints=path("baseline_constraints"),
-        truth=truth or None,
+        statistics=_path(environment, "baseline_statistics"),
+        constraints=_path(environment, "baseline_constraints"),
+        truth=_truth(environment, given_format, source),
         start=window.start,
         end=window.end,
         endpoint=endpoint,
         schedule=schedule,
-        preprocessor=path("record_preprocessor_script", settings.features.preprocessor),
-        postprocessor=path("post_analytics_processor_script", settings.features.postprocessor),
-        namespaces=_namespaces(environment, settings, of_model_monitor=bool(schedule) and not own),
-        model_monitor=bool(schedule) and not own,
+        preprocessor=_path(environment, "record_preprocessor_script")
+        or settings.features.preprocessor,
+        postprocessor=_path(environment, "post_analytics_processor_script")
+        or settings.features.postprocessor,
+        namespaces=_namespaces(environment, settings, of_model_monitor=of_model_monitor),
+        model_monitor=of_model_monitor,
         model_quality=environment.get("analysis_type") == "MODEL_QUALITY",
         answer=environment.get("inference_attribute", ""),
         label=environment.get("ground_truth_attribute", ""),
@@ -117,13 +122,42 @@ def request_from_environment(
     )
 
 
+def _is_own_schedule(environment: Mapping[str, str]) -> bool:
+    return bool(environment.get("scheduled_time"))
+
+
+def _source_variable(*, own: bool) -> str:
+    # An own schedule's job downloads nothing: it lists what has been captured.
+    return "sagemaker_endpoint_datacapture_prefix" if own else "dataset_source"
+
+
+def _source(environment: Mapping[str, str], endpoint: str, *, own: bool) -> Source:
+    history = environment[_source_variable(own=own)]
+    if own and endpoint:
+        # A release has an endpoint of its own; labels outlive it.
+        return Source(f"{history.rstrip('/')}/{endpoint}", history)
+    return Source(history, history)
+
+
+def _truth(environment: Mapping[str, str], given_format: GivenFormat, source: Source) -> str | None:
+    truth = environment.get("ground_truth_source")
+    if not truth and given_format.name == "sagemakerMergeJson":
+        # Model Monitor's merge job has put labels into the captures.
+        return source.window
+    return truth or None
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    return Path(environment[name]) if environment.get(name) else None
+
+
 def _check_present(environment: Mapping[str, str], *names: str) -> None:
     for name in names:
         if not environment.get(name):
             raise UserError(f"the environment variable {name} is missing")
 
 
-def _window(environment: Mapping[str, str], settings: MonitorSettings) -> Window:
+def _window_asked(environment: Mapping[str, str], settings: MonitorSettings) -> Window:
     """Return the window that is asked for, or the one before the time of an own schedule."""
 
     def time(name: str) -> datetime | None:
@@ -166,10 +200,9 @@ def _percent(name: str, text: str) -> float:
     return share
 
 
-def _log_ignored(environment: Mapping[str, str], kind: str, options: Mapping[str, Any]) -> None:
+def _log_ignored(environment: Mapping[str, str], given_format: GivenFormat) -> None:
     ignored = [name for name in IGNORED if environment.get(name)]
-    read = OPTIONS.get(kind, ())
-    ignored += [f"dataset_format.{kind}.{name}" for name in options if name not in read]
+    ignored += [f"dataset_format.{given_format.name}.{name}" for name in given_format.ignored]
     if ignored:
         log.warning("given and ignored: %s", ", ".join(ignored))
 
@@ -179,13 +212,14 @@ def live_endpoint(environment: Mapping[str, str]) -> str:
     return environment.get("live_endpoint", "")
 
 
-def dataset_format(text: str) -> tuple[str, dict[str, Any]]:
-    """Return what a `dataset_format` names, captures where it is empty, and its options.
+def dataset_format(text: str) -> GivenFormat:
+    """Read a `dataset_format`: captures where it is empty.
 
-    Raises `UserError` for another.
+    Raises `UserError` for one that does not exist.
     """
     try:
-        ((name, options),) = (json.loads(text) if text else {"sagemakerCaptureJson": {}}).items()
+        given = json.loads(text) if text else {"sagemakerCaptureJson": {}}
+        ((name, options),) = given.items()
         if name not in DATASET_FORMATS or not isinstance(options, dict):
             raise ValueError(name)
         if name == "json" and not all(options.get(option, True) for option in LINES):
@@ -195,7 +229,8 @@ def dataset_format(text: str) -> tuple[str, dict[str, Any]]:
         raise UserError(
             f"dataset_format must be JSON with one key of {names}, and is {text!r}"
         ) from None
-    return name, options
+    header = str(options.get("header", True)).lower() == "true"
+    return GivenFormat(name, header, [key for key in options if key not in OPTIONS.get(name, ())])
 
 
 def in_utc(name: str, text: str) -> datetime:

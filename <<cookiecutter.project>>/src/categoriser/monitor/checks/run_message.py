@@ -10,13 +10,14 @@ from categoriser.plural import plural
 def run_message(
     job: MonitorRequest, count: int, violations: Sequence[Violation], enough: bool = True
 ) -> str:
-    """Return the exit message; what is violated stands by type, since SageMaker shows its start."""
-    rows = f"{plural(count, 'row')}{window_words(job)}" if count else f"no data{window_words(job)}"
+    """Return the exit message, with the violations by type: SageMaker shows its start."""
+    rows = f"{plural(count, 'row') if count else 'no data'}{window_words(job)}"
     if violations:
-        names: dict[str, list[str]] = {}
-        for one in violations:
-            names.setdefault(one.constraint_check_type, []).append(one.feature_name)
-        what = "; ".join(f"{kind}: {', '.join(found)}" for kind, found in names.items())
+        by_type: dict[str, list[str]] = {}
+        for violation in violations:
+            names = by_type.setdefault(violation.constraint_check_type, [])
+            names.append(violation.feature_name)
+        what = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in by_type.items())
         return f"CompletedWithViolations: {len(violations)} in {rows}: {what}"
     if not count:
         return f"Completed: {rows}"
@@ -24,5 +25,7 @@ def run_message(
 
 
 def window_words(job: MonitorRequest) -> str:
-    times = {"from": job.start, "to": job.end}.items()
-    return "".join(f" {word} {at:%Y-%m-%dT%H:%MZ}" for word, at in times if at)
+    """Return " from … to …", or what of it the job says."""
+    since = f" from {job.start:%Y-%m-%dT%H:%MZ}" if job.start else ""
+    until = f" to {job.end:%Y-%m-%dT%H:%MZ}" if job.end else ""
+    return since + until

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from categoriser.io.documents import read_json
 from categoriser.monitor.checks.monitor_request import MonitorRequest
 from categoriser.monitor.formats.event_files import event_files
+from categoriser.monitor.formats.feature_statistics import Statistics
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.formats.statistics import Statistics, load_statistics
+from categoriser.monitor.formats.statistics_file import read_statistics
 from categoriser.monitor.monitor_settings import MonitorSettings
 from categoriser.monitor.summaries.summary import summarise_dataset
 from categoriser.monitor.summaries.summary_statistics import statistics_of
@@ -18,14 +18,15 @@ def window_statistics(
     job: MonitorRequest, baseline: Path | None, settings: MonitorSettings
 ) -> tuple[Statistics, Problems]:
     if job.format == "statistics":
-        return load_statistics(read_json(Path(job.source), "the summary")), Problems()
+        return read_statistics(Path(job.source), "the summary"), Problems()
     if job.format != "captures":
         rows = summarise_dataset(dataset_files(job), job.format, header=job.header)
         return statistics_of(rows), Problems()
-    problems, how = Problems(), watching_of(job, baseline, settings)
-    summary, found = summarise_captures(window_files(job, problems), how)
+    problems = Problems()
+    watching = watching_of(job, baseline, settings)
+    summary, found = summarise_captures(window_files(job, problems), watching)
     problems.merge(found)
-    return how.statistics(summary, problems), problems
+    return watching.statistics(summary, problems), problems
 
 
 def window_files(job: MonitorRequest, problems: Problems) -> list[str]:
@@ -38,5 +39,5 @@ def watching_of(job: MonitorRequest, baseline: Path | None, settings: MonitorSet
 
 
 def dataset_files(job: MonitorRequest) -> str:
-    """Return a data set's files: a folder's stand for what is in it."""
+    """Return a data set's files, as a pattern of all in it where it is a folder."""
     return f"{job.source.rstrip('/')}/**/*" if Path(job.source).is_dir() else job.source

@@ -1,17 +1,23 @@
 """A window's statistics and the model's figures, checked against constraints."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from categoriser.monitor.comparison.feature_drift import Drifts, FeatureDrift
 from categoriser.monitor.formats.constraints import (
     Constraints,
     FeatureConstraints,
     MonitoringConfig,
+    QualityConstraint,
     QualityConstraints,
 )
-from categoriser.monitor.formats.quality_figures import QualityFigures
-from categoriser.monitor.formats.statistics import NUMERIC_TYPES, FeatureStatistics, Statistics
+from categoriser.monitor.formats.feature_statistics import (
+    NUMERIC_TYPES,
+    DataType,
+    FeatureStatistics,
+    Statistics,
+)
+from categoriser.monitor.formats.quality_figures import QualityFigure
 from categoriser.monitor.formats.violations import Violation
 
 
@@ -41,6 +47,19 @@ def check_constraints(
     return violations
 
 
+class ShareCheck(NamedTuple):
+    """A share of a feature's values that must be at least `least`; None is not checked.
+
+    `rule` begins the violation's description, and `what` says what the share is of.
+    """
+
+    check_type: str
+    rule: str
+    least: float | None
+    share: float | None
+    what: str
+
+
 def _faults(
     feature: FeatureStatistics,
     expected: FeatureConstraints,
@@ -48,41 +67,64 @@ def _faults(
     drift: FeatureDrift | None,
 ) -> Iterator[tuple[str, str]]:
     """Yield type and description of each thing that is against a feature's constraints."""
-    kind, not_met = expected.inferred_type, "requirement is not met. Expected"
-    of_type = f"Data type match {not_met} data type: {kind}, Expected match"
-    complete = f"Completeness {not_met} completeness"
-    in_list, enough = f"Categorical values match {not_met} match", config.domain_content_threshold
-    match, known = _match(feature, kind), in_domain(feature, expected)
-    for check_type, rule, least, share, what in (
-        ("data_type_check", of_type, config.datatype_check_threshold, match, kind),
-        ("completeness_check", complete, expected.completeness, feature.completeness, "present"),
-        ("categorical_values_check", in_list, enough, known, "in the domain"),
-    ):
-        if least is not None and share is not None and share < least:
-            observed = f"Observed: Only {100 * share}% of data is {what}."
-            yield check_type, f"{rule}: {100 * least}%. {observed}"
+    for check in _share_checks(feature, expected, config):
+        if check.least is not None and check.share is not None and check.share < check.least:
+            observed = f"Observed: Only {100 * check.share}% of data is {check.what}."
+            yield check.check_type, f"{check.rule}: {100 * check.least}%. {observed}"
     if drift and drift.exceeded:
         # All digits of the distance, as the container has them.
         far = f"Baseline drift distance: {drift.distance}"
         yield "baseline_drift_check", f"{far} exceeds threshold: {drift.threshold:.6g}"
 
 
-def in_domain(feature: FeatureStatistics, expected: FeatureConstraints | None) -> float | None:
-    """Return the share of a String's values that are in its domain; None where it has none.
+def _share_checks(
+    feature: FeatureStatistics, expected: FeatureConstraints, config: MonitoringConfig
+) -> list[ShareCheck]:
+    not_met = "requirement is not met. Expected"
+    kind = expected.inferred_type
+    return [
+        ShareCheck(
+            "data_type_check",
+            f"Data type match {not_met} data type: {kind}, Expected match",
+            least=config.datatype_check_threshold,
+            share=_match(feature, kind),
+            what=kind,
+        ),
+        ShareCheck(
+            "completeness_check",
+            f"Completeness {not_met} completeness",
+            least=expected.completeness,
+            share=feature.completeness,
+            what="present",
+        ),
+        ShareCheck(
+            "categorical_values_check",
+            f"Categorical values match {not_met} match",
+            least=config.domain_content_threshold,
+            share=in_domain(feature, expected),
+            what="in the domain",
+        ),
+    ]
 
-    In a String of too many values to be counted none is.
+
+def in_domain(feature: FeatureStatistics, expected: FeatureConstraints | None) -> float | None:
+    """Return the share of a String's values that are in its domain; None without a domain.
+
+    The values of a String that has too many to be counted are not in it.
     """
     domain = expected and expected.string_constraints and expected.string_constraints.domains
     if not domain or feature.inferred_type != "String" or not feature.present:
         return None
-    return sum((feature.categories or {}).get(value, 0) for value in set(domain)) / feature.present
+    counts = feature.categories or {}
+    return sum(counts.get(value, 0) for value in set(domain)) / feature.present
 
 
-def _match(feature: FeatureStatistics, expected: str) -> float:
+def _match(feature: FeatureStatistics, expected: DataType) -> float:
     """Return the share of values that are of the expected type.
 
     A whole number is a Fractional too. In a column of Strings a value that spells a number is a
-    String; a column without any other is none. Statistics from a file tell only what was inferred.
+    String; a column of nothing else is not one of Strings. Statistics from a file tell only what
+    was inferred.
     """
     text = expected == feature.inferred_type == "String"
     if not feature.present or expected == "Unknown" or text:
@@ -93,15 +135,26 @@ def _match(feature: FeatureStatistics, expected: str) -> float:
 
 
 def check_quality_constraints(
-    metrics: QualityFigures, constraints: QualityConstraints
+    metrics: Mapping[str, QualityFigure], constraints: QualityConstraints
 ) -> list[Violation]:
     """Return the metrics that are beyond their thresholds."""
     violations = []
     for name, constraint in constraints.multiclass_classification_constraints.items():
-        value = metrics.get(name, {}).get("value", math.nan)
-        kind, threshold = constraint.comparison_operator, constraint.threshold
-        if value < threshold if kind == "LessThanThreshold" else value > threshold:
-            deviation = metrics[name].get("standard_deviation")
-            text = f"Metric {name} with {value} +/- {deviation} was {kind} '{threshold}'"
+        figure = metrics.get(name)
+        if figure and _is_beyond(figure.value, constraint):
+            kind = constraint.comparison_operator
+            text = beyond_threshold(name, figure, kind, constraint.threshold)
             violations.append(Violation(name, kind, text))
     return violations
+
+
+def _is_beyond(value: float, constraint: QualityConstraint) -> bool:
+    if constraint.comparison_operator == "LessThanThreshold":
+        return value < constraint.threshold
+    return value > constraint.threshold
+
+
+def beyond_threshold(name: str, figure: QualityFigure, kind: str, threshold: float) -> str:
+    """Describe a figure that is beyond its threshold, as Model Monitor does."""
+    spread = f"{figure.value} +/- {figure.standard_deviation}"
+    return f"Metric {name} with {spread} was {kind} '{threshold}'"

@@ -17,7 +17,11 @@ from categoriser.monitor.comparison.distances import (
     linf_simple,
 )
 from categoriser.monitor.formats.constraints import Constraints, DistributionConstraints
-from categoriser.monitor.formats.statistics import NUMERIC_TYPES, FeatureStatistics, Statistics
+from categoriser.monitor.formats.feature_statistics import (
+    NUMERIC_TYPES,
+    FeatureStatistics,
+    Statistics,
+)
 
 
 @dataclass(frozen=True)

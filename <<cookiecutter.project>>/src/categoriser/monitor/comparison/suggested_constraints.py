@@ -1,22 +1,29 @@
 """Constraints that a baseline suggests, and what a job or a person changes of them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from categoriser.monitor.formats.constraints import (
     Constraints,
+    FeatureConstraints,
     MonitoringConfig,
+    QualityConstraint,
     QualityConstraints,
-    dump_constraints,
+    StringConstraints,
     load_constraints,
-    load_quality_constraints,
 )
-from categoriser.monitor.formats.quality_figures import BEST_CONSTANT, QualityFigures
-from categoriser.monitor.formats.statistics import NUMERIC_TYPES, Statistics
-from categoriser.monitor.monitor_settings import MonitorSettings
+from categoriser.monitor.formats.feature_statistics import (
+    NUMERIC_TYPES,
+    STRING,
+    FeatureStatistics,
+    Statistics,
+)
+from categoriser.monitor.formats.quality_figures import BEST_CONSTANT
+from categoriser.monitor.monitor_settings import FeatureOverride, MonitorSettings
 
-# A String of more values is no closed list, and a new value in it is no fault.
+# A String of more values is not a closed list, and a new value in it is not a fault.
 MOST_DOMAIN_VALUES = 100
+# The container's defaults, as values that are set: the file shows what a person may change.
+SUGGESTED_CONFIG = MonitoringConfig.model_validate(MonitoringConfig().model_dump())
 
 
 def suggest_constraints(
@@ -26,19 +33,34 @@ def suggest_constraints(
 
     `domains` holds the values of features whose list is known; for others it is what was seen.
     """
-    features = []
-    for name, feature in statistics.features.items():
-        kind = feature.inferred_type
-        suggested = {"name": name, "inferred_type": kind, "completeness": feature.completeness}
-        seen = sorted(feature.categories or {})
-        domain = domains.get(name, seen if len(seen) <= MOST_DOMAIN_VALUES else [])
-        if kind in NUMERIC_TYPES and feature.min is not None:
-            suggested["num_constraints"] = {"is_non_negative": feature.min >= 0}
-        elif kind == "String" and domain:
-            suggested["string_constraints"] = {"domains": list(domain)}
-        features.append(suggested)
-    config = MonitoringConfig().model_dump()
-    return load_constraints({"version": 0.0, "features": features, "monitoring_config": config})
+    features = [
+        _suggested(feature, domains.get(name)) for name, feature in statistics.features.items()
+    ]
+    return Constraints(version=0.0, features=features, monitoring_config=SUGGESTED_CONFIG)
+
+
+def _suggested(
+    feature: FeatureStatistics, known_domain: Sequence[str] | None
+) -> FeatureConstraints:
+    suggested = FeatureConstraints(
+        name=feature.name,
+        inferred_type=feature.inferred_type,
+        completeness=feature.completeness,
+    )
+    if feature.inferred_type in NUMERIC_TYPES and feature.min is not None:
+        sign = {"is_non_negative": feature.min >= 0}
+        return suggested.model_copy(update={"num_constraints": sign})
+    domain = _domain(feature) if known_domain is None else known_domain
+    if feature.inferred_type == STRING and domain:
+        listed = StringConstraints(domains=list(domain))
+        return suggested.model_copy(update={"string_constraints": listed})
+    return suggested
+
+
+def _domain(feature: FeatureStatistics) -> Sequence[str]:
+    """Return the values that were seen, if they are few."""
+    seen = sorted(feature.categories or {})
+    return seen if len(seen) <= MOST_DOMAIN_VALUES else []
 
 
 def without_features(constraints: Constraints, names: Collection[str]) -> Constraints:
@@ -47,39 +69,54 @@ def without_features(constraints: Constraints, names: Collection[str]) -> Constr
     return constraints.model_copy(update={"features": features})
 
 
-def suggest_quality_constraints(metrics: QualityFigures) -> QualityConstraints:
-    """Return constraints on `{metric: {value, standard_deviation}}`: none may fall."""
-    thresholds = {
-        name: {"threshold": metric["value"], "comparison_operator": "LessThanThreshold"}
-        for name, metric in metrics.items()
+def suggest_quality_constraints(values: Mapping[str, float]) -> QualityConstraints:
+    """Return constraints on the figures of these values: none may fall."""
+    bounds = {
+        name: QualityConstraint(threshold=value, comparison_operator="LessThanThreshold")
+        for name, value in values.items()
         if not name.endswith(BEST_CONSTANT)
     }
-    return load_quality_constraints(
-        {"version": 0.0, "multiclass_classification_constraints": thresholds}
-    )
+    return QualityConstraints(version=0.0, multiclass_classification_constraints=bounds)
 
 
 def overridden_constraints(
     bounds: Constraints, categorical_method: str, settings: MonitorSettings
 ) -> Constraints:
-    """Return the constraints with what the job said, and a person in `overrides`."""
-    document = dump_constraints(bounds)
+    """Return the constraints with what the job said, and a person in `overrides`.
+
+    Raises `UserError` for a `categorical_method` that does not exist.
+    """
+    config = bounds.monitoring_config
     if categorical_method:
-        config = document.setdefault("monitoring_config", {})
-        chosen = config.setdefault("distribution_constraints", {})
-        chosen["categorical_drift_method"] = categorical_method
-    for feature in document.get("features", []):
-        override = settings.overrides.get(feature["name"])
-        if not override:
-            continue
-        if override.completeness is not None:
-            feature["completeness"] = override.completeness
-        changed: dict[str, Any] = {} if override.evaluate else {"evaluate_constraints": "Disabled"}
-        before = feature.get("monitoringConfigOverrides") or {}
-        if override.threshold is not None:
-            changed["distribution_constraints"] = before.get("distribution_constraints", {}) | {
-                "comparison_threshold": override.threshold,
-                "categorical_comparison_threshold": override.threshold,
-            }
-        feature["monitoringConfigOverrides"] = before | changed
-    return load_constraints(document)
+        chosen = config.distribution_constraints.model_copy(
+            update={"categorical_drift_method": categorical_method}
+        )
+        config = config.model_copy(update={"distribution_constraints": chosen})
+        bounds = bounds.model_copy(update={"monitoring_config": config})
+    features = [
+        _overridden(feature, settings.overrides.get(feature.name)) for feature in bounds.features
+    ]
+    changed = bounds.model_copy(update={"features": features})
+    # A copy is not checked.
+    return load_constraints(changed.plain())
+
+
+def _overridden(
+    feature: FeatureConstraints, override: FeatureOverride | None
+) -> FeatureConstraints:
+    if override is None:
+        return feature
+    own = feature.overrides or MonitoringConfig()
+    if not override.evaluate:
+        own = own.model_copy(update={"evaluate_constraints": "Disabled"})
+    if override.threshold is not None:
+        thresholds = {
+            "comparison_threshold": override.threshold,
+            "categorical_comparison_threshold": override.threshold,
+        }
+        compared = own.distribution_constraints.model_copy(update=thresholds)
+        own = own.model_copy(update={"distribution_constraints": compared})
+    changed = feature.model_copy(update={"overrides": own})
+    if override.completeness is None:
+        return changed
+    return changed.model_copy(update={"completeness": override.completeness})

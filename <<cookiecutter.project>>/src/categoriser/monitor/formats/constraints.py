@@ -4,6 +4,7 @@ A baseline suggests constraints, people edit them, and each window's statistics 
 them.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
@@ -12,12 +13,16 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     ValidationError,
     model_validator,
 )
 
 from categoriser.errors import UserError
-from categoriser.monitor.formats.statistics import DataType
+from categoriser.io.replacing import write_json
+from categoriser.monitor.formats.feature_statistics import DataType
+
+CONSTRAINTS_FILE = "constraints.json"
 
 
 def _spelled(*names: str) -> BeforeValidator:
@@ -35,13 +40,17 @@ Switch = Annotated[Literal["Enabled", "Disabled"], _spelled("Enabled", "Disabled
 Method = Annotated[Literal["Simple", "Robust"], _spelled("Simple", "Robust")]
 DriftMethod = Annotated[Literal["LInfinity", "ChiSquared"], _spelled("LInfinity", "ChiSquared")]
 SpelledDataType = Annotated[DataType, _spelled(*get_args(DataType))]
-Share = Annotated[float, Field(ge=0, le=1)]
+ShareOfValues = Annotated[float, Field(ge=0, le=1)]
 
 
 class ConstraintsPart(BaseModel):
     """A part of the file; keys that are not known stay in it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
+
+    def plain(self) -> dict[str, Any]:  # free: it has others' keys too, and goes to a JSON library
+        """Return the part as the file has it, without what it leaves to the defaults."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
 
 
 class DistributionConstraints(ConstraintsPart):
@@ -57,8 +66,8 @@ class MonitoringConfig(ConstraintsPart):
 
     evaluate_constraints: Switch = "Enabled"
     emit_metrics: Switch = "Enabled"
-    datatype_check_threshold: Share = 1.0
-    domain_content_threshold: Share = 1.0
+    datatype_check_threshold: ShareOfValues = 1.0
+    domain_content_threshold: ShareOfValues = 1.0
     distribution_constraints: DistributionConstraints = DistributionConstraints()
 
 
@@ -76,14 +85,14 @@ class FeatureConstraints(ConstraintsPart):
     """A feature's constraints.
 
     SageMaker's SDK (`Constraints.set_monitoring`) writes overrides inside `string_constraints`.
-    They are moved to where the container's schema has them, and go before what stands there.
+    They are moved to where the container's schema has them, and go before what is there.
     """
 
     name: str
     inferred_type: SpelledDataType = "Unknown"
-    completeness: Share | None = None
+    completeness: ShareOfValues | None = None
     # Written for those who read it; no type of violation goes with `is_non_negative`.
-    num_constraints: dict[str, Any] | None = None
+    num_constraints: dict[str, JsonValue] | None = None
     string_constraints: StringConstraints | None = None
     overrides: MonitoringConfig | None = Field(
         default=None,
@@ -98,10 +107,10 @@ class FeatureConstraints(ConstraintsPart):
             return given
         feature = dict(given)
         for name in PARTS_WITH_OVERRIDES:
-            part = feature.get(name)
-            if not isinstance(part, dict):
+            if not isinstance(feature.get(name), dict):
                 continue
-            feature[name] = part = dict(part)
+            part = dict(feature[name])
+            feature[name] = part
             for key in (OVERRIDES, OTHER_OVERRIDES):
                 moved = part.pop(key, None)
                 if isinstance(moved, dict):
@@ -111,16 +120,20 @@ class FeatureConstraints(ConstraintsPart):
 
 
 class Constraints(ConstraintsPart):
+    """constraints.json of data quality."""
+
     version: float = 0.0
     features: list[FeatureConstraints] = []
     monitoring_config: MonitoringConfig = MonitoringConfig()
 
     def config(self, name: str) -> MonitoringConfig:
         """Return what holds for a feature: the file's configuration under the feature's own."""
-        own = next((f.overrides for f in self.features if f.name == name), None)
+        named = (feature.overrides for feature in self.features if feature.name == name)
+        own = next(named, None)
         if own is None:
             return self.monitoring_config
-        whole, changes = self.monitoring_config.model_dump(), own.model_dump(exclude_unset=True)
+        whole = self.monitoring_config.model_dump()
+        changes = own.model_dump(exclude_unset=True)
         key = "distribution_constraints"
         changes[key] = whole[key] | changes.get(key, {})
         return MonitoringConfig.model_validate(whole | changes)
@@ -132,6 +145,8 @@ class QualityConstraint(ConstraintsPart):
 
 
 class QualityConstraints(ConstraintsPart):
+    """constraints.json of model quality: the bound of each figure, by its name."""
+
     version: float = 0.0
     multiclass_classification_constraints: dict[str, QualityConstraint]
 
@@ -141,15 +156,15 @@ ConstraintsFile = TypeVar("ConstraintsFile", bound=BaseModel)
 
 def load_constraints(document: object) -> Constraints:
     """Read the content of `constraints.json`. Raises `UserError` that names the key."""
-    return _read(Constraints, document)
+    return _validated(Constraints, document)
 
 
 def load_quality_constraints(document: object) -> QualityConstraints:
     """Read model quality's `constraints.json`. Raises `UserError` that names the key."""
-    return _read(QualityConstraints, document)
+    return _validated(QualityConstraints, document)
 
 
-def _read(kind: type[ConstraintsFile], document: object) -> ConstraintsFile:
+def _validated(kind: type[ConstraintsFile], document: object) -> ConstraintsFile:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
@@ -159,9 +174,5 @@ def _read(kind: type[ConstraintsFile], document: object) -> ConstraintsFile:
         raise UserError(f"constraints.json: {key}: {fault}") from None
 
 
-def dump_constraints(constraints: Constraints | QualityConstraints) -> dict[str, Any]:
-    """Return the file's content."""
-    return constraints.model_dump(by_alias=True, exclude_unset=True)
-
-
-CONSTRAINTS_FILE = "constraints.json"
+def write_constraints(path: Path, constraints: Constraints | QualityConstraints) -> None:
+    write_json(path, constraints.plain())

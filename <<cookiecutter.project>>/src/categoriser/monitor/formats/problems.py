@@ -1,17 +1,16 @@
 """What a run could not read of captures and labels, and what it left out, in counts and places."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from categoriser.plural import plural
 
 # Places of a kind that are kept.
-PLACES = 5
+KEPT_PLACES = 5
 # Whole files: no capture is known to be lost with them.
 EMPTY_FILE = "empty file"
 OTHER_FILE = "file whose name ends neither in .jsonl nor in .jsonl.gz"
-FILES = (EMPTY_FILE, OTHER_FILE)
+FILE_KINDS = (EMPTY_FILE, OTHER_FILE)
 SEEN = (
     "records",
     "unread",
@@ -33,8 +32,7 @@ class Problems:
     `seen` counts captured calls: `records` of the window that were read, and `unread` ones that
     gave no row. Left out are `probes` (canary calls), those `outside` the window, those `dropped`
     by the team's preprocessor (they are among the records), and `repeated` ones, whose event id
-    came before. `without_input` and `without_output` count rows of which that side was not
-    captured.
+    came before. `without_input` and `without_output` count rows whose side was not captured.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -43,7 +41,8 @@ class Problems:
 
     def add(self, place: Place, kind: str, detail: str = "", *, lost: bool = False) -> None:
         """Count a fault; `lost` is one that leaves nothing of a captured call."""
-        self._count(kind, f"{place[0]}:{place[1]}" + (f" ({detail})" if detail else ""))
+        file, line = place
+        self._count(kind, f"{file}:{line} ({detail})" if detail else f"{file}:{line}")
         if lost:
             self.seen["unread"] += 1
 
@@ -54,13 +53,18 @@ class Problems:
     def _count(self, kind: str, place: str) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         places = self.places.setdefault(kind, [])
-        if len(places) < PLACES:
+        if len(places) < KEPT_PLACES:
             places.append(place)
+
+    def forget(self, kind: str) -> None:
+        """Take a kind of fault away that turned out not to be one."""
+        self.counts.pop(kind, None)
+        self.places.pop(kind, None)
 
     def merge(self, other: Self) -> None:
         for kind, count in other.counts.items():
             self.counts[kind] = self.counts.get(kind, 0) + count
-            self.places[kind] = [*self.places.get(kind, []), *other.places[kind]][:PLACES]
+            self.places[kind] = [*self.places.get(kind, []), *other.places[kind]][:KEPT_PLACES]
         for kind, count in other.seen.items():
             self.seen[kind] += count
 
@@ -76,25 +80,15 @@ class Problems:
     def notes(self) -> list[str]:
         """Say in a phrase each what was not read, and what was left out on purpose."""
         seen = dict.fromkeys(SEEN, 0) | self.seen
-        files = sum(self.counts.get(kind, 0) for kind in FILES)
+        files = sum(self.counts.get(kind, 0) for kind in FILE_KINDS)
         parts = sum(self.counts.values()) - files - seen["unread"]
         unread = f"{seen['unread']:,} of {plural(self.calls, 'capture')} could not be read"
+        repeated = f"{plural(seen['repeated'], 'capture')} left out, whose event id came before"
         said = {
             unread: seen["unread"],
             f"{plural(parts, 'part')} of captures or labels could not be read": parts,
             f"{plural(files, 'file')} without captures passed over": files,
-            f"{plural(seen['repeated'], 'capture')} left out, whose event id came before": seen[
-                "repeated"
-            ],
+            repeated: seen["repeated"],
             f"{plural(seen['outside'], 'capture')} outside the window": seen["outside"],
         }
         return [note for note, count in said.items() if count > 0]
-
-
-def as_facts(problems: Problems) -> Mapping[str, Any]:
-    """Return what `report.json` holds of them."""
-    return {
-        "seen": dict(problems.seen),
-        "not_read": dict(problems.counts),
-        "places": problems.places,
-    }

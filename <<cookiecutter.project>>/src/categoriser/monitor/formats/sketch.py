@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 SHRINK = 0.64  # Deequ's `c`: how much smaller each lower compactor is
+SKETCH_SIZE = 2048  # items of a sketch's highest compactor; Deequ's default
 
 Floats = npt.NDArray[np.float64]
-# Values in ascending order, and the rows that each stands for.
+Ints = npt.NDArray[np.int64]
+# Values in ascending order, and how many rows each counts for.
 Weighted = tuple[Floats, Floats]
 
 
@@ -43,6 +45,3 @@ def quantile(sample: Weighted, at: float) -> float:
     values, weights = sample
     sums = np.cumsum(weights)
     return float(values[np.searchsorted(sums, at * sums[-1])])
-
-
-SKETCH_SIZE = 2048  # items of a sketch's highest compactor; Deequ's default

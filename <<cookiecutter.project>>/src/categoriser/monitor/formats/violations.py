@@ -1,13 +1,19 @@
 """`constraint_violations.json`, as SageMaker Model Monitor writes it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+
+from msgspec import Struct
+
+from categoriser.io.replacing import write_json
+
+# The page of AWS on own containers says "constraints_violations", and their container writes this.
+VIOLATIONS_FILE = "constraint_violations.json"
+QUALITY_VIOLATIONS_FILE = f"model_quality_{VIOLATIONS_FILE}"
 
 
-@dataclass(frozen=True)
-class Violation:
-    """A line of `constraint_violations.json`; in model quality's, the feature is the metric."""
+class Violation(Struct, frozen=True):
+    """What of a feature, or of a figure of the model, is against its constraints."""
 
     feature_name: str
     constraint_check_type: str
@@ -19,17 +25,32 @@ class Violation:
         return self.constraint_check_type.endswith("Threshold")
 
 
-def dump_violations(violations: Sequence[Violation]) -> dict[str, Any]:
-    """Return the content of `constraint_violations.json`; a metric's says `metric_name`."""
-    lines = []
-    for violation in violations:
-        line = asdict(violation)
-        if violation.of_model:
-            line["metric_name"] = line.pop("feature_name")
-        lines.append(line)
-    return {"violations": lines}
+class MetricViolation(Struct, frozen=True):
+    """A violation of the model's quality, as its file has it."""
+
+    metric_name: str
+    constraint_check_type: str
+    description: str
 
 
-# The container's page of AWS says "constraints_violations", their container writes the other.
-VIOLATIONS_FILE = "constraint_violations.json"
-QUALITY_VIOLATIONS_FILE = f"model_quality_{VIOLATIONS_FILE}"
+class ViolationsFile(Struct, frozen=True):
+    violations: list[Violation | MetricViolation]
+
+
+def violations_file(violations: Sequence[Violation]) -> ViolationsFile:
+    """Return the file's content; a figure of the model is a metric there."""
+    return ViolationsFile([_line(violation) for violation in violations])
+
+
+def _line(violation: Violation) -> Violation | MetricViolation:
+    if not violation.of_model:
+        return violation
+    return MetricViolation(
+        metric_name=violation.feature_name,
+        constraint_check_type=violation.constraint_check_type,
+        description=violation.description,
+    )
+
+
+def write_violations(path: Path, violations: Sequence[Violation]) -> None:
+    write_json(path, violations_file(violations))

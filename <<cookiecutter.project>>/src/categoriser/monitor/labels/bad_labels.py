@@ -18,7 +18,7 @@ SELECT id, "row", string_agg(given.label, ' / ' ORDER BY given.time, given.label
 
 @dataclass(frozen=True)
 class BadLabels:
-    """Labelled predictions whose labels differ, or are no class of the model.
+    """Labelled predictions whose labels differ, or are not a class of the model.
 
     `count` of `labelled` predictions; `cases` are the first of them: id, row, the labels.
     """
@@ -39,11 +39,12 @@ class BadLabels:
 
 
 def count_bad_labels(labelled: LabelledRows) -> BadLabels:
-    """Count the labels that are left out, or stand by being the latest."""
+    """Count the labels that are left out, and those that only count as the latest of several."""
     connection = labelled.connection
     [[count]] = connection.execute("SELECT count(*) FROM bad").fetchall()
     cases = connection.execute(FIRST_BAD, [BAD_EXAMPLES]).fetchall()
-    return BadLabels(count, labelled.counts["joined"] + labelled.counts["contradicted"], cases)
+    labelled_predictions = labelled.counts.joined + labelled.counts.contradicted
+    return BadLabels(count, labelled_predictions, cases)
 
 
 def bad_labels_warning(bad: BadLabels, settings: QualitySettings) -> str:

@@ -8,7 +8,7 @@ both are spilled to a scratch folder, and DuckDB joins them there under a memory
 - A label given twice counts once. Of different labels the latest counts, as a correction; where
   the latest differ at one time, nobody can say which is right, and none is used.
 - A label that is not a class of the model is an error of the model. All such are one class,
-  `UNKNOWN_LABEL`, which leaves accuracy and the weighted figures what they would be with a class
+  `NO_CLASS`, which leaves accuracy and the weighted figures what they would be with a class
   each.
 """
 
@@ -18,18 +18,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
+from msgspec import Struct, convert
 
 from categoriser.contract import FIELDS
 from categoriser.errors import UserError
 from categoriser.monitor.formats.event_frames import CAPTURE_COLUMNS, TRUTH_COLUMNS
 from categoriser.monitor.monitor_settings import QualitySettings
 from categoriser.paths import MONITORING
-
-UNKNOWN_LABEL = "(no class of the model)"
 
 THREADS = 2
 JOINED_ROWS_A_FRAME = 50_000
@@ -74,23 +72,43 @@ FROM (SELECT coalesce(sum(times), 0)::BIGINT AS captured, count(*) AS prediction
 """
 
 
+class JoinCounts(Struct, frozen=True):
+    """What was joined, in the order in which the report shows it.
+
+    `captured` rows, different `predictions`, those `captured_again` and those with `shared_ids`
+    (left out); `labels` given, `labelled` predictions, labels `repeated`, predictions whose labels
+    are `conflicting`, of these `contradicted` (left out), `orphans` without a capture; `joined`
+    predictions, those whose label is `unknown` to the model, `median_hours_late` and
+    `most_hours_late` (None without rows), and `coverage`: the joined share of the predictions.
+    """
+
+    captured: int
+    predictions: int
+    captured_again: int
+    shared_ids: int
+    labels: int
+    labelled: int
+    repeated: int
+    conflicting: int
+    contradicted: int
+    orphans: int
+    joined: int
+    unknown: int
+    median_hours_late: float | None
+    most_hours_late: float | None
+    coverage: float
+
+
 @dataclass(frozen=True)
 class LabelledRows:
-    """Captures with their labels: in the table `answered`, captures' columns, `truth`, `given`.
-
-    `counts` (the report shows them): `captured` rows, different `predictions`, those
-    `captured_again` and those with `shared_ids` (left out); `labels` given, `labelled` predictions,
-    labels `repeated`, predictions whose labels are `conflicting`, of these `contradicted` (left
-    out), `orphans` without a capture; `joined` predictions, their `coverage` of all predictions,
-    those whose label is `unknown` to the model; `median_hours_late`, `most_hours_late` (or None).
-    """
+    """Captures with their labels: in the table `answered`, captures' columns, `truth`, `given`."""
 
     connection: duckdb.DuckDBPyConnection
     classes: list[str]
-    counts: dict[str, Any]
+    counts: JoinCounts
 
     def rows(self, query: str) -> Iterator[pl.DataFrame]:
-        """Yield a query's rows, a batch at a time; the first batch has none."""
+        """Yield a query's rows, a batch at a time; the first batch is empty."""
         reader = self.connection.sql(query).to_arrow_reader(JOINED_ROWS_A_FRAME)
         for batch in chain([reader.schema.empty_table()], reader):
             yield pl.DataFrame(batch)
@@ -102,12 +120,15 @@ def join_labels(
 ) -> Iterator[LabelledRows]:
     """Join labels to captures, in a scratch folder that is gone afterwards.
 
-    `captures` have the columns of `capture.Batch.frame`; further ones, such as `country`, become
-    slices and columns of the export. `truths` have those of `capture.truths`. They may be of other
-    windows: a label without its capture, and a capture without a label, are counted.
+    `captures` have the columns of `CapturedRows.frame`; further ones, such as `country`, become
+    slices and columns of the export. `truths` have those of `ground_truth_rows`. They may be of
+    other windows: a label without its capture, and a capture without a label, are counted.
     """
-    limits: dict[str, Any] = {"threads": THREADS, "preserve_insertion_order": False}
-    limits["memory_limit"] = f"{settings.memory_limit_mb}MB"
+    limits: dict[str, str | bool | int | float | list[str]] = {
+        "threads": THREADS,
+        "preserve_insertion_order": False,
+        "memory_limit": f"{settings.memory_limit_mb}MB",
+    }
     with tempfile.TemporaryDirectory(prefix="categoriser-") as name:
         folder = Path(name)
         _spill(captures, CAPTURE_COLUMNS, folder / "captures")
@@ -119,11 +140,7 @@ def join_labels(
                     spilled.create_view(table)
                 connection.register("classes", pl.DataFrame({"name": list(classes)}).to_arrow())
                 connection.execute(JOIN.format(inputs=", ".join(f'"{name}"' for name in FIELDS)))
-                labelled = LabelledRows(connection, list(classes), {})
-                [counts] = pl.concat(labelled.rows(COUNTS)).to_dicts()
-                counts["coverage"] = counts["joined"] / max(1, counts["predictions"])
-                labelled.counts.update(counts)
-                yield labelled
+                yield LabelledRows(connection, list(classes), _count(connection))
         except duckdb.OutOfMemoryException:
             raise UserError(
                 f"quality.memory_limit_mb in {MONITORING}, {settings.memory_limit_mb}, is not "
@@ -131,7 +148,13 @@ def join_labels(
             ) from None
 
 
-def _spill(frames: Frames, columns: dict[str, Any], folder: Path) -> None:
+def _count(connection: duckdb.DuckDBPyConnection) -> JoinCounts:
+    [counts] = connection.sql(COUNTS).pl().to_dicts()
+    coverage = counts["joined"] / max(1, counts["predictions"])
+    return convert(counts | {"coverage": coverage}, JoinCounts)
+
+
+def _spill(frames: Frames, columns: pl.Schema, folder: Path) -> None:
     """Write frames to files and number their rows; the first file has columns and no rows."""
     folder.mkdir()
     place = 0

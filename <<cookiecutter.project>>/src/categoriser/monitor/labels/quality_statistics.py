@@ -4,18 +4,22 @@ All figures are of the labelled rows. Where people label what looks wrong to the
 worse than the model: the join's `coverage` says how many rows they rest on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
 
 from categoriser.errors import UserError
 from categoriser.evaluation.scores import Codes, confusion, group_codes, ratio, resample, scores
-from categoriser.io.documents import Json
-from categoriser.monitor.formats.quality_figures import BEST_CONSTANT
+from categoriser.monitor.formats.quality_figures import (
+    BEST_CONSTANT,
+    NO_CLASS,
+    LabelledDataset,
+    MulticlassMetrics,
+    QualityFigure,
+    QualityStatistics,
+)
 from categoriser.monitor.formats.sketch import Floats
-from categoriser.monitor.labels.label_join import UNKNOWN_LABEL
 
 BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
 # Efron and Tibshirani, An Introduction to the Bootstrap, 1993, 6.4: 200 are enough for an error.
@@ -44,8 +48,10 @@ def figures(counts: Floats) -> dict[str, Floats]:
     }
 
 
-def quality_statistics(truth: Codes, answers: Codes, groups: Codes, labels: Sequence[str]) -> Json:
-    """Return model quality's statistics.json, as Model Monitor writes it.
+def quality_statistics(
+    truth: Codes, answers: Codes, groups: Codes, labels: Sequence[str]
+) -> QualityStatistics:
+    """Return model quality's statistics, as Model Monitor has them.
 
     `groups` are the rows' merchants, from 0. The best constant classifier answers the most frequent
     label. A standard deviation is a figure's standard error by the bootstrap of
@@ -53,9 +59,11 @@ def quality_statistics(truth: Codes, answers: Codes, groups: Codes, labels: Sequ
     half as large: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html.)
     """
     size = len(labels)
-    document: Json = {"version": 0.0, "dataset": {"item_count": len(truth)}}
+    dataset = LabelledDataset(item_count=len(truth))
     if not len(truth):
-        return document | {"multiclass_classification_metrics": {}}
+        return QualityStatistics(
+            dataset=dataset, multiclass_classification_metrics=MulticlassMetrics()
+        )
     counts = confusion(truth, answers, size)
     best = counts.sum(axis=1).argmax()
 
@@ -67,16 +75,20 @@ def quality_statistics(truth: Codes, answers: Codes, groups: Codes, labels: Sequ
 
     draws = resample(truth * size + answers, size * size, groups, RESAMPLES)
     drawn = [beside_constant(cells.reshape(size, size)) for cells in draws]
-    rows = (dict(zip(labels, row, strict=True)) for row in counts.tolist())
-    found: Json = {"confusion_matrix": dict(zip(labels, rows, strict=True))}
-    for name, value in beside_constant(counts.astype(float)).items():
-        deviation = float(np.std([draw[name] for draw in drawn]))
-        found[name] = {"value": float(value), "standard_deviation": deviation}
-    return document | {"multiclass_classification_metrics": found}
+    found = {
+        name: QualityFigure(float(value), float(np.std([draw[name] for draw in drawn])))
+        for name, value in beside_constant(counts.astype(float)).items()
+    }
+    rows = [dict(zip(labels, row, strict=True)) for row in counts.tolist()]
+    matrix = dict(zip(labels, rows, strict=True))
+    return QualityStatistics(
+        dataset=dataset,
+        multiclass_classification_metrics=MulticlassMetrics(confusion_matrix=matrix, **found),
+    )
 
 
-def statistics_of_answers(source: str, form: str, answer: str, label: str) -> dict[str, Any]:
-    """Return `statistics` of a data set's two columns; each row counts for itself.
+def statistics_of_answers(source: str, form: str, answer: str, label: str) -> QualityStatistics:
+    """Return the statistics of a data set's two columns; each row counts for itself.
 
     Raises `UserError` where the data or a column of it cannot be read.
     """
@@ -92,14 +104,8 @@ def statistics_of_answers(source: str, form: str, answer: str, label: str) -> di
     return quality_statistics(*coded(rows, rows["truth"].unique().to_list()))
 
 
-def quality_figures(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Return the figures of `statistics`, without the confusion matrix."""
-    found = document["multiclass_classification_metrics"]
-    return {name: value for name, value in found.items() if name != "confusion_matrix"}
-
-
 def coded(rows: pl.DataFrame, classes: Sequence[str]) -> tuple[Codes, Codes, Codes, list[str]]:
-    """Codes of `truth`, `label` and `key`, and the labels; the last is `UNKNOWN`, if it is there.
+    """Codes of `truth`, `label` and `key`, and the labels; the last is `NO_CLASS`, if it is there.
 
     Another model's answers may be among the captures: its classes are labels too.
     """
@@ -108,5 +114,5 @@ def coded(rows: pl.DataFrame, classes: Sequence[str]) -> tuple[Codes, Codes, Cod
     columns = [rows[name].replace_strict(labels, known, default=len(labels)) for name in CODED]
     truth, answers = (column.to_numpy().astype(np.int64) for column in columns)
     if (truth == len(labels)).any():
-        labels.append(UNKNOWN_LABEL)
+        labels.append(NO_CLASS)
     return truth, answers, group_codes(rows), labels

@@ -9,19 +9,23 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
+
+from msgspec import Struct, structs, to_builtins
 
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_text
 from categoriser.monitor.comparison.feature_drift import Drifts
 from categoriser.monitor.formats.constraints import Constraints
-from categoriser.monitor.formats.quality_figures import QualityFigures
-from categoriser.monitor.formats.statistics import Statistics
+from categoriser.monitor.formats.feature_statistics import Statistics
+from categoriser.monitor.formats.quality_figures import QualityFigure
 
 # What the alarms of cloudformation/monitor.yaml watch: numbers of violations, and shares.
-VIOLATIONS_METRIC, QUALITY_VIOLATIONS_METRIC = "violations", "quality_violations"
-UNREAD_CAPTURES_METRIC, MISSING_CAPTURES_METRIC = "unread_captures", "missing_captures"
+VIOLATIONS_METRIC = "violations"
+QUALITY_VIOLATIONS_METRIC = "quality_violations"
+UNREAD_CAPTURES_METRIC = "unread_captures"
+MISSING_CAPTURES_METRIC = "missing_captures"
 BAD_LABELS_METRIC = "bad_labels"
 ALARMED_METRICS = (
     VIOLATIONS_METRIC,
@@ -42,42 +46,77 @@ LARGEST_VALUE = 2.0**360
 WIRE = 3
 PRINTABLE = "".join(map(chr, range(32, 127))).replace("%", "")
 
-MetricDatum = dict[str, Any]
+
+class StatisticSet(Struct, frozen=True, rename="pascal"):
+    sample_count: float
+    sum: float
+    minimum: float
+    maximum: float
+
+
+class Dimension(Struct, frozen=True, rename="pascal"):
+    name: str
+    value: str
+
+
+class MetricDatum(Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
+    """CloudWatch's MetricDatum: a value or a statistic set; without a time until it is stamped."""
+
+    metric_name: str
+    value: float | None = None
+    statistic_values: StatisticSet | None = None
+    dimensions: list[Dimension] | None = None
+    timestamp: datetime | None = None
+
+
+def plain_datum(datum: MetricDatum) -> Any:
+    """Return a datum as boto3 takes it."""
+    return to_builtins(datum, builtin_types=(datetime,))
 
 
 def metrics_of_statistics(
     statistics: Statistics, drifts: Drifts, constraints: Constraints
 ) -> list[MetricDatum]:
-    """Return the metrics of each feature of which `emit_metrics` is enabled.
+    """Return the metrics of each feature whose `emit_metrics` is enabled.
 
     `feature_data_<f>` is the statistic set of a number's values. `feature_non_null_<f>` is that of
     1 for each value and 0 for each that is missing, so that its average is the completeness.
     `feature_baseline_drift_<f>` is the distance.
     """
     data: list[MetricDatum] = []
-    for name, f in statistics.features.items():
+    for name, feature in statistics.features.items():
         if constraints.config(name).emit_metrics == "Disabled":
             continue
-        rows, every, some = f.present + f.missing, f.missing == 0, f.present > 0
-        data += _datum(f"feature_data_{name}", f.present, f.sum, f.min, f.max)
-        data += _datum(f"feature_non_null_{name}", rows, f.present, float(every), float(some))
+        data += _statistic_set(
+            f"feature_data_{name}", feature.present, feature.sum, feature.min, feature.max
+        )
+        data += _statistic_set(
+            f"feature_non_null_{name}",
+            count=feature.present + feature.missing,
+            total=feature.present,
+            least=1.0 if feature.missing == 0 else 0.0,
+            greatest=1.0 if feature.present > 0 else 0.0,
+        )
         if name in drifts:
-            data += _datum(f"feature_baseline_drift_{name}", drifts[name].distance)
+            data += _value(f"feature_baseline_drift_{name}", drifts[name].distance)
     return data
 
 
-def metrics_of_quality(metrics: QualityFigures) -> list[MetricDatum]:
-    """Return `{metric: {value, standard_deviation}}` as a metric and its deviation."""
+def metrics_of_quality(figures: Mapping[str, QualityFigure]) -> list[MetricDatum]:
+    """Return each figure as a metric, and its deviation as another."""
     data: list[MetricDatum] = []
-    for name, metric in metrics.items():
-        data += _datum(name, metric["value"])
-        data += _datum(f"{name}_standard_deviation", metric.get("standard_deviation"))
+    for name, figure in figures.items():
+        data += _value(name, figure.value)
+        data += _value(f"{name}_standard_deviation", figure.standard_deviation)
     return data
 
 
 def metrics_of_alarms(values: Mapping[str, float | None]) -> list[MetricDatum]:
-    """Return what is known of `ALARMED`, by its names."""
-    return [datum for name, value in values.items() for datum in _datum(name, value)]
+    """Return what is known of `ALARMED_METRICS`, by its names."""
+    data: list[MetricDatum] = []
+    for name, value in values.items():
+        data += _value(name, value)
+    return data
 
 
 def stamped(
@@ -85,8 +124,10 @@ def stamped(
 ) -> list[MetricDatum]:
     """Give each datum its dimensions and its time, which CloudWatch takes up to two weeks back."""
     named = {"Endpoint": endpoint, "MonitoringSchedule": schedule}
-    dimensions = [{"Name": k, "Value": quote(v, PRINTABLE)} for k, v in named.items() if v.strip()]
-    return [datum | {"Dimensions": dimensions, "Timestamp": time} for datum in data]
+    dimensions = [
+        Dimension(name, quote(value, PRINTABLE)) for name, value in named.items() if value.strip()
+    ]
+    return [structs.replace(datum, dimensions=dimensions, timestamp=time) for datum in data]
 
 
 def send_metrics(data: Sequence[MetricDatum], namespace: str, client: Any = None) -> None:
@@ -102,8 +143,8 @@ def send_metrics(data: Sequence[MetricDatum], namespace: str, client: Any = None
 
     try:
         client = client or boto3.client("cloudwatch")
-        for batch in _batches(data):
-            client.put_metric_data(Namespace=namespace, MetricData=batch)
+        for call in _calls([plain_datum(datum) for datum in data]):
+            client.put_metric_data(Namespace=namespace, MetricData=call)
     except (BotoCoreError, ClientError) as error:
         raise UserError(
             f"CloudWatch did not take metrics of {namespace} ({error}); the role needs "
@@ -114,45 +155,57 @@ def send_metrics(data: Sequence[MetricDatum], namespace: str, client: Any = None
 
 def write_collected(data: Sequence[MetricDatum], path: Path = COLLECTED_METRICS) -> None:
     """Write stamped data as JSON lines."""
-    times = [f"{datum['Timestamp'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for datum in data]
-    lines = (json.dumps(d | {"Timestamp": time}) for d, time in zip(data, times, strict=True))
+    lines = [json.dumps(plain_datum(datum), default=_collected_time) for datum in data]
     write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def _collected_time(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def metric_name(text: str) -> str:
     """Return a name that CloudWatch takes: at most 255 printable ASCII characters.
 
-    Others, and `%`, become `%` and their bytes (`caf%C3%A9`), so that no two names become one; of
-    a name that is too long the end is a digest of the whole.
+    Others, and `%`, become `%` and their bytes (`caf%C3%A9`), so that no two names become one. A
+    name that is too long ends in a digest of the whole.
     """
     plain = quote(text, PRINTABLE)
     if len(plain) <= LONGEST_NAME:
         return plain
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return f"{plain[: LONGEST_NAME - 17]}-{digest}"
+    end = "-" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    return plain[: LONGEST_NAME - len(end)] + end
 
 
-def _datum(name: str, *values: float | None) -> Iterator[MetricDatum]:
-    """Yield a value, or a statistic set of count, sum, least and greatest; not what is NaN."""
-    numbers = [float(v) for v in values if v is not None and abs(v) <= LARGEST_VALUE]
-    if len(numbers) < len(values):
-        return
-    if len(numbers) == 1:
-        yield {"MetricName": metric_name(name), "Value": numbers[0]}
-    elif numbers[0]:
-        keys = ("SampleCount", "Sum", "Minimum", "Maximum")
-        statistics = dict(zip(keys, numbers, strict=True))
-        yield {"MetricName": metric_name(name), "StatisticValues": statistics}
+def _value(name: str, value: float | None) -> Iterator[MetricDatum]:
+    """Yield a value, if CloudWatch takes it."""
+    if _is_taken(value):
+        yield MetricDatum(metric_name=metric_name(name), value=float(value))
 
 
-def _batches(data: Sequence[MetricDatum]) -> Iterator[list[MetricDatum]]:
-    batch: list[MetricDatum] = []
+def _statistic_set(
+    name: str, count: int, total: float | None, least: float | None, greatest: float | None
+) -> Iterator[MetricDatum]:
+    """Yield a statistic set, if it is of some values and CloudWatch takes it."""
+    if count and _is_taken(total) and _is_taken(least) and _is_taken(greatest):
+        statistics = StatisticSet(float(count), float(total), float(least), float(greatest))
+        yield MetricDatum(metric_name=metric_name(name), statistic_values=statistics)
+
+
+def _is_taken(value: float | None) -> TypeGuard[float]:
+    # NaN is not taken: every comparison with it is false.
+    return value is not None and abs(value) <= LARGEST_VALUE
+
+
+def _calls(data: Sequence[Any]) -> Iterator[list[Any]]:
+    """Yield boto3's data in parts that one call takes."""
+    call: list[Any] = []
     size = 0
     for datum in data:
         length = WIRE * len(json.dumps(datum, default=str))
-        if len(batch) == MOST_METRICS or size + length > MOST_BYTES_A_CALL:
-            yield batch
-            batch, size = [], 0
-        batch.append(datum)
+        if len(call) == MOST_METRICS or size + length > MOST_BYTES_A_CALL:
+            yield call
+            call = []
+            size = 0
+        call.append(datum)
         size += length
-    yield batch
+    yield call

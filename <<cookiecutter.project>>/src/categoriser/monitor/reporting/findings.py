@@ -1,6 +1,6 @@
-"""What happened in a window, in sentences: the first screen of the page and of the terminal.
+"""What people are told of a check: its findings, its state, and what it could not judge.
 
-The files hold every violation, as Model Monitor writes them. People are told of findings: the
+The files hold every violation, as Model Monitor writes them. A finding is what people look at: the
 model's figures fall together and are one, and what is worst comes first.
 """
 
@@ -39,10 +39,10 @@ COLUMN_FINDINGS = {
 # As the constraints' descriptions and a metric's have it.
 OBSERVED = re.compile(r"Observed: (.*?)\.?$")
 METRIC = re.compile(r"with (\S+) \+/- (\S+) was \w+ '(\S+)'")
-LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
+NUMBER_TO_SHORTEN = re.compile(r"\d+\.\d{3,}")
 
-# So many names stand in a sentence.
-MOST_NAMES = 4
+# A sentence has so many names.
+NAMES_IN_A_SENTENCE = 4
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,16 @@ def _severity(violation: Violation, drifts: Mapping[str, FeatureDrift]) -> tuple
 
 
 def _times(drift: FeatureDrift | None) -> float:
-    """Return how many times its threshold a distance is; 0 where there is none."""
-    return drift.distance / drift.threshold if drift and drift.distance and drift.threshold else 0.0
+    """Return how many times its threshold a distance is; 0 where one of them is not known."""
+    if drift and drift.distance and drift.threshold:
+        return drift.distance / drift.threshold
+    return 0.0
 
 
 def _what(violation: Violation, drifts: Mapping[str, FeatureDrift]) -> str:
     """Say a violation in a line beside the feature's name."""
-    kind, text = violation.constraint_check_type, violation.description
+    kind = violation.constraint_check_type
+    text = violation.description
     if kind in COLUMN_FINDINGS:
         return COLUMN_FINDINGS[kind]
     drift = drifts.get(violation.feature_name)
@@ -90,10 +93,12 @@ def _what(violation: Violation, drifts: Mapping[str, FeatureDrift]) -> str:
         times = _times(drift)
         far = f"drift {drift.distance:.4f}"
         return f"{far}, {times:.1f} × threshold" if times else far
-    if metric := METRIC.search(text):
+    metric = METRIC.search(text)
+    if metric:
         value, deviation, bound = metric.groups()
         return shortened(f"{value} ± {deviation}, bound {bound}")
-    if observed := OBSERVED.search(text):
+    observed = OBSERVED.search(text)
+    if observed:
         return shortened(observed[1])
     return shortened(text)
 
@@ -105,7 +110,7 @@ def shortened(text: str) -> str:
         value = float(match[0])
         return f"{value:.2f}" if value >= 1 else f"{value:.4f}"
 
-    return LONG_NUMBER.sub(cut, text)
+    return NUMBER_TO_SHORTEN.sub(cut, text)
 
 
 def check_state(result: CheckResult) -> CheckState:
@@ -115,7 +120,7 @@ def check_state(result: CheckResult) -> CheckState:
     return "not-judged" if not_judged(result) else "passed"
 
 
-def headline(result: CheckResult) -> str:
+def check_headline(result: CheckResult) -> str:
     """Say the state in a few words."""
     found = len(findings(result))
     return {
@@ -127,7 +132,8 @@ def headline(result: CheckResult) -> str:
 
 def not_judged(result: CheckResult) -> list[str]:
     """Say what nobody knows by this result."""
-    rows, current = result.current.item_count, result.current
+    current = result.current
+    rows = current.item_count
     said = [f"not asked or not found: {fault}" for fault in result.faults]
     unread = result.problems.seen.get("unread", 0)
     if unread:
@@ -140,24 +146,28 @@ def not_judged(result: CheckResult) -> list[str]:
         said.append("the data: there is no baseline to compare with")
     if current.not_captured:
         said.append(f"what is not captured: {names_of(current.not_captured)}")
-    silent = [
-        name
-        for name, drift in result.drifts.items()
-        if (drift.distance is None or drift.threshold is None)
-        and name in current.features
-        and current.features[name].present
-        and result.constraints.config(name).evaluate_constraints == "Enabled"
-    ]
+    silent = [name for name, drift in result.drifts.items() if _is_silent(result, drift)]
     if silent:
         said.append(f"the drift of what has no distance or no threshold: {names_of(silent)}")
     if result.quality:
-        if result.quality["not_judged"]:
-            said.append(f"the model: {result.quality['not_judged']}")
+        if result.quality.not_judged:
+            said.append(f"the model: {result.quality.not_judged}")
     elif result.job.format == "captures" and not result.job.truth:
         said.append("the model: no labels were given")
     return said
 
 
+def _is_silent(result: CheckResult, drift: FeatureDrift) -> bool:
+    """Return whether a feature that is watched has values, and its drift could not be judged."""
+    if drift.distance is not None and drift.threshold is not None:
+        return False
+    feature = result.current.features.get(drift.feature)
+    config = result.constraints.config(drift.feature)
+    return bool(feature and feature.present) and config.evaluate_constraints == "Enabled"
+
+
 def names_of(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMES])
-    return shown + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+    shown = ", ".join(names[:NAMES_IN_A_SENTENCE])
+    return shown + (
+        f" and {len(names) - NAMES_IN_A_SENTENCE} more" if len(names) > NAMES_IN_A_SENTENCE else ""
+    )

@@ -7,8 +7,8 @@ from functools import partial
 from categoriser.evaluation.rendering import percent, points
 from categoriser.monitor.checks.capture_coverage import MISSING_CHECK, UNREAD_CHECK
 from categoriser.monitor.checks.check_result import CheckResult
-from categoriser.monitor.formats.sketch import quantile
-from categoriser.monitor.formats.statistics import FeatureStatistics
+from categoriser.monitor.formats.feature_statistics import FeatureStatistics
+from categoriser.monitor.formats.sketch import Sketch, quantile
 from categoriser.monitor.reporting.findings import DRIFT_CHECK, MODEL_CHECK, names_of
 from categoriser.plural import plural
 
@@ -19,7 +19,7 @@ DIGEST_SHOWN = 12
 
 def sentences(result: CheckResult) -> list[str]:
     """Say what moved, in the words of those who know the data; the window and model come first."""
-    said = [_window(result), *_captures(result), *_accuracy(result)]
+    said = [_window_judged(result), *_captures(result), *_accuracy(result)]
     untold = [
         one.feature_name for one in result.violations if one.constraint_check_type == DRIFT_CHECK
     ]
@@ -50,32 +50,34 @@ def _both(
     return result.current.features.get(name), before
 
 
-def _window(result: CheckResult) -> str:
+def _window_judged(result: CheckResult) -> str:
     job = result.job
-    times = [f"{time:%Y-%m-%d %H:%M}" for time in (job.start, job.end) if time]
-    window = f" from {times[0]} to {times[1]} UTC" if len(times) == 2 else ""
-    if len(times) == 1:
-        window = f" {'from' if job.start else 'to'} {times[0]} UTC"
-    if not times and job.format == "captures":
+    since = f" from {job.start:%Y-%m-%d %H:%M}" if job.start else ""
+    until = f" to {job.end:%Y-%m-%d %H:%M}" if job.end else ""
+    window = f"{since}{until} UTC" if since or until else ""
+    if not window and job.format == "captures":
         window = " of all captures"
     said = plural(result.current.item_count, "row") + window
     if result.model:
         said += f", held against model {result.model[:DIGEST_SHOWN]}"
-    return f"{said}{f' at {job.endpoint}' if job.endpoint else ''}."
+    if job.endpoint:
+        said += f" at {job.endpoint}"
+    return f"{said}."
 
 
 def _captures(result: CheckResult) -> list[str]:
-    found, said = result.coverage, []
+    coverage = result.coverage
     kinds = {one.constraint_check_type for one in result.violations}
-    if found and MISSING_CHECK in kinds and found.missing_share is not None:
+    said = []
+    if coverage and MISSING_CHECK in kinds and coverage.missing_share is not None:
         said.append(
-            f"{percent(found.missing_share)} of the captures that should be there are not: the "
-            f"endpoint answered {found.answered:,} calls."
+            f"{percent(coverage.missing_share)} of the captures that should be there are not: the "
+            f"endpoint answered {coverage.answered:,} calls."
         )
-    if found and UNREAD_CHECK in kinds:
+    if coverage and UNREAD_CHECK in kinds:
         said.append(
-            f"{percent(found.unread_share)} of the captures could not be read: what follows is of "
-            "the rest."
+            f"{percent(coverage.unread_share)} of the captures could not be read: what follows is "
+            "of the rest."
         )
     return said
 
@@ -83,28 +85,27 @@ def _captures(result: CheckResult) -> list[str]:
 def _accuracy(result: CheckResult) -> list[str]:
     if not result.quality:
         return []
-    figure = result.quality["statistics"]["multiclass_classification_metrics"].get("accuracy")
-    if not figure:
+    accuracy = result.quality.statistics.multiclass_classification_metrics.accuracy
+    if not accuracy:
         return []
-    rows = result.quality["joined"]["joined"]
-    said = f"Accuracy {percent(figure['value'])} by {plural(rows, 'label')}"
+    labels = plural(result.quality.joined.joined, "label")
+    said = f"Accuracy {percent(accuracy.value)} by {labels}"
     if result.accuracy_before is None:
         return [f"{said}."]
-    change = points(figure["value"] - result.accuracy_before)
+    change = points(accuracy.value - result.accuracy_before)
     kinds = [one.constraint_check_type for one in result.violations]
-    judged = "" if MODEL_CHECK in kinds or result.quality["not_judged"] else ", within its bound"
+    judged = "" if MODEL_CHECK in kinds or result.quality.not_judged else ", within its bound"
     return [f"{said}: {change} points against the held-out rows{judged}."]
 
 
 def _prices(now: FeatureStatistics, before: FeatureStatistics) -> str:
-    medians = [_median(feature) for feature in (now, before)]
-    if None in medians or not medians[1]:
+    median = _median(now)
+    old_median = _median(before)
+    if median is None or not old_median:
         return ""
-    change = 100 * (medians[0] / medians[1] - 1)  # type: ignore[operator]
+    change = 100 * (median / old_median - 1)
     sign = "−" if change < 0 else "+"
-    return (
-        f"Prices {sign}{abs(change):.0f} %: the median is {medians[0]:.2f}, was {medians[1]:.2f}."
-    )
+    return f"Prices {sign}{abs(change):.0f} %: the median is {median:.2f}, was {old_median:.2f}."
 
 
 def _median(feature: FeatureStatistics) -> float | None:
@@ -117,18 +118,21 @@ def _new_words(now: FeatureStatistics, before: FeatureStatistics) -> str:
     """Say how many rows are new, beyond as many as the baseline's new merchants have."""
     if not (now.sketch and before.sketch and now.sketch.size and before.sketch.size):
         return ""
-    shares = []
-    for sketch in (now.sketch, before.sketch):
-        values, weights = sketch.weighted()
-        shares.append(float(weights[values > 0].sum() / weights.sum()))
-    new = (shares[0] - shares[1]) / max(1e-9, 1 - shares[1])
+    share = _share_over_zero(now.sketch)
+    old_share = _share_over_zero(before.sketch)
+    new = (share - old_share) / max(1e-9, 1 - old_share)
     if new <= 0:
         return ""
     return (
         f"About {100 * new:.0f} % of the rows have new merchants or a new wording: "
-        f"{percent(shares[0])} of the texts hold what no training row has, {percent(shares[1])} "
+        f"{percent(share)} of the texts hold what no training row has, {percent(old_share)} "
         "did in the baseline."
     )
+
+
+def _share_over_zero(sketch: Sketch) -> float:
+    values, weights = sketch.weighted()
+    return float(weights[values > 0].sum() / weights.sum())
 
 
 def _confidence(now: FeatureStatistics, before: FeatureStatistics) -> str:
@@ -139,30 +143,30 @@ def _confidence(now: FeatureStatistics, before: FeatureStatistics) -> str:
 
 def _largest_change(what: str, now: FeatureStatistics, before: FeatureStatistics) -> str:
     """Say which value's share changed most."""
-    if not now.categories or not before.categories:
+    shares = _category_shares(now)
+    old_shares = _category_shares(before)
+    if not shares or not old_shares:
         return ""
-    rows, old_rows = sum(now.categories.values()), sum(before.categories.values())
-    if not rows or not old_rows:
-        return ""
-
-    def shares(value: str) -> tuple[float, float]:
-        return (
-            (now.categories or {}).get(value, 0) / rows,
-            (before.categories or {}).get(value, 0) / old_rows,
-        )
 
     def change(value: str) -> tuple[float, str]:
-        share, old = shares(value)
-        return abs(share - old), value
+        return abs(shares.get(value, 0.0) - old_shares.get(value, 0.0)), value
 
-    value = max(now.categories.keys() | before.categories.keys(), key=change)
-    share, old = shares(value)
-    return f"The {what} {value} has {percent(share)} of the rows, had {percent(old)}."
+    value = max(shares.keys() | old_shares.keys(), key=change)
+    share = percent(shares.get(value, 0.0))
+    old_share = percent(old_shares.get(value, 0.0))
+    return f"The {what} {value} has {share} of the rows, had {old_share}."
+
+
+def _category_shares(feature: FeatureStatistics) -> dict[str, float]:
+    """Return each value's share; nothing where there is no row."""
+    counts = feature.categories or {}
+    rows = sum(counts.values())
+    return {value: count / rows for value, count in counts.items()} if rows else {}
 
 
 @dataclass(frozen=True)
 class Topic:
-    """What a sentence says of `feature` where that, or one of `others`, has drifted."""
+    """What a sentence says of `feature` where it, or one that starts with `others`, has drifted."""
 
     feature: str
     say: Callable[[FeatureStatistics, FeatureStatistics], str]

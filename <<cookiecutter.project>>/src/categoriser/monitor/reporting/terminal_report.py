@@ -1,26 +1,28 @@
 """A check's report in the terminal: findings in a line each, and what was not read."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from categoriser.monitor.checks.check_result import CheckResult
 from categoriser.monitor.formats.problems import Problems
+from categoriser.monitor.labels.model_quality import QualityResult
 from categoriser.monitor.reporting.findings import (
     Finding,
+    check_headline,
     check_state,
     findings,
-    headline,
     not_judged,
 )
 from categoriser.monitor.reporting.sentences import DIGEST_SHOWN, sentences
+from categoriser.monitor.watching.watched_captures import NewText
 from categoriser.plural import plural
 
 # Findings that the terminal has room for, and texts: the page shows more of these.
 MOST_FINDINGS = 25
-SAMPLE_TEXTS, SHOWN_SAMPLES = 20, 6
+SAMPLE_TEXTS = 20
+SHOWN_SAMPLES = 6
 LONGEST_ANSWER = 18
 # In 80 columns a longer name leaves its column, so that what is found of it fits beside it.
 NAME_WIDTH = 24
@@ -33,7 +35,7 @@ def show_result(result: CheckResult, console: Console) -> None:
     The report holds the rest: all features, their distributions, and where captures are unreadable.
     """
     console.print(Text(heading(result), "dim"))
-    console.print(Text(f"{headline(result)}.", f"bold {STYLES[check_state(result)]}"))
+    console.print(Text(f"{check_headline(result)}.", f"bold {STYLES[check_state(result)]}"))
     # The first one says what the heading says.
     for sentence in sentences(result)[1:]:
         console.print(Text(sentence))
@@ -79,12 +81,12 @@ def _left_out(problems: Problems) -> Iterator[Text]:
         yield Text(f"  {count:,} × {kind}, first: {first}")
 
 
-def _samples(samples: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+def _samples(samples: Sequence[NewText]) -> Iterator[Text]:
     if samples:
         yield Text("\nTexts with words that training lacks (rows, answer, an example):")
     for sample in samples[:SHOWN_SAMPLES]:
-        answer = sample["answer"] or "–"
-        yield Text(f"  {sample['rows']:>4}  {answer:<{LONGEST_ANSWER}}  {sample['text']}")
+        answer = sample.answer or "–"
+        yield Text(f"  {sample.rows:>4}  {answer:<{LONGEST_ANSWER}}  {sample.text}")
 
 
 def message_start(result: CheckResult) -> str:
@@ -94,13 +96,16 @@ def message_start(result: CheckResult) -> str:
     return ": ".join(result.message.split(": ")[:2])
 
 
-def labels_line(quality: Mapping[str, Any]) -> str:
+def labels_line(quality: QualityResult) -> str:
     """Say how many labels judge the model, and what they say of it."""
-    joined = quality["joined"]
-    said = f"labels: {joined['labels']:,} given, {joined['joined']:,} of them to these captures"
-    if accuracy := quality["statistics"]["multiclass_classification_metrics"].get("accuracy"):
-        said += f"; accuracy {accuracy['value']:.4f} ± {accuracy['standard_deviation']:.4f}"
-    return said + (f"; not judged: {quality['not_judged']}" if quality["not_judged"] else "")
+    joined = quality.joined
+    said = [f"labels: {joined.labels:,} given, {joined.joined:,} of them to these captures"]
+    accuracy = quality.statistics.multiclass_classification_metrics.accuracy
+    if accuracy:
+        said.append(f"accuracy {accuracy.value:.4f} ± {accuracy.standard_deviation:.4f}")
+    if quality.not_judged:
+        said.append(f"not judged: {quality.not_judged}")
+    return "; ".join(said)
 
 
 def heading(result: CheckResult) -> str:
@@ -108,6 +113,8 @@ def heading(result: CheckResult) -> str:
     job = result.job
     times = [f"{time:%Y-%m-%d %H:%M}" for time in (job.start, job.end) if time]
     window = f"{' to '.join(times)} UTC" if times else ""
-    rows, profile = plural(result.current.item_count, "row"), f"{result.profile} thresholds"
+    rows = plural(result.current.item_count, "row")
+    profile = f"{result.profile} thresholds"
     model = f"model {result.model[:DIGEST_SHOWN]}" if result.model else ""
-    return ", ".join(filter(None, (job.endpoint, job.schedule, window, rows, profile, model)))
+    said = (job.endpoint, job.schedule, window, rows, profile, model)
+    return ", ".join(part for part in said if part)

@@ -4,7 +4,7 @@ A column that a batch lacks is missing from that batch's rows. NaN and infinitie
 count as missing: nothing can be computed from them. Text that spells a finite number is a number,
 as Deequ judges it (`StatefulDataType`: `.5`, `5.` and ` 5` too), and a column without other text
 gets a number's statistics. Unlike Deequ, this takes `1e-07` for a number, since scripts write small
-numbers so, and no empty text, sign or point alone.
+numbers so, and does not take an empty text, or a sign or a point alone.
 """
 
 import math
@@ -20,13 +20,13 @@ import pyarrow as pa
 from datasketches import kll_doubles_sketch
 
 from categoriser.errors import UserError
+from categoriser.monitor.formats.feature_statistics import FRACTIONAL, INTEGRAL, STRING, DataType
 from categoriser.monitor.formats.sketch import SKETCH_SIZE
-from categoriser.monitor.formats.statistics import FRACTIONAL, INTEGRAL, STRING
 from categoriser.monitor.summaries.hyperloglog import PRECISION, Registers, registers_of
 
 MAX_CATEGORIES = 1000  # distinct values above which they are not counted one by one
 EXACT = 2**53  # beyond it doubles skip integers
-# Deequ's numbers may have a blank before the digits, which a cast does not take.
+# Deequ's numbers may have a blank before the digits; a cast refuses it.
 SPACED = r"^([+-]?) ([0-9]+\.?[0-9]*|\.[0-9]+)$"
 WITHOUT_SPACE = "${1}${2}"
 WHOLE_NUMBER = r"^[+-]?[0-9]+$"
@@ -36,7 +36,9 @@ WHOLE_NUMBER = r"^[+-]?[0-9]+$"
 class ColumnSummary:
     """A column's present values. Moments are Chan's; `categories` is None above the cap."""
 
-    types: dict[str, int] = field(default_factory=lambda: {INTEGRAL: 0, FRACTIONAL: 0, STRING: 0})
+    types: dict[DataType, int] = field(
+        default_factory=lambda: {INTEGRAL: 0, FRACTIONAL: 0, STRING: 0}
+    )
     mean: float = 0.0
     squares: float = 0.0  # sum of squared deviations from the mean
     minimum: float = math.inf
@@ -67,7 +69,8 @@ class ColumnSummary:
         numbers = values.cast(pl.Float64).to_numpy(writable=True)  # nulls are NaN
         finite = np.isfinite(numbers)
         if not finite.all():
-            values, numbers = values.filter(pl.Series(finite)), numbers[finite]
+            values = values.filter(pl.Series(finite))
+            numbers = numbers[finite]
         self.types[INTEGRAL if values.dtype.is_integer() else FRACTIONAL] = len(numbers)
         hashes = pl.Series(numbers).hash().to_numpy()
         if values.dtype.is_integer():
@@ -95,14 +98,16 @@ class ColumnSummary:
         with np.errstate(over="ignore", invalid="ignore"):
             self.mean = float(numbers.mean())
             self.squares = float(numbers.var()) * len(numbers)
-        self.minimum, self.maximum = float(numbers.min()), float(numbers.max())
+        self.minimum = float(numbers.min())
+        self.maximum = float(numbers.max())
         self.quantiles.update(numbers)
 
     def merge(self, other: Self) -> None:
         """Take in another part of the column. Moments: Chan, Golub and LeVeque (1979)."""
         total = self.numbers + other.numbers
         if other.numbers:
-            shift, share = other.mean - self.mean, other.numbers / total
+            shift = other.mean - self.mean
+            share = other.numbers / total
             self.mean += shift * share
             self.squares += other.squares + shift * shift * self.numbers * share
         self.minimum = min(self.minimum, other.minimum)
@@ -121,7 +126,7 @@ class ColumnSummary:
 
 @dataclass
 class Summary:
-    """The number of rows, and a `Column` for each name."""
+    """The number of rows, and each column's summary by its name."""
 
     rows: int = 0
     columns: dict[str, ColumnSummary] = field(default_factory=dict)
@@ -135,7 +140,7 @@ class Summary:
     def merge(self, other: Self) -> None:
         """Take in the summary of other rows, of whatever columns; `other` is not to be used again.
 
-        All but the sketches' random choices is the same in any order.
+        The result is the same in any order, but for the sketches' random choices.
         """
         self.rows += other.rows
         for name, column in other.columns.items():
@@ -148,8 +153,10 @@ class Summary:
         """Return the summary as MessagePack, for another process of the same job."""
         columns = {}
         for name, column in self.columns.items():
-            sketch, registers = column.quantiles.serialize(), column.registers.tobytes()
-            columns[name] = vars(column) | {"quantiles": sketch, "registers": registers}
+            columns[name] = vars(column) | {
+                "quantiles": column.quantiles.serialize(),
+                "registers": column.registers.tobytes(),
+            }
         return msgspec.msgpack.encode([pl.__version__, self.rows, columns])
 
     @classmethod

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.summaries.summary import Summary
 
-# Of an event id's digest: two of ten million ids meet by chance in one window of 400,000.
+# Bytes of an event id's digest: two of ten million ids meet by chance in one window of 400,000.
 ID_BYTES = 8
 
 Ids = NDArray[np.uint64]
@@ -71,23 +71,24 @@ def add_up(parts: Iterable[ShareSummary]) -> tuple[Summary, Problems]:
 def summarise_shares(files: Sequence[Sequence[str]], run: Workers) -> tuple[Summary, Problems]:
     """Summarise the workers' files, each event id once.
 
-    Of each id `ID_BYTES` come to this process.
+    `ID_BYTES` of each id come to this process.
     """
-    parts = [_part(data) for data in run([CaptureShare(own) for own in files])]
+    parts = [_decoded(data) for data in run([CaptureShare(own) for own in files])]
     ids = [np.frombuffer(part.ids, np.uint64) for part in parts]
     again = {number: CaptureShare(files[number], known) for number, known in _repeated(ids).items()}
     if again:
-        for number, data in zip(again, run([*again.values()]), strict=True):
-            parts[number] = _part(data)
+        shares = list(again.values())
+        for number, data in zip(again, run(shares), strict=True):
+            parts[number] = _decoded(data)
     return add_up(parts)
 
 
-def _part(data: bytes) -> ShareSummary:
+def _decoded(data: bytes) -> ShareSummary:
     return msgspec.msgpack.decode(data, type=ShareSummary)
 
 
 def _repeated(ids: Sequence[Ids]) -> dict[int, bytes]:
-    """Return, by the places of those lists that have any, the ids that an earlier list has too."""
+    """Return the ids that an earlier list has too, by the place of the later list."""
     if not ids:
         return {}
     together = np.concatenate(ids)

@@ -12,8 +12,11 @@ from categoriser.errors import UserError
 
 log = logging.getLogger("categoriser.monitor")
 
+# A captured line as it is, parsed. It is free: the team's script may read any key of it.
+CapturedLine = dict[str, Any]
 
-def load_preprocessor(path: Path) -> Callable[[dict[str, Any]], Any]:
+
+def load_preprocessor(path: Path) -> Callable[[CapturedLine], Any]:
     """Return a script's `preprocess_handler(inference_record[, logger])`, to be given a line.
 
     Raises `UserError` for a script that cannot be imported or has no such function.
@@ -40,7 +43,7 @@ def _handler(path: Path, name: str, arguments: tuple[int, ...]) -> Callable[...,
     try:
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:
-            raise ImportError("it is no Python file")
+            raise ImportError("it is not a Python file")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
@@ -53,13 +56,14 @@ def _handler(path: Path, name: str, arguments: tuple[int, ...]) -> Callable[...,
     return handler  # type: ignore[no-any-return]
 
 
-def inference_record(event: dict[str, Any]) -> SimpleNamespace:
+def inference_record(event: CapturedLine) -> SimpleNamespace:
     """Return a captured record with the attributes that the prebuilt container's has.
 
     They are those of the class on AWS's page "Preprocessing and Postprocessing"; `inference_id`,
     `custom_attributes`, and `observed_content_type` are there beside them.
     """
-    metadata, sides = event["eventMetadata"], event["captureData"]
+    metadata = event["eventMetadata"]
+    sides = event["captureData"]
     attributes = metadata.get("customAttributes")
     return SimpleNamespace(
         event_metadata=SimpleNamespace(

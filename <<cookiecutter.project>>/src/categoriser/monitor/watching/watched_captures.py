@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,12 +14,16 @@ from categoriser.contract import FIELDS
 from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.io.digests import digest
-from categoriser.io.documents import read_json
-from categoriser.monitor.formats.baseline_facts import BASELINE_MADE_BY, FACTS_FILE
+from categoriser.monitor.formats.baseline_facts import (
+    BASELINE_MADE_BY,
+    BaselineFacts,
+    WatchedWith,
+    read_baseline_facts,
+)
 from categoriser.monitor.formats.captures import SCRIPT_ONLY, captured_rows
 from categoriser.monitor.formats.event_frames import INPUT_COLUMNS
+from categoriser.monitor.formats.feature_statistics import FeatureStatistics, Statistics
 from categoriser.monitor.formats.problems import Problems
-from categoriser.monitor.formats.statistics import FeatureStatistics, Statistics
 from categoriser.monitor.summaries.summary import Summary, summarise
 from categoriser.monitor.summaries.summary_statistics import statistics_of
 from categoriser.monitor.watching.capture_shares import CaptureShare, EventIds, ShareSummary
@@ -31,10 +35,38 @@ SAMPLED = 50_000
 UNSEEN = "unseen_tokens"
 
 
-def in_common(leave_out: Sequence[str], preprocessor: Path | None) -> dict[str, Any]:
-    """Return what of the settings a baseline and the captures must have in common."""
+def watched_with(leave_out: Sequence[str], preprocessor: Path | None) -> WatchedWith:
     script = digest(preprocessor) if preprocessor and preprocessor.is_file() else None
-    return {"leave_out": sorted(leave_out), "preprocessor": script}
+    return WatchedWith(sorted(leave_out), script)
+
+
+class NewText(NamedTuple):
+    """An example of a wording that has words which training lacks.
+
+    `rows` counts those of the wording, and `unseen` is the share of its words that are new.
+    `answer` is the model's, None where it was not captured.
+    """
+
+    text: str
+    answer: str | None
+    unseen: float
+    rows: int
+
+
+class BaselineView(NamedTuple):
+    """What of a baseline's folder captures are watched with."""
+
+    facts: BaselineFacts
+    seen: SeenInTraining
+
+    def features(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the watched features of captured rows (`CapturedRows.frame`)."""
+        return watch(frame, self.seen, self.facts.classes, self.facts.review_threshold)
+
+
+def view_baseline(folder: Path) -> BaselineView:
+    """Read what the stage `baseline` wrote. Raises `UserError` for files missing or damaged."""
+    return BaselineView(read_baseline_facts(folder), SeenInTraining.load(folder))
 
 
 @dataclass(frozen=True)
@@ -57,9 +89,9 @@ class Watching:
         problems: Problems,
         fresh: Callable[[str], bool] | None = None,
     ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        """Yield captured rows (`capture.Batch.frame`), and as many rows of watched features.
+        """Yield captured rows (`CapturedRows.frame`), and as many rows of watched features.
 
-        `fresh` is that of `capture.batches`.
+        `fresh` is that of `captured_rows`. Raises `UserError` without a baseline and a script.
         """
         script = load_preprocessor(self.preprocessor) if self.preprocessor else None
         if not self.baseline and not script:
@@ -68,30 +100,27 @@ class Watching:
                 f"`{BASELINE_MADE_BY}` writes in the environment variable baseline, or a script "
                 "that reads them in record_preprocessor_script"
             )
-        facts = (
-            read_json(self.baseline / FACTS_FILE, BASELINE_MADE_BY)
-            if self.baseline
-            else {"classes": []}
-        )
-        seen, classes = (
-            SeenInTraining.load(self.baseline) if self.baseline else None,
-            facts["classes"],
-        )
-        window = {"start": self.start, "end": self.end}
+        baseline = view_baseline(self.baseline) if self.baseline else None
         for batch in captured_rows(
-            files, classes, problems, **window, preprocess=script, fresh=fresh
+            files,
+            baseline.facts.classes if baseline else [],
+            problems,
+            start=self.start,
+            end=self.end,
+            preprocess=script,
+            fresh=fresh,
         ):
-            found = batch.extra if batch.extra is not None else pl.DataFrame()
-            if seen:
-                own = watch(batch.frame, seen, classes, facts["review_threshold"])
-                found = own.with_columns(found.get_columns())
-            yield batch.frame, found.drop(self.leave_out, strict=False)
-        if not seen:
-            for kinds in (problems.counts, problems.places):
-                kinds.pop(SCRIPT_ONLY, None)
+            watched = batch.extra if batch.extra is not None else pl.DataFrame()
+            if baseline:
+                # The script's features go before the project's own.
+                watched = baseline.features(batch.frame).with_columns(watched.get_columns())
+            yield batch.frame, watched.drop(self.leave_out, strict=False)
+        if not baseline:
+            # Without a baseline all records are the script's to read.
+            problems.forget(SCRIPT_ONLY)
 
     def summarise(self, share: CaptureShare) -> bytes:
-        """Summarise a worker's share; the result, a `Part`, can be sent."""
+        """Summarise a worker's share; the result, a `ShareSummary` as bytes, can be sent."""
         problems = Problems()
         ids = EventIds({*np.frombuffer(share.elsewhere, np.uint64).tolist()})
         frames = (features for _, features in self.batches(share.files, problems, ids.fresh))
@@ -99,18 +128,18 @@ class Watching:
         own = np.fromiter(ids.own, np.uint64, len(ids.own))
         return msgspec.msgpack.encode(ShareSummary(summary.to_bytes(), problems, own.tobytes()))
 
-    def new_texts(self, files: Sequence[str], most: int) -> list[dict[str, Any]]:
+    def new_texts(self, files: Sequence[str], most: int) -> list[NewText]:
         """Return texts with words that training lacks: the most frequent wordings, an example each.
 
-        A line has `text`, `answer`, `rows` (of the wording, among the first `SAMPLED`), and the
-        share `unseen` of its words. These are people's own texts: they are for the one who looks,
-        and for no report that is kept.
+        They are looked for among the first `SAMPLED` rows. These are people's own texts: they are
+        for the one who looks, and for no report that is kept.
         """
-        found, count = [], 0
+        found = []
+        looked_at = 0
         for frame, watched in self.batches(files, Problems()):
-            if UNSEEN not in watched.columns or count >= SAMPLED:
+            if UNSEEN not in watched.columns or looked_at >= SAMPLED:
                 break
-            count += frame.height
+            looked_at += frame.height
             rows = frame.select("text", answer="label").with_columns(unseen=watched[UNSEEN])
             found.append(rows.filter(pl.col("unseen").cast(pl.Float64) > 0))
         if not found:
@@ -120,14 +149,15 @@ class Watching:
         grouped = texts.with_columns(wording).group_by("wording", maintain_order=True)
         lines = grouped.agg(pl.first("text", "answer", "unseen"), rows=pl.len())
         frequent = lines.sort("rows", "unseen", "wording", descending=[True, True, False])
-        return frequent.head(most).drop("wording").to_dicts()
+        examples = frequent.head(most).select(NewText._fields)
+        return [NewText(*example) for example in examples.iter_rows()]
 
     def statistics(self, summary: Summary, problems: Problems) -> Statistics:
         """Return the statistics of a summary, with completeness by what was captured.
 
         Where only inputs are captured, a row has no answer that could be missing: features of the
         answer are complete by the rows whose output was captured, and without any such row they
-        are not captured. So it is with inputs.
+        are not captured. The same holds for inputs.
         """
         found = statistics_of(summary)
         seen = problems.seen
@@ -152,20 +182,19 @@ def sides(baseline: Path) -> dict[str, list[str]]:
 
     Nothing lists them: the project's own `watch` is asked, with a row that lacks each.
     """
-    facts = read_json(baseline / FACTS_FILE, BASELINE_MADE_BY)
-    classes = facts["classes"]
+    view = view_baseline(baseline)
+    classes = view.facts.classes
+    evenly = [1 / len(classes)] * len(classes)
     table = pl.Array(pl.Float64, len(classes))
-    rows = {
-        **{
-            name: pl.Series([None, "a" if kind == pl.String else 1.0], dtype=kind)
-            for name, kind in INPUT_COLUMNS.items()
-        },
-        "label": pl.Series([classes[0], None], dtype=pl.String),
-        "probabilities": pl.Series([[1 / len(classes)] * len(classes), None], dtype=table),
+    inputs = {
+        name: pl.Series([None, "a" if kind == pl.String else 1.0], dtype=kind)
+        for name, kind in INPUT_COLUMNS.items()
     }
-    threshold = facts["review_threshold"]
-    watched = watch(pl.DataFrame(rows), SeenInTraining.load(baseline), classes, threshold)
-    blank = watched.select(pl.all().is_null())
+    outputs = {
+        "label": pl.Series([classes[0], None], dtype=pl.String),
+        "probabilities": pl.Series([evenly, None], dtype=table),
+    }
+    blank = view.features(pl.DataFrame(inputs | outputs)).select(pl.all().is_null())
     return {
         side: [name for name in blank.columns if blank[name][row]]
         for row, side in enumerate(("input", "output"))

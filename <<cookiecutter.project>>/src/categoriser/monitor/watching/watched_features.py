@@ -14,18 +14,21 @@ from typing import Self
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.special import entr
 
 from categoriser.contract import FURTHER
 from categoriser.errors import UserError
 from categoriser.features import is_word, normalise
-from categoriser.io.documents import read_json
+from categoriser.io.documents import read_document
 from categoriser.io.replacing import write_json, write_text
+from categoriser.monitor.formats.baseline_facts import BASELINE_MADE_BY
+from categoriser.monitor.formats.sketch import Ints
 
-Ints = NDArray[np.int64]
-
-TOKENS, GRAMS, VALUES = "tokens.txt", "grams.bin", "values.json"
+TOKENS_FILE = "tokens.txt"
+GRAMS_FILE = "grams.bin"
+VALUES_FILE = "values.json"
 
 # A gram is four bytes of UTF-8, and is kept as one bit at its hash. Grams whose hashes meet hide
 # each other: of a million in training, one new gram in five; of fifty thousand, one in a hundred.
@@ -34,20 +37,29 @@ GRAM_HASH_BITS = 22
 
 # A prefix starts at least so large a share of the training rows, ...
 FREQUENT = 0.005
-# ... and is no merchant's own name: none has more than this share of its rows.
+# ... and is not a merchant's own name: no merchant has more than this share of its rows.
 ONE_MERCHANT = 0.5
 # Kinds of prefix and countries at most, the frequent ones first.
 MOST_VALUES = 30
 
-OTHER, UNKNOWN_COUNTRY = "other", "unknown"
+OTHER = "other"
+UNKNOWN_COUNTRY = "unknown"
 # Further columns of the record are watched under their names after this: `country` is taken.
 INPUT = "input_"
 
-# The first word, or what stands before a processor's star: "visa", "sq *", "tst*".
+# The first word, or what comes before a processor's star: "visa", "sq *", "tst*".
 ENDS = {
     "first": pl.col("text").str.extract(r"^\s*([^\s*]+\s?\*|\S+)").str.to_lowercase(),
     "last": pl.col("text").str.extract(r"(\S+)\s*$").str.to_uppercase(),
 }
+
+
+class TrainingValues(Struct):
+    """values.json of the baseline's folder: the texts that are frequent in the training rows."""
+
+    prefixes: list[str]
+    countries: list[str]
+    values: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -99,21 +111,27 @@ class SeenInTraining:
 
     def save(self, folder: Path) -> None:
         """Write three files into a folder that exists: the words, the grams' bits, the rest."""
-        write_text(folder / TOKENS, "".join(f"{token}\n" for token in sorted(self.tokens)))
-        (folder / GRAMS).write_bytes(np.packbits(self.grams).tobytes())
-        values = {"prefixes": self.prefixes, "countries": self.countries, "values": self.values}
-        write_json(folder / VALUES, values)
+        write_text(folder / TOKENS_FILE, "".join(f"{token}\n" for token in sorted(self.tokens)))
+        (folder / GRAMS_FILE).write_bytes(np.packbits(self.grams).tobytes())
+        values = TrainingValues(self.prefixes, self.countries, self.values)
+        write_json(folder / VALUES_FILE, values)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote. Raises `UserError` where a file is missing."""
-        values = read_json(folder / VALUES, "dvc repro baseline")
+        values = read_document(folder / VALUES_FILE, TrainingValues, BASELINE_MADE_BY)
         try:
-            tokens = (folder / TOKENS).read_text(encoding="utf-8")
-            bits = np.frombuffer((folder / GRAMS).read_bytes(), dtype=np.uint8)
+            tokens = (folder / TOKENS_FILE).read_text(encoding="utf-8")
+            bits = np.frombuffer((folder / GRAMS_FILE).read_bytes(), dtype=np.uint8)
         except OSError as error:
-            raise UserError(f"{error}; `dvc repro baseline` makes it anew") from None
-        return cls(frozenset(tokens.splitlines()), np.unpackbits(bits).view(np.bool_), **values)
+            raise UserError(f"{error}; `{BASELINE_MADE_BY}` makes it anew") from None
+        return cls(
+            tokens=frozenset(tokens.splitlines()),
+            grams=np.unpackbits(bits).view(np.bool_),
+            prefixes=values.prefixes,
+            countries=values.countries,
+            values=values.values,
+        )
 
     def domains(self, classes: Sequence[str]) -> dict[str, list[str]]:
         """Return all the values that the features of few values can have."""
@@ -169,7 +187,8 @@ def _of_text(texts: pl.DataFrame, normal: Sequence[str], seen: SeenInTraining) -
     token_count = np.array([len(text.split()) for text in normal], dtype=np.int64)
     old_words = np.fromiter(map(seen.tokens.__contains__, words), np.bool_, len(words))
     grams, first, gram_count = _grams(normal)
-    upper, letters = (pl.col("text").str.count_matches(kind) for kind in (r"\p{Lu}", r"\p{L}"))
+    upper = pl.col("text").str.count_matches(r"\p{Lu}")
+    letters = pl.col("text").str.count_matches(r"\p{L}")
     prefix = pl.when(pl.col("first").is_in(seen.prefixes)).then("first")
     country = pl.when(pl.col("last").is_in(seen.countries)).then("last")
     return texts.with_columns(**ENDS).select(
@@ -208,7 +227,7 @@ def _answers(probabilities: pl.Series, classes: Sequence[str]) -> pl.DataFrame:
 def _grams(normal: Sequence[str]) -> tuple[NDArray[np.uint32], Ints, Ints]:
     """Return the hash of each four bytes in a row, and each text's first and number of them.
 
-    A space stands on both sides of a text, so that its ends count too. Between two texts lie
+    There is a space on both sides of a text, so that its ends count too. Between two texts lie
     hashes that belong to neither: they hold two spaces, which no text does.
     """
     data = (" " + "  ".join(normal) + "   ").encode()

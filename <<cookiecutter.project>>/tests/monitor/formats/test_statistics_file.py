@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from monitor_helpers.made_statistics import NUMBER, VALUE, batch, feature
 
 from categoriser.errors import UserError
-from categoriser.monitor.formats.statistics import Statistics, dump_statistics, load_statistics
+from categoriser.monitor.formats.feature_statistics import Statistics
+from categoriser.monitor.formats.statistics_file import dump_statistics, load_statistics
 from categoriser.monitor.summaries.summary import summarise
 from categoriser.monitor.summaries.summary_statistics import statistics_of
 
