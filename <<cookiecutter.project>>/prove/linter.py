@@ -16,7 +16,7 @@ from release.template_document import Resources, Template
 # A region of each partition.
 REGION_OF_EACH_PARTITION = ("ap-southeast-2", "us-gov-west-1")
 # The longest name that a project may have.
-LONGEST_NAME = {"Project": "a-name-of-20-letters"}
+LONGEST_PROJECT = {"Project": "a-name-of-20-letters"}
 # Only AWS knows the ids of this template's resources, so it has no form with its values.
 WITHOUT_VALUES = {"network"}
 
@@ -24,11 +24,11 @@ WITHOUT_VALUES = {"network"}
 def plain(name: str) -> Resources:
     """Give the resources that a template makes in every partition, with their values worked out."""
     made = [
-        resolver.present(name, LONGEST_NAME | {"AWS::Region": region})
+        resolver.present(name, LONGEST_PROJECT | {"AWS::Region": region})
         for region in REGION_OF_EACH_PARTITION
     ]
     everywhere = {key: item for key, item in made[0].items() if all(key in each for each in made)}
-    found: Resources = resolver.resolve(everywhere, name, LONGEST_NAME)
+    found: Resources = resolver.resolve(everywhere, name, LONGEST_PROJECT)
     for resource in found.values():
         resource.pop("Condition", None)
     return found

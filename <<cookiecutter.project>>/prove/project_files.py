@@ -7,22 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_texts: dict[str, str] = {}
+_known_texts: dict[str, str] = {}
 
 
 def text(path: str) -> str:
     """Give the text of a file of the project."""
-    if path not in _texts:
-        _texts[path] = (ROOT / path).read_text(encoding="utf-8")
-    return _texts[path]
+    if path not in _known_texts:
+        _known_texts[path] = (ROOT / path).read_text(encoding="utf-8")
+    return _known_texts[path]
 
 
 @contextmanager
 def text_replaced(path: str, other: str) -> Iterator[None]:
     """Let a file have another text for the block, for all that reads it by `text`."""
     original = text(path)
-    _texts[path] = other
+    _known_texts[path] = other
     try:
         yield
     finally:
-        _texts[path] = original
+        _known_texts[path] = original

@@ -11,16 +11,16 @@ from categoriser.jobs.spec.artifact_keys import BASE_SOURCE
 from release.settings import ReleaseSettings
 from release.zips import zip_of
 
-FILES = (
+SOURCE_FILES = (
     "buildspecs/base.yaml",
     "container/Dockerfile",
     "container/slim.py",
     "requirements/serve.txt",
 )
 # The file of the source from which the build reads the digest.
-DIGEST = "digest"
+DIGEST_FILE = "digest"
 # Characters of a digest that tell one base image from another, in a tag.
-SHORT = 12
+DIGEST_CHARACTERS = 12
 
 
 class BaseSource(NamedTuple):
@@ -37,9 +37,9 @@ def base_repository(settings: ReleaseSettings) -> str:
 
 def base_source() -> BaseSource:
     """Return the source of the base image, as this commit has it."""
-    files = {name: Path(name).read_bytes() for name in FILES}
-    digest = sha256(zip_of(files)).hexdigest()[:SHORT]
-    return BaseSource(digest, zip_of({**files, DIGEST: digest.encode()}))
+    files = {name: Path(name).read_bytes() for name in SOURCE_FILES}
+    digest = sha256(zip_of(files)).hexdigest()[:DIGEST_CHARACTERS]
+    return BaseSource(digest, zip_of({**files, DIGEST_FILE: digest.encode()}))
 
 
 def require_base_image(

@@ -27,7 +27,7 @@ from release.lambda_bundle import bundle_lambdas
 from release.lineage import hash_in_git, hash_in_manifest, within_limits
 from release.parameters import stack_parameters
 from release.settings import ReleaseSettings
-from release.training_data import ROWS, read_manifest
+from release.training_data import RELEASE_ROWS, read_manifest
 
 # The stacks that the pipeline deploys after Build.
 STACKS = ("train", "dev", "prod", "monitor")
@@ -89,7 +89,7 @@ def write_release(settings: ReleaseSettings, session: boto3.Session, given: Buil
     s3 = session.client("s3")
     s3.put_object(Bucket=given.artifact_bucket, Key=bundle.key, Body=bundle.body)
     files = {
-        f"{RUN_DATA}/{ROWS.name}": ROWS.read_bytes(),
+        f"{RUN_DATA}/{RELEASE_ROWS.name}": RELEASE_ROWS.read_bytes(),
         f"{RUN_DATA}/{NAME}": manifest_text,
         RUN_REQUESTS: requests.encode(),
     }

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import ParameterTypeDef
 
-SHOWN = ("Action", "LogicalResourceId", "ResourceType", "Replacement")
+SHOWN_FIELDS = ("Action", "LogicalResourceId", "ResourceType", "Replacement")
 # How CloudFormation says that a change set changes nothing.
 UNCHANGED = ("didn't contain changes", "No updates are to be performed")
 # Of a stack for which there was a change set only.
-EMPTY = ("", "REVIEW_IN_PROGRESS")
+NEVER_CREATED = ("", "REVIEW_IN_PROGRESS")
 
 
 def change_stack(
@@ -46,7 +46,7 @@ def change_stack(
     if status in STUCK:
         mend = f"`aws cloudformation delete-stack --stack-name {name}`, then deploy again"
         raise UserError(f"{name} is {status}: mend what its events name, {mend}")
-    creates = status in EMPTY
+    creates = status in NEVER_CREATED
     if dry and creates:
         console.print(f"{name}: is new")
         return
@@ -113,8 +113,8 @@ class ChangeSet:
             StackName=self.stack, ChangeSetName=self.name
         )
         changes = [change["ResourceChange"] for page in pages for change in page.get("Changes", [])]
-        rows = [[str(change.get(column, "")) for column in SHOWN] for change in changes]
-        print_table(self.stack, SHOWN, rows)
+        rows = [[str(change.get(column, "")) for column in SHOWN_FIELDS] for change in changes]
+        print_table(self.stack, SHOWN_FIELDS, rows)
 
     def drop(self) -> None:
         """Leave nothing of it: neither the change set, nor the empty stack that it was to make."""

@@ -12,8 +12,8 @@ from categoriser.errors import UserError
 from categoriser.jobs.spec import artifact_keys
 from release.zips import zip_of
 
-FUNCTIONS = Path("lambdas")
-SOURCES = Path("src")
+FUNCTIONS_FOLDER = Path("lambdas")
+PACKAGE_SOURCES = Path("src")
 # The package's modules that the functions import too.
 SHARED_MODULES = (
     "categoriser/__init__.py",
@@ -60,8 +60,8 @@ def bundle_lambdas(python: str) -> LambdaBundle:
         install_libraries(libraries, python)
         files = {
             **files_below(libraries, "**/*"),
-            **files_below(FUNCTIONS, "*.py"),
-            **{name: (SOURCES / name).read_bytes() for name in SHARED_MODULES},
+            **files_below(FUNCTIONS_FOLDER, "*.py"),
+            **{name: (PACKAGE_SOURCES / name).read_bytes() for name in SHARED_MODULES},
         }
     body = zip_of(files)
     return LambdaBundle(artifact_keys.lambda_bundle(sha256(body).hexdigest()), body)

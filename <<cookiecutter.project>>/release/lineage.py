@@ -15,7 +15,7 @@ from categoriser.params import read_params
 from categoriser.paths import LOCK
 
 # Of the value of a tag, and of a package's metadata.
-LONGEST = 256
+TAG_CHARACTERS = 256
 NOT_TAKEN = re.compile(r"[^\w .:/=+@-]")
 # Where DVC, or a manifest, knows no hash.
 NO_HASH = "none"
@@ -45,8 +45,8 @@ def hash_in_manifest(manifest: Manifest) -> str:
 def within_limits(facts: dict[str, str]) -> dict[str, str]:
     """Return the facts, where AWS takes them. Raises `UserError` that names one it would not."""
     for name, value in facts.items():
-        if len(value) > LONGEST:
-            words = f"has {len(value)} characters; AWS takes {LONGEST} of a tag"
+        if len(value) > TAG_CHARACTERS:
+            words = f"has {len(value)} characters; AWS takes {TAG_CHARACTERS} of a tag"
             raise UserError(f"{name} of the release, {value[:40]!r}..., {words}")
         found = NOT_TAKEN.search(value)
         if found:

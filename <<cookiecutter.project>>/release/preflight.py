@@ -54,7 +54,7 @@ ACTIONS = (
 )
 
 # A check of one account, which returns its faults.
-Check = Callable[[], list[str]]
+AccountCheck = Callable[[], list[str]]
 
 
 def print_preflight(settings: ReleaseSettings) -> None:
@@ -74,9 +74,11 @@ def print_preflight(settings: ReleaseSettings) -> None:
         raise UserError(f"{faults} faults, on which a release would fail")
 
 
-def checks_of(settings: ReleaseSettings, session: boto3.Session, part: str) -> dict[str, Check]:
+def checks_of(
+    settings: ReleaseSettings, session: boto3.Session, part: str
+) -> dict[str, AccountCheck]:
     """Return the checks of the account that holds a part, by the names that are printed."""
-    checks: dict[str, Check] = {
+    checks: dict[str, AccountCheck] = {
         "services": lambda: missing_services(settings.region, session),
         "quotas": lambda: short_quotas(settings, session, part),
         "permissions": lambda: missing_permissions(session),
@@ -86,7 +88,7 @@ def checks_of(settings: ReleaseSettings, session: boto3.Session, part: str) -> d
     return checks
 
 
-def report(name: str, check: Check) -> int:
+def report(name: str, check: AccountCheck) -> int:
     """Print what a check finds, or why it could not be made; return the number of faults."""
     try:
         faults = check()

@@ -14,16 +14,16 @@ CLOUDFORMATION = Path("cloudformation")
 SETTINGS = CLOUDFORMATION / "settings.yaml"
 # The partition of each region, by what botocore knows.
 PARTITIONS = create_loader().load_data("endpoints")["partitions"]
-REGIONS = {
+PARTITION_OF_REGION = {
     region: partition["partition"] for partition in PARTITIONS for region in partition["regions"]
 }
 # Partitions that the templates are written for. China's CodePipeline has no CloudFormation action.
 RELEASABLE = ("aws", "aws-us-gov")
 
 # A stack's name starts with a letter; the longest name built on this one fits with 20.
-PROJECT = "[a-z]([a-z0-9-]{0,18}[a-z0-9])?"
+PROJECT_PATTERN = "[a-z]([a-z0-9-]{0,18}[a-z0-9])?"
 EMAIL = r"[^@\s]+@[^@\s]+"
-ACCOUNT = "([0-9]{12})?"
+ACCOUNT_PATTERN = "([0-9]{12})?"
 BOUNDARY = "(arn:[^:]+:iam::([0-9]{12}|aws):policy/.+)?"
 INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
 LAMBDA_PYTHON = r"3\.1[1-4]"
@@ -47,7 +47,7 @@ def matching(pattern: str, words: str) -> BeforeValidator:
 
 def releasable(region: str) -> str:
     """Return the region. Raises where the pipeline cannot exist in it."""
-    partition = REGIONS[region]
+    partition = PARTITION_OF_REGION[region]
     if partition == "aws-cn":
         words = "not China: its CodePipeline has no CloudFormation action, so nothing is released"
         raise PydanticCustomError("form", words)
@@ -121,16 +121,16 @@ class RetrainSettings(StrictSection):
 
 
 class ReleaseSettings(StrictSection):
-    project: Annotated[str, matching(PROJECT, "1 to 20 of a-z, 0-9 and -")]
+    project: Annotated[str, matching(PROJECT_PATTERN, "1 to 20 of a-z, 0-9 and -")]
     email: Annotated[str, matching(EMAIL, "an e-mail address")]
     region: Annotated[
         str,
-        matching("|".join(REGIONS), "a region of AWS, such as ap-southeast-2"),
+        matching("|".join(PARTITION_OF_REGION), "a region of AWS, such as ap-southeast-2"),
         AfterValidator(releasable),
     ]
     source: SourceSettings
     base_image: str = NotEmpty
-    prod_account_id: Annotated[str, matching(ACCOUNT, "12 digits in quotes, or ''")]
+    prod_account_id: Annotated[str, matching(ACCOUNT_PATTERN, "12 digits in quotes, or ''")]
     prod_profile: str
     permissions_boundary: Annotated[str, matching(BOUNDARY, "the ARN of a managed policy, or ''")]
     network: Literal["none", "vpc"]

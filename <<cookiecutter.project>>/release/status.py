@@ -14,7 +14,7 @@ from release.settings import ReleaseSettings
 from release.traffic import LiveRelease, live_releases
 
 # What is said, and of what: a row of the table.
-Row = tuple[str, str]
+StatusRow = tuple[str, str]
 SHOWN_DECISIONS = 3
 
 
@@ -36,7 +36,7 @@ def print_status(settings: ReleaseSettings, session: boto3.Session) -> None:
     print_table(settings.project, ("what", "how it stands"), rows)
 
 
-def waiting_connection(settings: ReleaseSettings, session: boto3.Session) -> list[Row]:
+def waiting_connection(settings: ReleaseSettings, session: boto3.Session) -> list[StatusRow]:
     """Return what is to be said of a connection that nobody has clicked yet."""
     if not settings.has_connection:
         return []
@@ -48,7 +48,7 @@ def waiting_connection(settings: ReleaseSettings, session: boto3.Session) -> lis
     return [("connection", f"{fault}; {until}") for fault in faults]
 
 
-def stuck_stacks(settings: ReleaseSettings, production: boto3.Session) -> list[Row]:
+def stuck_stacks(settings: ReleaseSettings, production: boto3.Session) -> list[StatusRow]:
     """Return the pipeline's stacks that take no update, as after a first creation that failed.
 
     Those of train and dev the pipeline replaces by itself.
@@ -64,14 +64,14 @@ def stuck_stacks(settings: ReleaseSettings, production: boto3.Session) -> list[R
     return rows
 
 
-def outputs_of_production(settings: ReleaseSettings, production: boto3.Session) -> list[Row]:
+def outputs_of_production(settings: ReleaseSettings, production: boto3.Session) -> list[StatusRow]:
     """Return the outputs of the stack `prod`: where the API is."""
     stack = find_stack(production.client("cloudformation"), stack_name(settings, "prod"))
     outputs = stack.get("Outputs", []) if stack else []
     return [(output["OutputKey"], output["OutputValue"]) for output in outputs]
 
 
-def shares_of_traffic(releases: list[LiveRelease], production: boto3.Session) -> list[Row]:
+def shares_of_traffic(releases: list[LiveRelease], production: boto3.Session) -> list[StatusRow]:
     sagemaker = production.client("sagemaker")
     rows = []
     for live in releases:
@@ -82,7 +82,7 @@ def shares_of_traffic(releases: list[LiveRelease], production: boto3.Session) ->
     return rows
 
 
-def stages(settings: ReleaseSettings, session: boto3.Session) -> list[Row]:
+def stages(settings: ReleaseSettings, session: boto3.Session) -> list[StatusRow]:
     """Return how each stage of the pipeline stands."""
     state = session.client("codepipeline").get_pipeline_state(name=settings.project)
     rows = []
@@ -93,7 +93,7 @@ def stages(settings: ReleaseSettings, session: boto3.Session) -> list[Row]:
     return rows
 
 
-def retraining_decisions(settings: ReleaseSettings, session: boto3.Session) -> list[Row]:
+def retraining_decisions(settings: ReleaseSettings, session: boto3.Session) -> list[StatusRow]:
     """Return the newest decisions, the oldest of them first: their keys begin with the time."""
     s3 = session.client("s3")
     bucket = bucket_name(settings, "data", session)
@@ -110,7 +110,7 @@ def retraining_decisions(settings: ReleaseSettings, session: boto3.Session) -> l
 
 def alarm_states(
     settings: ReleaseSettings, releases: list[LiveRelease], production: boto3.Session
-) -> list[Row]:
+) -> list[StatusRow]:
     """Return the states of the alarms that there are."""
     names = standing_alarms(settings.project)
     for live in releases:

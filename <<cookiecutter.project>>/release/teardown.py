@@ -30,13 +30,13 @@ BILLS = (
     "Schedule",
 )
 # How AWS says that an earlier teardown has deleted it.
-GONE = ("does not exist", "pending deletion")
+WORDS_OF_GONE = ("does not exist", "pending deletion")
 KEY_WAITS_DAYS = 7
 # Of a release's endpoint, or dev's; another project's name may begin with this one's.
 ENDPOINT_OF_A_RELEASE = r"(dev-)?\d{8}-\d{6}-[0-9a-f]{7}"
 
 
-class Resource(NamedTuple):
+class StackResource(NamedTuple):
     """A resource of a stack: its type, such as AWS::S3::Bucket, and its physical id."""
 
     kind: str
@@ -50,7 +50,7 @@ class StandingStack:
     session: boto3.Session
     name: str
     is_kept: bool
-    resources: tuple[Resource, ...]
+    resources: tuple[StackResource, ...]
 
 
 class EndpointLog(NamedTuple):
@@ -119,10 +119,10 @@ def standing_stacks(
     return found
 
 
-def resources_of(session: boto3.Session, stack: str) -> tuple[Resource, ...]:
+def resources_of(session: boto3.Session, stack: str) -> tuple[StackResource, ...]:
     pages = session.client("cloudformation").get_paginator("list_stack_resources")
     return tuple(
-        Resource(item["ResourceType"], item.get("PhysicalResourceId", ""))
+        StackResource(item["ResourceType"], item.get("PhysicalResourceId", ""))
         for page in pages.paginate(StackName=stack)
         for item in page.get("StackResourceSummaries", [])
     )
@@ -194,7 +194,7 @@ def delete_logs(logs: list[EndpointLog]) -> list[str]:
     return left
 
 
-def purge(session: boto3.Session, resource: Resource) -> None:
+def purge(session: boto3.Session, resource: StackResource) -> None:
     """Delete what the deletion of its stack would leave: buckets, the key, the model packages."""
     try:
         if resource.kind == "AWS::S3::Bucket":
@@ -208,7 +208,7 @@ def purge(session: boto3.Session, resource: Resource) -> None:
         elif resource.kind == "AWS::SageMaker::ModelPackageGroup":
             delete_model_packages(session, resource.name)
     except ClientError as error:
-        if not any(words in str(error) for words in GONE):
+        if not any(words in str(error) for words in WORDS_OF_GONE):
             raise
 
 

@@ -14,8 +14,8 @@ from categoriser.io.s3_uri import S3Uri
 from categoriser.manifest import NAME, File, Manifest, parse
 from categoriser.params import read_params
 
-FOLDER = Path("data/release")
-ROWS = FOLDER / "transactions.csv"
+RELEASE_FOLDER = Path("data/release")
+RELEASE_ROWS = RELEASE_FOLDER / "transactions.csv"
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
@@ -29,11 +29,11 @@ def fetch_training_data(session: boto3.Session, manifest_folder: Path) -> None:
 
     Raises `UserError` for a file that is not what the manifest says, and as `validate_together`.
     """
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    RELEASE_FOLDER.mkdir(parents=True, exist_ok=True)
     manifest, _ = read_manifest(manifest_folder)
     parts = []
     for number, file in enumerate(manifest.files):
-        part = FOLDER / f"part-{number}.csv"
+        part = RELEASE_FOLDER / f"part-{number}.csv"
         fetch_version(session, file, part)
         parts.append(part)
     validate_together(parts)
@@ -50,13 +50,13 @@ def fetch_version(session: boto3.Session, file: File, target: Path) -> None:
 
 
 def validate_together(files: Sequence[Path]) -> None:
-    """Join files to one, `ROWS`, and validate its rows. Raises `UserError` as `validate`."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    join(files, ROWS)
+    """Join files to `RELEASE_ROWS`, and validate its rows. Raises `UserError` as `validate`."""
+    RELEASE_FOLDER.mkdir(parents=True, exist_ok=True)
+    join(files, RELEASE_ROWS)
     validate(
-        ROWS,
+        RELEASE_ROWS,
         read_params().validate_,
         accepted_profile(),
-        FOLDER / "validated.parquet",
-        FOLDER / "set_aside.csv",
+        RELEASE_FOLDER / "validated.parquet",
+        RELEASE_FOLDER / "set_aside.csv",
     )

@@ -42,7 +42,7 @@ SETTINGS_OF_UV = ("/etc/uv/uv.toml", "~/.config/uv/uv.toml")
 
 @lru_cache
 def pip() -> list[str] | None:
-    """Return the command line of this Python's pip, or of the Python that its environment is made from."""
+    """Return the command line of this Python's pip, or of its environment's base Python."""
     for python in (sys.executable, getattr(sys, "_base_executable", sys.executable)):
         if subprocess.run([python, "-c", "import pip"], capture_output=True).returncode == 0:
             return [python, "-m", "pip"]

@@ -14,8 +14,9 @@ import pytest
 
 from prove import project_files, templates
 from prove.mutants import lambda_operators, template_operators
-from prove.mutants.judge import LAMBDA_JUDGES, TEMPLATE_JUDGES, TESTS, Judge, console
+from prove.mutants.judge import LAMBDA_JUDGES, TEMPLATE_JUDGES, TESTS, Judge
 from prove.mutants.mutant import Mutant
+from release.console import console
 
 # The share of the mutants that has to be caught.
 TARGET = 0.95

@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
-from rich.console import Console
 
 from prove import linter, project_files, roles, templates
 from prove.mutants.harmless import reason
 from prove.mutants.mutant import Mutant
 from prove.policies import Statement, many, matches, statements
 from prove.pytest_actors import EXPLAINED
+from release.console import console
 
 TESTS = project_files.ROOT / "tests"
 # The folders of the tests that can see a mutant of a template; and one of a Lambda, whose text the
@@ -36,8 +36,6 @@ REMEMBERING_FOLDERS = (*LAMBDA_JUDGES, project_files.ROOT / "prove")
 # Tests that are no judges: the linters (cfn-lint is asked last), and the one that holds a digest,
 # which sees everything and says nothing.
 NO_JUDGES = re.compile("cfn_lint|checkov|the_api_deployed")
-
-console = Console(soft_wrap=True)
 
 
 def clear_caches() -> None:
@@ -207,7 +205,7 @@ class Judge:
             why = reason(mutant)
             if not why:
                 unexplained.append(str(mutant))
-            console.print(f"{mutant}\n    {why or 'UNEXPLAINED'}", markup=False, highlight=False)
+            console.print(f"{mutant}\n    {why or 'UNEXPLAINED'}")
         caught = self.caught.total()
         count = caught + len(self.survivors)
         lint = sum(n for name, n in self.caught.items() if name.startswith("cfn-lint"))

@@ -14,7 +14,7 @@ from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
 from prove.sandbox import waiting
 from prove.sandbox.account import Sandbox
-from prove.sandbox.steps import STEPS, StepCheck
+from prove.sandbox.steps import PROOF_STEPS, StepCheck
 from release.accounts import account_id, open_session
 from release.console import console
 from release.refusals import refusals_in_words
@@ -55,8 +55,8 @@ def rehearse() -> None:
     """Print the steps and their claims. Raises `UserError` as the proof would at its start."""
     settings = read_release_settings()
     require_default_form(settings)
-    console.print(f"{settings.project} in {settings.region}: {len(STEPS)} steps")
-    for name, (claim, _) in STEPS.items():
+    console.print(f"{settings.project} in {settings.region}: {len(PROOF_STEPS)} steps")
+    for name, (claim, _) in PROOF_STEPS.items():
         console.print(f"{name}: {claim}")
 
 
@@ -70,7 +70,7 @@ def prove_release(settings: ReleaseSettings, opened: boto3.Session) -> None:
         raise UserError("not done: someone at a terminal names a sandbox account by its id first")
     evidence: list[StepEvidence] = []
     broken = False
-    for name, (claim, check) in STEPS.items():
+    for name, (claim, check) in PROOF_STEPS.items():
         found = StepEvidence(name, claim, "not run")
         evidence.append(found)
         console.print(f"{name}: {claim}")

@@ -34,14 +34,15 @@ class ProofStep(NamedTuple):
     check: StepCheck
 
 
-STEPS: dict[str, ProofStep] = {}
+PROOF_STEPS: dict[str, ProofStep] = {}
 
 
 def step(claim: str) -> Callable[[StepCheck], StepCheck]:
-    """Register a step with its claim."""
+    """Register a check as the step of its name, with its claim."""
 
     def register(check: StepCheck) -> StepCheck:
-        STEPS[check.__name__.replace("_", "-")] = ProofStep(claim, check)
+        name = check.__name__.removeprefix("check_").replace("_", "-")
+        PROOF_STEPS[name] = ProofStep(claim, check)
         return check
 
     return register
@@ -62,17 +63,17 @@ def verb(*arguments: str, **environment: str) -> str:
 
 
 @step("The account has quotas, permissions and services for a release.")
-def preflight(_: Sandbox) -> object:
+def check_preflight(_: Sandbox) -> object:
     return verb("release", "preflight")
 
 
 @step("CloudFormation makes the layers from an empty account, with the seeds of image and data.")
-def deploy(_: Sandbox) -> object:
+def check_deploy(_: Sandbox) -> object:
     return verb("release", "deploy")
 
 
 @step("A connection that somebody has clicked becomes AVAILABLE.")
-def connection(sandbox: Sandbox) -> object:
+def check_connection(sandbox: Sandbox) -> object:
     if sandbox.settings.source.host == "CodeCommit":
         return "none: the repository is in CodeCommit"
     stack = {"StackName": f"{sandbox.name}-pipeline", "LogicalResourceId": "GitConnection"}
@@ -87,7 +88,7 @@ def connection(sandbox: Sandbox) -> object:
 
 
 @step("The first release goes through every stage; nothing is shifted, the golden cases are asked.")
-def first_release(sandbox: Sandbox) -> object:
+def check_first_release(sandbox: Sandbox) -> object:
     execution = sandbox.start()
     sandbox.approve(sandbox.until_approval(execution))
     state = sandbox.until_done(execution)
@@ -105,7 +106,7 @@ def first_release(sandbox: Sandbox) -> object:
 
 
 @step("The API answers a signed request, and keeps a label once however often it is said.")
-def api(sandbox: Sandbox) -> object:
+def check_api(sandbox: Sandbox) -> object:
     status, answer = sandbox.call(json.dumps(ROW).encode())
     assert status == 200, answer
     name = answer["prediction_id"]
@@ -119,7 +120,7 @@ def api(sandbox: Sandbox) -> object:
 
 
 @step("A caller's fault is a 4xx, and the release's alarms stay as they were.")
-def bad_requests(sandbox: Sandbox) -> object:
+def check_bad_requests(sandbox: Sandbox) -> object:
     before = red(sandbox)
     sent = {"no JSON": b"{", "no row": b"[1]", "5.5 MB": b"[" + b" " * 5_500_000 + b"]"}
     seen = {name: sandbox.call(body)[0] for name, body in sent.items()}
@@ -146,7 +147,7 @@ class CanaryMoment(TypedDict):
 
 
 @step("The canary gets its share for its minutes, both endpoints live, and no caller sees a 5xx.")
-def canary(sandbox: Sandbox) -> object:
+def check_canary(sandbox: Sandbox) -> object:
     seen: list[CanaryMoment] = []
     execution = sandbox.start()
     sandbox.approve(sandbox.until_approval(execution))
@@ -187,7 +188,7 @@ def canary(sandbox: Sandbox) -> object:
 @step(
     "A candidate whose endpoint fails is rolled back by its alarm; the old release keeps serving."
 )
-def broken_candidate(sandbox: Sandbox) -> object:
+def check_broken_candidate(sandbox: Sandbox) -> object:
     before, _ = sandbox.live()
     known = sandbox.executions()
     old = {*sandbox.endpoints()}
@@ -224,7 +225,7 @@ def broken_candidate(sandbox: Sandbox) -> object:
 
 
 @step("A candidate with wrong answers fails before any traffic, and with the reason in the events.")
-def wrong_answers(sandbox: Sandbox) -> object:
+def check_wrong_answers(sandbox: Sandbox) -> object:
     before, _ = sandbox.live()
     known = sandbox.executions()
     execution = sandbox.start()
@@ -254,7 +255,7 @@ def wrong_answers(sandbox: Sandbox) -> object:
 
 
 @step("A prediction leads to its release, commit, image digests, data version and approver.")
-def why(sandbox: Sandbox) -> object:
+def check_why(sandbox: Sandbox) -> object:
     said = verb("release", "why", sandbox.prediction)
     wanted = (sandbox.releases[0], "Commit", "ServeImage", "JobImage", "DataVersion", "approved by")
     assert all(word in said for word in wanted), said
@@ -262,7 +263,7 @@ def why(sandbox: Sandbox) -> object:
 
 
 @step("The scheduled job runs as EventBridge Scheduler would start it, under its own role.")
-def monitor(sandbox: Sandbox) -> object:
+def check_monitor(sandbox: Sandbox) -> object:
     named = {"GroupName": sandbox.name, "Name": f"{sandbox.name}-check"}
     text = sandbox.scheduler.get_schedule(**named)["Target"]["Input"]
     text = text.replace("<aws.scheduler.scheduled-time>", waiting.now())
@@ -280,7 +281,7 @@ def monitor(sandbox: Sandbox) -> object:
 
 
 @step("An alarm without new labels starts nothing, and the decision is recorded.")
-def retrain(sandbox: Sandbox) -> object:
+def check_retrain(sandbox: Sandbox) -> object:
     event = {"source": "aws.cloudwatch", "detail": {"alarmName": f"{sandbox.name}-drift"}}
     runs = sandbox.executions()
     kept = sandbox.keys("data", RETRAINING_DECISIONS)
@@ -300,7 +301,7 @@ def retrain(sandbox: Sandbox) -> object:
 
 
 @step("`make rollback` puts the release before the last one back.")
-def rollback(sandbox: Sandbox) -> object:
+def check_rollback(sandbox: Sandbox) -> object:
     version, _ = sandbox.live()
     known = sandbox.executions()
     last = sandbox.release()
@@ -316,7 +317,7 @@ def rollback(sandbox: Sandbox) -> object:
 
 
 @step("Nothing that bills is left.")
-def teardown(sandbox: Sandbox) -> object:
+def check_teardown(sandbox: Sandbox) -> object:
     said = verb("release", "teardown", DATA="1")
     left: list[str] = []
     # It takes minutes until nothing is said of what is gone.
@@ -333,7 +334,7 @@ def teardown(sandbox: Sandbox) -> object:
 
 
 @step("What it cost, by service; AWS knows it a day later, so today's figures are incomplete.")
-def cost(sandbox: Sandbox) -> object:
+def check_cost(sandbox: Sandbox) -> object:
     today = datetime.now(UTC).date()
     found = sandbox.cost_explorer.get_cost_and_usage(
         TimePeriod={"Start": str(today - timedelta(days=1)), "End": str(today + timedelta(days=1))},

@@ -13,7 +13,7 @@ from pipeline_actions import written_actions
 
 from prove import project_files, resolver, templates
 from prove.example import RELEASE, Parameters
-from prove.linter import LONGEST_NAME
+from prove.linter import LONGEST_PROJECT
 from prove.resource_types import NAMINGS
 from release import build
 
@@ -51,15 +51,15 @@ LENGTHS = {
     "AWS::Scheduler::ScheduleGroup": 64,
 }
 # A role's name ends in the region: the longest there is.
-LONG_REGION = LONGEST_NAME | {"AWS::Region": "ap-southeast-2"}
+LONG_REGION = LONGEST_PROJECT | {"AWS::Region": "ap-southeast-2"}
 
 
 def test_the_longest_project_name_stays_within_every_limit_of_a_name() -> None:
-    assert len(LONGEST_NAME["Project"]) == 20
+    assert len(LONGEST_PROJECT["Project"]) == 20
     for name, key, item in templates.everywhere():
         if item["Type"] in NAMINGS:
             found = resolver.physical(name, key, LONG_REGION)
-            generated = found == f"{LONGEST_NAME['Project']}-{name}-{key}"
+            generated = found == f"{LONGEST_PROJECT['Project']}-{name}-{key}"
             # What CloudFormation generates, it cuts to fit.
             limit = LENGTHS.get(item["Type"], 0)
             assert generated or len(found) <= limit, f"{name}.{key}: {found}"
@@ -148,7 +148,7 @@ def scheduled_requests(name: str, given: Parameters) -> Iterator[tuple[str, dict
 def test_what_the_schedules_ask_for_is_within_sagemakers_limits() -> None:
     """Scheduler sends its input as it is: a fault would show when the first job is due."""
     found = dict(scheduled_requests("monitor", LONG_REGION))
-    assert found.keys() == {f"{LONGEST_NAME['Project']}-{kind}" for kind in ("check", "labels")}
+    assert found.keys() == {f"{LONGEST_PROJECT['Project']}-{kind}" for kind in ("check", "labels")}
     shape = model("sagemaker").operation_model("CreateProcessingJob").input_shape
     for name, request in found.items():
         assert not [*shape_faults(shape, request, name)]

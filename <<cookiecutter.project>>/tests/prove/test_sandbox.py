@@ -41,7 +41,7 @@ def prove(cloud: FakeAws, root: Path, monkeypatch: pytest.MonkeyPatch) -> Module
 
 def outcomes_of(module: ModuleType) -> list[tuple[str, str]]:
     found = json.loads(module.EVIDENCE.read_text(encoding="utf-8"))
-    assert all(item["claim"] == module.STEPS[item["step"]][0] for item in found)
+    assert all(item["claim"] == module.PROOF_STEPS[item["step"]][0] for item in found)
     return [(item["step"], item["outcome"]) for item in found]
 
 
@@ -89,8 +89,8 @@ def test_a_dry_run_says_every_step_and_does_nothing(
     assert cloud.calls == []
     assert not prove.EVIDENCE.exists()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1:] == [f"{name}: {claim}" for name, (claim, _) in prove.STEPS.items()]
-    assert [*prove.STEPS][-2:] == ["teardown", "cost"]
+    assert lines[1:] == [f"{name}: {claim}" for name, (claim, _) in prove.PROOF_STEPS.items()]
+    assert [*prove.PROOF_STEPS][-2:] == ["teardown", "cost"]
 
 
 @pytest.mark.parametrize("said", ["", "0", None])
@@ -142,9 +142,11 @@ def test_every_step_of_the_proof_is_a_line_of_the_document_and_the_reverse(
 ) -> None:
     table = DOCUMENT.read_text(encoding="utf-8").partition("| claim |")[2]
     named = {name for line in table.splitlines() for name in re.findall(r"`([a-z-]+)`", line)}
-    assert named & {*prove.STEPS} == {*prove.STEPS}
+    assert named & {*prove.PROOF_STEPS} == {*prove.PROOF_STEPS}
     last = {line.split("|")[3] for line in table.splitlines()[2:] if line.startswith("|")}
-    assert {name for cell in last for name in re.findall(r"`([a-z-]+)`", cell)} == {*prove.STEPS}
+    assert {name for cell in last for name in re.findall(r"`([a-z-]+)`", cell)} == {
+        *prove.PROOF_STEPS
+    }
 
 
 def test_the_proof_wants_the_account_s_id_first(
@@ -167,9 +169,9 @@ def test_a_step_that_fails_is_evidence_and_all_is_torn_down(
     ran: list[str] = []
     steps = {
         name: (claim, fails if name == "canary" else partial(notes, name))
-        for name, (claim, _) in prove.STEPS.items()
+        for name, (claim, _) in prove.PROOF_STEPS.items()
     }
-    monkeypatch.setattr(prove, "STEPS", steps)
+    monkeypatch.setattr(prove, "PROOF_STEPS", steps)
     answered(monkeypatch, TOOLS)
     assert "did not hold" in end_of()
     before = [*steps][: [*steps].index("canary")]
@@ -206,7 +208,7 @@ def test_the_proof_s_requests_are_signed_for_the_api(
 
 
 def test_every_step_is_tried(prove: ModuleType) -> None:
-    assert [*HOLDS] == [*prove.STEPS]
+    assert [*HOLDS] == [*prove.PROOF_STEPS]
     assert {*HOLDS} - {step for step, *_ in FAULTS} == {"preflight", "deploy", "cost"}
 
 

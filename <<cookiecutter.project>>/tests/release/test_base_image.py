@@ -49,7 +49,7 @@ def test_a_base_image_of_other_locks_is_built_anew_and_ends_the_run(
     body = s3.get_object(Bucket=ARTIFACTS, Key="base/source.zip")["Body"].read()
     source = zipfile.ZipFile(BytesIO(body))
     assert source.read("digest").decode() == short
-    assert set(source.namelist()) == {*base_image.FILES, "digest"}
+    assert set(source.namelist()) == {*base_image.SOURCE_FILES, "digest"}
 
 
 def test_the_base_source_is_of_what_the_dockerfiles_base_copies(root: Path) -> None:
@@ -61,4 +61,4 @@ def test_the_base_source_is_of_what_the_dockerfiles_base_copies(root: Path) -> N
     base = text[: text.index(" AS serve")]
     sources = re.findall(r"^COPY (?!--from)(.+) \S+$", base, re.MULTILINE)
     copied = {name for line in sources for name in line.split() if "*" not in name}
-    assert copied == {*base_image.FILES} - {"buildspecs/base.yaml", "container/Dockerfile"}
+    assert copied == {*base_image.SOURCE_FILES} - {"buildspecs/base.yaml", "container/Dockerfile"}

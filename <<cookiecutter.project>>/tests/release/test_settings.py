@@ -16,7 +16,7 @@ from release_helpers.settings import (
 
 from categoriser.errors import UserError
 from release.parameters import OF_SETTINGS, parameters_of
-from release.settings import REGIONS, SETTINGS, read_release_settings
+from release.settings import PARTITION_OF_REGION, SETTINGS, read_release_settings
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,9 @@ def test_china_is_refused_with_the_reason(region: str) -> None:
 
 @pytest.mark.parametrize("region", ["us-iso-east-1", "eusc-de-east-1"])
 def test_a_partition_that_the_templates_do_not_know_is_refused(region: str) -> None:
-    with pytest.raises(ValueError, match=f"a region of aws or aws-us-gov, not {REGIONS[region]}"):
+    with pytest.raises(
+        ValueError, match=f"a region of aws or aws-us-gov, not {PARTITION_OF_REGION[region]}"
+    ):
         changed(region=region)
 
 

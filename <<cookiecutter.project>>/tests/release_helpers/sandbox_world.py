@@ -57,7 +57,7 @@ class World:
         self.sandbox = prove.Sandbox(prove.read_release_settings(), cached_session())
 
     def step(self, name: str) -> Any:
-        return self.prove.STEPS[name][1](self.sandbox)
+        return self.prove.PROOF_STEPS[name][1](self.sandbox)
 
     def sleep(self, seconds: float) -> None:
         self.clock += timedelta(seconds=seconds)

@@ -27,7 +27,7 @@ def profile_rows(
         rows=sizes["rows"],
         months=_counts(rows, pl.col("date").dt.strftime("%Y-%m")),
         shares={name: _shares(rows, name) for name in few},
-        deciles={name: _deciles(_numbers(rows, name)) for name in NUMBERS},
+        deciles={name: _deciles(_number_column(rows, name)) for name in NUMBERS},
         repeated=repeated,
         bad_rows=bad_rows,
         set_aside=dict(set_aside),
@@ -50,7 +50,7 @@ def distances(rows: pl.LazyFrame, accepted: Profile) -> dict[str, float]:
         now = _shares(rows, name) if name in names else {}
         pairs[name] = [(now.get(value, 0), shares.get(value, 0)) for value in {*now, *shares}]
     for name, deciles in accepted.deciles.items():
-        below = _at_or_below(_numbers(rows, name), deciles.values)
+        below = _at_or_below(_number_column(rows, name), deciles.values)
         pairs[name] = list(zip(below, deciles.at_or_below, strict=True))
     found = {name: max(abs(a - b) for a, b in both) for name, both in pairs.items()}
     return {
@@ -73,7 +73,7 @@ def _shares(rows: pl.LazyFrame, name: str) -> dict[str, float]:
     return {value: round(count / sum(counts.values()), 6) for value, count in counts.items()}
 
 
-def _numbers(rows: pl.LazyFrame, name: str) -> pl.Series:
+def _number_column(rows: pl.LazyFrame, name: str) -> pl.Series:
     return _collect(rows, NUMBERS[name]).to_series()
 
 

@@ -17,7 +17,7 @@ from categoriser.command import run_command
 from categoriser.data.generated_facts import GeneratedFacts, Planted
 from categoriser.data.generation.ceiling import best_chances
 from categoriser.data.generation.descriptors import write_descriptors
-from categoriser.data.generation.drawing import Draws, FloatArray, IntArray, draw
+from categoriser.data.generation.drawing import Draws, FloatArray, IntArray, draw_choices
 from categoriser.data.generation.world import HIDDEN_COUNTRY, Drift, World, make_world
 from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Generate, read_params
@@ -54,14 +54,15 @@ def _draw_rows(rng: np.random.Generator, world: World, settings: Generate) -> Dr
     size = settings.rows
     calendar = world.calendar
     countries = len(calendar.countries)
-    day = np.sort(draw(rng, calendar.day_share, np.zeros(size)))
-    country = draw(rng, calendar.country_share, np.zeros(size))
-    kind = draw(rng, calendar.kind_on_day, day * countries + country) % len(world.kinds.category)
-    merchant = draw(rng, world.merchants.share, kind * countries + country)
+    day = np.sort(draw_choices(rng, calendar.day_share, np.zeros(size)))
+    country = draw_choices(rng, calendar.country_share, np.zeros(size))
+    kinds = len(world.kinds.category)
+    kind = draw_choices(rng, calendar.kind_on_day, day * countries + country) % kinds
+    merchant = draw_choices(rng, world.merchants.share, kind * countries + country)
     cents = _draw_cents(rng, world, kind)
     refunded = rng.random(size) < world.kinds.refund[kind]
     label = _draw_labels(rng, world, kind, settings.label_noise)
-    word = draw(rng, world.trade_words.share, kind) % len(world.trade_words.words)
+    word = draw_choices(rng, world.trade_words.share, kind) % len(world.trade_words.words)
     may_hide = calendar.countries[country] == HIDDEN_COUNTRY
     hidden = may_hide & (rng.random(size) < world.hidden_share)
     return Draws(
@@ -90,7 +91,7 @@ def _draw_labels(
     """Take each kind's category or, by the noise, one that it is mistaken for."""
     categories = world.categories
     true = world.kinds.category[kind]
-    mistaken = draw(rng, categories.mistaken_for, true) % len(categories.names)
+    mistaken = draw_choices(rng, categories.mistaken_for, true) % len(categories.names)
     return np.where(rng.random(len(kind)) < label_noise, mistaken, true)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from categoriser.data.intake.amounts import SPENDING_SHARE
+
 # With fewer rows, figures say little of a class, and of the whole.
 FEW_OF_CLASS = 10
-FEW_ROWS = 1000
+LEAST_ROWS = 1000
 # Older dates are odd.
 MOST_YEARS = 20
-# From this share of negative prices on, what is negative must be spending.
-SPENDING_SHARE = 0.99
 # So many small classes are named.
 CLASSES_NAMED = 5
 
@@ -66,10 +66,10 @@ def _of_values(found: dict[str, object]) -> Iterator[str]:
     negative = found["negative"]
     if not isinstance(rows, int) or not isinstance(negative, int):
         raise TypeError("counts are whole numbers")
-    if rows < FEW_ROWS:
+    if rows < LEAST_ROWS:
         yield (
             f"there are {rows:,} rows in all: figures of so few say little, and the gate may not "
-            f"judge them; {FEW_ROWS:,} or more are wanted"
+            f"judge them; {LEAST_ROWS:,} or more are wanted"
         )
     if found["lowest"] == found["highest"]:
         yield (

@@ -67,7 +67,7 @@ def validate(
         with replacing(aside) as path, path.open("w", encoding="utf-8", newline="") as stream:
             bad = Aside(stream, unit=table.unit)
             parts: list[Path] = []
-            for rows in _batches(table, schema, bad):
+            for rows in _good_batches(table, schema, bad):
                 parts.append(target.with_name(f"{len(parts):06}.part"))
                 rows.write_parquet(parts[-1])
                 hashes.append(rows.drop("row").hash_rows().to_numpy())
@@ -128,7 +128,7 @@ def _check_shifts(source: Path, shifts: dict[str, float], limit: float) -> None:
         )
 
 
-def _batches(table: Table, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[pl.DataFrame]:
+def _good_batches(table: Table, schema: pa.DataFrameSchema, bad: Aside) -> Iterator[pl.DataFrame]:
     """Yield the table's good rows, typed and with their numbers, a batch at a time."""
     columns = {"row": pl.Int64, **dict.fromkeys(table.names, pl.String)}
     while True:

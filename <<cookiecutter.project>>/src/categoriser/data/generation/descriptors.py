@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from categoriser.data.generation.drawing import Draws, draw
+from categoriser.data.generation.drawing import Draws, draw_choices
 from categoriser.data.generation.world import World
 
 # A descriptor's pieces, with their shares.
@@ -50,7 +50,7 @@ def write_descriptors(
     cases = _pieces(rng, LETTER_CASES, size)
     references = _pieces(rng, REFERENCES, size)
     places = _pieces(rng, PLACE_FORMS, size)
-    cities = world.cities.name[draw(rng, world.cities.share, draws.country)]
+    cities = world.cities.name[draw_choices(rng, world.cities.share, draws.country)]
     countries = world.calendar.countries[draws.country].tolist()
     rows = zip(
         cases, banks, fields, references, places, digits, hexes, cities, countries, strict=True
@@ -92,5 +92,5 @@ def _pieces(
     rng: np.random.Generator, shares: Mapping[Any, float], size: int
 ) -> npt.NDArray[np.object_]:
     """Draw a piece for each row by the pieces' shares."""
-    choice = draw(rng, np.array(list(shares.values())), np.zeros(size))
+    choice = draw_choices(rng, np.array(list(shares.values())), np.zeros(size))
     return np.array(list(shares), dtype=object)[choice]

@@ -23,7 +23,7 @@ class Draws(NamedTuple):
     hidden: BoolArray
 
 
-def draw(rng: np.random.Generator, shares: FloatArray, group: npt.NDArray[Any]) -> IntArray:
+def draw_choices(rng: np.random.Generator, shares: FloatArray, group: npt.NDArray[Any]) -> IntArray:
     """Draw for each row an index into the flattened `shares`, whose groups sum to one each."""
     ends = np.cumsum(shares)
     indices = np.searchsorted(ends, group + rng.random(len(group)), side="right")

@@ -13,6 +13,9 @@ from functools import lru_cache
 
 from categoriser.contract import NUMBER
 
+# From this share of negative prices on, what is negative must be spending.
+SPENDING_SHARE = 0.99
+
 DECIMAL_SIGNS = (".", ",")
 SPACE_SIGNS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
 MINUS_SIGNS = dict.fromkeys(map(ord, "\u2212\u2010\u2011\u2013"), "-")

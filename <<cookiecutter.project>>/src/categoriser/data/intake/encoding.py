@@ -77,7 +77,7 @@ def _of_bytes(source: Path) -> Encoding:
     signs = 0
     others = 0
     undefined = False
-    for number, line in enumerate(_pieces(source), start=1):
+    for number, line in enumerate(_blocks(source), start=1):
         if line.isascii():
             continue
         try:
@@ -100,7 +100,7 @@ def _of_bytes(source: Path) -> Encoding:
     return Encoding("windows-1252", f"it is not UTF-8; line {first[0]} is then {shown}")
 
 
-def _pieces(source: Path) -> Iterator[bytes]:
+def _blocks(source: Path) -> Iterator[bytes]:
     """Yield the file's lines; where only CRs end them, in blocks that may cut one."""
     with opened(source) as stream:
         while block := stream.readline(LONGEST_LINE):

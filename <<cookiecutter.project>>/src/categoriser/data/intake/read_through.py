@@ -17,8 +17,6 @@ from categoriser.errors import UserError
 from categoriser.io.text_files import opened
 
 SAMPLES = 2
-# From this share of negative prices on, what is negative must be spending.
-SPENDING_SHARE = 0.99
 # Of the lines below the rows: how many are shown, and how many characters of each.
 LINES_SHOWN = 3
 CHARACTERS_SHOWN = 40
@@ -52,7 +50,7 @@ def read_through(source: Path, found: Recognised, needed: Sequence[ColumnRole]) 
     found.below = len(below)
     found.is_own = not changed and _is_own(source, header, found, needed)
     written = found.form.sign == "as written"
-    if written and found.rows and negative >= SPENDING_SHARE * found.rows:
+    if written and found.rows and negative >= amounts.SPENDING_SHARE * found.rows:
         _turn_signs(found, negative, at)
 
 
