@@ -1,0 +1,1 @@
+"""How often the monitor alarms at nothing, and what it finds within one week."""
