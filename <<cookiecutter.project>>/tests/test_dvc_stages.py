@@ -61,6 +61,15 @@ def test_a_stage_depends_on_its_code() -> None:
         assert needed <= {*stage["deps"]}, name
 
 
+def test_an_edit_of_a_plot_or_a_report_recalibrates_nothing() -> None:
+    code = {entry for entry in STAGES["baseline"]["deps"] if str(entry).startswith("src/")}
+    of_evaluation = {path for path in code if path.startswith("src/categoriser/evaluation/")}
+    leaves = {"evaluation_settings", "scores"}
+    assert of_evaluation == {f"src/categoriser/evaluation/{name}.py" for name in leaves}
+    for shown in ("monitor/checks", "monitor/reporting", "monitor/templates", "tracking"):
+        assert not any(path.startswith(f"src/categoriser/{shown}/") for path in code), shown
+
+
 def test_no_shell_stands_between_dvc_and_a_stage() -> None:
     assert all(stage["cmd"].startswith(COMMAND) for stage in STAGES.values())
 
