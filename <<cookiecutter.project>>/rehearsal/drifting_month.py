@@ -35,20 +35,27 @@ from categoriser.monitor.monitor_settings import read_monitor_settings
 from categoriser.monitor.reporting.terminal_report import SAMPLE_TEXTS
 from categoriser.params import read_params
 
-DRIFT = Drift(new_merchants=0.2, price_scale=1.5, mix={"travel": 2}, new_bank=0.15)
-WHAT = "a fifth from new merchants, prices half as high again, travel doubled, a new bank's wording"
-ROWS = 5000
+MONTH_DRIFT = Drift(new_merchants=0.2, price_scale=1.5, mix={"travel": 2}, new_bank=0.15)
+DRIFT_IN_WORDS = (
+    "a fifth from new merchants, prices half as high again, travel doubled, a new bank's wording"
+)
+ROWS_SERVED = 5000
 # Requests of so many rows; most clients send one.
-BATCHES = (1, 1, 1, 1, 20)
-ENDPOINT = "local"
+ROWS_OF_REQUESTS = (1, 1, 1, 1, 20)
+ENDPOINT_HERE = "local"
 
 
 def month(last: str) -> pl.DataFrame:
     """Return the rows of the month after `last` (YYYY-MM), drifted."""
     settings = read_params().generate
     start = datetime.date.fromisoformat(f"{last}-01") + datetime.timedelta(days=31)
-    later = {"rows": ROWS, "start": start.replace(day=1), "months": 1, "seed": settings.seed + 1}
-    return generate(settings.model_copy(update=later), DRIFT)[0]
+    later = {
+        "rows": ROWS_SERVED,
+        "start": start.replace(day=1),
+        "months": 1,
+        "seed": settings.seed + 1,
+    }
+    return generate(settings.model_copy(update=later), MONTH_DRIFT)[0]
 
 
 @contextmanager
@@ -56,25 +63,34 @@ def serving(model: Path, folder: Path) -> Iterator[int]:
     """Start the server with captures into `folder`, yield its port, stop it as SageMaker does."""
     log = folder / "server.log"
     command = ["categoriser.serving.app", "--model", str(model), "--port", "0"]
-    capture = ["--capture", str(folder / "captures"), "--endpoint-name", ENDPOINT]
+    capture = ["--capture", str(folder / "captures"), "--endpoint-name", ENDPOINT_HERE]
     with log.open("wb") as stream:
         server = subprocess.Popen([sys.executable, "-m", *command, *capture], stderr=stream)
     try:
-        while not (said := log.read_text(encoding="utf-8").partition("\n"))[1]:
-            if server.poll() is not None:
-                raise UserError(f"the server did not start: {log.read_text(encoding='utf-8')}")
-            time.sleep(0.05)
-        yield json.loads(said[0])["port"]
+        yield _port_told(server, log)
     finally:
         server.terminate()
         server.wait()
 
 
+def _port_told(server: subprocess.Popen[bytes], log: Path) -> int:
+    """Wait for the first line of the server's log, which says its port."""
+    while True:
+        has_ended = server.poll() is not None
+        first, end_of_line, _ = log.read_text(encoding="utf-8").partition("\n")
+        if end_of_line:
+            return int(json.loads(first)["port"])
+        if has_ended:
+            raise UserError(f"the server did not start: {first}")
+        time.sleep(0.05)
+
+
 def send(rows: pl.DataFrame, port: int) -> list[str]:
-    """Send the rows as requests of `BATCHES`; return each row's ground truth as a line."""
+    """Send the rows as requests of `ROWS_OF_REQUESTS`; return each row's ground truth as a line."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     labels: list[str] = []
-    at, sizes = 0, cycle(BATCHES)
+    sizes = cycle(ROWS_OF_REQUESTS)
+    at = 0
     while at < rows.height:
         size = next(sizes)
         batch = rows.slice(at, size)
@@ -122,13 +138,13 @@ def main() -> None:
     hour = datetime.datetime.now(datetime.UTC).strftime("%Y/%m/%d/%H")
     write_text(paths.DRIFT / "truth" / hour / "labels.jsonl", "".join(labels))
     console = Console()
-    console.print(f"{rows.height:,} rows served: {WHAT}", highlight=False)
+    console.print(f"{rows.height:,} rows served: {DRIFT_IN_WORDS}", highlight=False)
     job = MonitorRequest(
         source=str(paths.DRIFT / "captures"),
         output=paths.DRIFT,
         baseline=str(paths.BASELINE),
         truth=str(paths.DRIFT / "truth"),
-        endpoint=ENDPOINT,
+        endpoint=ENDPOINT_HERE,
         preprocessor=settings.features.preprocessor,
         postprocessor=settings.features.postprocessor,
         samples=SAMPLE_TEXTS,

@@ -9,36 +9,24 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
-from measured import rows, trained
+from measured import rows
 from monitor_helpers.made_checks import (
-    ENVIRONMENT,
     NOON,
-    PARAMS,
     SETTINGS,
     captured,
-    changed,
     checked,
     kinds,
     labels,
     looked,
     made,
 )
-from monitor_helpers.made_results import by_name
 from rich.console import Console
 
 from categoriser.errors import UserError
-from categoriser.monitor.baseline import baseline
 from categoriser.monitor.check import check_window
-from categoriser.monitor.checks.capture_coverage import check_coverage
 from categoriser.monitor.checks.monitor_request import MonitorRequest
-from categoriser.monitor.checks.request_environment import request_from_environment
 from categoriser.monitor.formats.constraints import load_constraints
-from categoriser.monitor.formats.statistics_file import dump_statistics, load_statistics
-from categoriser.monitor.monitor_settings import MonitorSettings
-from categoriser.monitor.reporting.findings import check_state, not_judged
-from categoriser.monitor.reporting.published_metrics import metrics_of_result
-from categoriser.monitor.watching.watched_captures import Watching
+from categoriser.monitor.formats.statistics_file import load_statistics
 
 
 def test_rows_like_the_trainings_have_no_violations(tmp_path: Path) -> None:
@@ -63,35 +51,6 @@ def test_drift_is_seen_in_what_it_touches_and_named_in_the_message(tmp_path: Pat
     assert "refund" not in drifted
     assert found["message"].startswith("CompletedWithViolations: ")
     assert "price" in found["message"]
-
-
-def test_model_monitors_own_threshold_is_the_profile_compat(tmp_path: Path) -> None:
-    captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 1.6))
-    assert ("price", "baseline_drift_check") in kinds(checked(tmp_path))
-    found = checked(tmp_path, changed("thresholds", profile="compat"))
-    assert found["profile"] == "compat"
-    assert ("price", "baseline_drift_check") not in kinds(found)
-    [price] = [one for one in found["features"] if one["feature"] == "price"]
-    assert (price["threshold"], price["method"]) == (0.1, "Robust")
-
-
-def test_a_person_s_overrides_go_before_what_was_calibrated(tmp_path: Path) -> None:
-    captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 10))
-    override = yaml.safe_load("price: {threshold: 0.9}\nentropy: {evaluate: false}")
-    settings = MonitorSettings.model_validate(
-        SETTINGS.model_dump() | {"overrides": override, "thresholds": SETTINGS.thresholds}
-    )
-    names = {name for name, _ in kinds(checked(tmp_path, settings))}
-    assert not names & {"price", "entropy"}
-    override = yaml.safe_load("price: {threshold: 0.0001}")
-    settings = SETTINGS.model_copy(
-        update={
-            "overrides": MonitorSettings.model_validate(
-                SETTINGS.model_dump() | {"overrides": override}
-            ).overrides
-        }
-    )
-    assert "price" in {name for name, _ in kinds(checked(tmp_path, settings))}
 
 
 def test_few_rows_are_shown_and_their_drift_is_not_judged(tmp_path: Path) -> None:
@@ -144,27 +103,6 @@ def test_what_cannot_be_read_is_reported_by_file_and_line(tmp_path: Path) -> Non
     assert "2 of 302 captures could not be read" in found["message"]
 
 
-def test_mostly_unread_captures_are_a_violation_of_their_own_with_a_metric(tmp_path: Path) -> None:
-    """1,284 of 1,409 calls unread, and all the rest as it was."""
-    [file] = captured(tmp_path / "captures", rows(125, seed=5)).rglob("*.jsonl")
-    file.write_bytes(file.read_bytes() + b'{"captureData": {"endp\n' * 1284)
-    found = looked(tmp_path)
-    assert found.message.startswith("CompletedWithViolations: 1 in 125 rows: unread_captures_")
-    assert "1,284 of 1,409 captures could not be read" in found.message
-    [violation] = found.violations
-    assert (violation.feature_name, violation.constraint_check_type) == (
-        "captures",
-        "unread_captures_check",
-    )
-    sent = by_name(metrics_of_result(found, SETTINGS)[0])
-    assert sent["unread_captures"].value == pytest.approx(1284 / 1409)
-    # It is no drift: nothing is retrained by it.
-    assert (sent["violations"].value, sent["quality_violations"].value) == (0, 0)
-    lenient = SETTINGS.captures.model_copy(update={"max_unread": 0.95})
-    assert found.coverage
-    assert check_coverage(found.coverage, lenient) == []
-
-
 def test_files_that_are_no_captures_are_named_and_not_read(tmp_path: Path) -> None:
     folder = captured(tmp_path / "captures", rows(300, seed=5))
     (folder / "_SUCCESS").touch()
@@ -174,58 +112,6 @@ def test_files_that_are_no_captures_are_named_and_not_read(tmp_path: Path) -> No
     assert kind == "file whose name ends neither in .jsonl nor in .jsonl.gz"
     assert [Path(place).name for place in places] == ["_SUCCESS", "notes.txt"]
     assert found.message.startswith("Completed: no violations in 300 rows; 2 files without")
-
-
-def one_sided(folder: Path, side: str) -> Path:
-    """Take a side out of all captures."""
-    for file in folder.rglob("*.jsonl"):
-        lines = [json.loads(text) for text in file.read_text().splitlines()]
-        for record_ in lines:
-            del record_["captureData"][side]
-        file.write_text("".join(json.dumps(record_) + "\n" for record_ in lines))
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("missing", "watched", "not_captured"),
-    [
-        ("endpointOutput", "price", {"class_predictions", "review", "entropy"}),
-        ("endpointInput", "review", {"price", "refund", "text_length", "unseen_tokens"}),
-    ],
-)
-def test_captures_of_one_side_are_judged_on_what_they_have(
-    tmp_path: Path, missing: str, watched: str, not_captured: set[str]
-) -> None:
-    one_sided(captured(tmp_path / "captures", rows(600, seed=99), size=7), missing)
-    found = looked(tmp_path)
-    assert found.violations == []
-    assert found.problems.counts == {}
-    assert check_state(found) == "not-judged"
-    assert any("what is not captured: " in why for why in not_judged(found))
-    assert watched in found.current.features
-    assert not found.current.features.keys() & not_captured
-    # A Spark job's statistics say so too.
-    again = load_statistics(dump_statistics(found.current))
-    assert again.not_captured == found.current.not_captured
-    # What there is is judged.
-    drifted = rows(600, seed=99).with_columns(pl.col("price") * 10, text="ZZZZ " + pl.col("text"))
-    one_sided(captured(tmp_path / "captures", drifted), missing)
-    names = {one.feature_name for one in looked(tmp_path).violations}
-    assert names
-    assert not names & not_captured
-    assert ("price" in names) == (missing == "endpointOutput")
-
-
-def test_where_some_outputs_are_not_captured_completeness_is_of_the_others(tmp_path: Path) -> None:
-    captured(tmp_path / "captures", rows(400, seed=5), NOON - timedelta(hours=1))
-    [file] = one_sided(tmp_path / "captures", "endpointOutput").rglob("*.jsonl")
-    file.write_text(file.read_text().replace("event-", "other-"))
-    captured(tmp_path / "captures", rows(400, seed=6), NOON)
-    found = looked(tmp_path)
-    assert found.current.item_count == 800
-    assert found.current.features["review"].present == 400
-    assert found.current.features["review"].completeness == 1
-    assert "completeness_check" not in {one.constraint_check_type for one in found.violations}
 
 
 def test_one_empty_file_in_a_quiet_window_is_no_failure(tmp_path: Path) -> None:
@@ -253,54 +139,6 @@ def test_records_outside_the_window_are_told_in_the_terminal_too(
     assert "40 captures outside the window" in capsys.readouterr().out
 
 
-def test_new_texts_are_found_for_the_one_who_looks_and_for_no_job(tmp_path: Path) -> None:
-    new = pl.DataFrame({"text": ["GELATO BONDI x1"] * 30 + ["zzqk wyrm"], "price": [5.0] * 31})
-    frame = pl.concat([rows(300, seed=5).select("text", "price"), new])
-    files = [str(file) for file in captured(tmp_path / "captures", frame).rglob("*.jsonl")]
-    [first, *others] = Watching(made()).new_texts(files, 50)
-    assert (first.text, first.rows) == ("GELATO BONDI x1", 30)
-    assert "zzqk wyrm" in {other.text for other in others}
-    assert len(Watching(made()).new_texts(files, 1)) == 1
-    assert Watching(made(), leave_out=("unseen_tokens",)).new_texts(files, 50) == []
-    assert request_from_environment(ENVIRONMENT, SETTINGS).samples == 0
-
-
-def test_a_team_s_script_adds_features_and_changes_them(tmp_path: Path) -> None:
-    captured(tmp_path / "captures", rows(300, seed=5))
-    script = tmp_path / "preprocessor.py"
-    script.write_text(
-        "def preprocess_handler(record):\n"
-        "    text, _, price = record.endpoint_input.data.strip().rpartition(',')\n"
-        "    return {'dollars': float(price), 'country': 'everywhere'}\n"
-    )
-    found = checked(tmp_path, changed("thresholds", profile="compat"), preprocessor=script)
-    assert ("dollars", "extra_column_check") in kinds(found)
-    assert ("country", "categorical_values_check") in kinds(found)
-
-
-def test_a_baseline_with_the_script_has_its_features(tmp_path: Path) -> None:
-    script = tmp_path / "preprocessor.py"
-    script.write_text(
-        "def preprocess_handler(record):\n"
-        "    text, _, price = record.endpoint_input.data.strip().rpartition(',')\n"
-        "    return {'dollars': float(price)}\n"
-    )
-    prepared, model = trained()
-    settings = changed("features", preprocessor=script, leave_out=["entropy"])
-    own = tmp_path / "own"
-    baseline(prepared, model, own, tmp_path / "thresholds.json", settings, PARAMS)
-    known = json.loads((own / "statistics.json").read_text())
-    names = {feature["name"] for feature in known["features"]}
-    assert "dollars" in names
-    assert "entropy" not in names
-    assert "dollars" in json.loads((tmp_path / "thresholds.json").read_text())["features"]
-    assert (own / "thresholds.json").read_bytes() == (tmp_path / "thresholds.json").read_bytes()
-    captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 10))
-    found = checked(tmp_path, settings, baseline=str(own), preprocessor=script)
-    assert ("dollars", "baseline_drift_check") in kinds(found)
-    assert "entropy" not in {one["feature"] for one in found["features"]}
-
-
 def test_without_a_baseline_one_is_suggested_and_then_compared_with(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -322,42 +160,6 @@ def test_without_a_baseline_one_is_suggested_and_then_compared_with(tmp_path: Pa
     assert check_window(second, SETTINGS).startswith("CompletedWithViolations: ")
     found = json.loads((tmp_path / "second/report.json").read_text())
     assert kinds(found) >= {("age", "baseline_drift_check"), ("city", "categorical_values_check")}
-
-
-def test_another_model_s_captures_are_watched_by_a_script_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "captures"
-    folder.mkdir()
-    sides = [
-        {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
-        for mode, data in (("INPUT", "132,25,113.2,96"), ("OUTPUT", "0.01"))
-    ]
-    lines = [
-        {
-            "captureData": {"endpointInput": sides[0], "endpointOutput": sides[1]},
-            "eventMetadata": {"eventId": f"e{number}", "inferenceTime": "2019-11-20T23:33:12Z"},
-            "eventVersion": "0",
-        }
-        for number in range(9)
-    ]
-    (folder / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    script = tmp_path / "preprocessor.py"
-    script.write_text(
-        "def preprocess_handler(record):\n"
-        "    data = record.endpoint_input.data.rstrip()\n"
-        "    return {str(n).zfill(20): value for n, value in enumerate(data.split(','))}\n"
-    )
-    first = MonitorRequest(str(folder), tmp_path / "first", preprocessor=script)
-    assert check_window(first, SETTINGS) == "Completed: a baseline of 9 rows is suggested"
-    known = load_statistics(json.loads((tmp_path / "first/statistics.json").read_text()))
-    assert list(known.features) == [str(n).zfill(20) for n in range(4)]
-    again = MonitorRequest(
-        str(folder),
-        tmp_path / "again",
-        preprocessor=script,
-        statistics=tmp_path / "first/statistics.json",
-        constraints=tmp_path / "first/constraints.json",
-    )
-    assert check_window(again, SETTINGS) == "Completed: no violations in 9 rows"
 
 
 def test_captures_without_the_project_s_baseline_are_refused(tmp_path: Path) -> None:

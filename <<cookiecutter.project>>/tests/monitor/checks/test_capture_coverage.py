@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import boto3
 import pytest
 from botocore.stub import Stubber
-from monitor_helpers.made_checks import SETTINGS
-from monitor_helpers.made_results import BARE, END, START
+from measured import rows
+from monitor_helpers.made_checks import SETTINGS, captured, looked
+from monitor_helpers.made_results import BARE, END, START, by_name
 
 from categoriser.monitor.checks.capture_coverage import (
     CaptureCoverage,
@@ -19,6 +21,7 @@ from categoriser.monitor.checks.capture_coverage import (
 )
 from categoriser.monitor.checks.judgement import see_coverage
 from categoriser.monitor.formats.problems import Problems
+from categoriser.monitor.reporting.published_metrics import metrics_of_result
 
 
 def asked(
@@ -107,3 +110,24 @@ def test_that_cloudwatch_refuses_is_told_and_loses_nothing_else(
         found, violations, fault = see_coverage(job_, Problems(seen=Counter(records=3)), SETTINGS)
     assert re.search(r"how many calls live answered .*not you.*GetMetricData", str(fault))
     assert (found and found.read, violations) == (3, [])
+
+
+def test_mostly_unread_captures_are_a_violation_of_their_own_with_a_metric(tmp_path: Path) -> None:
+    """1,284 of 1,409 calls unread, and all the rest as it was."""
+    [file] = captured(tmp_path / "captures", rows(125, seed=5)).rglob("*.jsonl")
+    file.write_bytes(file.read_bytes() + b'{"captureData": {"endp\n' * 1284)
+    found = looked(tmp_path)
+    assert found.message.startswith("CompletedWithViolations: 1 in 125 rows: unread_captures_")
+    assert "1,284 of 1,409 captures could not be read" in found.message
+    [violation] = found.violations
+    assert (violation.feature_name, violation.constraint_check_type) == (
+        "captures",
+        "unread_captures_check",
+    )
+    sent = by_name(metrics_of_result(found, SETTINGS)[0])
+    assert sent["unread_captures"].value == pytest.approx(1284 / 1409)
+    # It is no drift: nothing is retrained by it.
+    assert (sent["violations"].value, sent["quality_violations"].value) == (0, 0)
+    lenient = SETTINGS.captures.model_copy(update={"max_unread": 0.95})
+    assert found.coverage
+    assert check_coverage(found.coverage, lenient) == []

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from measured import rows
-from monitor_helpers.made_checks import SETTINGS, captured, changed, checked
+from monitor_helpers.made_checks import SETTINGS, captured, changed, checked, kinds
 
 from categoriser.errors import UserError
 from categoriser.monitor.check import check_window
@@ -61,3 +62,32 @@ def test_the_method_for_categories_is_the_job_s(tmp_path: Path) -> None:
     )
     [country] = [one for one in found["features"] if one["feature"] == "class_predictions"]
     assert country["method"] == "ChiSquared"
+
+
+def test_model_monitors_own_threshold_is_the_profile_compat(tmp_path: Path) -> None:
+    captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 1.6))
+    assert ("price", "baseline_drift_check") in kinds(checked(tmp_path))
+    found = checked(tmp_path, changed("thresholds", profile="compat"))
+    assert found["profile"] == "compat"
+    assert ("price", "baseline_drift_check") not in kinds(found)
+    [price] = [one for one in found["features"] if one["feature"] == "price"]
+    assert (price["threshold"], price["method"]) == (0.1, "Robust")
+
+
+def test_a_person_s_overrides_go_before_what_was_calibrated(tmp_path: Path) -> None:
+    captured(tmp_path / "captures", rows(600, seed=99).with_columns(pl.col("price") * 10))
+    override = yaml.safe_load("price: {threshold: 0.9}\nentropy: {evaluate: false}")
+    settings = MonitorSettings.model_validate(
+        SETTINGS.model_dump() | {"overrides": override, "thresholds": SETTINGS.thresholds}
+    )
+    names = {name for name, _ in kinds(checked(tmp_path, settings))}
+    assert not names & {"price", "entropy"}
+    override = yaml.safe_load("price: {threshold: 0.0001}")
+    settings = SETTINGS.model_copy(
+        update={
+            "overrides": MonitorSettings.model_validate(
+                SETTINGS.model_dump() | {"overrides": override}
+            ).overrides
+        }
+    )
+    assert "price" in {name for name, _ in kinds(checked(tmp_path, settings))}

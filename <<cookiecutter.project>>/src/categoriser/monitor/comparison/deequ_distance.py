@@ -3,11 +3,11 @@
 It differs from a two-sample Kolmogorov-Smirnov distance in what it counts. Deequ takes a sketch's
 items into a map from value to weight (`QuantileNonSample.getRankMap` of awslabs/deequ), so that
 every distinct value counts once, however many rows have it, with the weight of the highest
-compactor that it stands in. `Distance.numericalDistance` takes ranks and numbers of samples from
+compactor that it is in. `Distance.numericalDistance` takes ranks and numbers of samples from
 those maps. So a column of few distinct values hardly drifts, whatever its rows do, and one of 0
 and 1 never does.
 
-The categorical distances of the same file count rows; they are in `constraints`.
+The categorical distances of the same file count rows; they are in `distances`.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from categoriser.monitor.formats.sketch import Sketch, Weighted
 class DeequDistance(NamedTuple):
     """A distance without correction, and the sums of weights that Deequ corrects it by.
 
-    `current` and `baseline` are its `n` and `m`. They are no numbers of rows.
+    `current` and `baseline` are its `n` and `m`. They are not numbers of rows.
     """
 
     simple: float

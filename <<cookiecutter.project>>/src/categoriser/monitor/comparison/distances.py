@@ -43,7 +43,7 @@ def linf_robust(simple: float, n: int, m: int) -> float:
     """Return a simple distance less what chance gives two samples of `n` and `m`.
 
     `n` and `m` are what the simple distance counted: rows in `linf_categories`, weights of distinct
-    values in `deequ`.
+    values in `deequ_distance`.
     """
     if not n or not m or math.isnan(simple):
         return math.nan
@@ -52,7 +52,8 @@ def linf_robust(simple: float, n: int, m: int) -> float:
 
 def linf_categories(current: Mapping[str, int], baseline: Mapping[str, int]) -> float:
     """Return the largest absolute difference of the categories' shares; NaN where one is empty."""
-    n, m = sum(current.values()), sum(baseline.values())
+    n = sum(current.values())
+    m = sum(baseline.values())
     if not n or not m:
         return math.nan
     names = current.keys() | baseline.keys()
@@ -68,7 +69,8 @@ def chi_squared(current: Mapping[str, int], baseline: Mapping[str, int]) -> ChiS
     equally small the first by name counts as smaller (Deequ leaves it open).
     """
     known = {name: current.get(name, 0) for name in sorted(baseline) if baseline[name]}
-    rows, expected_rows = sum(known.values()), sum(baseline.values())
+    rows = sum(known.values())
+    expected_rows = sum(baseline.values())
     if not rows or len(known) < 2:
         return ChiSquared(math.nan, math.nan)
     # Expected and observed rows; sorting keeps the order of names among equals.
@@ -104,7 +106,7 @@ def _cumulated(sample: Weighted, at: Floats) -> Floats:
 
 
 def _too_small(groups: Sequence[tuple[float, int]]) -> bool:
-    fewest, most = FEWEST, int(SHARE_OF_SMALL * len(groups))
     if len(groups) == 2:
-        fewest, most = FEWEST_OF_TWO, 0
-    return sum(expected < fewest for expected, _ in groups) > most
+        return any(expected < FEWEST_OF_TWO for expected, _ in groups)
+    small = sum(expected < FEWEST for expected, _ in groups)
+    return small > int(SHARE_OF_SMALL * len(groups))

@@ -29,8 +29,8 @@ class FeatureDrift:
     """A feature's distance from the baseline, and the threshold that it is held against.
 
     `distance` is None where nothing can be compared, `threshold` where nothing is set. More is
-    always more drift: a corrected chi-squared test gives a p-value, and stands here as 1 − p
-    against 1 − the threshold.
+    always more drift: a corrected chi-squared test gives a p-value, which is here 1 − p against
+    1 − the threshold.
     """
 
     feature: str
@@ -69,10 +69,11 @@ def drifts_from(
         if thresholds is None:
             distance, threshold, method = _compared(feature, before, chosen)
         else:
-            distance, threshold, method = _simple(feature, before), thresholds.get(name), "Simple"
-        drifts[name] = FeatureDrift(
-            name, None if math.isnan(distance) else distance, threshold, method
-        )
+            distance = _simple(feature, before)
+            threshold = thresholds.get(name)
+            method = "Simple"
+        comparable = None if math.isnan(distance) else distance
+        drifts[name] = FeatureDrift(name, comparable, threshold, method)
     return drifts
 
 
@@ -89,9 +90,12 @@ def _compared(
             if robust:
                 return 1 - test.p_value, 1 - threshold, "ChiSquared"
             return test.statistic, threshold, "ChiSquared statistic"
-    distance, n, m = _simple(feature, before), feature.present, before.present
     if feature.sketch and before.sketch:
         distance, n, m = numerical_distance(feature.sketch, before.sketch)
+    else:
+        distance = _simple(feature, before)
+        n = feature.present
+        m = before.present
     if robust:
         distance = linf_robust(distance, n, m)
     return distance, threshold, chosen.comparison_method

@@ -59,7 +59,8 @@ def _check_fields(rows: list[list[str]]) -> None:
 
 def _rows(side: EventSide, name: str) -> tuple[str, list[Any]]:
     """Return the media type of an input or output, and its rows: fields of CSV, or objects."""
-    kind, data = (side.observed_content_type or "").partition(";")[0].strip().lower(), side.data
+    kind = (side.observed_content_type or "").partition(";")[0].strip().lower()
+    data = side.data
     if side.encoding == "CSV":
         kind = CSV
     elif side.encoding == "JSON":
@@ -83,7 +84,7 @@ def _rows(side: EventSide, name: str) -> tuple[str, list[Any]]:
     except (ValueError, RecursionError) as error:
         raise RecordError(f"unreadable {name}", type(error).__name__) from None
     if not all(isinstance(row, dict) for row in rows):
-        raise RecordError(f"unreadable {name}", "a row is no object")
+        raise RecordError(f"unreadable {name}", "a row is not an object")
     return kind, rows
 
 
@@ -132,7 +133,8 @@ def read_answer(row: Any, classes: Sequence[str]) -> tuple[str, list[float]]:
             label, *given = row
             numbers = PROBABILITIES_DECODER.decode(f"[{','.join(given)}]")
         else:
-            label, given = row["category"], row["probabilities"]
+            label = row["category"]
+            given = row["probabilities"]
             values = [given[name] for name in classes if name in given]
             numbers = PROBABILITIES_DECODER.decode(msgspec.json.encode(values))
     except (ValueError, OverflowError, RecursionError) as error:
@@ -141,7 +143,7 @@ def read_answer(row: Any, classes: Sequence[str]) -> tuple[str, list[float]]:
     except (KeyError, TypeError):
         raise RecordError("unreadable output", "no category or no probabilities") from None
     if not isinstance(label, str):
-        raise RecordError("unreadable output", "a category is no string")
+        raise RecordError("unreadable output", "a category is not a string")
     if len(given) != len(classes):
         raise RecordError("wrong number of probabilities", f"{len(given)} for {len(classes)}")
     if not isinstance(row, list) and not isinstance(given, dict):

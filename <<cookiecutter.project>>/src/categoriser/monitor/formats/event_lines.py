@@ -3,6 +3,7 @@
 import codecs
 import io
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -70,14 +71,16 @@ def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, by
                 stream: Any = raw
                 if file.endswith(".gz"):
                     stream = io.BufferedReader(Unpacked(raw, size, file))
-                while line := stream.readline(LONGEST_LINE):
+                for line in iter(partial(stream.readline, LONGEST_LINE), b""):
                     number += 1
-                    if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                    if _is_cut(line):
                         problems.add((file, number), "line too long", lost=True)
-                        while line and not line.endswith(b"\n"):
-                            line = stream.readline(LONGEST_LINE)
+                        _skip_rest(stream)
                     elif not line.isspace():
-                        yield (file, number), line.removeprefix(codecs.BOM_UTF8 * (number == 1))
+                        yield (
+                            (file, number),
+                            line if number > 1 else line.removeprefix(codecs.BOM_UTF8),
+                        )
             if not number:
                 problems.add((file, 1), EMPTY_FILE)
         except read_failures(file) as error:
@@ -85,3 +88,14 @@ def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, by
             problems.add(place, "file not readable", type(error).__name__, lost=True)
         except UserError:
             problems.add((file, number + 1), "file not readable", "unpacks to too much", lost=True)
+
+
+def _is_cut(line: bytes) -> bool:
+    return len(line) == LONGEST_LINE and not line.endswith(b"\n")
+
+
+def _skip_rest(stream: Any) -> None:
+    """Read on to the end of a line."""
+    line = b"-"
+    while line and not line.endswith(b"\n"):
+        line = stream.readline(LONGEST_LINE)

@@ -24,7 +24,7 @@ ROW_OF_A_CALL = re.compile(r"(.+)#([0-9]{1,9})", re.DOTALL)
 
 
 def ground_truth_rows(files: Iterable[str], problems: Problems) -> Iterator[pl.DataFrame]:
-    """Yield frames of ground truth, about `BATCH` rows each, identifiers given twice too.
+    """Yield frames of ground truth, about `ROWS_IN_FRAME` rows each, identifiers given twice too.
 
     Columns: id, row (what follows an id's `#`, else 0), label, time (UTC: the hour that the file's
     folder names, else null).
@@ -41,9 +41,8 @@ def ground_truth_rows(files: Iterable[str], problems: Problems) -> Iterator[pl.D
             problems.seen["probes"] += 1
             continue
         problems.seen["records"] += 1
-        found = ROW_OF_A_CALL.fullmatch(name)
-        name, row = (found[1], int(found[2])) if found else (name, 0)
-        rows.append((name, row, label, hour_of(place[0])))
+        file, _ = place
+        rows.append((*_row_of_call(name), label, hour_of(file)))
         if len(rows) >= event_frames.ROWS_IN_FRAME:
             yield to_frame(rows, TRUTH_COLUMNS)
             rows = []
@@ -51,8 +50,14 @@ def ground_truth_rows(files: Iterable[str], problems: Problems) -> Iterator[pl.D
         yield to_frame(rows, TRUTH_COLUMNS)
 
 
+def _row_of_call(name: str) -> tuple[str, int]:
+    """Return the call's identifier, and the row that follows it after `#`."""
+    found = ROW_OF_A_CALL.fullmatch(name)
+    return (found[1], int(found[2])) if found else (name, 0)
+
+
 def _read_label(side: EventSide | None) -> str:
-    """Return the one value of ground truth: CSV, or JSON's string."""
+    """Return the one value of ground truth: CSV, or JSON's string. Raises `RecordError`."""
     try:
         if side is not None and side.encoding == "CSV":
             ((label,),) = csv_fields(side.data)

@@ -61,7 +61,8 @@ class EventIds:
 
 def add_up(parts: Iterable[ShareSummary]) -> tuple[Summary, Problems]:
     """Add up what workers found."""
-    summary, problems = Summary(), Problems()
+    summary = Summary()
+    problems = Problems()
     for part in parts:
         summary.merge(Summary.from_bytes(part.summary))
         problems.merge(part.problems)
