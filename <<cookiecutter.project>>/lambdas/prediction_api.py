@@ -233,7 +233,7 @@ def post_feedback() -> Response[str]:
     event = app.current_event
     _, label = read_request(event, LABEL_DECODER)
     if label.category not in classes():
-        words = "category is no class of the release: the probabilities of a prediction name all"
+        words = "category is not a class of the release: the probabilities of a prediction name all"
         raise Problem(400, ProblemMembers(words, field="category"))
     keep_label(label, caller(event))
     metrics.add_metric("Feedback", "Count", 1)

@@ -74,7 +74,7 @@ def key_arn() -> str:
 
 
 def under_key(action: str, service: str) -> Need:
-    """Give what a service asks of the project's key, in the name of who calls it."""
+    """Give what a service asks of the project's key, in the name of its caller."""
     return Need(f"kms:{action}", key_arn(), {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"})
 
 
@@ -157,7 +157,7 @@ def ask_of_stack(action: str) -> Callable[[CallParameters], list[Need]]:
 SPECIAL: dict[str, Callable[[CallParameters], list[Need]]] = {
     "cloudformation.DescribeStacks": ask_of_stack("DescribeStacks"),
     "cloudformation.GetTemplate": ask_of_stack("GetTemplate"),
-    # Anybody may ask who they are.
+    # Everybody may ask for their own identity.
     "sts.GetCallerIdentity": lambda given: [],
     "cloudwatch.PutMetricData": put_metrics,
     "lambda.Invoke": invoke_function,

@@ -44,7 +44,7 @@ class Need(NamedTuple):
 
 
 def many(value: Any) -> list[Any]:
-    """Give what a policy lists; one alone stands without a list."""
+    """Give what a policy lists; a single item has no list around it."""
     return value if isinstance(value, list) else [value]
 
 

@@ -1,7 +1,7 @@
 """`python -m release`: see `release.cli`."""
 
 from categoriser.command import run_command
-from release.cli import application
+from release.cli.verbs import verbs
 
 if __name__ == "__main__":
-    run_command(application)
+    run_command(verbs)

@@ -103,7 +103,7 @@ def write_release(settings: ReleaseSettings, session: boto3.Session, given: Buil
 
 
 def lineage_of(settings: ReleaseSettings, given: BuildInputs, manifest: Manifest) -> dict[str, str]:
-    """Return what stacks, jobs and package say of where the release comes from."""
+    """Return what the stacks, jobs and package say of the release's origin."""
     return within_limits(
         {
             "Project": settings.project,
@@ -119,7 +119,7 @@ def lineage_of(settings: ReleaseSettings, given: BuildInputs, manifest: Manifest
 
 
 def metadata_of(given: BuildInputs, manifest: Manifest) -> dict[str, str]:
-    """Return what the package says besides."""
+    """Return what only the package says."""
     return within_limits(
         {"Execution": given.execution, "LabelledThrough": manifest.labelled_through}
     )

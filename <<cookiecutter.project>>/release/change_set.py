@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHOWN_FIELDS = ("Action", "LogicalResourceId", "ResourceType", "Replacement")
 # How CloudFormation says that a change set changes nothing.
 UNCHANGED = ("didn't contain changes", "No updates are to be performed")
-# Of a stack for which there was a change set only.
+# The status of a stack that was never made: there was a change set only.
 NEVER_CREATED = ("", "REVIEW_IN_PROGRESS")
 
 
@@ -125,7 +125,7 @@ class ChangeSet:
     def execute(self) -> None:
         """Execute it, wait for its end, and read back that its parameters are the stack's.
 
-        Raises `UserError` where it fails, or the stack has another's parameters.
+        Raises `UserError` where it fails, or the stack has other parameters.
         """
         begun = datetime.now(UTC)
         self.cloudformation.execute_change_set(
@@ -143,7 +143,7 @@ class ChangeSet:
         live = stack["Parameters"] if stack else []
         others = [given["ParameterKey"] for given in self._listed_parameters() if given not in live]
         if others:
-            words = f"{self.stack} stands, but with another {', '.join(others)}"
+            words = f"{self.stack} is there, but with another {', '.join(others)}"
             raise UserError(f"{words}: who changes it too?")
 
     def _listed_parameters(self) -> list[ParameterTypeDef]:

@@ -56,6 +56,6 @@ def find_stack(client: CloudFormationClient, name: str) -> StackTypeDef | None:
 
 
 def stack_status(client: CloudFormationClient, name: str) -> str:
-    """Return how a stack stands, such as UPDATE_COMPLETE; empty where there is none."""
+    """Return a stack's status, such as UPDATE_COMPLETE; empty where there is no stack."""
     stack = find_stack(client, name)
     return stack.get("StackStatus", "") if stack else ""

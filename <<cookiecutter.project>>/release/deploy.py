@@ -16,12 +16,12 @@ from release.layers import layers_in_order
 from release.seeds import seed
 from release.settings import ReleaseSettings
 
-NEXT = """The layers stand. Next:
+NEXT = """The layers are made. Next:
 - Confirm the e-mail that AWS has sent to {settings.email}.{pending}
 - Push to {settings.source.branch}: that starts the pipeline. `make status` shows it."""
 PENDING = f"""
 - A new connection is PENDING until someone clicks it, {CLICK}.
-  The run that the new pipeline begins by itself fails in Source until then: that is no fault."""
+  The run that the new pipeline begins by itself fails in Source until then: that is not a fault."""
 
 
 def deploy_layers(

@@ -1,7 +1,7 @@
-"""The layers below a release, and what of them this commit has otherwise than AWS.
+"""The layers below a release, and where they differ between this commit and AWS.
 
 A push changes the release alone: `make deploy` changes the layers. So Build says which of them are
-behind the commit, in its log and to who approves.
+behind the commit, in its log and to the approver.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from release.settings import ReleaseSettings
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
-# Kept by `make teardown`: the data, and the roles with which a stack is deleted.
+# `make teardown` keeps these: the data, and the roles that delete a stack.
 KEPT = ("data", "serving", "identity", "deployers")
-# Of these a production account of its own has nothing.
+# A production account of its own has nothing of these.
 TOOLS_ONLY = ("identity",)
-# What CodePipeline shows to who approves has 1,000 characters in all.
+# CodePipeline shows 1,000 characters in all to the approver.
 LONGEST_NOTICE = 150
 
 
@@ -50,7 +50,7 @@ def layers_in_order(settings: ReleaseSettings) -> list[Layer]:
 
 
 def layers_notice(settings: ReleaseSettings, session: boto3.Session, lambda_key: str) -> str:
-    """Return one short line on the layers, for the log and for who approves.
+    """Return one short line on the layers, for the log and for the approver.
 
     `lambda_key` is the key of the bundle of this commit's functions.
     """

@@ -1,7 +1,7 @@
-"""What a release is known by, within AWS's limits: facts that its stacks, jobs and package carry.
+"""The facts that a release's stacks, jobs and package carry, within AWS's limits.
 
 The jobs and stacks have them as tags, the package as metadata, which take the same characters. What
-grows with the data is said as one digest; the manifest beside the release's data has it in full.
+grows with the data becomes one digest; the manifest beside the release's data has it in full.
 """
 
 import re
@@ -14,7 +14,7 @@ from categoriser.manifest import Manifest
 from categoriser.params import read_params
 from categoriser.paths import LOCK
 
-# Of the value of a tag, and of a package's metadata.
+# The longest value of a tag, and of a package's metadata.
 TAG_CHARACTERS = 256
 NOT_TAKEN = re.compile(r"[^\w .:/=+@-]")
 # Where DVC, or a manifest, knows no hash.
@@ -22,7 +22,7 @@ NO_HASH = "none"
 
 
 def hash_in_git() -> str:
-    """Return DVC's hash of the data as Git's dvc.lock has it, `none` where it has none."""
+    """Return DVC's hash of the data in Git's dvc.lock; `none` where it is not there."""
     lock = yaml.safe_load(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {}
     path = read_params().data.path.as_posix()
     dependencies = lock.get("stages", {}).get("validate", {}).get("deps", [])

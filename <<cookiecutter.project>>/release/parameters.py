@@ -1,19 +1,19 @@
 """The parameters of the stacks, and the settings that they come from.
 
-Here a setting and its parameter stand side by side, so that each is found by the other's name. What
-is in neither table is read by the code itself, or is made by a release.
+Here a setting and its parameter are side by side, so that a search for one finds the other. What is
+in neither table is read by the code itself, or is made by a release.
 """
 
 from collections.abc import Mapping
 from functools import reduce
 
-from categoriser.monitor.monitor_settings import read_monitor_settings as read_monitoring_settings
+from categoriser.monitor.monitor_settings import read_monitor_settings
 from categoriser.params import Section
 from release.cloudformation import declared_parameters
 from release.settings import ReleaseSettings
 
-# cloudformation/settings.yaml's.
-OF_SETTINGS = {
+# The parameter of each setting of cloudformation/settings.yaml.
+PARAMETER_OF_SETTING = {
     "project": "Project",
     "email": "Email",
     "source.host": "SourceHost",
@@ -46,8 +46,8 @@ OF_SETTINGS = {
     "budget_usd": "BudgetUsd",
     "log_days": "LogDays",
 }
-# monitoring/monitoring.yaml's.
-OF_MONITORING = {
+# The parameter of each setting of monitoring/monitoring.yaml.
+PARAMETER_OF_MONITOR_SETTING = {
     "schedule.every_hours": "ScheduleEveryHours",
     "captures.max_unread": "CapturesMaxUnread",
     "captures.max_missing": "CapturesMaxMissing",
@@ -60,14 +60,14 @@ OF_MONITORING = {
 def stack_parameters(
     settings: ReleaseSettings, template: str, others: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the parameters that a template declares and that are known here, with values.
+    """Return the values of the parameters that a template declares and that are known here.
 
-    `others` are those that are not settings, such as ReleaseId. What a template declares besides
-    has a default, or comes from the pipeline.
+    `others` are parameters that are not settings, such as ReleaseId. The others that a template
+    declares have a default, or come from the pipeline.
     """
     known = {
-        **parameters_of(settings, OF_SETTINGS),
-        **parameters_of(read_monitoring_settings(), OF_MONITORING),
+        **parameters_of(settings, PARAMETER_OF_SETTING),
+        **parameters_of(read_monitor_settings(), PARAMETER_OF_MONITOR_SETTING),
         **others,
     }
     return {name: known[name] for name in declared_parameters(template) if name in known}

@@ -7,13 +7,13 @@ import boto3
 from botocore.exceptions import ClientError
 
 from categoriser.errors import UserError
-from categoriser.monitor.monitor_settings import read_monitor_settings as read_monitoring_settings
+from categoriser.monitor.monitor_settings import read_monitor_settings
 from release.accounts import account_id, open_session
 from release.connection import connection_faults
 from release.console import console
 from release.settings import ReleaseSettings
 
-# What the templates make, of what botocore knows the regions.
+# The services that the templates use, as far as botocore knows their regions.
 SERVICES = (
     "apigateway",
     "application-autoscaling",
@@ -32,7 +32,7 @@ SERVICES = (
     "scheduler",
     "sns",
 )
-# Some for each layer: who has them is hardly without the others.
+# Some actions for each layer: a caller who may do these will have the others too.
 ACTIONS = (
     "cloudformation:CreateChangeSet",
     "cloudformation:ExecuteChangeSet",
@@ -58,13 +58,13 @@ AccountCheck = Callable[[], list[str]]
 
 
 def print_preflight(settings: ReleaseSettings) -> None:
-    """Print each account's checks of what a release needs. Raises `UserError` where it lacks any.
+    """Print each account's checks of what a release needs. Raises `UserError` where any fails.
 
-    Docker is not among it: CodeBuild builds the images. That a job ends within the hour for which
+    Docker is not checked: CodeBuild builds the images. That a job ends within the hour for which
     CloudFormation waits is a matter of the settings, which were read first.
     """
     faults = 0
-    read_monitoring_settings()  # Raises for what the monitor's stack could not be made of.
+    read_monitor_settings()  # Raises for what the monitor's stack could not be made of.
     for part in ("tools", "prod") if settings.prod_account_id else ("all",):
         session = open_session(settings, part)
         console.print(f"account {account_id(session)}: credentials ok")
@@ -144,7 +144,7 @@ def needed_quotas(settings: ReleaseSettings, part: str) -> dict[str, int]:
 
 
 def applied_quotas(session: boto3.Session) -> dict[str, float]:
-    """Return the account's quotas of SageMaker by name; where it has none of its own, AWS's."""
+    """Return the account's quotas of SageMaker by name; AWS's where it has not its own."""
     client = session.client("service-quotas")
     quotas: dict[str, float] = {}
     defaults = client.get_paginator("list_aws_default_service_quotas")

@@ -13,7 +13,7 @@ from release.console import print_table
 from release.settings import ReleaseSettings
 from release.traffic import LiveRelease, live_releases
 
-# What is said, and of what: a row of the table.
+# A row of the table: a thing, and its state in words.
 StatusRow = tuple[str, str]
 SHOWN_DECISIONS = 3
 
@@ -33,7 +33,7 @@ def print_status(settings: ReleaseSettings, session: boto3.Session) -> None:
         *retraining_decisions(settings, session),
         *alarm_states(settings, releases, production),
     ]
-    print_table(settings.project, ("what", "how it stands"), rows)
+    print_table(settings.project, ("what", "state"), rows)
 
 
 def waiting_connection(settings: ReleaseSettings, session: boto3.Session) -> list[StatusRow]:
@@ -51,7 +51,7 @@ def waiting_connection(settings: ReleaseSettings, session: boto3.Session) -> lis
 def stuck_stacks(settings: ReleaseSettings, production: boto3.Session) -> list[StatusRow]:
     """Return the pipeline's stacks that take no update, as after a first creation that failed.
 
-    Those of train and dev the pipeline replaces by itself.
+    The pipeline replaces those of train and dev by itself.
     """
     cloudformation = production.client("cloudformation")
     rows = []
@@ -83,7 +83,7 @@ def shares_of_traffic(releases: list[LiveRelease], production: boto3.Session) ->
 
 
 def stages(settings: ReleaseSettings, session: boto3.Session) -> list[StatusRow]:
-    """Return how each stage of the pipeline stands."""
+    """Return the state of each stage of the pipeline."""
     state = session.client("codepipeline").get_pipeline_state(name=settings.project)
     rows = []
     for stage in state["stageStates"]:
@@ -111,7 +111,7 @@ def retraining_decisions(settings: ReleaseSettings, session: boto3.Session) -> l
 def alarm_states(
     settings: ReleaseSettings, releases: list[LiveRelease], production: boto3.Session
 ) -> list[StatusRow]:
-    """Return the states of the alarms that there are."""
+    """Return the states of the alarms that exist."""
     names = standing_alarms(settings.project)
     for live in releases:
         names += release_alarms(settings.project, live.release)

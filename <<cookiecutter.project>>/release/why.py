@@ -77,7 +77,7 @@ def captures_of(
 def facts_of_package(
     settings: ReleaseSettings, session: boto3.Session, endpoint: str
 ) -> dict[str, str]:
-    """Return what the registry says of the model of an endpoint; nothing where it has none."""
+    """Return what the registry says of an endpoint's model; nothing where it has no such model."""
     sagemaker = session.client("sagemaker")
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=settings.project

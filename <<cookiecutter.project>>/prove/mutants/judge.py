@@ -31,10 +31,10 @@ TESTS = project_files.ROOT / "tests"
 # templates' tests read too.
 TEMPLATE_JUDGES = (TESTS / "cloudformation",)
 LAMBDA_JUDGES = (TESTS / "lambdas", TESTS / "cloudformation")
-# What remembers what it has read of the templates and the Lambdas.
+# The folders whose modules remember what they have read of the templates and the Lambdas.
 REMEMBERING_FOLDERS = (*LAMBDA_JUDGES, project_files.ROOT / "prove")
-# Tests that are no judges: the linters (cfn-lint is asked last), and the one that holds a digest,
-# which sees everything and says nothing.
+# Tests that do not judge: the linters (cfn-lint is asked last), and the one that holds a digest,
+# which fails for every change and so says nothing.
 NO_JUDGES = re.compile("cfn_lint|checkov|the_api_deployed")
 
 

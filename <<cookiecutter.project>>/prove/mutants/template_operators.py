@@ -42,7 +42,7 @@ def edited(node: Any, path: TreePath, value: Any) -> Any:
 
 
 def following(values: list[str], value: str) -> str | None:
-    """Give the next of a list, in a circle; none where there is no other."""
+    """Give the next of a list, in a circle; None where there is no other."""
     others = sorted({*values} | {value})
     found = others[(others.index(value) + 1) % len(others)]
     return None if found == value else found

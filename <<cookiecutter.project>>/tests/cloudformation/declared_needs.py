@@ -202,7 +202,7 @@ DECLARED = [
     DeclaredNeed(
         ("schedule",),
         ("kms:CreateGrant", "kms:DescribeKey"),
-        "SageMaker's page on API permissions asks them of who makes a job whose volume has a key",
+        "SageMaker's page on API permissions asks them of the maker of a job with a key",
     ),
     DeclaredNeed(
         ("pipeline",),

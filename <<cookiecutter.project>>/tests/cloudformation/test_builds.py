@@ -16,7 +16,8 @@ from typer.main import get_command
 from categoriser.jobs.spec.artifact_keys import BASE_SOURCE
 from prove import example, project_files, resolver, templates
 from prove.example import OTHER_ACCOUNT, PROJECT, REGION
-from release import base_image, cli
+from release import base_image
+from release.cli.verbs import verbs
 
 
 def given_by(action: dict[str, Any]) -> dict[str, str]:
@@ -84,7 +85,7 @@ def test_a_build_gets_what_it_reads_and_no_more(name: str) -> None:
 
 def release_verb(name: str) -> Any:
     """Give a command of `python -m release`, such as `build data`; None where there is none."""
-    found: Any = get_command(cli.application)
+    found: Any = get_command(verbs)
     for word in name.split():
         found = found.commands.get(word)
     return found

@@ -14,13 +14,13 @@ from project_settings import monitoring, settings
 from prove import example, project_files, resolver, templates
 from prove.example import OTHER_ACCOUNT
 from release import layers, preflight
-from release.parameters import OF_MONITORING, OF_SETTINGS, parameters_of
+from release.parameters import PARAMETER_OF_MONITOR_SETTING, PARAMETER_OF_SETTING, parameters_of
 
 
 def known_parameters() -> dict[str, str]:
     """Give what settings.yaml and monitoring.yaml say, by the parameters' names."""
-    found = parameters_of(settings(), OF_SETTINGS)
-    return found | parameters_of(monitoring(), OF_MONITORING)
+    found = parameters_of(settings(), PARAMETER_OF_SETTING)
+    return found | parameters_of(monitoring(), PARAMETER_OF_MONITOR_SETTING)
 
 
 # What the verbs add to the settings, and what Build does.
@@ -85,11 +85,11 @@ def test_every_parameter_has_a_value(name: str) -> None:
 def test_every_setting_and_every_value_of_build_is_some_templates_parameter() -> None:
     wanted = {key for name in (*LAYERS, *RELEASED) for key in declared(name)}
     assert wanted >= BY_DEPLOY | BY_BUILD
-    assert wanted >= {*OF_SETTINGS.values(), *OF_MONITORING.values()}
+    assert wanted >= {*PARAMETER_OF_SETTING.values(), *PARAMETER_OF_MONITOR_SETTING.values()}
     # What the verbs and Build's requests read themselves.
     modules = sorted((project_files.ROOT / "release").glob("*.py"))
     code = "".join(module.read_text(encoding="utf-8") for module in modules)
-    for key in keys(settings().model_dump()) - OF_SETTINGS.keys():
+    for key in keys(settings().model_dump()) - PARAMETER_OF_SETTING.keys():
         assert re.search(rf"settings\.{re.escape(key)}\b", code), f"nobody reads {key}"
 
 

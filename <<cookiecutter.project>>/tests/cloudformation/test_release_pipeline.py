@@ -40,7 +40,7 @@ def test_an_artifact_is_made_before_it_is_used_and_used_where_it_is_made(host: s
         ready |= new
     # A source must make one; the base image's digest alone is wanted.
     assert ready - used == {"Base"}
-    code = project_files.text("release/cli.py")
+    code = project_files.text("release/cli/build_steps.py")
     assert {*re.findall(r"CODEBUILD_SRC_DIR_(\w+)", code)} == {"Data"}
     (build_action,) = [each for each in actions() if each["Name"] == "Build"]
     assert build_action["Configuration"]["PrimarySource"] == "Source"

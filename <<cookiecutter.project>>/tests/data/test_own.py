@@ -77,7 +77,7 @@ def test_ones_own_rows_take_the_place_of_the_generated(
     source.write_text(TEXT + "2026-01-06,new,1,a,x\n,,,,\n")
     own.take_files(str(source))
     said = capsys.readouterr().out
-    assert "202 rows are in data/own.csv, of which 1 are bad and will be set aside" in said
+    assert "202 rows are in data/own.csv; 1 of them are bad and will be set aside" in said
     stands = contents(repository)
     assert stands["data/own.csv"].endswith(b"new,1,a,x\n,,,,\n")
     assert stands.pop("data/own_set_aside.csv").endswith(b',",,,,"\n')
@@ -161,7 +161,7 @@ def test_several_files_become_one(
             ',"bad,",,,,',
         )
     )
-    assert "202 rows are in data/own.csv, of which 1 are bad" in capsys.readouterr().out
+    assert "202 rows are in data/own.csv; 1 of them are bad" in capsys.readouterr().out
     [_, aside] = own.ASIDE.read_text().splitlines()
     assert aside.startswith("202,")
     assert "bad," in aside

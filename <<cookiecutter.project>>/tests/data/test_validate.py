@@ -275,9 +275,9 @@ def test_a_category_that_accepted_data_lack_is_a_fault(folder: Folder, strict: V
     accepted = folder.write(*[GOOD] * 200).validate(strict)
     typo = GOOD.replace("entertainment", "entertainmnet")
     found = folder.write(*[GOOD] * 200, typo).validate(strict, accepted)
-    assert found.set_aside == {"category is no category of the last accepted data": 1}
+    assert found.set_aside == {"category is not a category of the last accepted data": 1}
     with pytest.raises(
-        UserError, match=r"(?s)is no category of the last accepted data.*promote FORGET=data$"
+        UserError, match=r"(?s)is not a category of the last accepted data.*promote FORGET=data$"
     ):
         folder.write(*[GOOD] * 200, *[typo] * 20).validate(strict, accepted)
     with pytest.raises(UserError, match=r"raise the tolerance$"):

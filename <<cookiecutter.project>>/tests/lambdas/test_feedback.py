@@ -57,7 +57,7 @@ def test_the_function_learns_the_releases_classes_from_its_endpoint_once(
         assert reply["statusCode"] == (202 if category in CLASSES else 400)
         if category not in CLASSES:
             assert problem(reply)["field"] == "category"
-            assert "no class of the release" in problem(reply)["detail"]
+            assert "not a class of the release" in problem(reply)["detail"]
             assert moved(capsys) == {"ClientErrors": 1}
         capsys.readouterr()
     # What the monitor leaves out, as it does the hooks' calls.

@@ -214,7 +214,7 @@ def test_labels_that_come_after_the_decision_are_not_what_is_trained_on(pipeline
 @pytest.mark.parametrize("name", ["labelled", "data"])
 def test_data_that_cannot_be_read_are_named(pipeline: Pipeline, name: str) -> None:
     pipeline.world.put(f"s3://{DATA}/releases/{name}.zip", b"no zip")
-    with pytest.raises(UserError, match=f"^releases/{name}.zip is no zip"):
+    with pytest.raises(UserError, match=f"^releases/{name}.zip is not a zip"):
         pipeline.decide()
 
 

@@ -93,7 +93,7 @@ def test_a_failed_first_create_names_its_cause_and_then_what_to_do(
 
 
 def test_what_stands_is_read_back(cloud: FakeAws, layers: FakeStacks) -> None:
-    cloud.answers["CreateChangeSet"] = {}  # Another's parameters stand.
+    cloud.answers["CreateChangeSet"] = {}  # The stack keeps another's parameters.
 
-    with pytest.raises(UserError, match="data stands, but with another Project"):
+    with pytest.raises(UserError, match="data is there, but with another Project"):
         deploy_layers(changed(), tools_session(), yes=True)

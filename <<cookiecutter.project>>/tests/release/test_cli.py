@@ -181,8 +181,8 @@ def test_help_shows_options_variables_and_defaults(
 
 def test_help_needs_no_large_library() -> None:
     code = (
-        "import sys; from release.cli import application; "
-        "application(['--help'], standalone_mode=False); "
+        "import sys; from release.cli.verbs import verbs; "
+        "verbs(['--help'], standalone_mode=False); "
         "print({'boto3', 'pydantic', 'cfnlint', 'polars'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

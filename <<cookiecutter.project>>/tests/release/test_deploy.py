@@ -128,7 +128,7 @@ def test_a_dry_deployment_shows_what_would_change_and_changes_nothing(
     assert out.count("AWS::KMS::Key") == len(ORDER) - 1
     assert f"{PROJECT}-pipeline: is new" in out
     assert "Nothing was changed" in out
-    assert "The layers stand" not in out
+    assert "The layers are made" not in out
 
 
 def test_with_two_accounts_the_layers_are_in_both(

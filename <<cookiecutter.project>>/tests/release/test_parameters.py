@@ -10,14 +10,19 @@ from release_helpers.settings import (
     changed,
 )
 
-from release.parameters import OF_MONITORING, OF_SETTINGS, parameters_of, stack_parameters
+from release.parameters import (
+    PARAMETER_OF_MONITOR_SETTING,
+    PARAMETER_OF_SETTING,
+    parameters_of,
+    stack_parameters,
+)
 
 
 def test_a_key_is_the_parameter_of_its_name_in_every_template_that_declares_it(root: Path) -> None:
     settings = changed(retrain__monthly=True)
 
-    assert parameters_of(settings, OF_SETTINGS)["ProdBakeMinutes"] == "10"
-    assert parameters_of(settings, OF_SETTINGS)["RetrainMonthly"] == "true"
+    assert parameters_of(settings, PARAMETER_OF_SETTING)["ProdBakeMinutes"] == "10"
+    assert parameters_of(settings, PARAMETER_OF_SETTING)["RetrainMonthly"] == "true"
     given = stack_parameters(settings, "prod", {"ReleaseId": RELEASE, "Unheard": "of"})
     assert given["ReleaseId"] == RELEASE
     assert given["ProdLatencyMs"] == "500"
@@ -25,7 +30,9 @@ def test_a_key_is_the_parameter_of_its_name_in_every_template_that_declares_it(r
     assert "TrainMinutes" not in given
 
 
-@pytest.mark.parametrize("table", [OF_SETTINGS, OF_MONITORING], ids=["settings", "monitoring"])
+@pytest.mark.parametrize(
+    "table", [PARAMETER_OF_SETTING, PARAMETER_OF_MONITOR_SETTING], ids=["settings", "monitoring"]
+)
 def test_a_parameter_is_its_settings_name_as_cloudformation_spells_it(
     table: dict[str, str],
 ) -> None:
@@ -35,5 +42,5 @@ def test_a_parameter_is_its_settings_name_as_cloudformation_spells_it(
 
 
 def test_a_parameter_is_of_one_setting() -> None:
-    parameters = [*OF_SETTINGS.values(), *OF_MONITORING.values()]
+    parameters = [*PARAMETER_OF_SETTING.values(), *PARAMETER_OF_MONITOR_SETTING.values()]
     assert len(parameters) == len({*parameters})

@@ -15,7 +15,7 @@ from release_helpers.settings import (
 )
 
 from categoriser.errors import UserError
-from release.parameters import OF_SETTINGS, parameters_of
+from release.parameters import PARAMETER_OF_SETTING, parameters_of
 from release.settings import PARTITION_OF_REGION, SETTINGS, read_release_settings
 
 
@@ -117,4 +117,6 @@ def test_an_unknown_and_a_missing_setting_are_named(root: Path) -> None:
 def test_the_projects_own_settings_are_valid() -> None:
     settings = read_release_settings(ROOT / SETTINGS)
 
-    assert set(parameters_of(settings, OF_SETTINGS)) == set(parameters_of(changed(), OF_SETTINGS))
+    assert set(parameters_of(settings, PARAMETER_OF_SETTING)) == set(
+        parameters_of(changed(), PARAMETER_OF_SETTING)
+    )

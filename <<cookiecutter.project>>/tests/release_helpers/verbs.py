@@ -7,17 +7,17 @@ import sys
 import pytest
 
 from categoriser.command import run_command
-from release.cli import application
+from release.cli.verbs import verbs
 
 
 def run_verb(*arguments: str) -> None:
     """Run a command line. What it raises, such as `UserError`, is raised here too."""
-    application([*arguments], standalone_mode=False)
+    verbs([*arguments], standalone_mode=False)
 
 
 def end_of_verb(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a command line to its end, as `python -m release` does; return what it ends with."""
     monkeypatch.setattr(sys, "argv", ["release", *arguments])
     with pytest.raises(SystemExit) as ended:
-        run_command(application)
+        run_command(verbs)
     return str(ended.value)

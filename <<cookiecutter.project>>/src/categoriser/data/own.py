@@ -186,7 +186,7 @@ def take_files(file: str) -> None:
             f"{error}\n  The data stay as they were: `make run` goes on with {params.data.path}"
         ) from None
     bad = found.bad_rows
-    aside = f", of which {bad:,} are bad and will be set aside (see {ASIDE})" if bad else ""
+    aside = f"; {bad:,} of them are bad and will be set aside (see {ASIDE})" if bad else ""
     sys.stdout.write(
         f"{found.rows + bad:,} rows are in {OWN}{aside}; {PARAMS} names it. Next: make run\n"
     )

@@ -1,4 +1,4 @@
-"""What each row of the data is held to: its columns' types, and their bounds."""
+"""What each row of the data must be: its columns' types, and their bounds."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ UNREADABLE |= {
 }
 
 NUMBER_COLUMNS = [column.name for column in COLUMNS if not column.is_text]
-UNKNOWN_CATEGORY = "is no category of the last accepted data"
+UNKNOWN_CATEGORY = "is not a category of the last accepted data"
 
 
 def typed(raw: pl.DataFrame) -> pl.DataFrame:

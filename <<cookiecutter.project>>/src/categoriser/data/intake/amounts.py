@@ -1,7 +1,7 @@
 """Amounts as banks write them, and the evidence for which sign parts the decimals.
 
-Groups of digits may be parted by any of the other signs: `1,107.00`, `1.107,00`, `1 107,00` with
-any kind of space, `1'107.00`. A currency's sign or code may stand before or behind. A minus before
+Groups of digits may be separated by any of the other signs: `1,107.00`, `1.107,00`, `1 107,00` with
+any kind of space, `1'107.00`. A currency's sign or code may be before or behind. A minus before
 or behind and parentheses make it negative; CR (credit, H) and DR (debit, S) say which way the money
 went: what is paid is positive here, and what comes back negative.
 """

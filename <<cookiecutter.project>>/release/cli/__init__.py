@@ -1,0 +1,1 @@
+"""`python -m release VERB`: the command line of the release."""

@@ -1,0 +1,133 @@
+"""`python -m release VERB`: the verbs that deploy and operate a release.
+
+A verb imports what it needs when it is called, so that `--help` is quick, and `graph` alone needs
+what only development installs. An option takes its value from the variable of the environment that
+it names, too: so `make` and the pipeline give theirs.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from release.cli.application import Application, Verb, signed_in
+from release.cli.build_steps import build
+
+verbs = Application("python -m release", "The release on AWS; `make help` lists all verbs.")
+verbs.add_typer(build)
+
+Yes = Annotated[bool, typer.Option("--yes", envvar="YES", help="Consent to what is asked.")]
+
+
+@verbs.command(cls=Verb)
+def preflight() -> None:
+    """Say what AWS still wants before a deployment: quotas, connection, permissions."""
+    from release.preflight import print_preflight
+
+    with signed_in() as (settings, _):
+        print_preflight(settings)
+
+
+@verbs.command(cls=Verb)
+def deploy(
+    yes: Yes = False,
+    dry: Annotated[
+        bool, typer.Option("--dry", envvar="DRY", help="Show the changes, and make none.")
+    ] = False,
+) -> None:
+    """Make or change the layers; each change set is shown and asked for."""
+    from release.deploy import deploy_layers
+
+    with signed_in() as (settings, session):
+        deploy_layers(settings, session, dry=dry, yes=yes)
+
+
+@verbs.command(cls=Verb)
+def status() -> None:
+    """Say what is live, what runs, what waits for an approval."""
+    from release.status import print_status
+
+    with signed_in() as (settings, session):
+        print_status(settings, session)
+
+
+@verbs.command("data-release", cls=Verb)
+def data_release(
+    files: Annotated[
+        str, typer.Argument(envvar="FILE", help="CSV files, with spaces between their names.")
+    ],
+) -> None:
+    """Release data for training: they are validated and uploaded, and a run starts."""
+    from release.data_release import release_data
+
+    with signed_in() as (settings, session):
+        release_data(settings, session, [Path(name) for name in files.split()])
+
+
+@verbs.command(cls=Verb)
+def rollback(
+    execution: Annotated[
+        str,
+        typer.Argument(
+            envvar="EXECUTION",
+            help="The execution of the pipeline to go back to; else the one before the live one.",
+        ),
+    ] = "",
+    yes: Yes = False,
+) -> None:
+    """Put back what an earlier execution released."""
+    from release.rollback import roll_back
+
+    with signed_in() as (settings, session):
+        roll_back(settings, session, execution, yes=yes)
+
+
+@verbs.command(cls=Verb)
+def why(
+    prediction: Annotated[
+        str, typer.Argument(envvar="PREDICTION", help="The prediction_id that the API answered.")
+    ] = "",
+    days: Annotated[
+        str, typer.Option(envvar="DAYS", help="How many days of captures to look through.")
+    ] = "7",
+) -> None:
+    """Say where a prediction comes from: release, commit, images, data, approver."""
+    from release.why import print_lineage
+
+    with signed_in() as (settings, session):
+        print_lineage(settings, session, prediction, days)
+
+
+@verbs.command(cls=Verb)
+def graph() -> None:
+    """Prove, print and draw the order in which a release is made, from the templates."""
+    from release.graph import draw_release_order
+
+    draw_release_order()
+
+
+@verbs.command(cls=Verb)
+def teardown(
+    yes: Yes = False,
+    data: Annotated[
+        bool,
+        typer.Option("--data", envvar="DATA", help="Delete the data, their key and the roles too."),
+    ] = False,
+) -> None:
+    """List what bills, ask, and delete it; the data stay."""
+    from release.teardown import tear_down
+
+    with signed_in() as (settings, _):
+        tear_down(settings, data=data, yes=yes)
+
+
+@verbs.command("ask-dev", cls=Verb)
+def ask_dev(
+    endpoint: Annotated[str, typer.Option(envvar="ENDPOINT", help="The name of dev's endpoint.")],
+    golden: Annotated[str, typer.Option(envvar="GOLDEN", help="The URI of the golden cases.")],
+) -> None:
+    """Ask dev's endpoint the golden cases and one malformed request, in CodeBuild."""
+    from release.dev_test import ask_dev_endpoint
+
+    with signed_in():
+        ask_dev_endpoint(endpoint, golden)
