@@ -8,7 +8,7 @@ from msgspec import Struct, json
 
 from categoriser.io.documents import parse_document
 
-MADE_BY = "the function of lambdas/retraining.py"
+DECISION_MADE_BY = "the function of lambdas/retraining.py"
 
 
 class Circumstances(Struct, frozen=True, kw_only=True):
@@ -50,4 +50,4 @@ class RetrainingDecision(Circumstances, frozen=True, kw_only=True):
 
 def parse_decision(content: bytes, source: str) -> RetrainingDecision:
     """Read the document's bytes. Raises `UserError` that names the source where it is damaged."""
-    return parse_document(content, RetrainingDecision, source, MADE_BY)
+    return parse_document(content, RetrainingDecision, source, DECISION_MADE_BY)

@@ -171,10 +171,10 @@ def reference(parts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         )
     rate = whole.height / (whole.height + parts["train"].height)
     # Evenly, so that nothing depends on chance.
-    return pl.concat([whole, *(_thinned(parts[part], rate) for part in THINNED)])
+    return pl.concat([whole, *(_thinned_to_rate(parts[part], rate) for part in THINNED)])
 
 
-def _thinned(rows: pl.DataFrame, rate: float) -> pl.DataFrame:
+def _thinned_to_rate(rows: pl.DataFrame, rate: float) -> pl.DataFrame:
     """Return this share of the rows: each at which the sum of the shares passes a whole number."""
     sums = np.floor(np.arange(rows.height + 1) * rate)
     return rows.filter(np.diff(sums) > 0)

@@ -64,7 +64,7 @@ class GivenFormat(NamedTuple):
     ignored: list[str]
 
 
-class Source(NamedTuple):
+class CaptureSource(NamedTuple):
     """Where the captures of a window are, and those that labels belong to."""
 
     window: str
@@ -131,15 +131,17 @@ def _source_variable(*, own: bool) -> str:
     return "sagemaker_endpoint_datacapture_prefix" if own else "dataset_source"
 
 
-def _source(environment: Mapping[str, str], endpoint: str, *, own: bool) -> Source:
+def _source(environment: Mapping[str, str], endpoint: str, *, own: bool) -> CaptureSource:
     history = environment[_source_variable(own=own)]
     if own and endpoint:
         # A release has an endpoint of its own; labels outlive it.
-        return Source(f"{history.rstrip('/')}/{endpoint}", history)
-    return Source(history, history)
+        return CaptureSource(f"{history.rstrip('/')}/{endpoint}", history)
+    return CaptureSource(history, history)
 
 
-def _truth(environment: Mapping[str, str], given_format: GivenFormat, source: Source) -> str | None:
+def _truth(
+    environment: Mapping[str, str], given_format: GivenFormat, source: CaptureSource
+) -> str | None:
     truth = environment.get("ground_truth_source")
     if not truth and given_format.name == "sagemakerMergeJson":
         # Model Monitor's merge job has put labels into the captures.

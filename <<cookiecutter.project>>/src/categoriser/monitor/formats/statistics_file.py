@@ -262,7 +262,7 @@ def _feature_statistics(feature: FeatureForm, rows: int) -> FeatureStatistics:
         max=section.max,
         distinct=section.distinct_count if distinct is None else distinct,
         sketch=_sketch(distribution),
-        categories=_categories(distribution),
+        categories=_category_counts(distribution),
     )
 
 
@@ -271,7 +271,7 @@ def _sketch(distribution: Distribution) -> Sketch | None:
     return Sketch(form.parameters, form.data) if form else None
 
 
-def _categories(distribution: Distribution) -> dict[str, int] | None:
+def _category_counts(distribution: Distribution) -> dict[str, int] | None:
     if not distribution.categorical:
         return None
     return {bucket.value: bucket.count for bucket in distribution.categorical.buckets}

@@ -87,10 +87,10 @@ def metrics_of_statistics(
     for name, feature in statistics.features.items():
         if constraints.config(name).emit_metrics == "Disabled":
             continue
-        data += _statistic_set(
+        data += _statistic_set_datum(
             f"feature_data_{name}", feature.present, feature.sum, feature.min, feature.max
         )
-        data += _statistic_set(
+        data += _statistic_set_datum(
             f"feature_non_null_{name}",
             count=feature.present + feature.missing,
             total=feature.present,
@@ -98,7 +98,7 @@ def metrics_of_statistics(
             greatest=1.0 if feature.present > 0 else 0.0,
         )
         if name in drifts:
-            data += _value(f"feature_baseline_drift_{name}", drifts[name].distance)
+            data += _value_datum(f"feature_baseline_drift_{name}", drifts[name].distance)
     return data
 
 
@@ -106,8 +106,8 @@ def metrics_of_quality(figures: Mapping[str, QualityFigure]) -> list[MetricDatum
     """Return each figure as a metric, and its deviation as another."""
     data: list[MetricDatum] = []
     for name, figure in figures.items():
-        data += _value(name, figure.value)
-        data += _value(f"{name}_standard_deviation", figure.standard_deviation)
+        data += _value_datum(name, figure.value)
+        data += _value_datum(f"{name}_standard_deviation", figure.standard_deviation)
     return data
 
 
@@ -115,7 +115,7 @@ def metrics_of_alarms(values: Mapping[str, float | None]) -> list[MetricDatum]:
     """Return what is known of `ALARMED_METRICS`, by its names."""
     data: list[MetricDatum] = []
     for name, value in values.items():
-        data += _value(name, value)
+        data += _value_datum(name, value)
     return data
 
 
@@ -176,13 +176,13 @@ def metric_name(text: str) -> str:
     return plain[: LONGEST_NAME - len(end)] + end
 
 
-def _value(name: str, value: float | None) -> Iterator[MetricDatum]:
+def _value_datum(name: str, value: float | None) -> Iterator[MetricDatum]:
     """Yield a value, if CloudWatch takes it."""
     if _is_taken(value):
         yield MetricDatum(metric_name=metric_name(name), value=float(value))
 
 
-def _statistic_set(
+def _statistic_set_datum(
     name: str, count: int, total: float | None, least: float | None, greatest: float | None
 ) -> Iterator[MetricDatum]:
     """Yield a statistic set, if it is of some values and CloudWatch takes it."""

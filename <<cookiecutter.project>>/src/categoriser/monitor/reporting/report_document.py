@@ -97,7 +97,7 @@ def report_document(result: CheckResult) -> ReportDocument:
         not_judged=not_judged(result),
         features=reported_features(result),
         violations=list(result.violations),
-        captures=_captures(result.problems),
+        captures=_reported_captures(result.problems),
         coverage=result.coverage,
         power=[shift.model_dump() for shift in result.power],
         quality=result.quality,
@@ -108,7 +108,7 @@ def reported_features(result: CheckResult) -> list[ReportedFeature]:
     """Return the features of the window, then those that it lacks."""
     expected = {feature.name: feature for feature in result.constraints.features}
     return [
-        _feature(
+        _reported_feature(
             name,
             result.current.features.get(name),
             expected.get(name),
@@ -119,7 +119,7 @@ def reported_features(result: CheckResult) -> list[ReportedFeature]:
     ]
 
 
-def _feature(
+def _reported_feature(
     name: str,
     feature: FeatureStatistics | None,
     expected: FeatureConstraints | None,
@@ -138,7 +138,7 @@ def _feature(
     )
 
 
-def _captures(problems: Problems) -> ReportedCaptures:
+def _reported_captures(problems: Problems) -> ReportedCaptures:
     return ReportedCaptures(
         seen=dict(problems.seen), not_read=dict(problems.counts), places=problems.places
     )

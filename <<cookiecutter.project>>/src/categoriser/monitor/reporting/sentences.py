@@ -19,7 +19,7 @@ DIGEST_SHOWN = 12
 
 def sentences(result: CheckResult) -> list[str]:
     """Say what moved, in the words of those who know the data; the window and model come first."""
-    said = [_window_judged(result), *_captures(result), *_accuracy(result)]
+    said = [_window_judged(result), *_capture_sentences(result), *_accuracy_sentences(result)]
     untold = [
         one.feature_name for one in result.violations if one.constraint_check_type == DRIFT_CHECK
     ]
@@ -65,7 +65,7 @@ def _window_judged(result: CheckResult) -> str:
     return f"{said}."
 
 
-def _captures(result: CheckResult) -> list[str]:
+def _capture_sentences(result: CheckResult) -> list[str]:
     coverage = result.coverage
     kinds = {one.constraint_check_type for one in result.violations}
     said = []
@@ -82,7 +82,7 @@ def _captures(result: CheckResult) -> list[str]:
     return said
 
 
-def _accuracy(result: CheckResult) -> list[str]:
+def _accuracy_sentences(result: CheckResult) -> list[str]:
     if not result.quality:
         return []
     accuracy = result.quality.statistics.multiclass_classification_metrics.accuracy

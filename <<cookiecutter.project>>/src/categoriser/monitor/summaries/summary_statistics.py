@@ -37,12 +37,13 @@ def statistics_of(summary: Summary) -> Statistics:
     nothing present is Unknown. Moments that overflow a double are None.
     """
     features = {
-        name: _feature(name, column, summary.rows) for name, column in summary.columns.items()
+        name: _column_statistics(name, column, summary.rows)
+        for name, column in summary.columns.items()
     }
     return Statistics(summary.rows, features)
 
 
-def _feature(name: str, column: ColumnSummary, rows: int) -> FeatureStatistics:
+def _column_statistics(name: str, column: ColumnSummary, rows: int) -> FeatureStatistics:
     present = column.present
     kinds = [kind for kind in (STRING, FRACTIONAL, INTEGRAL) if column.types[kind]]
     kind = kinds[0] if kinds else UNKNOWN_TYPE
