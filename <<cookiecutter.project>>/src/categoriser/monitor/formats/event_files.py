@@ -22,7 +22,7 @@ SUFFIXES = (".jsonl", ".jsonl.gz")
 HOUR_FOLDERS = re.compile(r".*/(2[0-9]{3})/([0-9]{2})/([0-9]{2})(?:/([0-9]{2}))?(?:/|$)", re.DOTALL)
 
 # A file may hold records from beside its own hour.
-MARGIN = timedelta(hours=1)
+HOUR_MARGIN = timedelta(hours=1)
 
 
 def find_files(
@@ -30,10 +30,10 @@ def find_files(
 ) -> list[str]:
     """Return the files under a folder or an `s3://bucket/prefix`, sorted.
 
-    Folders `yyyy/mm/dd/hh`, at any depth below it, are looked into where they are within `MARGIN`
+    Folders `yyyy/mm/dd/hh`, at any depth below it, are looked into where they are within `HOUR_MARGIN`
     of [start, end). Raises `UserError` where the source cannot be listed.
     """
-    window = Window(start and plain_utc(start), end and plain_utc(end))
+    window = FolderWindow(start and plain_utc(start), end and plain_utc(end))
     if is_s3(source):
         return _files_in_s3(source, window)
     if Path(source).is_file():
@@ -41,7 +41,7 @@ def find_files(
     return _files_in_folder(source, window)
 
 
-class Window(NamedTuple):
+class FolderWindow(NamedTuple):
     """The times whose folders are looked into, in UTC without saying so; None is open."""
 
     start: datetime | None
@@ -53,12 +53,12 @@ class Window(NamedTuple):
         if hour is None:
             return True
         length = timedelta(hours=1) if _names_an_hour(path) else timedelta(days=1)
-        ends_before = self.start and hour + length + MARGIN <= self.start
-        begins_after = self.end and hour - MARGIN >= self.end
+        ends_before = self.start and hour + length + HOUR_MARGIN <= self.start
+        begins_after = self.end and hour - HOUR_MARGIN >= self.end
         return not (ends_before or begins_after)
 
 
-def _files_in_s3(source: str, window: Window) -> list[str]:
+def _files_in_s3(source: str, window: FolderWindow) -> list[str]:
     place = S3Uri.parse(source)
     prefix = place.key.rstrip("/")
     root = f"{prefix}/" if prefix else ""
@@ -73,7 +73,7 @@ def _files_in_s3(source: str, window: Window) -> list[str]:
         raise _not_listed(source, error) from None
 
 
-def _files_in_folder(source: str, window: Window) -> list[str]:
+def _files_in_folder(source: str, window: FolderWindow) -> list[str]:
     def refuse(error: OSError) -> None:
         raise _not_listed(source, error) from None
 
