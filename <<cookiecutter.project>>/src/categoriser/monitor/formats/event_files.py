@@ -30,8 +30,8 @@ def find_files(
 ) -> list[str]:
     """Return the files under a folder or an `s3://bucket/prefix`, sorted.
 
-    Folders `yyyy/mm/dd/hh`, at any depth below it, are looked into where they are within `HOUR_MARGIN`
-    of [start, end). Raises `UserError` where the source cannot be listed.
+    Folders `yyyy/mm/dd/hh`, at any depth below it, are looked into where they are within
+    `HOUR_MARGIN` of [start, end). Raises `UserError` where the source cannot be listed.
     """
     window = FolderWindow(start and plain_utc(start), end and plain_utc(end))
     if is_s3(source):
