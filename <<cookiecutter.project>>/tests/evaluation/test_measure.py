@@ -27,7 +27,8 @@ from categoriser.evaluation.judging import judge
 from categoriser.evaluation.measure import measure
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
-from categoriser.model.package import METADATA, Categoriser
+from categoriser.model.metadata import METADATA_FILE
+from categoriser.model.package import Categoriser
 from categoriser.model.train import train
 
 
@@ -181,8 +182,8 @@ def test_a_champion_of_another_digest_is_refused(tmp_path: Path) -> None:
 def test_a_champion_of_other_features_is_not_compared_and_says_why(tmp_path: Path) -> None:
     prepared, model = trained()
     champion = crown(tmp_path, model)
-    metadata = json.loads((champion / "model" / METADATA).read_text())
-    write_json(champion / "model" / METADATA, metadata | {"features_version": -1})
+    metadata = json.loads((champion / "model" / METADATA_FILE).read_text())
+    write_json(champion / "model" / METADATA_FILE, metadata | {"features_version": -1})
     write_json(champion / "champion.json", {"digest": digest(champion / "model"), "metrics": {}})
     evaluation, _ = measure(prepared, model, champion, SETTINGS)
     assert evaluation.champion

@@ -23,14 +23,14 @@ def test_training_leaves_the_model_where_sagemaker_takes_it_from(
 ) -> None:
     ml, _ = training
     model = Categoriser.load(ml / "model")
-    assert model.metadata["train_rows"] > 1000
+    assert model.metadata.train_rows > 1000
     assert not (ml / "output/failure").exists()
 
 
 def test_hyperparameters_are_texts_and_set_the_classifier_s_knobs(
     training: tuple[Path, str],
 ) -> None:
-    knobs = Categoriser.load(training[0] / "model").metadata["classifier"]
+    knobs = Categoriser.load(training[0] / "model").metadata.classifier
     assert (knobs["epoch"], knobs["lr"], knobs["quantise"]) == (7, 0.5, False)
     assert knobs["dim"] == FEW["dim"]
 

@@ -1,55 +1,28 @@
-"""A file's answers: its columns as they stand, bad rows set aside, CSV and Parquet."""
+"""A file's rows are answered, and those that cannot be are set aside."""
 
 from __future__ import annotations
 
 import csv
 import datetime
 import gzip
-import io
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from verbs import run_verb
+from model_helpers.transaction_files import HEADER, LINES, read, write
 
 from categoriser.contract import CSV, transactions
 from categoriser.errors import UserError
 from categoriser.model import batch
-from categoriser.model import predict as predict_command
 from categoriser.model.batch import Done, aside_of, predict_file
 from categoriser.model.package import Categoriser
 from categoriser.paths import INTAKE
 from categoriser.serving.problem import RequestError
-from categoriser.serving.protocol import parse
+from categoriser.serving.protocol import parse_rows
 
 pytestmark = pytest.mark.usefixtures("project")
-
-HEADER = "id,date,text,price"
-LINES = ['T0,2024-10-01,"aldi, sydney",12.50', "T1,2024-10-02,shell,-3.00", "T2,,metro,6.20"]
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return write(tmp_path / "in.csv", HEADER, *LINES)
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "out.csv"
-
-
-def write(path: Path, *lines: str, end: str = "\r\n") -> Path:
-    path.write_bytes("".join(f"{line}{end}" for line in lines).encode())
-    return path
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def test_all_columns_stand_as_they_were_and_the_answers_come_after(
@@ -285,7 +258,7 @@ def test_a_file_is_judged_as_the_server_judges_it(
     source = tmp_path / "in.csv"
     source.write_bytes(body)
     try:
-        parsed = parse(body, CSV)
+        parsed = parse_rows(body, CSV)
     except RequestError:
         with pytest.raises(UserError, match=r"line 2: (text|price)"):
             predict_file(categoriser, source, target)
@@ -303,65 +276,3 @@ def test_what_cannot_be_read_is_named(
     with pytest.raises(UserError, match=r"none\.csv is missing"):
         predict_file(categoriser, tmp_path / "none.csv", target)
     assert not target.exists()
-
-
-# The command.
-
-
-@pytest.fixture
-def command(
-    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> object:
-    monkeypatch.setattr(predict_command, "MODEL", model)
-    monkeypatch.setenv("COLUMNS", "200")
-    return capsys
-
-
-@pytest.mark.usefixtures("command")
-def test_the_command_answers_one_text(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_verb("predict", "--price", "-12.5", "--", "aldi sydney") == 0
-    one = capsys.readouterr().out
-    assert "groceries: accept" in one
-    assert "transport" in one
-    with pytest.raises(UserError, match="the text is empty"):
-        run_verb("predict", "--price", "1", " ")
-    assert run_verb("predict", "--price", "inf", "x") == 2
-    assert "Invalid value for '--price': 'inf' is not a number" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("command")
-def test_the_command_answers_a_file_and_says_by_its_status_what_is_left(
-    source: Path, target: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_verb("predict-file", str(source), "--output", str(target)) == 0
-    assert "3 rows in" in capsys.readouterr().out
-    assert len(read(target)) == 3
-    write(source, HEADER, *LINES, "T3,,metro,dear")
-    assert run_verb("predict-file", str(source), "--output", str(target)) == 3
-    said = capsys.readouterr().out
-    assert "1 row not answered" in said
-    assert "out_set_aside.csv" in said
-
-
-def test_progress_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    with predict_command.progress() as advance:
-        advance(1200)
-    assert stream.getvalue() == ""
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    with predict_command.progress() as advance:
-        advance(1200)
-    assert "1,200 rows" in stream.getvalue()
-
-
-def test_a_missing_model_names_the_command(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "categoriser", "predict", "--price", "1", "x"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert done.stderr == "error: model/metadata.json is missing; `dvc repro` makes it\n"

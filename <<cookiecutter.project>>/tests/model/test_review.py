@@ -12,7 +12,8 @@ from categoriser.contract import transactions
 from categoriser.features import features, is_word, normalise
 from categoriser.model.batch import predict_file
 from categoriser.model.classifier import Classifier
-from categoriser.model.package import METADATA, Categoriser
+from categoriser.model.metadata import METADATA_FILE
+from categoriser.model.package import Categoriser
 
 PRICES = [0.5, 4.2, 11.99, 80.0, 3000.0, -15.0]
 # Nothing, numbers, signs, masks, other scripts, words that nobody has ever said, single letters.
@@ -34,8 +35,8 @@ def sure(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Categoriser:
     """Load a model that is sure enough of everything."""
     folder = tmp_path_factory.mktemp("sure") / "model"
     Categoriser.load(model).save(folder)
-    facts = json.loads((folder / METADATA).read_text()) | {"review_threshold": 0}
-    (folder / METADATA).write_text(json.dumps(facts))
+    facts = json.loads((folder / METADATA_FILE).read_text()) | {"review_threshold": 0}
+    (folder / METADATA_FILE).write_text(json.dumps(facts))
     return Categoriser.load(folder)
 
 

@@ -127,7 +127,7 @@ def test_the_loss_is_the_one_that_train_reports(
     _, kept = tried(params, prepared, seed=3)
     assert kept is not None
     metadata = train(prepared, tmp_path / "model", read_params(params).train).metadata
-    assert metadata["validation_log_loss"] == kept.loss
+    assert metadata.validation_log_loss == kept.loss
 
 
 def test_the_same_seed_tries_the_same(params: Path, prepared: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_stage_writes_the_same_files_for_the_same_input(tmp_path: Path) -> N
     categoriser = Categoriser.load(model)
     assert facts["classes"] == list(categoriser.classes)
     assert facts["model"] == digest(model)
-    assert facts["train_rows"] == categoriser.metadata["train_rows"]
+    assert facts["train_rows"] == categoriser.metadata.train_rows
     assert sum(facts["labels"].values()) == pytest.approx(1)
 
     known = load_statistics(json.loads((tmp_path / "a/statistics.json").read_text()))

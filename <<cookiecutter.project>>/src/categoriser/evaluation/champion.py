@@ -7,7 +7,7 @@ from msgspec import Struct
 from categoriser import paths
 from categoriser.io.documents import read_json, to_document
 
-MADE_BY = "make promote"
+MADE_BY_PROMOTION = "make promote"
 
 
 class Champion(Struct, omit_defaults=True):
@@ -25,7 +25,7 @@ class Champion(Struct, omit_defaults=True):
 def read_champion(folder: Path) -> Champion | None:
     """Return what is known of the champion; None without one. Raises `UserError`."""
     path = folder / paths.CHAMPION_FACTS.name
-    content = read_json(path, MADE_BY)
+    content = read_json(path, MADE_BY_PROMOTION)
     if content is None:
         return None
-    return to_document(content, Champion, str(path), MADE_BY)
+    return to_document(content, Champion, str(path), MADE_BY_PROMOTION)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -10,9 +11,15 @@ from categoriser import paths
 from categoriser.command import run_command
 from categoriser.errors import UserError
 from categoriser.evaluation.verdict import FigureVerdict, read_verdict
-from categoriser.io.documents import read_object
+from categoriser.io.documents import read_document
 
 OUTCOME_STYLES = {"failed": "bold red", "not judged": "yellow", "passed": "green"}
+
+
+class BaselineModel(Struct):
+    """What the gate reads of the baseline's facts: the digest of the model that it is of."""
+
+    model: str
 
 
 def decide() -> tuple[str, ...]:
@@ -21,8 +28,8 @@ def decide() -> tuple[str, ...]:
     Raises `UserError` where the monitor's baseline is of another model than the verdict.
     """
     verdict = read_verdict(paths.VERDICT)
-    baseline = read_object(paths.BASELINE_FACTS, "dvc repro baseline", "model")
-    if baseline["model"] != verdict.model:
+    baseline = read_document(paths.BASELINE_FACTS, BaselineModel, "dvc repro baseline")
+    if baseline.model != verdict.model:
         raise UserError(
             f"{paths.BASELINE_FACTS} is of another model than {paths.VERDICT}; "
             "`dvc repro` makes both anew"

@@ -4,11 +4,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from categoriser.errors import UserError
 from categoriser.evaluation.evaluation_file import Evaluation, ModelFigures
-from categoriser.io.documents import read_json, to_document
-
-MADE_BY = "dvc repro"
+from categoriser.io.documents import MADE_BY_PIPELINE, damaged, read_json, to_document
 
 
 class RivalHeadline(Struct):
@@ -55,10 +52,10 @@ def of_rival(figures: ModelFigures | None) -> RivalHeadline | None:
 
 def read_headline(path: Path) -> dict[str, PartHeadline]:
     """Read the file. Raises `UserError` where it is missing or damaged."""
-    content = read_json(path, MADE_BY)
+    content = read_json(path, MADE_BY_PIPELINE)
     if not isinstance(content, dict):
-        raise UserError(f"{path} is damaged: it holds no object; `{MADE_BY}` makes it anew")
+        raise damaged(str(path), "holds no object", MADE_BY_PIPELINE)
     return {
-        part: to_document(figures, PartHeadline, f"{path}, part {part},", MADE_BY)
+        part: to_document(figures, PartHeadline, f"{path}, part {part},", MADE_BY_PIPELINE)
         for part, figures in content.items()
     }

@@ -36,7 +36,6 @@ from categoriser.evaluation.slices import by_slice
 from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.explain import class_tokens
-from categoriser.model.metadata import Metadata
 from categoriser.model.package import Categoriser
 from categoriser.params import Evaluate, read_params
 
@@ -83,7 +82,7 @@ def measure(
     evaluation = Evaluation(
         champion=facts,
         labels=labels,
-        model=MeasuredModel(digest(model), convert(categoriser.metadata, Metadata)),
+        model=MeasuredModel(digest(model), categoriser.metadata),
         parts=parts,
         settings=convert(settings.model_dump(), EvaluationSettings),
         slices=by_slice(

@@ -8,10 +8,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from categoriser.io.documents import parse_document, read_document
+from categoriser.io.documents import MADE_BY_PIPELINE, parse_document, read_document
 
 Outcome = Literal["failed", "not judged", "passed"]
-MADE_BY = "dvc repro"
 
 
 class FigureVerdict(Struct, frozen=True):
@@ -45,9 +44,9 @@ class Verdict(Struct, frozen=True):
 
 def read_verdict(path: Path) -> Verdict:
     """Read the file. Raises `UserError` where it is missing or damaged."""
-    return read_document(path, Verdict, MADE_BY)
+    return read_document(path, Verdict, MADE_BY_PIPELINE)
 
 
 def parse_verdict(content: bytes, source: str) -> Verdict:
     """Read the file's bytes. Raises `UserError` that names the source where it is damaged."""
-    return parse_document(content, Verdict, source, MADE_BY)
+    return parse_document(content, Verdict, source, MADE_BY_PIPELINE)

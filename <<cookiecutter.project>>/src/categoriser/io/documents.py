@@ -13,6 +13,8 @@ from msgspec import Struct, ValidationError, convert, structs
 from categoriser.errors import UserError
 
 Json = dict[str, Any]  # an object
+# The command that makes most documents: messages name it.
+MADE_BY_PIPELINE = "dvc repro"
 Document = TypeVar("Document", bound=Struct)
 
 
@@ -62,14 +64,3 @@ def parse_json(content: bytes, source: str, made_by: str) -> Any:
         return json.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"{source} is not JSON ({error}); `{made_by}` makes it anew") from None
-
-
-def read_object(path: Path, made_by: str, *keys: str) -> Json:
-    """Read a JSON object with these keys. Raises `UserError` as `read_json`, and for another."""
-    content = read_json(path, made_by)
-    if not isinstance(content, dict):
-        raise damaged(str(path), "holds no object", made_by)
-    lacking = sorted({*keys} - content.keys())
-    if lacking:
-        raise damaged(str(path), f"lacks {', '.join(lacking)}", made_by)
-    return content

@@ -5,18 +5,34 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from categoriser.io.documents import read_document
+from categoriser.errors import UserError
+from categoriser.io.documents import MADE_BY_PIPELINE, read_json, to_document
 
 METADATA_FILE = "metadata.json"
-MADE_BY = "dvc repro"
+# Bounds of the temperature: beyond them calibration has nothing to go by.
+COLDEST = 0.05
+HOTTEST = 20.0
+BOUNDS = {"temperature": (COLDEST, HOTTEST), "review_threshold": (0, 1)}
+NEEDED_KEYS = ("features_version", "classifier_digest", "classes", *BOUNDS)
+
+
+class ValidationFigures(Struct, frozen=True):
+    """What calibration and the validation rows say of a classifier.
+
+    Log loss is in nats; it and the accuracy are not there without validation rows.
+    """
+
+    temperature: float
+    validation_rows: int
+    validation_accuracy: float | UnsetType = UNSET
+    validation_log_loss: float | UnsetType = UNSET
 
 
 class Metadata(Struct, frozen=True):
     """What training knew of a model.
 
     `classifier` holds the classifier's own knobs, whichever it is. `libraries` are the versions of
-    those it was trained with. Log loss is in nats; the validation's figures are not there without
-    validation rows.
+    those it was trained with. The validation's figures are those of `ValidationFigures`.
     """
 
     classes: list[str]
@@ -34,5 +50,30 @@ class Metadata(Struct, frozen=True):
 
 
 def read_metadata(model: Path) -> Metadata:
-    """Read the file of a model's folder. Raises `UserError` where it is missing or damaged."""
-    return read_document(model / METADATA_FILE, Metadata, MADE_BY)
+    """Read the file of a model's folder.
+
+    Raises `UserError` where it is missing or damaged, and for values that no model has.
+    """
+    path = model / METADATA_FILE
+    content = read_json(path, MADE_BY_PIPELINE)
+    fault = _fault(content)
+    if fault:
+        raise UserError(
+            f"{path} is not a model's metadata: {fault}; `{MADE_BY_PIPELINE}` makes it anew"
+        )
+    return to_document(content, Metadata, str(path), MADE_BY_PIPELINE)
+
+
+def _fault(content: object) -> str | None:
+    """Return what is wrong with the values by themselves, if anything is."""
+    if not isinstance(content, dict):
+        return "it is no object"
+    missing = [name for name in NEEDED_KEYS if name not in content]
+    if missing:
+        return f"{missing[0]} is missing"
+    for name, (least, most) in BOUNDS.items():
+        value = content[name]
+        # No comparison holds for NaN, which JSON as Python reads it may have.
+        if type(value) not in (int, float) or not least <= value <= most:
+            return f"{name} is {value!r}, and must be a number from {least} to {most}"
+    return None

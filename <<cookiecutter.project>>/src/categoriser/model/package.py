@@ -6,25 +6,22 @@ Everything that asks the model goes through `Categoriser`: evaluation, the serve
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from categoriser.contract import Prediction, Transaction
 from categoriser.errors import UserError
 from categoriser.features import VERSION, features, is_word, lines_of, normalise
 from categoriser.io.digests import digest
-from categoriser.io.documents import read_json
+from categoriser.io.documents import MADE_BY_PIPELINE
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.classifier import Classifier
+from categoriser.model.metadata import METADATA_FILE, Metadata, read_metadata
 
-METADATA = "metadata.json"
-CLASSIFIER = "classifier"
-MADE_BY = "dvc repro"
-# Bounds of the temperature: beyond them calibration has nothing to go by.
-COLDEST, HOTTEST = 0.05, 20.0
-BOUNDS = {"temperature": (COLDEST, HOTTEST), "review_threshold": (0, 1)}
+CLASSIFIER_FOLDER = "classifier"
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class Categoriser:
     """A classifier with calibrated probabilities; `metadata` is what `train` knew about it."""
 
     classifier: Classifier
-    metadata: dict[str, Any]
-    # Of the training texts, as `normalise` leaves them.
+    metadata: Metadata
+    # The words of the training texts, as `normalise` leaves them.
     words: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -45,11 +42,11 @@ class Categoriser:
 
     @property
     def temperature(self) -> float:
-        return float(self.metadata["temperature"])
+        return self.metadata.temperature
 
     @property
     def review_threshold(self) -> float:
-        return float(self.metadata["review_threshold"])
+        return self.metadata.review_threshold
 
     def predict_features(self, lines: Sequence[str]) -> NDArray[np.float64]:
         """Return calibrated probabilities, shape (rows, classes), for lines of `features`."""
@@ -82,10 +79,15 @@ class Categoriser:
     def save(self, folder: Path) -> None:
         """Write the folder, all or nothing."""
         with replacing(folder) as aside:
-            (aside / CLASSIFIER).mkdir(parents=True)
-            self.classifier.save(aside / CLASSIFIER)
-            facts = {"classes": list(self.classes), "classifier_digest": digest(aside / CLASSIFIER)}
-            write_json(aside / METADATA, self.metadata | facts)
+            classifier = aside / CLASSIFIER_FOLDER
+            classifier.mkdir(parents=True)
+            self.classifier.save(classifier)
+            metadata = replace(
+                self.metadata,
+                classes=list(self.classes),
+                classifier_digest=digest(classifier),
+            )
+            write_json(aside / METADATA_FILE, metadata)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -94,44 +96,25 @@ class Categoriser:
         Raises `UserError` for a folder that is missing or damaged, for values that no model has,
         and for a model of another version of `categoriser.features`.
         """
-        metadata = read_json(folder / METADATA, MADE_BY)
-        if fault := _fault(metadata):
+        metadata = read_metadata(folder)
+        if metadata.features_version != VERSION:
             raise UserError(
-                f"{folder / METADATA} is not a model's metadata: {fault}; `{MADE_BY}` makes it anew"
+                f"{folder} was trained on features of version {metadata.features_version}, but "
+                f"this code makes version {VERSION}; `{MADE_BY_PIPELINE}` trains it anew"
             )
-        if metadata["features_version"] != VERSION:
-            raise UserError(
-                f"{folder} was trained on features of version {metadata['features_version']}, but "
-                f"this code makes version {VERSION}; `{MADE_BY}` trains it anew"
-            )
-        classifier = folder / CLASSIFIER
-        if not classifier.is_dir() or digest(classifier) != metadata["classifier_digest"]:
+        classifier = folder / CLASSIFIER_FOLDER
+        if not classifier.is_dir() or digest(classifier) != metadata.classifier_digest:
             raise UserError(
                 f"{classifier} is incomplete or changed: its digest is not the one in "
-                f"{METADATA}; `{MADE_BY}` makes it anew"
+                f"{METADATA_FILE}; `{MADE_BY_PIPELINE}` makes it anew"
             )
         model = cls(Classifier.load(classifier), metadata)
-        if metadata["classes"] != list(model.classes):
+        if metadata.classes != list(model.classes):
             raise UserError(
-                f"{folder / METADATA} names other classes than the classifier has; "
-                f"`{MADE_BY}` makes it anew"
+                f"{folder / METADATA_FILE} names other classes than the classifier has; "
+                f"`{MADE_BY_PIPELINE}` makes it anew"
             )
         return model
-
-
-def _fault(metadata: Any) -> str | None:
-    """Return what is wrong with metadata by themselves, if anything is."""
-    if not isinstance(metadata, dict):
-        return "it is no object"
-    needed = ("features_version", "classifier_digest", "classes", *BOUNDS)
-    if missing := [name for name in needed if name not in metadata]:
-        return f"{missing[0]} is missing"
-    for name, (least, most) in BOUNDS.items():
-        value = metadata[name]
-        # No comparison holds for NaN, which JSON as Python reads it may have.
-        if type(value) not in (int, float) or not least <= value <= most:
-            return f"{name} is {value!r}, and must be a number from {least} to {most}"
-    return None
 
 
 def calibrate(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from msgspec import to_builtins
 from numpy.typing import NDArray
 
 from categoriser.command import run_command
@@ -15,16 +16,19 @@ from categoriser.data.rows import read_rows
 from categoriser.features import VERSION
 from categoriser.io.digests import digest
 from categoriser.model.classifier import Classifier
-from categoriser.model.package import COLDEST, HOTTEST, Categoriser, calibrate
+from categoriser.model.metadata import COLDEST, HOTTEST, Metadata, ValidationFigures
+from categoriser.model.package import Categoriser, calibrate
 from categoriser.params import Train, read_params
 from categoriser.paths import MODEL, PREPARED
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("features", "category")
+TRAINING_COLUMNS = ("features", "category")
 
 # An answer of probability 0 that turns out true costs this probability's logarithm.
 TINY = 1e-12
+# The bounds of the temperature are halved so often (by their logarithms): to 1e-11 of its value.
+HALVINGS = 40
 
 
 def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
@@ -33,29 +37,35 @@ def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
     Logs `name=value` lines, which SageMaker's metric definitions read. Raises `UserError` for
     missing files and for settings or rows from which nothing can be trained.
     """
-    rows = read_rows(prepared / "train.parquet", *COLUMNS)
-    lines, labels = (rows[name].to_list() for name in COLUMNS)
+    rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
+    validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
+    lines = rows["features"].to_list()
+    labels = rows["category"].to_list()
     classifier = Classifier.fit(lines, labels, settings.classifier)
-    measured = measure(answer(classifier, read_rows(prepared / "validation.parquet", *COLUMNS)))
-    metadata = {
-        "classes": list(classifier.classes),
-        "classifier": settings.classifier,
-        "features_version": VERSION,
-        "libraries": {name: version(name) for name in classifier.LIBRARIES},
-        "review_threshold": settings.review_threshold,
-        "train_digest": digest(prepared / "train.parquet"),
-        "train_rows": len(rows),
-    }
-    categoriser = Categoriser(classifier, metadata | measured)
+    figures = validation_figures(answer_validation(classifier, validation))
+    metadata = Metadata(
+        classes=list(classifier.classes),
+        classifier=settings.classifier,
+        features_version=VERSION,
+        libraries={name: version(name) for name in classifier.LIBRARIES},
+        review_threshold=settings.review_threshold,
+        train_digest=digest(prepared / "train.parquet"),
+        train_rows=len(rows),
+        temperature=figures.temperature,
+        validation_rows=figures.validation_rows,
+        validation_accuracy=figures.validation_accuracy,
+        validation_log_loss=figures.validation_log_loss,
+    )
+    categoriser = Categoriser(classifier, metadata)
     categoriser.save(model)
     log.info("train_rows=%d", len(rows))
-    for name, value in measured.items():
+    for name, value in to_builtins(figures).items():
         log.info("%s=%s", name, value)
     return categoriser
 
 
 @dataclass(frozen=True)
-class Answered:
+class ValidationAnswers:
     """Calibrated answers to the validation rows of classes that were trained."""
 
     temperature: float
@@ -63,34 +73,35 @@ class Answered:
     losses: NDArray[np.float64]  # (rows,): -ln p(true class), in nats
 
 
-def answer(classifier: Classifier, validation: pl.DataFrame) -> Answered:
+def answer_validation(classifier: Classifier, validation: pl.DataFrame) -> ValidationAnswers:
     """Fit the temperature and answer with it; with no row left it is 1.
 
-    Rows of classes that were not trained say nothing about it.
+    Rows of classes that were not trained say nothing about the temperature.
     """
     number = {name: position for position, name in enumerate(classifier.classes)}
     validation = validation.filter(pl.col("category").is_in(classifier.classes))
     if validation.is_empty():
-        return Answered(1.0, np.zeros(0, dtype=bool), np.zeros(0))
+        return ValidationAnswers(1.0, np.zeros(0, dtype=bool), np.zeros(0))
     probabilities = classifier.predict_proba(validation["features"].to_list())
     truth = np.array([number[label] for label in validation["category"]])
     temperature = fit_temperature(probabilities, truth)
     calibrated = calibrate(probabilities, temperature)
     true = np.maximum(calibrated[np.arange(len(truth)), truth], TINY)
     right = calibrated.argmax(axis=1) == truth
-    return Answered(temperature, right, -np.log(true))
+    return ValidationAnswers(temperature, right, -np.log(true))
 
 
-def measure(answered: Answered) -> dict[str, float]:
-    """Return the temperature, and accuracy and log loss (in nats) where there are rows."""
-    found: dict[str, float] = {
-        "temperature": answered.temperature,
-        "validation_rows": len(answered.right),
-    }
-    if len(answered.right):
-        found["validation_accuracy"] = round(float(answered.right.mean()), 6)
-        found["validation_log_loss"] = round(float(answered.losses.mean()), 6)
-    return found
+def validation_figures(answers: ValidationAnswers) -> ValidationFigures:
+    """Return the temperature, and accuracy and log loss to six decimals where there are rows."""
+    rows = len(answers.right)
+    if not rows:
+        return ValidationFigures(answers.temperature, 0)
+    return ValidationFigures(
+        temperature=answers.temperature,
+        validation_rows=rows,
+        validation_accuracy=round(float(answers.right.mean()), 6),
+        validation_log_loss=round(float(answers.losses.mean()), 6),
+    )
 
 
 def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
@@ -101,12 +112,16 @@ def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.intp])
     """
     logs = np.log(np.maximum(probabilities, TINY))
     observed = logs[np.arange(len(truth)), truth].mean()
-    low, high = COLDEST, HOTTEST
-    for _ in range(40):
+    low = COLDEST
+    high = HOTTEST
+    for _ in range(HALVINGS):
         middle = (low * high) ** 0.5
         expected = (calibrate(probabilities, middle) * logs).sum(axis=1).mean()
-        # Surer than it is right: it must be hotter.
-        low, high = (middle, high) if expected > observed else (low, middle)
+        # A model that is surer than it is right must be hotter.
+        if expected > observed:
+            low = middle
+        else:
+            high = middle
     return round(float(high), 6)
 
 

@@ -1,8 +1,9 @@
 """`make tune [MINUTES=5]`: try the classifier's knobs at random; write what is surely better.
 
 Better is a lower log loss at no lower accuracy, or a higher accuracy at no higher log loss, on the
-validation rows, by more than noise explains: whole merchants are what the noise is made of, and the
-more is tried, the more a difference must be to count. Nothing else is written to params.yaml.
+validation rows, by more than noise explains. Noise is that of drawing whole merchants, and the more
+settings are tried, the larger a difference must be to count. Only better settings are written to
+params.yaml.
 """
 
 import math
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec import to_builtins
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -23,13 +25,20 @@ from categoriser.data.rows import read_rows
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
 from categoriser.model.classifier import Classifier
-from categoriser.model.train import COLUMNS, Answered, answer, measure
+from categoriser.model.train import (
+    TRAINING_COLUMNS,
+    ValidationAnswers,
+    answer_validation,
+    validation_figures,
+)
+from categoriser.model.tuning_record import TrialRecord, TuningRecord
 from categoriser.params import read_params, set_params
 from categoriser.paths import PARAMS, PREPARED, TUNING
 
 Knobs = dict[str, Any]
 FAILED = {"validation_log_loss": math.inf, "validation_accuracy": 0.0}
-SHOWN = 10
+# The table shows so many trials, the best first.
+SHOWN_TRIALS = 10
 
 
 @dataclass(frozen=True)
@@ -48,9 +57,13 @@ class Gain:
         return self.value > NormalDist().inv_cdf(1 - doubt) * self.error
 
 
+# What settings that cannot be trained gain.
+LOSS = Gain(-math.inf, 0)
+
+
 @dataclass(frozen=True)
 class Trial:
-    """Settings, what `measure` says of them, and how much better they are than the first."""
+    """Settings, the validation's figures of them, and how much better they are than the first."""
 
     number: int
     knobs: Knobs
@@ -91,30 +104,30 @@ def search(prepared: Path, current: Mapping[str, Any], seed: int) -> Iterator[Tr
     training fails have an infinite loss. Raises `UserError` where there are no validation rows.
     """
     began = time.monotonic()
-    rows = read_rows(prepared / "train.parquet", *COLUMNS)
-    validation = read_rows(prepared / "validation.parquet", *COLUMNS, "key")
+    rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
+    validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS, "key")
     # Rows of classes that are not trained say nothing of the settings.
     validation = validation.filter(pl.col("category").is_in(rows["category"].unique().implode()))
     if validation.is_empty():
         raise UserError("no validation rows to compare on; raise params.yaml: prepare.validation")
-    lines, labels = (rows[name].to_list() for name in COLUMNS)
+    lines = rows["features"].to_list()
+    labels = rows["category"].to_list()
     merchants = validation["key"].rank("dense").to_numpy().astype(np.int64) - 1
 
-    def answered(knobs: Knobs) -> Answered:
-        return answer(Classifier.fit(lines, labels, knobs), validation)
+    def answers_with(knobs: Knobs) -> ValidationAnswers:
+        return answer_validation(Classifier.fit(lines, labels, knobs), validation)
 
-    first = answered(dict(current))
+    first = answers_with(dict(current))
     for number, knobs in enumerate(draws(dict(current), seed)):
-        found, losing = None, Gain(-math.inf, 0)
         try:
-            found = answered(knobs) if number else first
+            found = answers_with(knobs) if number else first
         except UserError:
-            yield Trial(number, knobs, FAILED, time.monotonic() - began, losing, losing)
+            yield Trial(number, knobs, FAILED, time.monotonic() - began, LOSS, LOSS)
             continue
         yield Trial(
             number,
             knobs,
-            measure(found),
+            to_builtins(validation_figures(found)),
             time.monotonic() - began,
             gain(first.losses - found.losses, merchants),
             gain(found.right.astype(float) - first.right, merchants),
@@ -141,30 +154,31 @@ def tune(
 ) -> tuple[list[Trial], Trial | None]:
     """Search until the time or the number of trials is up; return them, and what is written.
 
-    `say` is told of each trial; `record` is written for `make track`. Training and validation rows
-    decide; no held-out row is read.
+    `say` is told of each trial; the file `record` is written for `make track`. Training and
+    validation rows decide; no held-out row is read.
     """
     settings = read_params(params)
-    began, end = time.time(), time.monotonic() + 60 * minutes
+    began = time.time()
+    end = time.monotonic() + 60 * minutes
     done: list[Trial] = []
     for trial in search(prepared, settings.train.classifier, seed):
         done.append(trial)
-        say(progress(trial, min(done, key=lambda one: one.loss)))
+        say(trial_line(trial, min(done, key=lambda one: one.loss)))
         if len(done) == trials or (trials is None and time.monotonic() > end):
             break
     kept = choose(done, settings.evaluate.confidence)
     if kept:
-        set_params(params, {f"train.classifier.{name}": v for name, v in kept.knobs.items()})
-    write_json(
-        record,
-        {
-            "data": str(settings.data.path),
-            "kept": kept.number if kept else None,
-            "milliseconds": int(1000 * began),
-            "seed": seed,
-            "trials": [as_json(trial) for trial in done],
-        },
+        set_params(
+            params, {f"train.classifier.{name}": value for name, value in kept.knobs.items()}
+        )
+    tuning = TuningRecord(
+        data=str(settings.data.path),
+        kept=kept.number if kept else None,
+        milliseconds=int(1000 * began),
+        seed=seed,
+        trials=[trial_record(trial) for trial in done],
     )
+    write_json(record, tuning)
     return done, kept
 
 
@@ -174,16 +188,15 @@ def choose(done: list[Trial], confidence: float) -> Trial | None:
     return min(better, key=lambda trial: trial.loss, default=None)
 
 
-def as_json(trial: Trial) -> dict[str, Any]:
-    measured = {name: v if math.isfinite(v) else None for name, v in trial.measured.items()}
-    return {
-        "knobs": trial.knobs,
-        "measured": measured,
-        "milliseconds": int(1000 * trial.seconds),
+def trial_record(trial: Trial) -> TrialRecord:
+    """Return what is written of a trial: JSON has no infinity."""
+    measured = {
+        name: value if math.isfinite(value) else None for name, value in trial.measured.items()
     }
+    return TrialRecord(trial.knobs, measured, int(1000 * trial.seconds))
 
 
-def progress(trial: Trial, best: Trial) -> str:
+def trial_line(trial: Trial, best: Trial) -> str:
     """Say in one line how a trial went, and which is the best so far."""
     name = f"trial {trial.number}" if trial.number else "as it is"
     found = f"{name}, {trial.seconds:.0f} s: "
@@ -220,16 +233,18 @@ def outcome(done: list[Trial], kept: Trial | None) -> str:
 
 
 def signed(value: float) -> str:
+    """Write a difference to four decimals, with its sign."""
     return f"{value:+.4f}".replace("-", "−")
 
 
-def table(done: list[Trial]) -> Table:
-    """Show the best trials, and of the knobs those that differ."""
+def trials_table(done: list[Trial]) -> Table:
+    """Show the best trials, with those knobs that differ between trials."""
     ranked = sorted(done, key=lambda trial: trial.loss)
-    names = [name for name in done[0].knobs if len({str(t.knobs.get(name)) for t in done}) > 1]
+    values = {name: {str(trial.knobs.get(name)) for trial in done} for name in done[0].knobs}
+    names = [name for name, tried in values.items() if len(tried) > 1]
     title = f"the best of {len(done)} trials"
     shown = Table("trial", "log loss", "accuracy", *names, title=title)
-    for trial in ranked[:SHOWN]:
+    for trial in ranked[:SHOWN_TRIALS]:
         figures = (f"{trial.loss:.4f}", f"{trial.share_right:.4f}")
         shown.add_row(str(trial.number), *figures, *(str(trial.knobs[name]) for name in names))
     return shown
@@ -239,5 +254,5 @@ def tune_here(minutes: float, trials: int | None, seed: int) -> None:
     """Tune the project's params.yaml, and print how the search goes and what it found."""
     console = Console(soft_wrap=True, highlight=False)
     done, kept = tune(PREPARED, PARAMS, TUNING, minutes, trials, seed, console.print)
-    console.print(table(done))
+    console.print(trials_table(done))
     console.print(outcome(done, kept))

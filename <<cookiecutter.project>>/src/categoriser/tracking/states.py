@@ -1,12 +1,11 @@
 """The pipeline's states, as the workspace, Git's history and DVC's experiments hold them.
 
-A state is what one dvc.lock stands for, and the gate's verdict, since DVC does not record a stage
-that failed. The tags `dvc_lock`, the SHA-256 of its bytes, and `gate` are its key; an experiment's
-has `dvc_exp`, its name, as well.
+A state is what one dvc.lock records, and the gate's verdict, since DVC does not record a stage that
+failed. Its key are the tags `dvc_lock`, the SHA-256 of the file's bytes, and `gate`; an
+experiment's key has `dvc_exp`, its name, as well.
 """
 
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from categoriser import paths
@@ -25,18 +25,27 @@ from categoriser.io.digests import digest
 from categoriser.io.dvc_commands import dvc_status
 from categoriser.io.dvc_lock import read_lock
 
-LIMIT = 100  # commits of history
+# Commits of history that are mirrored.
+MOST_COMMITS = 100
+# Characters of a commit's subject in a run's name.
 LONGEST_SUBJECT = 60
 # What the pipeline itself writes into Git does not make a commit "dirty".
 INPUTS = (".", ":(exclude)dvc.lock", ":(exclude)reports")
-FILES = (paths.LOCK, paths.PARAMS, paths.METRICS, paths.VERDICT)
+STATE_FILES = (paths.LOCK, paths.PARAMS, paths.METRICS, paths.VERDICT)
+
+
+class KnownVerdict(msgspec.Struct):
+    """What a state needs of a verdict, which may be of an earlier form, or not be there."""
+
+    passed: bool | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True)
 class State:
     """What is known of a state without its large files."""
 
-    params: dict[str, Any]
+    params: Mapping[str, object]
     metrics: dict[str, float]
     tags: dict[str, str]
     milliseconds: int  # since 1970
@@ -48,9 +57,11 @@ def history() -> Iterator[State]:
 
     Commits whose files are missing or of another form are passed over; without Git there are none.
     """
-    which = ("--first-parent", f"--max-count={LIMIT}", "HEAD", "--", str(paths.LOCK))
-    for commit in reversed((git("rev-list", *which) or b"").decode().splitlines()):
-        if state := of_commit(commit):
+    which = ("--first-parent", f"--max-count={MOST_COMMITS}", "HEAD", "--", str(paths.LOCK))
+    commits = (git("rev-list", *which) or b"").decode().splitlines()
+    for commit in reversed(commits):
+        state = commit_state(commit)
+        if state:
             yield tagged(state, git_dirty="false")
 
 
@@ -63,27 +74,39 @@ def experiments() -> Iterator[State]:
     for line in (git("for-each-ref", *how) or b"").decode().splitlines():
         reference, commit = line.split()
         _, _, *place = reference.split("/")
-        if len(place) == 3 and place[0] != "exec" and (state := of_commit(commit)):
+        if len(place) != 3 or place[0] == "exec":
+            continue
+        state = commit_state(commit)
+        if state:
             first, rest, name = place
-            begun = hashlib.sha256(git("show", f"{first}{rest}:./{paths.LOCK}") or b"").hexdigest()
-            found = tagged(state, dvc_exp=name, dvc_exp_from=begun, git_commit=f"{first}{rest}")
+            origin = f"{first}{rest}"
+            lock = git("show", f"{origin}:./{paths.LOCK}") or b""
+            begun = hashlib.sha256(lock).hexdigest()
+            found = tagged(state, dvc_exp=name, dvc_exp_from=begun, git_commit=origin)
             yield replace(found, name=name)
 
 
-def of_commit(commit: str) -> State | None:
+def commit_state(commit: str) -> State | None:
     """Return a commit's state; None where its files are missing or of another form."""
-    contents = {path: git("show", f"{commit}:./{path.as_posix()}") for path in FILES}
+    contents = {path: git("show", f"{commit}:./{path.as_posix()}") for path in STATE_FILES}
     files = {path: content for path, content in contents.items() if content is not None}
-    seconds, author, subject = said_of(commit)
+    seconds, author, subject = commit_facts(commit)
     try:
         state = read_state(files, int(seconds) * 1000)
-    except (AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError):
+    except (
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        msgspec.DecodeError,
+        yaml.YAMLError,
+    ):
         return None
     name = f"{subject[:LONGEST_SUBJECT]} ({commit[:7]})"
     return replace(tagged(state, git_commit=commit, author=author), name=name)
 
 
-def said_of(commit: str) -> tuple[str, str, str]:
+def commit_facts(commit: str) -> tuple[str, str, str]:
     """Return a commit's time (seconds since 1970), author, and first line of its message."""
     shown = git("show", "--no-patch", "--format=%ct%n%an%n%s", commit) or b"0\n\n"
     seconds, author, subject = shown.decode(errors="replace").splitlines()[:3]
@@ -98,16 +121,17 @@ def workspace() -> State:
     """
     read_lock()
     changed = dvc_status()
-    behind = (stage for stage, changes in changed.items() if not only_champion(changes))
-    if others := sorted({*behind} - {"gate"}):
+    behind = {stage for stage, changes in changed.items() if not only_champion(changes)}
+    others = sorted(behind - {"gate"})
+    if others:
         raise UserError(
             f"the workspace was not tracked, since not all stages have run on its files as they "
             f"are (not run: {', '.join(others)}); mend what `dvc repro` reports first"
         )
-    state = standing()
+    state = files_state()
     model = digest(paths.MODEL)
-    verdict = json.loads(paths.VERDICT.read_bytes()) if paths.VERDICT.exists() else {}
-    if "gate" in changed and (verdict.get("passed") or verdict.get("model") != model):
+    verdict = known_verdict(paths.VERDICT.read_bytes() if paths.VERDICT.exists() else b"{}")
+    if "gate" in changed and (verdict.passed or verdict.model != model):
         # A verdict that is not in dvc.lock is this state's only where it failed this model.
         state = tagged(state, gate="not run")
     changes = git("status", "--porcelain", "--", *INPUTS)
@@ -120,15 +144,15 @@ def workspace() -> State:
     )
 
 
-def standing() -> State:
+def files_state() -> State:
     """Return the state that the workspace's small files describe, whatever DVC says of them."""
-    files = {path: path.read_bytes() for path in FILES if path.exists()}
+    files = {path: path.read_bytes() for path in STATE_FILES if path.exists()}
     milliseconds = int(time.time() * 1000)
     state = tagged(read_state(files, milliseconds), author=author())
     commit = (git("rev-parse", "HEAD") or b"").decode().strip()
     changed = git("status", "--porcelain", "--", ".") != b""
     if commit and not changed:
-        name = f"{said_of(commit)[2][:LONGEST_SUBJECT]} ({commit[:7]})"
+        name = f"{commit_facts(commit)[2][:LONGEST_SUBJECT]} ({commit[:7]})"
     else:
         at = datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
         name = f"{at}, on {commit[:7]}" if commit else at
@@ -136,7 +160,7 @@ def standing() -> State:
 
 
 def author() -> str:
-    """Return who works here, as Git or the system names them."""
+    """Return the name of the person who works here, from Git or the system."""
     name = (git("config", "user.name") or b"").decode(errors="replace").strip()
     return name or os.environ.get("USER", "")
 
@@ -152,23 +176,29 @@ def only_champion(changes: Iterable[Any]) -> bool:
 
 
 def read_state(files: Mapping[Path, bytes], milliseconds: int) -> State:
-    """Return the state that the contents of `FILES` describe; the verdict may be missing."""
+    """Return the state that the contents of `STATE_FILES` describe; the verdict may be missing."""
     settings = yaml.safe_load(files[paths.PARAMS])
-    verdict = json.loads(files.get(paths.VERDICT, b"{}")).get("passed")
-    figures = flatten(json.loads(files[paths.METRICS]))
+    passed = known_verdict(files.get(paths.VERDICT, b"{}")).passed
+    figures = flatten(msgspec.json.decode(files[paths.METRICS]))
     return State(
         params=dict(flatten(settings)),
         metrics={name: float(value) for name, value in figures if isinstance(value, int | float)},
         tags={
             "dvc_lock": hashlib.sha256(files[paths.LOCK]).hexdigest(),
             "dvc_data": data_hash(yaml.safe_load(files[paths.LOCK]), settings["data"]["path"]),
-            "gate": {True: "passed", False: "failed", None: "not run"}[verdict],
+            "gate": {True: "passed", False: "failed", None: "not run"}[passed],
         },
         milliseconds=milliseconds,
     )
 
 
+def known_verdict(content: bytes) -> KnownVerdict:
+    """Read a verdict's bytes. Raises `msgspec.DecodeError` for another document."""
+    return msgspec.json.decode(content, type=KnownVerdict)
+
+
 def tagged(state: State, **tags: str) -> State:
+    """Return a state with further tags."""
     return replace(state, tags=state.tags | tags)
 
 

@@ -36,11 +36,10 @@ from categoriser.contract import EXAMPLES
 from categoriser.errors import UserError
 from categoriser.evaluation.champion import read_champion
 from categoriser.io.digests import digest
-from categoriser.io.documents import read_json
 from categoriser.io.dvc_lock import read_lock
-from categoriser.model.package import METADATA
+from categoriser.model.metadata import read_metadata
 from categoriser.tracking import store
-from categoriser.tracking.states import State, experiments, history, standing, workspace
+from categoriser.tracking.states import State, experiments, files_state, history, workspace
 from categoriser.tracking.trials import Search, read_search
 
 KEY = ("dvc_lock", "gate")  # the tags that tell a state from others
@@ -128,7 +127,7 @@ class Mirror:
         """Give the alias to the version of the workspace's model if that passed, or to none."""
         number = None
         if all(path.exists() for path in (paths.LOCK, paths.PARAMS, paths.METRICS)):
-            found = self.find(standing())
+            found = self.find(files_state())
             tags = found.data.tags if found else {}
             model = tags.get("model_digest", "")
             replaced = paths.MODEL.is_dir() and digest(paths.MODEL) != model
@@ -207,7 +206,8 @@ def mlflow_tags(state: State) -> dict[str, str]:
 
 def dataset(state: State) -> DatasetInput:
     """Return the data of a state: the file, by DVC's hash."""
-    path, known = state.params["data.path"], state.tags["dvc_data"] or "unknown"
+    path = str(state.params["data.path"])
+    known = state.tags["dvc_data"] or "unknown"
     source = json.dumps({"uri": path})
     data = Dataset(path, known[:LONGEST_DIGEST], "local", source)
     return DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
@@ -215,8 +215,8 @@ def dataset(state: State) -> DatasetInput:
 
 def log_model() -> str:
     """Log the model as a pyfunc of the active run, with its package; return its URI."""
-    libraries = read_json(paths.MODEL / METADATA, "dvc repro")["libraries"]
-    libraries |= {needed: version(needed) for needed in ("mlflow", "pandas", "pydantic", "pyyaml")}
+    needed = ("mlflow", "pandas", "pydantic", "pyyaml")
+    libraries = read_metadata(paths.MODEL).libraries | {name: version(name) for name in needed}
     # MLflow runs the example to learn the signature.
     info = mlflow.pyfunc.log_model(
         name="model",
@@ -224,7 +224,7 @@ def log_model() -> str:
         artifacts={"model": str(paths.MODEL)},
         code_paths=[str(Path(__file__).parents[1])],
         input_example=EXAMPLE,
-        pip_requirements=[f"{needed}=={libraries[needed]}" for needed in sorted(libraries)],
+        pip_requirements=[f"{name}=={libraries[name]}" for name in sorted(libraries)],
     )
     return str(info.model_uri)
 

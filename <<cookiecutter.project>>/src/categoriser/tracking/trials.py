@@ -1,18 +1,14 @@
 """What `make tune` tried, as it wrote it down, as runs of MLflow."""
 
 import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from categoriser import paths
-from categoriser.errors import UserError
-from categoriser.io.documents import Json
 from categoriser.io.dvc_lock import read_lock
+from categoriser.model.tuning_record import TuningRecord, parse_tuning
 from categoriser.tracking.states import State, author, data_hash
-
-FORM = {"data", "milliseconds", "seed", "kept", "trials"}
 
 
 @dataclass(frozen=True)
@@ -28,42 +24,43 @@ def read_search(path: Path = paths.TUNING) -> Search | None:
     if not path.exists():
         return None
     content = path.read_bytes()
-    try:
-        found = json.loads(content)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not found.keys() >= FORM:
-        raise UserError(
-            f"{path} is damaged; `make tune` makes it anew, and without it (rm) it is none"
-        )
+    tuning = parse_tuning(content, path)
     tags = {
         "tuning": hashlib.sha256(content).hexdigest(),
-        "dvc_data": data_hash(read_lock(), found["data"]),
+        "dvc_data": data_hash(read_lock(), tuning.data),
         "author": author(),
-        "tuning_outcome": "kept" if found["kept"] is not None else "nothing better",
+        "tuning_outcome": "kept" if tuning.kept is not None else "nothing better",
     }
-    return Search(
-        whole(found, tags), [trial(found, number, tags) for number in range(len(found["trials"]))]
+    trials = [trial_state(tuning, number, tags) for number in range(len(tuning.trials))]
+    return Search(search_state(tuning, tags), trials)
+
+
+def search_state(tuning: TuningRecord, tags: dict[str, str]) -> State:
+    """Return a search as a state with the figures of the trial that is kept, or of the first."""
+    count = len(tuning.trials)
+    best = tuning.trials[tuning.kept or 0]
+    return State(
+        params={"data.path": tuning.data, "seed": tuning.seed, "trials": count},
+        metrics=known_figures(best.measured),
+        tags=tags,
+        milliseconds=tuning.milliseconds,
+        name=f"make tune: {count} trials, seed {tuning.seed}",
     )
 
 
-def whole(found: Json, tags: dict[str, str]) -> State:
-    trials = found["trials"]
-    name = f"make tune: {len(trials)} trials, seed {found['seed']}"
-    params = {"data.path": found["data"], "seed": found["seed"], "trials": len(trials)}
-    best = trials[found["kept"] or 0]["measured"]
-    return State(params, numbers(best), tags, found["milliseconds"], name)
+def trial_state(tuning: TuningRecord, number: int, tags: dict[str, str]) -> State:
+    """Return a trial as a state."""
+    trial = tuning.trials[number]
+    params = {f"train.classifier.{name}": value for name, value in trial.knobs.items()}
+    return State(
+        params=params | {"data.path": tuning.data},
+        metrics=known_figures(trial.measured),
+        tags=tags | {"trial": str(number)},
+        milliseconds=tuning.milliseconds + trial.milliseconds,
+        name=f"trial {number}" if number else "the settings as they were",
+    )
 
 
-def trial(found: Json, number: int, tags: dict[str, str]) -> State:
-    one = found["trials"][number]
-    params: dict[str, Any] = {f"train.classifier.{name}": v for name, v in one["knobs"].items()}
-    name = "the settings as they were" if number == 0 else f"trial {number}"
-    at = found["milliseconds"] + one["milliseconds"]
-    params |= {"data.path": found["data"]}
-    return State(params, numbers(one["measured"]), tags | {"trial": str(number)}, at, name)
-
-
-def numbers(measured: Json) -> dict[str, float]:
-    """Return the figures; a training that failed has none."""
+def known_figures(measured: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the figures that there are: a training that failed has no log loss."""
     return {name: float(value) for name, value in measured.items() if value is not None}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 import numpy as np
+from msgspec import to_builtins
 
 from categoriser.jobs.spec.release_run import LOGGED_FIGURES, NUMBER
-from categoriser.model.train import Answered, measure
+from categoriser.model.train import ValidationAnswers, validation_figures
 
 
 def test_the_figures_that_are_read_off_the_log_are_those_that_training_measures() -> None:
-    measured = measure(Answered(1.25, np.array([True, False]), np.array([1e-7, 0.2])))
+    answers = ValidationAnswers(1.25, np.array([True, False]), np.array([1e-7, 0.2]))
+    measured = to_builtins(validation_figures(answers))
 
     for name in LOGGED_FIGURES:
         found = re.fullmatch(f"{name}={NUMBER}", f"{name}={measured[name]}")

@@ -1,0 +1,42 @@
+"""The document reports/tuning.json: what `make tune` tried, for `make track` to mirror."""
+
+from pathlib import Path
+from typing import Any
+
+from msgspec import DecodeError, Struct, json
+
+from categoriser.errors import UserError
+
+
+class TrialRecord(Struct, frozen=True):
+    """One trial: the classifier's knobs, and the validation's figures by name.
+
+    A figure is None where training failed. `milliseconds` are those since the search began.
+    """
+
+    knobs: dict[str, Any]
+    measured: dict[str, float | None]
+    milliseconds: int
+
+
+class TuningRecord(Struct, frozen=True):
+    """A search: its data file, its seed, its trials, and the number of the one that is kept.
+
+    `milliseconds` are those from 1970 to its beginning.
+    """
+
+    data: str
+    kept: int | None
+    milliseconds: int
+    seed: int
+    trials: list[TrialRecord]
+
+
+def parse_tuning(content: bytes, path: Path) -> TuningRecord:
+    """Read the file's bytes. Raises `UserError` that names `path` where they are damaged."""
+    try:
+        return json.decode(content, type=TuningRecord)
+    except DecodeError:
+        raise UserError(
+            f"{path} is damaged; `make tune` makes it anew, and without it (rm) there was none"
+        ) from None

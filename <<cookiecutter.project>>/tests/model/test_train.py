@@ -1,0 +1,130 @@
+"""Training: its temperature, its metadata, its log, and its faults."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from msgspec import UNSET
+
+from categoriser.errors import UserError
+from categoriser.features import VERSION
+from categoriser.io.digests import digest
+from categoriser.model.metadata import COLDEST, HOTTEST
+from categoriser.model.package import Categoriser, calibrate
+from categoriser.model.train import fit_temperature, train
+from categoriser.params import Train, set_params
+
+
+def loss(probabilities: np.ndarray, truth: np.ndarray, temperature: float) -> float:
+    calibrated = calibrate(probabilities, temperature)
+    return float(-np.log(calibrated[np.arange(len(truth)), truth]).mean())
+
+
+@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_that_made_the_labels_is_found(true_temperature: float) -> None:
+    random = np.random.default_rng(0)
+    said = random.dirichlet([0.4] * 4, size=20_000)
+    honest = calibrate(said, true_temperature)
+    truth = (honest.cumsum(axis=1) < random.random((len(said), 1))).sum(axis=1).clip(0, 3)
+    found = fit_temperature(said, truth)
+    assert found == pytest.approx(true_temperature, rel=0.05)
+    for other in (found * 0.97, found * 1.03):
+        assert loss(said, truth, found) < loss(said, truth, other)
+
+
+def test_an_answer_of_probability_nought_that_is_true_is_borne() -> None:
+    certain = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    assert fit_temperature(certain, np.array([0, 1, 1])) == HOTTEST
+    assert fit_temperature(certain, np.array([0, 1, 0])) == COLDEST
+
+
+def test_the_metadata_says_what_was_done(model: Path, prepared: Path, settings: Train) -> None:
+    metadata = json.loads((model / "metadata.json").read_text())
+    assert metadata["classes"] == ["fees & interest", "groceries", "transport"]
+    assert metadata["features_version"] == VERSION
+    assert metadata["train_rows"] == 900
+    assert metadata["validation_rows"] == 300
+    assert metadata["train_digest"] == digest(prepared / "train.parquet")
+    assert metadata["classifier"] == settings.classifier
+    assert set(metadata["libraries"]) >= {"numpy"}
+
+
+def test_the_validation_figures_are_the_saved_models(model: Path, prepared: Path) -> None:
+    categoriser = Categoriser.load(model)
+    rows = pl.read_parquet(prepared / "validation.parquet")
+    truth = np.array([categoriser.classes.index(label) for label in rows["category"]])
+    said = categoriser.predict_features(rows["features"].to_list())
+    metadata = categoriser.metadata
+    assert metadata.validation_accuracy == pytest.approx((said.argmax(1) == truth).mean())
+    assert metadata.validation_accuracy is not UNSET
+    assert metadata.validation_accuracy > 0.75  # one label in five is drawn at random
+    assert metadata.validation_log_loss == pytest.approx(loss(said, truth, 1), abs=1e-5)
+
+
+def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parents[2] / "params.yaml", tmp_path)
+    set_params(tmp_path / "params.yaml", {"train.classifier.bucket": 1000})
+    shutil.copytree(prepared, tmp_path / "data" / "prepared")
+    done = subprocess.run(
+        [sys.executable, "-m", "categoriser.model.train"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    metadata = json.loads((tmp_path / "model" / "metadata.json").read_text())
+    names = ["train_rows", "temperature", "validation_rows"]
+    names += ["validation_accuracy", "validation_log_loss"]
+    assert done.stdout.splitlines() == [f"{name}={metadata[name]}" for name in names]
+    assert done.stderr == ""
+
+
+def test_twice_the_same_rows_are_the_same_folder(
+    prepared: Path, model: Path, tmp_path: Path, settings: Train
+) -> None:
+    train(prepared, tmp_path / "model", settings)
+    assert digest(tmp_path / "model") == digest(model)
+
+
+@pytest.mark.parametrize("validation", [[], ["unheard of"]])
+def test_without_validation_rows_of_trained_classes_the_temperature_is_1(
+    prepared: Path, tmp_path: Path, settings: Train, validation: list[str]
+) -> None:
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    pl.DataFrame(
+        {"features": ["aldi"] * len(validation), "category": validation},
+        schema={"features": pl.String, "category": pl.String},
+    ).write_parquet(tmp_path / "validation.parquet")
+    metadata = train(tmp_path, tmp_path / "model", settings).metadata
+    assert (metadata.temperature, metadata.validation_rows) == (1.0, 0)
+    assert metadata.validation_accuracy is UNSET
+
+
+def test_a_fault_leaves_the_model_of_before(
+    prepared: Path, tmp_path: Path, settings: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(prepared, tmp_path / "model", settings)
+    before = digest(tmp_path)
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("categoriser.model.package.write_json", fail)
+    with pytest.raises(KeyboardInterrupt):
+        train(prepared, tmp_path / "model", settings)
+    assert digest(tmp_path) == before
+
+
+def test_missing_and_damaged_rows_are_named(tmp_path: Path, settings: Train) -> None:
+    with pytest.raises(UserError, match=r"train.parquet is missing; `dvc repro prepare`"):
+        train(tmp_path, tmp_path / "model", settings)
+    (tmp_path / "train.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(UserError, match=r"train.parquet is damaged"):
+        train(tmp_path, tmp_path / "model", settings)
