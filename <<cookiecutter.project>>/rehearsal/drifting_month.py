@@ -62,7 +62,7 @@ def month(last: str) -> pl.DataFrame:
 def serving(model: Path, folder: Path) -> Iterator[int]:
     """Start the server with captures into `folder`, yield its port, stop it as SageMaker does."""
     log = folder / "server.log"
-    command = ["categoriser.serving.app", "--model", str(model), "--port", "0"]
+    command = ["categoriser.serving", "--model", str(model), "--port", "0"]
     capture = ["--capture", str(folder / "captures"), "--endpoint-name", ENDPOINT_HERE]
     with log.open("wb") as stream:
         server = subprocess.Popen([sys.executable, "-m", *command, *capture], stderr=stream)

@@ -19,8 +19,8 @@ from categoriser.data.generate import generate
 from categoriser.errors import UserError
 from categoriser.model.package import Categoriser
 from categoriser.params import read_params
-from categoriser.serving.capture import record
-from categoriser.serving.protocol import render
+from categoriser.serving.capture import capture_line
+from categoriser.serving.protocol import render_answers
 
 EVIDENTLY = ROOT / ".tools/evidently/bin/python"
 PROGRAM_TURNS = 3
@@ -156,9 +156,9 @@ def write_captures(folder: Path) -> list[Path]:
     for number, part in enumerate(rows.iter_slices(FEW_ROWS // CAPTURE_FILES)):
         asked = transactions(part.select(FIELDS).iter_rows())
         lines = [
-            record(
+            capture_line(
                 f'"{one.text}",{one.price}\n'.encode(),
-                render([answer], CSV, single=False),
+                render_answers([answer], CSV, single=False),
                 CSV,
                 event_id=f"{number}-{row}",
                 time=NOON,

@@ -24,7 +24,7 @@ from categoriser.data import prepare
 from categoriser.errors import UserError
 from categoriser.evaluation.evaluation_file import Interval, read_evaluation
 from categoriser.model.classifier import FILE, LABEL, Classifier
-from categoriser.model.package import CLASSIFIER, Categoriser
+from categoriser.model.package import CLASSIFIER_FOLDER, Categoriser
 from categoriser.params import read_params, set_params
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ def train_seconds(lines: list[str], labels: list[str], scratch: Path) -> tuple[f
 def predict_seconds(rows: pl.DataFrame) -> tuple[float, float]:
     """Return seconds for transactions to probabilities, and for lines by fastText alone."""
     categoriser = Categoriser.load(paths.MODEL)
-    bare = fasttext.load_model(str(paths.MODEL / CLASSIFIER / FILE))
+    bare = fasttext.load_model(str(paths.MODEL / CLASSIFIER_FOLDER / FILE))
     asked = transactions(rows.select(FIELDS).iter_rows())
     lines = rows["features"].to_list()
     return seconds_of_both(

@@ -37,7 +37,7 @@ PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
 # Answers POST /300 with 300 bytes, by our server's own workers.
 CONSTANTLY = """
 import json, sys
-from categoriser.serving.parent import listen, serve
+from categoriser.serving.parent import listen, serve_with_workers
 
 answers = {}
 
@@ -54,7 +54,7 @@ async def app(scope, receive, send):
 
 listener = listen("127.0.0.1", 0)
 print(json.dumps({"event": "listening", "port": listener.getsockname()[1]}), flush=True)
-serve(app, listener, int(sys.argv[1]))
+serve_with_workers(app, listener, int(sys.argv[1]))
 """
 
 
@@ -103,7 +103,7 @@ def started(
 
 
 def categoriser_command(model: Path, workers: int) -> list[str]:
-    command = ["-m", "categoriser.serving.app", "--port", "0", "--model", str(model)]
+    command = ["-m", "categoriser.serving", "--port", "0", "--model", str(model)]
     return [*command, "--workers", str(workers)]
 
 

@@ -15,8 +15,8 @@ from categoriser import contract, manifest
 from categoriser.contract import JSON
 from categoriser.manifest import Manifest
 from categoriser.model.package import Categoriser
-from categoriser.serving.capture import record
-from categoriser.serving.protocol import render
+from categoriser.serving.capture import capture_line
+from categoriser.serving.protocol import render_answers
 from job_helpers.inputs import released_manifest
 from prove.example import PROJECT
 
@@ -53,9 +53,9 @@ class Account:
         lines = []
         for number, row in enumerate(frame.select("text", "price").iter_rows(named=True)):
             [answer] = self.model.predict(contract.transactions([(row["text"], row["price"])]))
-            said = render([answer], JSON, single=True)
+            said = render_answers([answer], JSON, single=True)
             ids = {"event_id": f"event-{number}", "inference_id": f"{name}-{number}"}
-            lines.append(record(json.dumps(row).encode(), said, JSON, time=time, **ids))
+            lines.append(capture_line(json.dumps(row).encode(), said, JSON, time=time, **ids))
         key = f"captures/{endpoint}/main/{time:%Y/%m/%d/%H}/{name}.jsonl"
         self.s3.put_object(Bucket=LIVE, Key=key, Body=b"".join(lines))
 

@@ -11,7 +11,7 @@ from msgspec import convert
 
 from categoriser.contract import VARIANT
 from categoriser.evaluation.golden import GoldenCases
-from categoriser.serving.capture import record
+from categoriser.serving.capture import capture_line
 from lambda_helpers.world import (
     CLASSES,
     ENDPOINT,
@@ -68,7 +68,7 @@ def captured(world: World, *ids: str, hours: int = 0) -> None:
     """Put a capture as SageMaker writes it, of an hour so long ago."""
     time = datetime.now(UTC) - timedelta(hours=hours)
     lines = [
-        record(
+        capture_line(
             json.dumps({"text": '"inferenceId":"probe-forged-1"', "price": 1}).encode(),
             b"{}",
             "application/json",

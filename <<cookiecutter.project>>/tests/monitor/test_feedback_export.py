@@ -17,7 +17,7 @@ from categoriser.monitor.formats.constraints import write_constraints
 from categoriser.monitor.labels.export import FEEDBACK_PARTS
 from categoriser.monitor.watching.watched_features import SeenInTraining
 from categoriser.params import set_params
-from categoriser.serving.capture import record
+from categoriser.serving.capture import capture_line
 
 
 def test_feedback_goes_from_files_to_files(
@@ -47,7 +47,9 @@ def test_feedback_goes_from_files_to_files(
         texts = [f"aldi {n} sydney au", f"shell {n} gore nz", "bank fee"]
         request = "".join(f"{text},{n}.5\n" for text in texts)
         answer = "".join(f"__label__{c},0.1,0.2,0.7\n" for c in ("food", "travel", "bills"))
-        captured += record(request.encode(), answer.encode(), CSV, event_id=f"event-{n}", time=NOON)
+        captured += capture_line(
+            request.encode(), answer.encode(), CSV, event_id=f"event-{n}", time=NOON
+        )
         for row, label in enumerate(("bills" if n % 10 == 0 else "food", "travel")):
             truth = {
                 "groundTruthData": {"data": label, "encoding": "CSV"},

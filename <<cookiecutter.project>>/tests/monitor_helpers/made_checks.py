@@ -22,8 +22,8 @@ from categoriser.monitor.checks.monitor_request import MonitorRequest
 from categoriser.monitor.checks.window_statistics import window_statistics as summarise_job
 from categoriser.monitor.monitor_settings import MonitorSettings, read_monitor_settings
 from categoriser.params import Section, read_params
-from categoriser.serving.capture import record
-from categoriser.serving.protocol import render
+from categoriser.serving.capture import capture_line
+from categoriser.serving.protocol import render_answers
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -75,9 +75,9 @@ def captured(
         request = batch.write_csv(include_header=False).encode()
         name, at = f"call-{number}", time + timedelta(milliseconds=number)
         lines.append(
-            record(
+            capture_line(
                 request,
-                render(answers, CSV, single=False),
+                render_answers(answers, CSV, single=False),
                 CSV,
                 event_id=f"event-{number}",
                 time=at,

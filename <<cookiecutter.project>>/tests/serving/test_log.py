@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -13,14 +14,15 @@ import httpx
 import pytest
 
 from categoriser.serving import log
-from categoriser.serving.log import Lines, encode, pieces
+from categoriser.serving.log import JsonLine, Lines, joined_pieces, json_line, lines
 
 
 def test_a_reader_that_stalls_does_not_stop_the_service(model: Path) -> None:
     program = """
-from categoriser.serving import app, log
-log.WAITING_BYTES = 20_000
-app.main()
+from categoriser.serving import log
+from categoriser.serving.__main__ import main
+log.MOST_UNWRITTEN_BYTES = 20_000
+main()
 """
     options = ["--model", str(model), "--port", "0", "--workers", "1"]
     process = subprocess.Popen([sys.executable, "-c", program, *options], stderr=subprocess.PIPE)
@@ -44,7 +46,7 @@ app.main()
 
 
 def test_a_reader_that_stalls_for_ever_does_not_stop_the_end(model: Path) -> None:
-    options = ["-m", "categoriser.serving.app", "--model", str(model), "--port", "0"]
+    options = ["-m", "categoriser.serving", "--model", str(model), "--port", "0"]
     process = subprocess.Popen([sys.executable, *options], stderr=subprocess.PIPE)
     assert process.stderr
     listening = json.loads(process.stderr.readline())
@@ -60,7 +62,7 @@ def test_a_reader_that_stalls_for_ever_does_not_stop_the_end(model: Path) -> Non
 def test_lines_are_dropped_beyond_the_bound_and_counted(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(log, "WAITING_BYTES", 100)
+    monkeypatch.setattr(log, "MOST_UNWRITTEN_BYTES", 100)
     begun, go_on = threading.Event(), threading.Event()
     write = os.write
 
@@ -86,7 +88,7 @@ def test_lines_are_dropped_beyond_the_bound_and_counted(
 def test_a_child_neither_repeats_nor_waits_for_its_parents_lines(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(log, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(log, "REST_SECONDS", 0.2)
     lines = Lines()
     lines.put(b"parent\n")
     # Its thread is there, and this one waits for it.
@@ -104,14 +106,22 @@ def test_a_child_neither_repeats_nor_waits_for_its_parents_lines(
 def test_lines_are_joined_up_to_what_is_written_in_one_piece() -> None:
     long = b"x" * 5000 + b"\n"
     short = [b"%999d\n" % number for number in range(9)]
-    joined = pieces([*short, long, *short])
+    joined = joined_pieces([*short, long, *short])
     assert b"".join(joined) == b"".join([*short, long, *short])
     assert [len(piece) for piece in joined] == [4000, 4000, 1000, 5001, 4000, 4000, 1000]
-    assert pieces([b"a\n"]) == [b"a\n"]
+    assert joined_pieces([b"a\n"]) == [b"a\n"]
 
 
 def test_a_line_has_its_time_and_level() -> None:
-    line = encode("info", {"event": "x"})
+    line = json_line("info", {"event": "x"})
     assert line.endswith(b"}\n")
     assert json.loads(line)["level"] == "info"
     assert json.loads(line)["time"] > 1e9
+
+
+def test_another_librarys_record_is_a_line_too(capfd: pytest.CaptureFixture[str]) -> None:
+    record = logging.LogRecord("uvicorn.error", logging.WARNING, "", 0, "%d\nbad", (3,), None)
+    JsonLine().emit(record)
+    lines.flush(60)
+    logged = json.loads(capfd.readouterr().err)
+    assert (logged["level"], logged["event"]) == ("warning", "3\nbad")

@@ -1,26 +1,21 @@
-"""Workers that stop, hang, or cannot start; and what a request's head must be."""
+"""The parent replaces workers that die, and ends those that do not."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import resource
-import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving.test_serving import Server, children, until
+from serving_helpers.ending_server import QUICK, failing
+from serving_helpers.load import load
+from serving_helpers.running_server import Server, children, until
 
 from categoriser.serving import parent, worker
-
-QUICK = "worker.LINGER_SECONDS, worker.GRACE_SECONDS, parent.LAST_SECONDS = 0.2, 0.5, 0.5"
 
 
 def test_the_end_comes_before_sagemaker_kills() -> None:
@@ -45,21 +40,43 @@ def test_a_worker_that_does_not_end_is_killed_after_the_grace(model: Path, how: 
     until(lambda: not any(Path(f"/proc/{worker}/fd").exists() for worker in started))
 
 
-def failing(model: Path, change: str) -> tuple[int, str]:
-    """Start a server that ends by itself; return its status and its log."""
-    program = (
-        f"import os, resource; from categoriser.serving import app, parent, worker\n{change}\n"
-    )
-    program += "from categoriser.command import run_command; run_command(app.main)"
-    options = ["--model", str(model), "--port", "0", "--workers", "2"]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return done.returncode, done.stderr
+def test_a_worker_that_dies_is_replaced_and_others_lose_nothing(model: Path) -> None:
+    running = Server(model, "--workers", "2")
+    loads, ended = load(running, 8)
+    before = children(running.process.pid)
+    os.kill(before[0], signal.SIGKILL)
+    until(lambda: len(after := children(running.process.pid)) == 2 and before[0] not in after)
+    for number in range(20):
+        assert running.request(f"a,{number}").status_code == 200
+    ended.set()
+    for thread in loads:
+        thread.join(60)
+    # Those of the other worker.
+    assert 2 <= sum(thread.lost is None for thread in loads) <= 6
+    assert {status for thread in loads for status in thread.answers} == {200}
+    status, log = running.stop()
+    assert status == 0
+    (died,) = [json.loads(line) for line in log if "worker died" in line]
+    assert (died["worker"], died["status"]) == (before[0], -signal.SIGKILL)
+
+
+def test_a_worker_that_fails_while_another_serves_is_tried_on(model: Path) -> None:
+    change = """
+parent.SHORTEST_LIFE = 0.02
+fork_worker = parent.fork_worker
+def seldom(app, listener, shared, place):
+    # Until the first can take connections, and from then on, the second dies.
+    while place and not shared.ready[0]:
+        pass
+    return os.fork() or os._exit(7) if place else fork_worker(app, listener, shared, place)
+parent.fork_worker = seldom
+"""
+    running = Server(model, "--workers", "2", change=change, started=0)
+    died = 0
+    while died < 12:
+        died += running.line()["event"] == "worker died"
+    assert running.request("a,1").status_code == 200
+    assert running.stop()[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -77,6 +94,63 @@ def test_a_server_whose_workers_cannot_start_ends_and_says_so(model: Path, chang
     assert 5 <= log.count('"event":"worker died"') + log.count('"event":"no worker"') < 20
 
 
+def test_others_children_that_end_are_no_workers(model: Path) -> None:
+    # The first process of a container inherits what others leave behind.
+    running = Server(model, change="if not os.fork(): os._exit(3)")
+    assert running.request("a,1").status_code == 200
+    status, log = running.stop()
+    assert status == 0
+    assert not [line for line in log if "error" in line]
+
+
+def test_a_worker_that_cannot_be_forked_is_tried_again(model: Path) -> None:
+    change = """
+# The process that watches the loading, two workers, and then no room twice.
+fork, results = os.fork, [True, True, True, False, False]
+def seldom():
+    if results and not results.pop(0):
+        raise BlockingIOError("no room")
+    return fork()
+os.fork = seldom
+"""
+    running = Server(model, "--workers", "2", change=change)
+    killed, other = children(running.process.pid)
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: children(running.process.pid) == [other])
+    assert running.request("a,1").status_code == 200
+    until(lambda: len(children(running.process.pid)) == 2)
+    assert other in children(running.process.pid)
+    status, log = running.stop()
+    assert status == 0
+    assert sum("no room" in line for line in log) == 2
+
+
+def test_a_stop_is_heard_whichever_thread_it_comes_to(model: Path) -> None:
+    change = """
+import signal, threading
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+def take_the_stop():
+    signal.sigwait([signal.SIGUSR1])
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+threading.Thread(target=take_the_stop, daemon=True).start()
+"""
+    running = Server(model, "--workers", "1", change=change)
+    running.process.send_signal(signal.SIGUSR1)
+    assert running.process.wait(timeout=60) == 0
+    with running.log:
+        assert json.loads(running.log.read().splitlines()[-1])["event"] == "stopped"
+
+
+def test_workers_end_with_their_parent(model: Path) -> None:
+    running = Server(model, "--workers", "2")
+    workers = children(running.process.pid)
+    running.process.kill()
+    running.process.wait()
+    until(lambda: not any(Path(f"/proc/{worker}/fd").exists() for worker in workers))
+    with pytest.raises(ConnectionError):
+        socket.create_connection(("127.0.0.1", running.port))
+
+
 def test_too_few_open_files_are_said_at_once(model: Path) -> None:
     status, log = failing(model, "resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))")
     assert status == 1
@@ -85,132 +159,3 @@ def test_too_few_open_files_are_said_at_once(model: Path) -> None:
         "raise it with `ulimit -n`"
     )
     assert "worker died" not in log
-
-
-def test_a_model_that_takes_too_long_to_load_is_said(model: Path) -> None:
-    # As foreign code does that never gives the interpreter back.
-    change = """
-import ctypes
-from categoriser.model.package import Categoriser
-app.LOAD_SECONDS = 0.2
-Categoriser.load = lambda _: ctypes.PyDLL(None).sleep(60)
-"""
-    status, log = failing(model, change)
-    assert status == 1
-    [line] = log.splitlines()
-    assert line.startswith(f"error: {model} could not be loaded within 0.2 s")
-
-
-def test_a_model_that_is_overwritten_while_it_serves_changes_nothing(
-    model: Path, tmp_path: Path
-) -> None:
-    folder = shutil.copytree(model, tmp_path / "model")
-    running = Server(folder, "--workers", "1")
-    before = running.request("aldi,1").content
-    for file in folder.rglob("*.*"):
-        size = file.stat().st_size
-        with file.open("r+b") as stream:
-            stream.write(b"\xff" * size)
-            stream.truncate(size // 2)
-    for _ in range(20):
-        assert running.request("aldi,1").content == before
-    # And a worker that begins now has the same model.
-    os.kill(children(running.process.pid)[0], signal.SIGKILL)
-    while running.line()["event"] != "worker started":
-        pass
-    assert running.request("aldi,1").content == before
-    assert running.stop()[0] == 0
-
-
-def test_no_bound_of_open_files_is_no_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    unbounded = resource.RLIM_INFINITY
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (unbounded, unbounded))
-    assert worker.open_files() > 10**6
-
-
-def test_a_worker_that_fails_while_another_serves_is_tried_on(model: Path) -> None:
-    change = """
-parent.SHORTEST_LIFE = 0.02
-start = parent.start
-def seldom(app, listener, shared, place):
-    # Until the first can take connections, and from then on, the second dies.
-    while place and not shared.ready[0]:
-        pass
-    return os.fork() or os._exit(7) if place else start(app, listener, shared, place)
-parent.start = seldom
-"""
-    running = Server(model, "--workers", "2", change=change, started=0)
-    died = 0
-    while died < 12:
-        died += running.line()["event"] == "worker died"
-    assert running.request("a,1").status_code == 200
-    assert running.stop()[0] == 0
-
-
-def ask(running: Server, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
-        connection.sendall(request)
-        return connection.makefile("rb").read()
-
-
-@pytest.fixture(scope="module")
-def capturing(
-    model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Server, Path]]:
-    folder = tmp_path_factory.mktemp("captures")
-    running = Server(model, "--workers", "1", "--capture", str(folder))
-    yield running, folder
-    assert running.stop()[0] == 0
-
-
-START = b"POST /invocations HTTP/1.1\r\n"
-CLOSE = b"Content-Type: text/csv\r\nConnection: close\r\n"
-
-
-def test_trailers_are_no_headers(capturing: tuple[Server, Path]) -> None:
-    running, folder = capturing
-    head = START + b"Host: x\r\n" + CLOSE + b"Transfer-Encoding: chunked\r\n"
-    trailers = b"X-Amzn-SageMaker-Inference-Id: probe-1\r\nX-Request-Id: made-up\r\n"
-    trailers += b"Content-Encoding: gzip\r\nContent-Type: image/png\r\n"
-    answer = ask(running, head + b"\r\n9\r\nits own,1\r\n0\r\n" + trailers + b"\r\n")
-    assert answer.startswith(b"HTTP/1.1 200 ")
-    assert b"made-up" not in answer
-
-    def captured() -> list[str]:
-        files = [file.read_text() for file in folder.rglob("*.jsonl")]
-        return [line for line in "".join(files).splitlines() if "its own" in line]
-
-    until(lambda: bool(captured()))
-    (line,) = captured()
-    assert "inferenceId" not in json.loads(line)["eventMetadata"]
-
-
-@pytest.mark.parametrize(
-    ("head", "status"),
-    [
-        (START, 400),
-        (START + b"Host: a\r\nHost: a\r\n", 400),
-        (START + b"HOST: a\r\nhost: b\r\n", 400),
-        (START + b"Host:\r\n", 200),
-        (START.replace(b"1.1", b"1.0"), 200),
-        (START.replace(b"1.1", b"1.0") + b"Host: a\r\nHost: a\r\n", 400),
-    ],
-)
-def test_a_request_has_one_host(capturing: tuple[Server, Path], head: bytes, status: int) -> None:
-    answer = ask(capturing[0], head + CLOSE + b"Content-Length: 3\r\n\r\na,1")
-    assert answer.startswith(b"HTTP/1.1 %d " % status)
-    if status == 400:
-        assert "one Host header" in json.loads(answer.rpartition(b"\r\n\r\n")[2])["detail"]
-
-
-def test_a_request_behind_one_with_trailers_has_its_own_headers(
-    capturing: tuple[Server, Path],
-) -> None:
-    first = START + b"Host: x\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
-    first += b"3\r\na,1\r\n0\r\nX-Request-Id: trailer\r\n\r\n"
-    second = START + b"Host: x\r\nX-Request-Id: second\r\n" + CLOSE
-    second += b"Content-Length: 3\r\n\r\na,1"
-    answers = ask(capturing[0], first + second)
-    assert re.findall(rb"^HTTP/1.1 (\d+) ", answers, re.MULTILINE) == [b"200", b"200"]
-    assert answers.count(b"x-request-id: second") == 1
-    assert b"trailer" not in answers

@@ -32,7 +32,7 @@ from categoriser.monitor.watching.capture_summary import summarise_captures
 from categoriser.monitor.watching.watched_captures import Watching
 from categoriser.monitor.watching.watched_features import SeenInTraining
 from categoriser.paths import MONITORING
-from categoriser.serving.capture import record
+from categoriser.serving.capture import capture_line
 
 CLASSES = ["fees", "groceries", "transport"]
 FILES, RECORDS, ROWS = 12, 40, 25
@@ -76,7 +76,9 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 for row in shares
             )
             event = f"event {file} {number}"
-            line = record(asked.encode(), answered.encode(), "text/csv", event_id=event, time=time)
+            line = capture_line(
+                asked.encode(), answered.encode(), "text/csv", event_id=event, time=time
+            )
             lines.append(line)
         text = b"".join(lines)
         (folder / f"{file}.jsonl").write_bytes(text[:-200] if file == 3 else text)

@@ -1,12 +1,11 @@
 """The verbs of the server."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from categoriser.paths import MODEL
+from categoriser.serving.settings import MOST_WORKERS, ServerSettings
 
 verbs = typer.Typer()
 
@@ -15,19 +14,33 @@ verbs = typer.Typer()
 def serve(
     host: Annotated[
         str, typer.Option(help="The address to listen on; 0.0.0.0 to be reached from elsewhere.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes any free one.")] = 8080,
-    model: Annotated[Path, typer.Option(help="The model's folder.")] = MODEL,
-    workers: Annotated[int, typer.Option(help="Processes that answer, 1 to 64.")] = (
-        os.cpu_count() or 1
-    ),
+    ] = ServerSettings.host,
+    port: Annotated[int, typer.Option(help="0 takes any free one.")] = ServerSettings.port,
+    model: Annotated[Path, typer.Option(help="The model's folder.")] = ServerSettings.model,
+    workers: Annotated[
+        int, typer.Option(help=f"Processes that answer, 1 to {MOST_WORKERS}.")
+    ] = ServerSettings.workers,
     capture: Annotated[
         Path | None, typer.Option(help="Capture what is answered under this folder.")
-    ] = None,
-    capture_percent: Annotated[int, typer.Option(help="Share of the calls, 1 to 100.")] = 100,
-    endpoint_name: Annotated[str, typer.Option(help="The endpoint that captures name.")] = "local",
+    ] = ServerSettings.capture,
+    capture_percent: Annotated[
+        int, typer.Option(help="Share of the calls, 1 to 100.")
+    ] = ServerSettings.capture_percent,
+    endpoint_name: Annotated[
+        str, typer.Option(help="The endpoint that captures name.")
+    ] = ServerSettings.endpoint_name,
 ) -> None:
     """Answer requests with the pipeline's model."""
-    from categoriser.serving.app import serve_model
+    from categoriser.serving.server import serve_model
 
-    serve_model(host, port, model, workers, capture, capture_percent, endpoint_name)
+    serve_model(
+        ServerSettings(
+            host=host,
+            port=port,
+            model=model,
+            workers=workers,
+            capture=capture,
+            capture_percent=capture_percent,
+            endpoint_name=endpoint_name,
+        )
+    )

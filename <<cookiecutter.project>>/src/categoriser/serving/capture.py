@@ -19,21 +19,25 @@ import msgspec
 from categoriser.contract import CSV, JSON, JSON_LINES, VARIANT
 from categoriser.errors import UserError
 
-WAITING_BYTES = 64 * 2**20
+# Bytes of lines that wait to be written; more are dropped.
+MOST_WAITING_BYTES = 64 * 2**20
+# A file that is larger is left for another.
 FILE_BYTES = 16 * 2**20
-PAUSE_SECONDS = 0.1
-# After a write that failed it waits twice as long as before, up to this.
+# A write is at most this part of a file, so that a file does not become much larger than its bound.
+WRITES_OF_A_FILE = 16
+WRITE_EVERY_SECONDS = 0.1
+# After a write that failed the writer waits twice as long as before, up to this.
 LONGEST_PAUSE_SECONDS = 30.0
 # A line holds input and output, and escapes both; SageMaker takes 25 MB a call.
-LONGEST_LINE = 128 * 2**20
+LONGEST_CAPTURE = 128 * 2**20
 ENCODINGS = {CSV: "CSV", JSON: "JSON", JSON_LINES: "JSON"}
 
 Line = tuple[datetime, bytes]  # when a call was answered, and what is written of it
 log = logging.getLogger("categoriser.serving")
 
 
-def folder_of(destination: Path, endpoint: str) -> Path:
-    """Return the folder of an endpoint's captures, made. Raises `UserError` where it cannot be."""
+def capture_folder(destination: Path, endpoint: str) -> Path:
+    """Make and return the folder of an endpoint's captures. Raises `UserError` where it cannot."""
     folder = destination / endpoint / VARIANT
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,17 +51,18 @@ def folder_of(destination: Path, endpoint: str) -> Path:
 class Writer:
     """Writes a share of the calls, in percent, to `{folder}/yyyy/mm/dd/hh/`.
 
-    A thread does, every `PAUSE_SECONDS`, so that no request waits for the disk. A file holds a
-    minute's calls, or `FILE_BYTES` of them. What is waiting is bounded: where the disk is too slow
-    or fails, calls are dropped and the log says how many. A process that is killed loses what it
-    answered in the last `PAUSE_SECONDS`, and leaves one cut line at most.
+    A thread writes them every `WRITE_EVERY_SECONDS`, so that no request waits for the disk. A file
+    holds a minute's calls, or `FILE_BYTES` of them. What is waiting is bounded: where the disk is
+    too slow or fails, calls are dropped and the log says how many. A process that is killed loses
+    what it answered in the last `WRITE_EVERY_SECONDS`, and leaves one cut line at most.
     """
 
     def __init__(self, folder: Path, percent: int = 100) -> None:
         self.percent = percent
-        self.files = Files(folder)
+        self.files = CaptureFiles(folder)
         self.waiting: list[Line] = []
-        self.size = self.dropped = 0
+        self.size = 0  # bytes that wait
+        self.dropped = 0  # calls since the log was told
         self.closed = False
         self.changed = threading.Condition()
         self.thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -65,14 +70,21 @@ class Writer:
 
     def put(self, request: bytes, answer: bytes, kind: str, inference_id: str | None) -> None:
         """Take a call that was answered just now; `kind` is the media type of both bodies."""
-        if random.random() * 100 >= self.percent:  # noqa: S311  # a sample, no secret
+        if random.random() * 100 >= self.percent:  # noqa: S311  # a sample, not a secret
             return
-        time, event = datetime.now(UTC), str(uuid.uuid4())
-        line = record(request, answer, kind, event_id=event, time=time, inference_id=inference_id)
+        time = datetime.now(UTC)
+        line = capture_line(
+            request,
+            answer,
+            kind,
+            event_id=str(uuid.uuid4()),
+            time=time,
+            inference_id=inference_id,
+        )
         with self.changed:
             if not self.waiting:
                 self.changed.notify()
-            if len(line) > LONGEST_LINE or self.size + len(line) > WAITING_BYTES:
+            if len(line) > LONGEST_CAPTURE or self.size + len(line) > MOST_WAITING_BYTES:
                 self.dropped += 1
             else:
                 self.size += len(line)
@@ -86,15 +98,20 @@ class Writer:
         self.thread.join()
 
     def _run(self) -> None:
-        closed, pause = False, PAUSE_SECONDS
+        closed = False
+        pause = WRITE_EVERY_SECONDS
         while not closed:
             with self.changed:
                 self.changed.wait_for(lambda: self.waiting or self.dropped or self.closed)
                 self.changed.wait_for(lambda: self.closed, pause)
-                closed, dropped, lines, size = self.closed, self.dropped, self.waiting, self.size
-                self.waiting, self.dropped = [], 0
+                closed = self.closed
+                dropped = self.dropped
+                lines = self.waiting
+                size = self.size
+                self.waiting = []
+                self.dropped = 0
             failed = self.files.write(lines)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if failed else PAUSE_SECONDS
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if failed else WRITE_EVERY_SECONDS
             with self.changed:
                 self.size -= size
             if dropped or failed:
@@ -102,19 +119,20 @@ class Writer:
         self.files.close()
 
 
-def pieces(lines: list[Line]) -> Iterator[list[Line]]:
-    """Yield lines of one minute together, up to a sixteenth of a file, or one line."""
-    piece: list[Line] = []
+def write_batches(lines: list[Line]) -> Iterator[list[Line]]:
+    """Yield lines of one minute together, up to a part of a file, or one line that is longer."""
+    batch: list[Line] = []
     size = 0
     for time, line in lines:
-        full = size + len(line) > FILE_BYTES // 16
-        if piece and (full or start_of(time) != start_of(piece[0][0])):
-            yield piece
-            piece, size = [], 0
-        piece.append((time, line))
+        is_full = size + len(line) > FILE_BYTES // WRITES_OF_A_FILE
+        if batch and (is_full or start_of(time) != start_of(batch[0][0])):
+            yield batch
+            batch = []
+            size = 0
+        batch.append((time, line))
         size += len(line)
-    if piece:
-        yield piece
+    if batch:
+        yield batch
 
 
 def start_of(time: datetime) -> datetime:
@@ -122,8 +140,8 @@ def start_of(time: datetime) -> datetime:
     return time.replace(second=0, microsecond=0)
 
 
-class Files:
-    """The files of one writer under a folder, one of which is open."""
+class CaptureFiles:
+    """The files of one writer under a folder; at most one is open."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -140,11 +158,11 @@ class Files:
         written = 0
         try:
             self._leave_what_is_gone()
-            for piece in pieces(lines):
-                file = self._open(piece[0][0])
-                added = self._append(file, [line for _, line in piece])
+            for batch in write_batches(lines):
+                file = self._open(batch[0][0])
+                added = self._append(file, [line for _, line in batch])
                 written += added
-                if added < len(piece):
+                if added < len(batch):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except Exception:
             log.exception({"event": "capture failed"})
@@ -153,7 +171,7 @@ class Files:
         return len(lines) - written
 
     def close(self) -> None:
-        """Close the open file, and take it away where nothing came of it."""
+        """Close the open file, and remove it where it holds no call."""
         if self.file:
             self.file.close()
             if not self.calls:
@@ -162,10 +180,10 @@ class Files:
         self.file = None
 
     def _append(self, file: FileIO, lines: list[bytes]) -> int:
-        """Append lines by one write; return how many are there. A part of one is taken away."""
+        """Append lines by one write; return how many are there. A part of a line is taken away."""
         start = file.tell()
         size = file.write(b"".join(lines))
-        ends = [*accumulate(map(len, lines), initial=0)]
+        ends = list(accumulate(map(len, lines), initial=0))
         whole = bisect_right(ends, size) - 1
         self.calls += whole
         if whole < len(lines):
@@ -193,14 +211,16 @@ class Files:
         if self.file is None or minute != self.minute or self.file.tell() > FILE_BYTES:
             self.close()
             name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
-            self.path, self.minute, self.calls = self.folder / name, minute, 0
+            self.path = self.folder / name
+            self.minute = minute
+            self.calls = 0
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered, so that what was written is known line by line.
             self.file = self.path.open("ab", buffering=0)
         return self.file
 
 
-def record(
+def capture_line(
     request: bytes,
     answer: bytes,
     kind: str,
@@ -211,8 +231,9 @@ def record(
 ) -> bytes:
     """Return a captured call as the line that SageMaker writes.
 
-    `time` is in UTC. `kind` is the media type of request and answer, in UTF-8: text/csv, encoded
-    CSV, or one of the two of JSON, encoded JSON, as where the capture configuration names them so.
+    `time` is in UTC. `kind` is the media type of request and answer, which are in UTF-8. The line
+    names the encoding as an endpoint does whose capture configuration lists these types: CSV for
+    text/csv, and JSON for both types of JSON.
     """
 
     def side(mode: str, body: bytes) -> dict[str, str]:
@@ -221,6 +242,7 @@ def record(
 
     sides = {"endpointInput": side("INPUT", request), "endpointOutput": side("OUTPUT", answer)}
     metadata = {"eventId": event_id, "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"}
-    metadata |= {"inferenceId": inference_id} if inference_id else {}
+    if inference_id:
+        metadata["inferenceId"] = inference_id
     line = {"captureData": sides, "eventMetadata": metadata, "eventVersion": "0"}
     return msgspec.json.encode(line) + b"\n"

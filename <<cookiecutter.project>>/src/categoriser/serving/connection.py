@@ -17,11 +17,12 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from categoriser.serving.problem import RequestError
 
-# Of a request's head, or of what is between the chunks of its body; more that comes in one piece
-# with the rest is taken. uvicorn has no such bound: a head without an end would fill the memory.
+# The bytes of a request's head, or of what lies between the chunks of its body; more is taken where
+# it comes in one piece with the rest. uvicorn has no such bound: a head without an end would fill
+# the memory.
 HEAD_BYTES = 64 * 2**10
-# Requests sent ahead on a connection, each of which uvicorn holds, however many there are.
-AHEAD = 8
+# Requests that are sent ahead of their answers on a connection. uvicorn holds however many come.
+MOST_AHEAD = 8
 
 log = logging.getLogger("categoriser.serving")
 
@@ -64,17 +65,17 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self.head = 0
-        if self.parser.should_upgrade() or len(self.pipeline) >= AHEAD:
+        if self.parser.should_upgrade() or len(self.pipeline) >= MOST_AHEAD:
             # httptools leaves out the body of a request that asks for an upgrade.
             raise ValueError("an upgrade, or too many requests ahead of their answers")
         # RFC 9112, section 3.2.
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
-            self.refusal = 400, f"a request must have one Host header, but this has {hosts}"
+            self.refusal = (400, f"a request must have one Host header, but this has {hosts}")
             raise ValueError(self.refusal[1])
         super().on_headers_complete()
         self.cycles.append(self.cycle)
-        # What comes from now on are trailers, which are no headers: RFC 9110, section 6.5.1.
+        # What comes from now on are trailers, which are not headers: RFC 9110, section 6.5.1.
         self.headers = []
 
     def on_response_complete(self) -> None:
@@ -94,7 +95,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, or raised in one of the above."""
+        """Refuse what is not HTTP, or what one of the methods above has refused by raising."""
         self.refuse(400, "the request is not HTTP/1.1, asks for an upgrade, or is one of too many")
 
     def refuse(self, status: int, detail: str) -> None:

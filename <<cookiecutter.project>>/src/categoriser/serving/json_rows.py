@@ -1,4 +1,4 @@
-"""Transactions in JSON: read at once where all is well, and else up to the first fault, to name it.
+"""Transactions in JSON: read at once where all is well, or else up to the first fault, to name it.
 
 A transaction is an object of texts and numbers, with nothing nested. So neither way reads a value
 that cannot be one, however deep and large it is: what is refused costs no more than what is
@@ -15,49 +15,51 @@ import msgspec
 from categoriser.contract import COLUMNS, FIELDS, TEXT_CHECKS, Transaction, check_texts, read
 from categoriser.serving.problem import RequestError
 
-TYPES: dict[str, type] = {column.name: str if column.is_text else float for column in COLUMNS}
+COLUMN_TYPES: dict[str, type] = {
+    column.name: str if column.is_text else float for column in COLUMNS
+}
 MUST_BE = {str: "a string", float: "a finite number"}
-BLANK = " \t\r\n"
-BLANKS = re.compile(rf"[{BLANK}]*+")
+BLANKS = " \t\r\n"
+SOME_BLANKS = re.compile(rf"[{BLANKS}]*+")
 NESTED = ("[", "{")
 SCALARS = json.JSONDecoder(parse_int=float)
 
-ONE = msgspec.json.Decoder(Transaction)
-MANY = msgspec.json.Decoder(list[Transaction])
+ONE_TRANSACTION = msgspec.json.Decoder(Transaction)
+TRANSACTIONS = msgspec.json.Decoder(list[Transaction])
 
 
-def read_body(content: str, most: int) -> tuple[Iterable[Transaction], bool]:
+def read_json_body(content: str, most: int) -> tuple[Iterable[Transaction], bool]:
     """Return the rows, and whether the body is one object and not a list.
 
     What is returned may hold more than `most` rows, and raises while it is read: `RequestError`,
     400 by row and field, and `ColumnError` for a value that is wrong for its column.
     """
-    content = content.lstrip(BLANK)
+    content = content.lstrip(BLANKS)
     single = not content.startswith("[")
     if content.count("{") > most:
         # More rows than may be, unless texts have braces.
-        return Reader(content).rows(), single
+        return FaultFinder(content).rows(), single
     try:
-        rows = [ONE.decode(content)] if single else MANY.decode(content)
+        rows = [ONE_TRANSACTION.decode(content)] if single else TRANSACTIONS.decode(content)
     except msgspec.DecodeError:
-        return Reader(content).rows(), single
+        return FaultFinder(content).rows(), single
     if _may_have_a_member_twice(rows, content):
-        return Reader(content).rows(), single
+        return FaultFinder(content).rows(), single
     return map(check_texts, rows), single
 
 
-def read_lines(content: str, most: int) -> Iterator[Transaction]:
-    """Yield the row of each line, of one more than `most` at the most. Raises as `read_body`."""
+def read_json_lines(content: str, most: int) -> Iterator[Transaction]:
+    """Yield the row of each line, up to one more than `most`. Raises as `read_json_body`."""
     # Not splitlines(): a JSON string may hold other line breaks of Unicode's.
     lines = content.split("\n", most + 1) if content else []
     for row, line in enumerate(lines[: most + 1], 1):
         try:
-            found = ONE.decode(line)
+            found = ONE_TRANSACTION.decode(line)
         except msgspec.DecodeError:
-            yield from Reader(line, row).rows()
+            yield from FaultFinder(line, row).rows()
             continue
         if _may_have_a_member_twice([found], line):
-            yield from Reader(line, row).rows()
+            yield from FaultFinder(line, row).rows()
         else:
             yield check_texts(found)
 
@@ -65,27 +67,29 @@ def read_lines(content: str, most: int) -> Iterator[Transaction]:
 def _may_have_a_member_twice(rows: list[Transaction], content: str) -> bool:
     """Say whether one of the rows may have a member twice, of which msgspec takes the last.
 
-    Each member has a colon, outside of the texts, and no colon is without one, unless a text has it
-    as an escape.
+    Each member has one colon outside of the texts. All other colons are in the texts, where one may
+    be written as an escape.
     """
     colons = len(FIELDS) * len(rows)
     for _, text_of in TEXT_CHECKS:
-        colons += sum([text.count(":") for text in map(text_of, rows)])
+        colons += sum([text_of(row).count(":") for row in rows])
     return content.count(":") != colons or "\\u003" in content
 
 
-class Reader:
-    """Reads transactions one by one, and names what is wrong with the first that is none.
+class FaultFinder:
+    """Reads transactions one by one, and names what is wrong with the first that is not one.
 
     `line` is the row's number where the content is a line.
     """
 
     def __init__(self, content: str, line: int | None = None) -> None:
-        self.content, self.line = content, line
-        self.row, self.place = line or 1, 0
+        self.content = content
+        self.line = line
+        self.row = line or 1
+        self.place = 0
 
     def rows(self) -> Iterator[Transaction]:
-        """Yield the row of each object of a list, or of one object. Raises as `read_body`."""
+        """Yield the row of each object of a list, or of one object. Raises as `read_json_body`."""
         if self.line or not self._take("["):
             yield self._transaction()
         elif not self._take("]"):
@@ -126,13 +130,13 @@ class Reader:
             raise self._fault(name[:40], f"unknown field {name[:40]!r}")
         if name in found:
             raise self._fault(name, f"{name} is given twice")
-        nested = self.content.startswith(NESTED, self.place)
-        found[name] = None if nested else self._scalar()
-        if not isinstance(found[name], TYPES[name]):
-            raise self._fault(name, f"{name} must be {MUST_BE[TYPES[name]]}")
+        is_nested = self.content.startswith(NESTED, self.place)
+        found[name] = None if is_nested else self._scalar()
+        if not isinstance(found[name], COLUMN_TYPES[name]):
+            raise self._fault(name, f"{name} must be {MUST_BE[COLUMN_TYPES[name]]}")
 
     def _scalar(self) -> Any:
-        """Read what is no list and no object; every number becomes a float."""
+        """Read a value that is neither a list nor an object; every number becomes a float."""
         try:
             value, self.place = SCALARS.raw_decode(self.content, self.place)
         except json.JSONDecodeError as error:
@@ -142,7 +146,7 @@ class Reader:
 
     def _skip(self) -> None:
         """Go on behind blanks."""
-        blanks = BLANKS.match(self.content, self.place)
+        blanks = SOME_BLANKS.match(self.content, self.place)
         assert blanks  # noqa: S101  # for mypy: there may be none of them
         self.place = blanks.end()
 
@@ -150,10 +154,12 @@ class Reader:
         """Go on behind blanks and, where it is there, a sign; return whether it was."""
         self._skip()
         found = self.content.startswith(sign, self.place)
-        self.place += len(sign) if found else 0
+        if found:
+            self.place += len(sign)
         return found
 
     def _need(self, sign: str) -> None:
+        """Go on behind a sign. Raises `RequestError` where another is there."""
         if not self._take(sign):
             raise self._broken()
 

@@ -38,12 +38,13 @@ NOT_BLANK = (
     r"[^\u0000\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
     r"[^\u0000]*$"
 )
-# The largest integer that rounds to a finite double: half a unit in the last place is added.
+# The largest integer that rounds to a finite double: half a unit in the last place above the
+# largest double, an integer would round to infinity.
 LARGEST = int(sys.float_info.max) + 2 ** (sys.float_info.max_exp - sys.float_info.mant_dig - 1) - 1
 
 
 def description() -> bytes:
-    """Return the document that the server gives."""
+    """Return the document that the server gives, in JSON."""
     document: dict[str, Any] = json.loads(BASE.read_bytes())
     components = document["components"]
     components["requestBodies"] = {"Transactions": _request_body()}
@@ -65,7 +66,7 @@ def _record_schemas() -> dict[str, Any]:
         else:
             schema["minimum"] = -LARGEST
             schema["maximum"] = LARGEST
-    # It has no member beside those that are described.
+    # An answer has no members besides those that are described.
     schemas[Prediction.__name__]["additionalProperties"] = False
     return schemas | {"Variant": {"const": VARIANT}}
 

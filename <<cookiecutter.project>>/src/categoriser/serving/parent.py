@@ -67,7 +67,9 @@ class Parent:
         self.workers = workers
         self.shared = SharedState.of(workers)
         self.started: dict[int, tuple[int, float]] = {}  # by process: its place, and since when
-        self.stopping = self.killing = self.hopeless = False
+        self.stopping = False
+        self.killing = False
+        self.hopeless = False
         self.failed = 0  # starts in a row
         self.next_start = 0.0  # not before
         self.kill_at = 0.0  # once it is stopping
@@ -106,10 +108,12 @@ class Parent:
         if self.stopping or time.monotonic() < self.next_start:
             return
         taken = {place for place, _ in self.started.values()}
-        for place in {*range(self.workers)} - taken:
-            self.shared.loads[place] = self.shared.ready[place] = 0
-            if process := start(self.app, self.listener, self.shared, place):
-                self.started[process] = place, time.monotonic()
+        for place in set(range(self.workers)) - taken:
+            self.shared.loads[place] = 0
+            self.shared.ready[place] = 0
+            process = fork_worker(self.app, self.listener, self.shared, place)
+            if process:
+                self.started[process] = (place, time.monotonic())
             else:
                 self.failed += 1
                 self.next_start = time.monotonic() + SHORTEST_LIFE
@@ -122,9 +126,8 @@ class Parent:
         elif len(self.started) < self.workers:
             until = self.next_start
         timeout = None if until is None else max(0.0, until - time.monotonic())
-        if not select.select([signals], [], [], timeout)[0]:
-            return set()
-        return {*signals.recv(SIGNALS_AT_ONCE)}
+        readable, _, _ = select.select([signals], [], [], timeout)
+        return set(signals.recv(SIGNALS_AT_ONCE)) if readable else set()
 
     def reap(self) -> None:
         """Take leave of the workers that have ended, and say so where they should not have."""
@@ -133,13 +136,14 @@ class Parent:
                 process, status = os.waitpid(-1, os.WNOHANG)
                 if not process:
                     return
-                # Others' children come to the first process of a container.
+                # The first process of a container inherits the children of others.
                 if process in self.started:
                     self.ended(process, status)
 
     def ended(self, process: int, status: int) -> None:
+        """Free a worker's place, and say so in the log where it should not have ended."""
         place, since = self.started.pop(process)
-        was_ready = self.shared.ready[place]
+        was_ready = bool(self.shared.ready[place])
         self.shared.ready[place] = 0
         if not self.stopping:
             self.failed = 0 if was_ready else self.failed + 1
@@ -157,15 +161,18 @@ class Parent:
         self.kill_at = (
             time.monotonic() + worker.LINGER_SECONDS + worker.GRACE_SECONDS + LAST_SECONDS
         )
-        # The workers have theirs; with this one open new connections would wait for nobody.
+        # The workers have sockets of their own; if this one stayed open, new connections would wait
+        # for nobody.
         self.listener.close()
         self.send(signal.SIGTERM)
 
     def kill(self) -> None:
+        """End at once the workers that have not ended."""
         self.killing = True
         self.send(signal.SIGKILL)
 
     def send(self, number: signal.Signals) -> None:
+        """Send a signal to every worker."""
         for process in self.started:
             # It may have ended just now.
             with suppress(ProcessLookupError):
@@ -176,7 +183,7 @@ def leave_to_the_loop(*_: Any) -> None:
     """Handle a signal, so that it is neither ignored nor ends the process."""
 
 
-def serve(app: Any, listener: socket.socket, workers: int) -> None:
+def serve_with_workers(app: Any, listener: socket.socket, workers: int) -> None:
     """Answer with an ASGI application until SIGTERM or SIGINT came and all is answered.
 
     Raises `UserError` where no worker can start.
@@ -186,8 +193,8 @@ def serve(app: Any, listener: socket.socket, workers: int) -> None:
     Parent(app, listener, workers).run()
 
 
-def start(app: Any, listener: socket.socket, shared: SharedState, place: int) -> int:
-    """Fork a worker and return its process; 0 where there is no room for one: the log says so."""
+def fork_worker(app: Any, listener: socket.socket, shared: SharedState, place: int) -> int:
+    """Fork a worker and return its process; 0, and a line in the log, where there is no room."""
     # Until the worker has handlers of its own, a signal to it waits.
     masked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:

@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 def within(seconds: float, sentence: str) -> Iterator[None]:
     """End this process, with a sentence on stderr and status 1, where the block takes longer.
 
-    A process beside this one says the sentence, and a thread of faulthandler's, which needs no
+    A process beside this one says the sentence. A thread of faulthandler, which needs no
     interpreter, ends this one: the first process of a container cannot be killed from within.
     """
     reader, writer = os.pipe()
     watcher = 0
-    # Where there is no room for it nothing is said, but the bound holds.
+    # Where there is no room for another process nothing is said, but the bound holds.
     with suppress(OSError):
         watcher = os.fork()
         if not watcher:
@@ -38,7 +38,8 @@ def within(seconds: float, sentence: str) -> Iterator[None]:
 def _say_unless_over(reader: int, seconds: float, sentence: str) -> None:
     """Wait until the other end of a pipe is closed; say the sentence if that takes too long."""
     try:
-        if not select.select([reader], [], [], seconds)[0]:
+        readable, _, _ = select.select([reader], [], [], seconds)
+        if not readable:
             os.write(sys.stderr.fileno(), f"error: {sentence}\n".encode())
     finally:
         os._exit(0)

@@ -27,16 +27,17 @@ from categoriser.contract import (
     Prediction,
     Transaction,
 )
-from categoriser.serving.json_rows import BLANK, read_body, read_lines
+from categoriser.serving.json_rows import BLANKS, read_json_body, read_json_lines
 from categoriser.serving.problem import RequestError
 
-HEADER = list(FIELDS)
+CSV_HEADER = list(FIELDS)
 NEEDED = ",".join(FIELDS)
 TOO_MANY_ROWS = f"the body has more than {MAX_ROWS} rows"
 FIRST_NUMBER = next(column.name for column in COLUMNS if not column.is_text)
 ENCODER = msgspec.json.Encoder()
 
-REFUSED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
+# A weight of 0 in `Accept`: what the client does not take (RFC 9110, section 12.4.2).
+WEIGHT_OF_NOUGHT = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)")
 
 
 class Rows(NamedTuple):
@@ -62,20 +63,20 @@ def media_type(content_type: str, accept: str) -> str:
             raise RequestError(415, "the charset must be utf-8")
     ranges = ("*/*", kind.partition("/")[0] + "/*", kind)
     for part in accept.lower().split(",") if accept else ranges:
-        name, semicolon, parameters_of_range = part.partition(";")
-        if name.strip() in ranges and not REFUSED.search(semicolon + parameters_of_range):
+        name, semicolon, weight = part.partition(";")
+        if name.strip() in ranges and not WEIGHT_OF_NOUGHT.search(semicolon + weight):
             return kind
     raise RequestError(406, f"the answer has the request's type, {kind}, which Accept excludes")
 
 
-def parse(body: bytes, kind: str) -> Rows:
-    """Read the rows of a body of a type.
+def parse_rows(body: bytes, kind: str) -> Rows:
+    """Read the rows of a body of a media type.
 
     Raises `RequestError`: 400 that names a fault, 413 for more than `MAX_ROWS`.
     """
     try:
         # Blank lines may follow the last row.
-        content = body.decode().removeprefix("\ufeff").rstrip(BLANK)
+        content = body.decode().removeprefix("\ufeff").rstrip(BLANKS)
     except UnicodeDecodeError as error:
         raise RequestError(400, f"the body is not UTF-8 at byte {error.start + 1}") from None
     records, single = _records(content, kind)
@@ -100,17 +101,21 @@ def _records(content: str, kind: str) -> tuple[Iterable[Transaction], bool]:
     if kind == CSV:
         return _csv_records(content), False
     if kind == JSON_LINES:
-        return read_lines(content, MAX_ROWS), False
-    return read_body(content, MAX_ROWS)
+        return read_json_lines(content, MAX_ROWS), False
+    return read_json_body(content, MAX_ROWS)
 
 
 def _csv_records(body: str) -> Iterator[Transaction]:
+    """Yield the row of each record; a first one that is the header is passed over.
+
+    Raises `RequestError` for what is not CSV or lacks a field, and `ColumnError` for a wrong value.
+    """
     reader = csv.reader(_csv_lines(body), strict=True)
     row = 0
     try:
         for fields in reader:
             first = row == 0 and reader.line_num == 1
-            if first and fields == HEADER:
+            if first and fields == CSV_HEADER:
                 continue
             row += 1
             if first:
@@ -125,10 +130,12 @@ def _csv_records(body: str) -> Iterator[Transaction]:
 
 def _check_first(fields: Sequence[str]) -> None:
     """Raise `RequestError` for a first row without a number: it may be meant as a header."""
-    if not fields or any(map(NUMBER.fullmatch, fields)):
+    has_number = any(NUMBER.fullmatch(field) for field in fields)
+    if has_number or not fields:
         return
     fault = f"row 1 has no {FIRST_NUMBER}; it needs {NEEDED}, and a header must be {NEEDED}"
-    raise RequestError(400, fault, 1, FIRST_NUMBER if len(fields) == len(FIELDS) else None)
+    field = FIRST_NUMBER if len(fields) == len(FIELDS) else None
+    raise RequestError(400, fault, 1, field)
 
 
 def _csv_lines(body: str) -> Iterator[str]:
@@ -139,26 +146,27 @@ def _csv_lines(body: str) -> Iterator[str]:
         yield line
 
 
-def render(predictions: Sequence[Prediction], kind: str, *, single: bool) -> bytes:
+def render_answers(predictions: Sequence[Prediction], kind: str, *, single: bool) -> bytes:
     """Write the answers in the given type, a bare object where `single`.
 
     CSV: the label, then each class's probability to 10 decimals. JSON: `Prediction`'s fields.
     """
     if kind == CSV:
-        width = len(predictions[0].probabilities)
-        cells = [
-            cell
-            for one in predictions
-            for cell in (_label(one.category), *one.probabilities.values())
-        ]
-        return (("%s" + ",%.10f" * width + "\n") * len(predictions) % tuple(cells)).encode()
+        line = "%s" + ",%.10f" * len(predictions[0].probabilities) + "\n"
+        cells: list[str | float] = []
+        for prediction in predictions:
+            cells.append(_csv_label(prediction.category))
+            cells.extend(prediction.probabilities.values())
+        # All lines are formatted at once, which is faster than line by line.
+        return (line * len(predictions) % tuple(cells)).encode()
     if kind == JSON_LINES:
         return ENCODER.encode_lines(predictions)
     return ENCODER.encode(predictions[0] if single else predictions)
 
 
 @lru_cache(4096)
-def _label(category: str) -> str:
+def _csv_label(category: str) -> str:
+    """Return a class's label as fastText spells it, in quotes where CSV needs them."""
     label = f"__label__{category}"
     if any(character in label for character in ',"\r\n'):
         return '"' + label.replace('"', '""') + '"'

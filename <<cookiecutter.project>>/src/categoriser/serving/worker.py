@@ -31,15 +31,15 @@ LINGER_SECONDS = 1
 GRACE_SECONDS = 25
 # The log has so long to be written at the end.
 LAST_WORDS_SECONDS = 0.5
-# Longer than load balancers keep a connection, which would else send on one that is closing.
+# Longer than load balancers keep a connection: they would otherwise send on one that is closing.
 IDLE_SECONDS = 75
-# A request is here by then, and its answer taken; SageMaker waits no longer. uvicorn waits for
-# ever, and so for those that send slowly to hold connections.
+# By then a request must be here, and its answer taken; SageMaker waits no longer. uvicorn waits for
+# ever, and so also for clients that send slowly to hold connections.
 REQUEST_SECONDS = 60
-# Of a worker, at once; more wait to be accepted. uvicorn's own bound answers 503 instead.
-CONNECTIONS = 4096
-# So long a connection waits for a worker with fewer ones, which may be busy. Without it the kernel
-# may give one worker nearly all.
+# Connections of a worker at once; more wait to be accepted, where uvicorn's own bound answers 503.
+MOST_CONNECTIONS = 4096
+# So long a connection waits for a worker that has fewer, and may be busy. Without this wait the
+# kernel may give one worker nearly all.
 PATIENCE_SECONDS = 0.01
 # Open files of a worker besides its connections.
 OTHER_FILES = 64
@@ -56,10 +56,10 @@ class SharedState(NamedTuple):
 
     @classmethod
     def of(cls, workers: int) -> Self:
-        return cls(loads=_numbers(workers), ready=_numbers(workers))
+        return cls(loads=_shared_integers(workers), ready=_shared_integers(workers))
 
 
-def _numbers(count: int) -> memoryview:
+def _shared_integers(count: int) -> memoryview:
     """Return so many integers of 64 bits, all 0, in memory that forked processes share."""
     return memoryview(mmap.mmap(-1, 8 * count)).cast("q")
 
@@ -81,21 +81,22 @@ class Worker(uvicorn.Server):
         self.place = place
         self.parent = os.getppid()
         self.taken = set[asyncio.Task[Any]]()
-        self.most = min(CONNECTIONS, open_files() - OTHER_FILES)
+        self.most = min(MOST_CONNECTIONS, open_files() - OTHER_FILES)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         self.watch()
-        # Until here nobody would have heeded them.
+        # Before this line nobody would have heeded the signals.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         self.shared.ready[self.place] = 1
         log.info({"event": "worker started", "worker": os.getpid()})
 
     def watch(self) -> None:
+        """Take the next connection that comes."""
         asyncio.get_running_loop().add_reader(self.listener, self.take)
 
     def take(self, patient: bool = True) -> None:
-        """Accept a connection, but not before those who have fewer could, nor one too many."""
+        """Accept a connection, but not before workers that have fewer could, nor one too many."""
         if not self.most:
             return
         loop = asyncio.get_running_loop()
@@ -110,12 +111,13 @@ class Worker(uvicorn.Server):
             self.watch()
 
     def accept(self) -> None:
+        """Accept a connection. Raises `OSError` where none waits, or no file can be opened."""
         loop = asyncio.get_running_loop()
         connection, _ = self.listener.accept()
         accepted = loop.connect_accepted_socket(
             partial(Connection, self.config, self.server_state, {}), connection
         )
-        # Held, since the loop itself would let it be collected.
+        # The tasks are held here, since the loop itself would let them be collected.
         self.taken = {task for task in self.taken if not task.done()}
         self.taken.add(loop.create_task(accepted))
         self.shared.loads[self.place] += 1
@@ -124,7 +126,7 @@ class Worker(uvicorn.Server):
         self.most = 0
         asyncio.get_running_loop().remove_reader(self.listener)
         with suppress(OSError):
-            for _ in range(CONNECTIONS):
+            for _ in range(MOST_CONNECTIONS):
                 self.accept()
         self.listener.close()
         # Their requests are under way.
@@ -141,7 +143,7 @@ class Worker(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         self.shared.loads[self.place] = len(self.server_state.connections)
         late = time.monotonic() - REQUEST_SECONDS
-        for connection in [*self.server_state.connections]:
+        for connection in list(self.server_state.connections):
             assert isinstance(connection, Connection)  # noqa: S101  # for mypy
             if 0 < connection.since < late:
                 connection.refuse(408, f"the request took over {REQUEST_SECONDS} s to come")
@@ -150,7 +152,7 @@ class Worker(uvicorn.Server):
                 connection.transport.abort()
         if os.getppid() != self.parent and not self.end:
             self.handle_exit(signal.SIGTERM, None)
-        # For one that had too many.
+        # It may have stopped watching when it had too many connections.
         self.watch()
         return time.monotonic() > self.end if self.end else await super().on_tick(counter)
 

@@ -22,7 +22,7 @@ from monitor_helpers.made_captures import (
 
 from categoriser.contract import CSV, JSON, JSON_LINES
 from categoriser.serving.capture import ENCODINGS
-from categoriser.serving.protocol import parse, render
+from categoriser.serving.protocol import parse_rows, render_answers
 
 
 @pytest.mark.parametrize("kind", [CSV, JSON, JSON_LINES])
@@ -39,7 +39,7 @@ def test_all_encodings_say_the_same(
     else:
         objects = [json.dumps({"text": text, "price": price}) for text, price in rows]
         asked = f"[{','.join(objects)}]" if kind == JSON else "\n".join(objects) + "\n"
-    answered = render(answers(0.75, 0.5, 0.125), kind, single=False).decode()
+    answered = render_answers(answers(0.75, 0.5, 0.125), kind, single=False).decode()
     encoding = ENCODINGS[kind] if encoding == "plain" else encoding
     event = line(asked, answered, kind=kind + parameters, encoding=encoding)
 
@@ -62,13 +62,13 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_data(tmp_path: Path, enc
 
 @pytest.mark.parametrize("asked", ["aldi,1 \n \t\r\n\n", 'aldi,1\n"cafe, x",2\r\n \r\n'])
 def test_blanks_after_the_last_row_are_no_row_as_for_the_server(tmp_path: Path, asked: str) -> None:
-    strings = [row.text for row in parse(asked.encode(), CSV).rows]
+    strings = [row.text for row in parse_rows(asked.encode(), CSV).rows]
     frame, problems = read_captures(write(tmp_path, line(asked, ANSWERED * len(strings))))
     assert (frame["text"].to_list(), problems.counts) == (strings, {})
 
 
 def test_one_object_is_one_row(tmp_path: Path) -> None:
-    answered = render(answers(0.75), JSON, single=True).decode()
+    answered = render_answers(answers(0.75), JSON, single=True).decode()
     event = line('{"text":"a","price":1}', answered, kind=JSON, encoding="JSON")
     assert read_captures(write(tmp_path, event))[0].select("text", "rows").rows() == [("a", 1)]
 
@@ -177,7 +177,7 @@ def test_a_missing_text_or_price_is_null_and_the_row_stays(
 
 @pytest.mark.parametrize("kind", [CSV, JSON, JSON_LINES])
 def test_where_only_answers_are_captured_they_are_kept(tmp_path: Path, kind: str) -> None:
-    answered = render(answers(0.75, 0.125), kind, single=False).decode()
+    answered = render_answers(answers(0.75, 0.125), kind, single=False).decode()
     only = line(answered=answered, kind=kind, encoding=ENCODINGS[kind])
     del only["captureData"]["endpointInput"]
     none = line(answered="")

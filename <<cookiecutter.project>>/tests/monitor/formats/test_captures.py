@@ -31,8 +31,8 @@ from categoriser.monitor.formats.captures import captured_rows
 from categoriser.monitor.formats.event_files import find_files
 from categoriser.monitor.formats.ground_truth import ground_truth_rows
 from categoriser.monitor.formats.problems import SEEN, Problems
-from categoriser.serving.capture import record
-from categoriser.serving.protocol import parse, render
+from categoriser.serving.capture import capture_line
+from categoriser.serving.protocol import parse_rows, render_answers
 
 
 def test_a_record_of_sagemakers_is_read(tmp_path: Path) -> None:
@@ -206,9 +206,9 @@ def test_what_the_server_takes_and_gives_is_read_as_it_was(
         objects = [{"text": text, "price": price} for text, price in asked]
         lines = [json.dumps(value, ensure_ascii=False) for value in objects]
         request = (json.dumps(objects) if kind == JSON else "\n".join(lines)).encode()
-    assert [row.text for row in parse(request, kind).rows] == [text for text, _ in asked]
-    answer = render(answers(*(number for _, number in calls)), kind, single=False)
-    written = record(request, answer, kind, event_id="e-1", time=TIME, inference_id="order-7")
+    assert [row.text for row in parse_rows(request, kind).rows] == [text for text, _ in asked]
+    answer = render_answers(answers(*(number for _, number in calls)), kind, single=False)
+    written = capture_line(request, answer, kind, event_id="e-1", time=TIME, inference_id="order-7")
     assert written.count(b"\n") == 1
     file = tmp_path_factory.mktemp("written") / "0.jsonl"
     file.write_bytes(written)

@@ -68,7 +68,7 @@ def test_a_line_without_an_end_fills_no_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     longest = len(json.dumps(line())) + 1
-    monkeypatch.setattr(event_lines, "LONGEST_LINE", longest)
+    monkeypatch.setattr(event_lines, "LONGEST_CAPTURE", longest)
     long = json.dumps(line()).encode() + b" " * longest * 3
     file = write(tmp_path, line(), long, line(), b"x" * longest)
     frame, problems = read_captures(file)

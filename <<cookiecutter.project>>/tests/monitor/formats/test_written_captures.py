@@ -17,11 +17,11 @@ from categoriser.contract import CSV, VARIANT
 from categoriser.errors import UserError
 from categoriser.monitor.formats.event_files import find_files
 from categoriser.serving import capture as serving
-from categoriser.serving.capture import Writer, folder_of, record
+from categoriser.serving.capture import Writer, capture_folder, capture_line
 
 
 def test_a_record_is_written_as_sagemaker_writes_it() -> None:
-    written = record(
+    written = capture_line(
         b"spotify p0d3d89b19 sydney au,11.99",
         b"__label__groceries,0.0000068826,0.9999931174\n",
         CSV,
@@ -49,7 +49,7 @@ def test_the_writer_files_by_the_minute_under_the_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "datetime", Clock)
-    writer = Writer(folder_of(tmp_path, "shop"))
+    writer = Writer(capture_folder(tmp_path, "shop"))
     for number in range(8):
         writer.put(b"a,%d" % number, ANSWERED.encode(), CSV, None)
     writer.close()
@@ -68,7 +68,7 @@ def test_the_writer_files_by_the_minute_under_the_hour(
 
 def test_a_file_of_the_writers_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "FILE_BYTES", 1000)
-    writer = Writer(folder_of(tmp_path, "shop"))
+    writer = Writer(capture_folder(tmp_path, "shop"))
     for _ in range(20):
         writer.put(ASKED.encode(), ANSWERED.encode(), CSV, None)
     writer.close()
@@ -79,7 +79,7 @@ def test_a_file_of_the_writers_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_line_may_be_larger_than_the_input_and_the_output_of_a_call(tmp_path: Path) -> None:
-    writer, rows = Writer(folder_of(tmp_path, "shop")), 24_000
+    writer, rows = Writer(capture_folder(tmp_path, "shop")), 24_000
     request, answer = (b"%s,1\n" % (b"x" * 1_000), b"%s,0.5,0.5\n" % (b"y" * 1_000))
     writer.put(request * rows, answer * rows, CSV, None)
     writer.close()
@@ -87,12 +87,12 @@ def test_a_line_may_be_larger_than_the_input_and_the_output_of_a_call(tmp_path: 
     assert (frame.height, problems.counts) == (rows, {})
 
 
-@pytest.mark.parametrize("bound", ["WAITING_BYTES", "LONGEST_LINE"])
+@pytest.mark.parametrize("bound", ["MOST_WAITING_BYTES", "LONGEST_CAPTURE"])
 def test_what_is_too_large_is_dropped_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, bound: str
 ) -> None:
     monkeypatch.setattr(serving, bound, 5_000)
-    writer = Writer(folder_of(tmp_path, "shop"))
+    writer = Writer(capture_folder(tmp_path, "shop"))
     for size in (1, 8_000, 1):
         writer.put(b"%s,1" % (b"x" * size), ANSWERED.encode(), CSV, None)
         while writer.waiting:
@@ -107,8 +107,8 @@ def test_a_disk_that_fails_stops_neither_server_nor_writer(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(UserError, match="--capture"):
-        folder_of(Path(write(tmp_path, b"", name="file")), "shop")
-    writer = Writer(folder_of(tmp_path, "shop"))
+        capture_folder(Path(write(tmp_path, b"", name="file")), "shop")
+    writer = Writer(capture_folder(tmp_path, "shop"))
     writer.files.folder.rmdir()
     writer.files.folder.write_text("in the way")
     writer.put(ASKED.encode(), ANSWERED.encode(), CSV, None)

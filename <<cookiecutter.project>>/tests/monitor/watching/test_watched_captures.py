@@ -22,7 +22,7 @@ from categoriser.monitor.formats.statistics_file import dump_statistics, load_st
 from categoriser.monitor.reporting.findings import check_state, not_judged
 from categoriser.monitor.watching.watched_captures import Watching, with_country
 from categoriser.monitor.watching.watched_features import SeenInTraining
-from categoriser.serving.capture import record
+from categoriser.serving.capture import capture_line
 
 
 def test_captures_have_no_country_where_none_is_watched(project: Path) -> None:
@@ -31,7 +31,7 @@ def test_captures_have_no_country_where_none_is_watched(project: Path) -> None:
     write_baseline_facts(project / "baseline", FACTS)
     answer = b"__label__food,0.1,0.2,0.7\n"
     lines = [
-        record(f"{text},1.5\n".encode(), answer, CSV, event_id=text, time=NOON)
+        capture_line(f"{text},1.5\n".encode(), answer, CSV, event_id=text, time=NOON)
         for text in ("aldi sydney au", "aldi sydney")
     ]
     (project / "captured.jsonl").write_bytes(b"".join(lines))

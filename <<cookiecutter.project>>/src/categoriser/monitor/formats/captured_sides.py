@@ -15,7 +15,7 @@ from categoriser.contract import COLUMNS, CSV, FIELDS, JSON, JSON_LINES, Column,
 from categoriser.monitor.formats.event_lines import EventSide, EventSides, RecordError
 from categoriser.monitor.formats.problems import Place, Problems
 from categoriser.serving.capture import ENCODINGS
-from categoriser.serving.json_rows import BLANK
+from categoriser.serving.json_rows import BLANKS
 
 LABEL_PREFIX = "__label__"
 
@@ -70,7 +70,7 @@ def _rows(side: EventSide, name: str) -> tuple[str, list[Any]]:
     try:
         if side.encoding == "BASE64":
             data = base64.b64decode(data, validate=True).decode()
-        data = data.removeprefix("\ufeff").rstrip(BLANK)
+        data = data.removeprefix("\ufeff").rstrip(BLANKS)
         if kind == CSV:
             return kind, csv_fields(data)
         if kind == JSON_LINES:

@@ -12,7 +12,7 @@ from categoriser.errors import UserError
 from categoriser.io.storage import open_file, read_failures
 from categoriser.io.unpacking import Unpacked
 from categoriser.monitor.formats.problems import EMPTY_FILE, Place, Problems
-from categoriser.serving.capture import LONGEST_LINE
+from categoriser.serving.capture import LONGEST_CAPTURE
 
 PROBE_PREFIX = "probe-"
 
@@ -71,7 +71,7 @@ def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, by
                 stream: Any = raw
                 if file.endswith(".gz"):
                     stream = io.BufferedReader(Unpacked(raw, size, file))
-                for line in iter(partial(stream.readline, LONGEST_LINE), b""):
+                for line in iter(partial(stream.readline, LONGEST_CAPTURE), b""):
                     number += 1
                     if _is_cut(line):
                         problems.add((file, number), "line too long", lost=True)
@@ -91,11 +91,11 @@ def _lines(files: Iterable[str], problems: Problems) -> Iterator[tuple[Place, by
 
 
 def _is_cut(line: bytes) -> bool:
-    return len(line) == LONGEST_LINE and not line.endswith(b"\n")
+    return len(line) == LONGEST_CAPTURE and not line.endswith(b"\n")
 
 
 def _skip_rest(stream: Any) -> None:
     """Read on to the end of a line."""
     line = b"-"
     while line and not line.endswith(b"\n"):
-        line = stream.readline(LONGEST_LINE)
+        line = stream.readline(LONGEST_CAPTURE)

@@ -1,0 +1,1 @@
+"""Servers, clients and requests that the tests of the server share."""
