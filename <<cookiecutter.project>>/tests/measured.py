@@ -13,7 +13,7 @@ import polars as pl
 
 from categoriser.contract import transactions
 from categoriser.evaluation.evaluation_file import Evaluation
-from categoriser.evaluation.measure import measure
+from categoriser.evaluation.measure import measure_model
 from categoriser.features import features
 from categoriser.io.replacing import write_json
 from categoriser.model.train import train
@@ -106,4 +106,4 @@ def trained() -> tuple[Path, Path]:
 def result() -> tuple[Evaluation, dict[str, pl.DataFrame]]:
     """Return what `measure` returns for it, without a champion."""
     prepared, model = trained()
-    return measure(prepared, model, no_champion(model.parent / "champion"), SETTINGS)
+    return measure_model(prepared, model, no_champion(model.parent / "champion"), SETTINGS)

@@ -34,7 +34,7 @@ def test_tracking_goes_to_the_projects_own_store(
     monkeypatch.setattr(track, "Mirror", lambda _: stores.append(mlflow.get_tracking_uri()))
     monkeypatch.setattr(track, "track", lambda _: None)
     run_command(lambda: track.track_into_mlflow(only=None))
-    assert stores == [store.STORE]
+    assert stores == [store.OWN_STORE]
 
 
 def test_aws_is_asked_without_a_profile(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,11 +19,11 @@ from rich.table import Table
 
 from bench.compare.timing import seconds, seconds_of_both
 from categoriser import paths
-from categoriser.contract import FIELDS, transactions
+from categoriser.contract import FIELDS, LABEL_PREFIX, transactions
 from categoriser.data import prepare
 from categoriser.errors import UserError
 from categoriser.evaluation.evaluation_file import Interval, read_evaluation
-from categoriser.model.classifier import FILE, LABEL, Classifier
+from categoriser.model.classifier import MODEL_FILE, Classifier
 from categoriser.model.package import CLASSIFIER_FOLDER, Categoriser
 from categoriser.params import read_params, set_params
 
@@ -99,7 +99,7 @@ def train_seconds(lines: list[str], labels: list[str], scratch: Path) -> tuple[f
     known = ("dim", "epoch", "lr", "word_ngrams", "minn", "maxn", "min_count", "bucket", "thread")
     knobs = {name: settings[name] for name in known if name in settings}
     file = scratch / "lines.txt"
-    marked = (f"{LABEL}{label} {line}\n" for label, line in zip(labels, lines, strict=True))
+    marked = (f"{LABEL_PREFIX}{label} {line}\n" for label, line in zip(labels, lines, strict=True))
     file.write_text("".join(marked), encoding="utf-8")
     return seconds_of_both(
         lambda: Classifier.fit(lines, labels, settings | {"quantise": False}),
@@ -110,7 +110,7 @@ def train_seconds(lines: list[str], labels: list[str], scratch: Path) -> tuple[f
 def predict_seconds(rows: pl.DataFrame) -> tuple[float, float]:
     """Return seconds for transactions to probabilities, and for lines by fastText alone."""
     categoriser = Categoriser.load(paths.MODEL)
-    bare = fasttext.load_model(str(paths.MODEL / CLASSIFIER_FOLDER / FILE))
+    bare = fasttext.load_model(str(paths.MODEL / CLASSIFIER_FOLDER / MODEL_FILE))
     asked = transactions(rows.select(FIELDS).iter_rows())
     lines = rows["features"].to_list()
     return seconds_of_both(

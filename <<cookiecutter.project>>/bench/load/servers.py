@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from categoriser.errors import UserError
-from categoriser.tracking import track
+from categoriser.tracking import mirror
 
 HOST = "127.0.0.1"
 CATEGORISER = "ours"
@@ -116,13 +116,13 @@ def save_for_mlflow(model: Path, folder: Path) -> None:
     # After `categoriser.tracking`, whose settings it reads when it is imported.
     import mlflow.pyfunc
 
-    source = Path(track.__file__)
+    source = Path(mirror.__file__)
     mlflow.pyfunc.save_model(
         str(folder),
         python_model=str(source.with_name("pyfunc.py")),
         artifacts={"model": str(model)},
         code_paths=[str(source.parents[1])],
-        input_example=track.EXAMPLE,
+        input_example=mirror.EXAMPLE,
         pip_requirements=[],
     )
 

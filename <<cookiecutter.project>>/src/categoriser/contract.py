@@ -21,6 +21,8 @@ CSV = "text/csv"
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 MEDIA_TYPES = (CSV, JSON, JSON_LINES)
+# An answer in CSV names its class with this before it, as fastText names labels.
+LABEL_PREFIX = "__label__"
 
 # The production variant of every endpoint, which its answers and its captures name.
 VARIANT = "main"

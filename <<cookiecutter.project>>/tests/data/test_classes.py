@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from measured import KNOBS
 
+from categoriser.contract import LABEL_PREFIX
 from categoriser.data.classes import FASTTEXT_MARK, class_name_fault
 from categoriser.data.validate import validate
 from categoriser.model import classifier
@@ -32,7 +33,7 @@ BAD = {
 
 
 def test_the_prefix_is_fasttexts() -> None:
-    assert FASTTEXT_MARK == classifier.LABEL
+    assert FASTTEXT_MARK == LABEL_PREFIX
 
 
 @pytest.mark.parametrize("name", GOOD)

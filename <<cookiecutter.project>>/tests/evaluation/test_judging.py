@@ -13,7 +13,7 @@ from categoriser.evaluation.evaluation_file import (
     Interval,
     PartFigures,
 )
-from categoriser.evaluation.judging import compare, judge
+from categoriser.evaluation.judging import judge, judge_interval
 from categoriser.evaluation.verdict import FigureVerdict
 
 
@@ -145,6 +145,6 @@ def test_a_verdict_is_one_of_three_and_agrees_with_its_margin(
     value: float, below: float, above: float, bound: float
 ) -> None:
     measured = Interval(value, value - below, value + above)
-    verdict = compare("g", "p", "f", bound, measured)
+    verdict = judge_interval("g", "p", "f", bound, measured)
     assert (verdict.outcome == "passed") == (value >= bound)
     assert (verdict.outcome == "failed") == (measured.high < bound)

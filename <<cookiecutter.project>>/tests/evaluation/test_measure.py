@@ -22,9 +22,9 @@ from categoriser.evaluation.evaluation_file import (
     PartFigures,
     Scores,
 )
-from categoriser.evaluation.headline import headline
+from categoriser.evaluation.headline import headlines
 from categoriser.evaluation.judging import judge
-from categoriser.evaluation.measure import measure
+from categoriser.evaluation.measure import measure_model
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
 from categoriser.model.metadata import METADATA_FILE
@@ -90,7 +90,7 @@ def test_the_planted_slice_is_the_worst() -> None:
 
 def test_the_same_input_gives_the_same_evaluation(tmp_path: Path) -> None:
     prepared, model = trained()
-    again = measure(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
+    again = measure_model(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
     assert again[0] == result()[0]
     assert all(again[1][name].equals(table) for name, table in result()[1].items())
 
@@ -102,7 +102,7 @@ def test_tokens_explain_each_class() -> None:
 
 def test_a_champion_that_is_the_model_itself_leads_by_nothing(tmp_path: Path) -> None:
     prepared, model = trained()
-    evaluation, _ = measure(prepared, model, crown(tmp_path, model), SETTINGS)
+    evaluation, _ = measure_model(prepared, model, crown(tmp_path, model), SETTINGS)
     for part in evaluation.parts.values():
         nothing = Interval(0, 0, 0)
         assert part.lead["champion"] == Scores(nothing, nothing)
@@ -119,7 +119,7 @@ def test_a_champion_of_other_classes_is_not_compared_and_says_what_to_do(tmp_pat
         rows.write_parquet(fewer / f"{part}.parquet")
     train(fewer, tmp_path / "other", TRAIN)
     champion = crown(tmp_path / "champion", tmp_path / "other")
-    evaluation, _ = measure(prepared, model, champion, SETTINGS)
+    evaluation, _ = measure_model(prepared, model, champion, SETTINGS)
     assert "champion" not in evaluation.parts["random"].models
     assert evaluation.champion
     why = evaluation.champion.unreadable
@@ -134,7 +134,7 @@ def test_a_class_that_training_lacks_is_an_error_of_every_model(tmp_path: Path) 
     prepared = write_parts(tmp_path / "prepared")
     rows = pl.read_parquet(prepared / "random.parquet")
     rows.with_columns(category=pl.lit("never seen")).write_parquet(prepared / "random.parquet")
-    evaluation, _ = measure(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
+    evaluation, _ = measure_model(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
     part = evaluation.parts["random"]
     assert {figures.accuracy.value for figures in part.models.values()} == {0}
     assert part.classes[evaluation.labels.index("never seen")].rows == SIZES["random"]
@@ -144,12 +144,14 @@ def test_empty_parts_are_reported_as_empty(tmp_path: Path) -> None:
     _, model = trained()
     sizes = SIZES | {"time": 0, "merchant": 0, "random": 0}
     prepared = write_parts(tmp_path / "prepared", sizes)
-    evaluation, tables = measure(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
+    evaluation, tables = measure_model(
+        prepared, model, no_champion(tmp_path / "champion"), SETTINGS
+    )
     assert evaluation.parts["time"] == PartFigures(rows=0, groups=0)
     country = evaluation.slices["country"]
     assert country
     assert country.slices == []
-    assert headline(evaluation) == {}
+    assert headlines(evaluation) == {}
     assert all(table.is_empty() for table in tables.values())
 
 
@@ -159,7 +161,7 @@ def test_a_part_of_the_majority_class_alone_has_no_errors_to_avoid(tmp_path: Pat
     commonest = pl.read_parquet(prepared / "train.parquet")["category"].mode().first()
     rows = pl.read_parquet(prepared / "random.parquet").with_columns(category=pl.lit(commonest))
     rows.write_parquet(prepared / "random.parquet")
-    evaluation, _ = measure(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
+    evaluation, _ = measure_model(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
     assert evaluation.parts["random"].avoided is None
 
 
@@ -168,7 +170,7 @@ def test_a_champion_without_its_model_says_what_to_do(tmp_path: Path) -> None:
     champion = crown(tmp_path, model)
     shutil.rmtree(champion / "model")
     with pytest.raises(UserError, match="dvc pull"):
-        measure(prepared, model, champion, SETTINGS)
+        measure_model(prepared, model, champion, SETTINGS)
 
 
 def test_a_champion_of_another_digest_is_refused(tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ def test_a_champion_of_another_digest_is_refused(tmp_path: Path) -> None:
     champion = crown(tmp_path, model)
     write_json(champion / "champion.json", {"digest": "0" * 64, "metrics": {}})
     with pytest.raises(UserError, match=r"not the model that .*champion\.json names"):
-        measure(prepared, model, champion, SETTINGS)
+        measure_model(prepared, model, champion, SETTINGS)
 
 
 def test_a_champion_of_other_features_is_not_compared_and_says_why(tmp_path: Path) -> None:
@@ -185,7 +187,7 @@ def test_a_champion_of_other_features_is_not_compared_and_says_why(tmp_path: Pat
     metadata = json.loads((champion / "model" / METADATA_FILE).read_text())
     write_json(champion / "model" / METADATA_FILE, metadata | {"features_version": -1})
     write_json(champion / "champion.json", {"digest": digest(champion / "model"), "metrics": {}})
-    evaluation, _ = measure(prepared, model, champion, SETTINGS)
+    evaluation, _ = measure_model(prepared, model, champion, SETTINGS)
     assert evaluation.champion
     assert "features" in evaluation.champion.unreadable
     assert "champion" not in evaluation.parts["random"].models
@@ -193,7 +195,7 @@ def test_a_champion_of_other_features_is_not_compared_and_says_why(tmp_path: Pat
 
 def test_a_missing_part_names_the_stage_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"time\.parquet is missing; `dvc repro prepare`"):
-        measure(tmp_path, trained()[1], no_champion(tmp_path / "champion"), SETTINGS)
+        measure_model(tmp_path, trained()[1], no_champion(tmp_path / "champion"), SETTINGS)
 
 
 def test_main_writes_metrics_that_are_numbers_only_and_a_table_for_each_plot(

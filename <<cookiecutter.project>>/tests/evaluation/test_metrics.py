@@ -17,7 +17,7 @@ pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, ma
 
 def test_a_class_the_model_does_not_know_is_an_error_and_no_crash() -> None:
     labels = ["a", "b", "new"]
-    truth = metrics.encode(["a", "new", "b"], labels)
+    truth = metrics.codes_of(["a", "new", "b"], labels)
     table = metrics.spread(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), ["a", "b"], labels)
     found = scores.scores(scores.confusion(truth, table.argmax(axis=1), 3))
     assert found["accuracy"] == pytest.approx(2 / 3)
@@ -28,7 +28,7 @@ def test_a_class_the_model_does_not_know_is_an_error_and_no_crash() -> None:
 
 def test_an_unknown_label_is_refused() -> None:
     with pytest.raises(KeyError):
-        metrics.encode(["b"], ["a"])
+        metrics.codes_of(["b"], ["a"])
 
 
 def test_log_loss_is_that_of_scikit_learn() -> None:

@@ -17,7 +17,7 @@ from categoriser.data.profile import Profile, read_profile
 from categoriser.errors import UserError
 from categoriser.evaluation import gate
 from categoriser.evaluation.champion_model import load_champion
-from categoriser.evaluation.promote import forget, promote
+from categoriser.evaluation.promote import promote, retire
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
 from categoriser.model.package import Categoriser
@@ -168,10 +168,10 @@ def test_a_verdict_of_other_bounds_promotes_nothing(project: Path) -> None:
 
 def test_what_is_meant_to_be_another_thing_can_be_forgotten(project: Path) -> None:
     promote()
-    forget("data")
+    retire("data")
     assert json.loads(Path("champion/profile.json").read_text()) is None
     assert load_champion(Path("champion"))[1] is not None
-    forget("champion")
+    retire("champion")
     assert load_champion(Path("champion")) == (None, None)
     assert sorted(path.name for path in Path("champion").iterdir() if path.suffix != "") == [
         "champion.json",

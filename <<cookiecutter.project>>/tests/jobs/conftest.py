@@ -61,7 +61,9 @@ def evaluated(evaluation_inputs: Path, settings_folder: Path) -> tuple[Path, str
     """Evaluate once: the folder with the results, and the exit message."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(settings_folder)
-        return evaluation_inputs / "processing/output", evaluation_job.process(evaluation_inputs)
+        return evaluation_inputs / "processing/output", evaluation_job.evaluate_release(
+            evaluation_inputs
+        )
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_a_model_that_the_gate_refuses_is_said_in_gate_json_and_fails_no_job(
     metadata = json.loads((model / "metadata.json").read_text()) | {"review_threshold": 1.0}
     (model / "metadata.json").write_text(json.dumps(metadata))
     pack_model(model, tmp_path / "processing/input/model")
-    message = evaluation_job.process(tmp_path)
+    message = evaluation_job.evaluate_release(tmp_path)
     assert message.startswith("Refused: min_accuracy (")
     output = tmp_path / "processing/output"
     gate = json.loads((output / "gate.json").read_text())
@@ -149,11 +149,11 @@ def test_an_evaluation_of_what_does_not_belong_together_fails(
         with tarfile.open(model, "w:gz") as archive:
             archive.add(settings_folder / paths.PARAMS, "../../escaped.yaml")
     monkeypatch.chdir(settings_folder)
-    monkeypatch.setattr(evaluation_job, "process", lambda: REAL(tmp_path))
+    monkeypatch.setattr(evaluation_job, "evaluate_release", lambda: REAL(tmp_path))
     with pytest.raises(Exception, match=told):
-        processing.process("evaluate", tmp_path / "message")
+        processing.run_step("evaluate", tmp_path / "message")
     assert (tmp_path / "message").read_text().startswith("Failed: ")
     assert not list(tmp_path.rglob("escaped.yaml"))
 
 
-REAL = evaluation_job.process
+REAL = evaluation_job.evaluate_release

@@ -22,7 +22,7 @@ LABELLED = rows(300, seed=8).with_columns(text=pl.format("{} shop {}", "text", "
 def test_labels_become_a_candidate_beside_what_is_released(account: Account) -> None:
     account.capture(OLD, LABELLED, NOON - timedelta(days=10))
     account.label(LABELLED["category"].to_list(), NOON - timedelta(days=3))
-    message = labelling_job.process()
+    message = labelling_job.label_data()
     made = account.candidate()
     base, train = made.files
     assert (base, made.dvc, made.made_by) == (
@@ -46,13 +46,13 @@ def test_labels_become_a_candidate_beside_what_is_released(account: Account) -> 
 def test_the_next_labels_add_to_the_last_and_replace_their_file(account: Account) -> None:
     account.capture(OLD, LABELLED[:50], NOON - timedelta(days=10))
     account.label(LABELLED["category"].to_list()[:50], NOON - timedelta(days=9))
-    labelling_job.process()
+    labelling_job.label_data()
     first = account.candidate()
     # A retraining has released it; the labels come of another endpoint, for a class of their own.
     account.s3.put_object(Bucket=DATA, Key="releases/data.zip", Body=first.zip())
     account.capture(NEW, LABELLED[50:], NOON - timedelta(days=1), name="later")
     account.label(LABELLED["category"].to_list()[50:], NOON - timedelta(hours=3), name="later")
-    labelling_job.process()
+    labelling_job.label_data()
     second = account.candidate()
     assert [file.uri for file in second.files] == [file.uri for file in first.files]
     assert second.files[1].rows > first.files[1].rows
@@ -64,9 +64,9 @@ def test_the_next_labels_add_to_the_last_and_replace_their_file(account: Account
 def test_the_same_labels_again_are_no_newer(account: Account) -> None:
     account.capture(OLD, LABELLED, NOON - timedelta(days=10))
     account.label(LABELLED["category"].to_list(), NOON - timedelta(days=3))
-    labelling_job.process()
+    labelling_job.label_data()
     first = account.candidate()
-    labelling_job.process()
+    labelling_job.label_data()
     again = account.candidate()
     assert again.labelled_through == first.labelled_through
     assert again.files[1].sha256 == first.files[1].sha256
@@ -91,7 +91,7 @@ def test_where_there_is_not_enough_the_job_completes_and_writes_nothing(
         account.capture(NEW, few, NOON - timedelta(days=3), name)
     if fault != "no labels":
         account.label(LABELLED["category"].to_list(), NOON - timedelta(days=1), name)
-    assert labelling_job.process().startswith(message)
+    assert labelling_job.label_data().startswith(message)
     assert not account.s3.list_objects_v2(Bucket=LIVE, Prefix="labels/")["KeyCount"]
     assert account.s3.list_objects_v2(Bucket=DATA, Prefix="releases/")["KeyCount"] == 1
 
@@ -106,7 +106,7 @@ def test_bad_labels_are_left_out_counted_and_sent_to_their_alarm(
     account.capture(OLD, LABELLED, NOON - timedelta(days=3))
     wrong = ["no such class"] * 40 + LABELLED["category"].to_list()[40:]
     account.label(wrong, NOON - timedelta(days=1))
-    message = labelling_job.process()
+    message = labelling_job.label_data()
     assert message.startswith("Completed: ")
     assert "40 of 300 labelled predictions have labels that differ, or" in message
     kept = [pl.read_csv(account.get(LIVE, f"labels/{part}.csv")) for part in FEEDBACK_PARTS]
@@ -121,4 +121,4 @@ def test_a_missing_variable_of_the_labelling_job_is_named(
 ) -> None:
     monkeypatch.delenv(name)
     with pytest.raises(UserError, match=f"variable {name} is missing"):
-        labelling_job.process()
+        labelling_job.label_data()

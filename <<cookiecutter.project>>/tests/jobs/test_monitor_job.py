@@ -49,7 +49,7 @@ def test_where_nothing_is_captured_of_what_is_served_that_is_a_violation(
     counted: Account, tmp_path: Path
 ) -> None:
     put_invocations(NEW, 500)
-    processing.process("monitor", tmp_path / "message")
+    processing.run_step("monitor", tmp_path / "message")
     message = (tmp_path / "message").read_text()
     assert message.startswith("CompletedWithViolations: 1 in no data")
     assert "missing_captures_check: captures" in message
@@ -64,11 +64,11 @@ def test_where_nothing_is_captured_of_what_is_served_that_is_a_violation(
 def test_as_many_captures_as_calls_are_no_violation_and_a_quiet_night_is_none(
     counted: Account, tmp_path: Path
 ) -> None:
-    processing.process("monitor", tmp_path / "message")
+    processing.run_step("monitor", tmp_path / "message")
     assert (tmp_path / "message").read_text().startswith("Completed: no data")
     counted.capture(NEW, rows(200, seed=3), NOON - timedelta(days=1))
     put_invocations(NEW, 420)
-    processing.process("monitor", tmp_path / "message")
+    processing.run_step("monitor", tmp_path / "message")
     assert (tmp_path / "message").read_text().startswith("Completed: no violations in 200 rows")
     missing = metric_value("missing_captures", NEW, f"{PROJECT}-check")
     assert missing == pytest.approx(10 / 210)
@@ -82,7 +82,7 @@ def test_after_a_release_the_old_endpoint_s_window_is_judged_too_and_by_itself(
     drifted = rows(200, seed=4).with_columns(pl.col("price") * 30)
     watching.capture(NEW, drifted, NOON - timedelta(days=1))
     watching.capture(f"{PROJECT}-20250101-000000-0000000", rows(9, 1), datetime(2025, 2, 1))
-    processing.process("monitor", tmp_path / "message")
+    processing.run_step("monitor", tmp_path / "message")
     found = reports_by_endpoint(tmp_path / "output")
     assert {*found} == {OLD, NEW}
     assert [found[name]["window"]["rows"] for name in (OLD, NEW)] == [200, 200]
@@ -108,7 +108,7 @@ def test_an_endpoint_that_cannot_be_judged_hides_no_other_s_result(
     with pytest.raises(
         UserError, match=rf"facts\.json is missing.*\({unknown}\); Completed.*{OLD}"
     ):
-        processing.process("monitor", tmp_path / "message")
+        processing.run_step("monitor", tmp_path / "message")
     assert {*reports_by_endpoint(tmp_path / "output")} == {OLD}
     assert endpoints_with_metric("violations") == {OLD}
 
@@ -121,7 +121,7 @@ def test_labels_of_an_endpoint_that_is_gone_judge_its_own_answers(
     watching.capture(OLD, frame, NOON - timedelta(days=9), name="old")
     watching.label(["transport"] * 300, NOON - timedelta(days=2), name="old")
     watching.capture(NEW, rows(200, seed=6), NOON - timedelta(days=1), name="new")
-    processing.process("monitor", tmp_path / "message")
+    processing.run_step("monitor", tmp_path / "message")
     found = reports_by_endpoint(tmp_path / "output")
     assert found[OLD]["quality"]["joined"]["joined"] == 300
     assert "accuracy" in {one["feature_name"] for one in found[OLD]["violations"]}
@@ -132,7 +132,7 @@ def test_labels_of_an_endpoint_that_is_gone_judge_its_own_answers(
 
 @pytest.mark.actor("monitor")
 def test_without_captures_the_check_is_completed(watching: Account, tmp_path: Path) -> None:
-    processing.process("monitor", tmp_path / "message")
+    processing.run_step("monitor", tmp_path / "message")
     assert (tmp_path / "message").read_text() == (
         "Completed: no data from 2026-11-15T12:00Z to 2026-11-22T12:00Z"
     )
@@ -144,5 +144,5 @@ def test_one_endpoint_that_is_named_is_judged_alone(
     monkeypatch.setenv("sagemaker_endpoint_name", OLD)
     for endpoint in (OLD, NEW):
         watching.capture(endpoint, rows(100, seed=3), NOON - timedelta(days=1))
-    processing.process("monitor", tmp_path / "message")
+    processing.run_step("monitor", tmp_path / "message")
     assert {*reports_by_endpoint(tmp_path / "output")} == {OLD}

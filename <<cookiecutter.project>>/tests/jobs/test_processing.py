@@ -21,8 +21,8 @@ def run_process(folder: Path, **environment: str) -> tuple[subprocess.CompletedP
         "import sys\n"
         "from pathlib import Path\n"
         "from categoriser.command import run_command\n"
-        "from categoriser.jobs.processing import process\n"
-        "run_command(lambda: process('monitor', Path(sys.argv[1])))"
+        "from categoriser.jobs.processing import run_step\n"
+        "run_command(lambda: run_step('monitor', Path(sys.argv[1])))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder / "message")],

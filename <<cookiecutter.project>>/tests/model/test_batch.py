@@ -16,7 +16,7 @@ from model_helpers.transaction_files import HEADER, LINES, read, write
 from categoriser.contract import CSV, transactions
 from categoriser.errors import UserError
 from categoriser.model import batch
-from categoriser.model.batch import Done, aside_of, predict_file
+from categoriser.model.batch import AnsweredFile, aside_of, predict_file
 from categoriser.model.package import Categoriser
 from categoriser.paths import INTAKE
 from categoriser.serving.problem import RequestError
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("project")
 def test_all_columns_stand_as_they_were_and_the_answers_come_after(
     categoriser: Categoriser, source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "CHUNK", 2)
-    assert predict_file(categoriser, source, target) == Done(3, 0)
+    monkeypatch.setattr(batch, "GIVEN_ROWS_AT_ONCE", 2)
+    assert predict_file(categoriser, source, target) == AnsweredFile(3, 0)
     given, rows = read(source), read(target)
     assert list(rows[0]) == ["id", "date", "text", "price", "category", "probability", "review"]
     answers = categoriser.predict(
@@ -48,7 +48,7 @@ def test_a_line_break_in_quotes_and_a_mark_at_the_start_are_read(
 ) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes('\ufefftext,price\n"aldi\nsydney",1e2\nshell,3\n'.encode())
-    assert predict_file(categoriser, source, target) == Done(2, 0)
+    assert predict_file(categoriser, source, target) == AnsweredFile(2, 0)
     assert [row["text"] for row in read(target)] == ["aldi\nsydney", "shell"]
     assert [row["price"] for row in read(target)] == ["1e2", "3"]
 
@@ -75,7 +75,7 @@ def test_a_bad_row_is_set_aside_and_the_rest_is_answered(
     categoriser: Categoriser, tmp_path: Path, target: Path, line: str, reason: str
 ) -> None:
     source = write(tmp_path / "in.csv", HEADER, LINES[0], line, *LINES[1:])
-    assert predict_file(categoriser, source, target) == Done(3, 1)
+    assert predict_file(categoriser, source, target) == AnsweredFile(3, 1)
     assert [row["id"] for row in read(target)] == ["T0", "T1", "T2"]
     [aside] = read(aside_of(target))
     assert aside == {"line": "3", "reason": reason, "text": line}
@@ -86,7 +86,7 @@ def test_a_byte_that_is_not_utf_8_is_set_aside(
 ) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes("text,price\ncafé,1\ncafé,2\n".encode() + "café,3\n".encode("latin-1"))
-    assert predict_file(categoriser, source, target) == Done(2, 1)
+    assert predict_file(categoriser, source, target) == AnsweredFile(2, 1)
     [aside] = read(aside_of(target))
     assert (aside["line"], aside["reason"]) == ("4", "is not of the file's encoding")
 
@@ -175,7 +175,7 @@ def test_a_bank_s_export_is_answered_as_its_form_says(
     assert not target.exists()
     INTAKE.unlink()
     monkeypatch.setenv("ACCEPT", "1")
-    assert predict_file(categoriser, source, target) == Done(2, 0)
+    assert predict_file(categoriser, source, target) == AnsweredFile(2, 0)
     with target.open(encoding="utf-8", newline="") as stream:
         header, *found = csv.reader(stream)
     assert header[:4] == ["Buchungstag", "Verwendungszweck", "Betrag", "Info"]
@@ -199,10 +199,10 @@ TABLE = pa.table(
 def test_parquet_keeps_its_types(
     categoriser: Categoriser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "CHUNK", 2)
+    monkeypatch.setattr(batch, "GIVEN_ROWS_AT_ONCE", 2)
     source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
     pq.write_table(TABLE, source)
-    assert predict_file(categoriser, source, target) == Done(2, 1)
+    assert predict_file(categoriser, source, target) == AnsweredFile(2, 1)
     found = pq.read_table(target)
     assert found.schema.names == [*TABLE.schema.names, "category", "probability", "review"]
     assert found.select(TABLE.schema.names).equals(TABLE.take([0, 2]))

@@ -20,7 +20,7 @@ from measured import KNOBS
 from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.model import classifier as module
-from categoriser.model.classifier import FILE, Classifier
+from categoriser.model.classifier import MODEL_FILE, Classifier
 
 # categoriser.model.classifier
 
@@ -38,7 +38,7 @@ def small() -> Classifier:
 def saved(classifier: Classifier, folder: Path) -> bytes:
     folder.mkdir()
     classifier.save(folder)
-    return (folder / FILE).read_bytes()
+    return (folder / MODEL_FILE).read_bytes()
 
 
 def test_classes_are_the_labels_sorted_whatever_they_hold(small: Classifier) -> None:
@@ -54,7 +54,7 @@ def test_columns_belong_to_the_classes(small: Classifier) -> None:
 def test_probabilities_are_fasttexts_own(tmp_path: Path, quantise: bool) -> None:
     classifier = Classifier.fit(LINES, LABELS, KNOBS | {"quantise": quantise})
     saved(classifier, tmp_path / "model")
-    bare = fasttext.load_model(str(tmp_path / "model" / FILE))
+    bare = fasttext.load_model(str(tmp_path / "model" / MODEL_FILE))
     assert bare.is_quantized() == quantise
     labels, scores = bare.predict(LINES[:4], k=-1)
     for row, names, values in zip(classifier.predict_proba(LINES[:4]), labels, scores, strict=True):
@@ -70,7 +70,7 @@ def test_a_row_alone_and_in_a_batch_has_the_same_bits(
     whole = small.predict_proba(LINES)
     alone = np.vstack([small.predict_proba([line]) for line in LINES])
     assert np.array_equal(whole, alone)
-    monkeypatch.setattr(module, "CHUNK", 7)
+    monkeypatch.setattr(module, "LINES_AT_ONCE", 7)
     assert np.array_equal(whole, small.predict_proba(LINES))
 
 
@@ -99,7 +99,7 @@ def test_one_thread_gives_the_same_file_in_this_process_and_in_another(
     )
     (tmp_path / "third").mkdir()
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "third")], check=True)
-    assert (tmp_path / "third" / FILE).read_bytes() == first
+    assert (tmp_path / "third" / MODEL_FILE).read_bytes() == first
 
 
 @pytest.mark.parametrize(
@@ -168,10 +168,10 @@ def test_what_cannot_be_trained_is_refused(count: int, knobs: dict[str, Any]) ->
 
 
 def test_a_file_that_is_missing_or_no_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=FILE):
+    with pytest.raises(UserError, match=MODEL_FILE):
         Classifier.load(tmp_path)
-    (tmp_path / FILE).write_bytes(b"not a model" * 99)
-    with pytest.raises(UserError, match=FILE):
+    (tmp_path / MODEL_FILE).write_bytes(b"not a model" * 99)
+    with pytest.raises(UserError, match=MODEL_FILE):
         Classifier.load(tmp_path)
 
 

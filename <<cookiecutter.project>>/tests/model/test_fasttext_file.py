@@ -12,7 +12,7 @@ import pytest
 from measured import KNOBS
 
 from categoriser.errors import UserError
-from categoriser.model.classifier import FILE, Classifier
+from categoriser.model.classifier import MODEL_FILE, Classifier
 from categoriser.model.fasttext_file import output_matrix
 
 LINES = ["aldi sydney PAID", "bank fee PAID", "shell metro PAID", "aldi PAID"] * 25
@@ -28,12 +28,12 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def spoilt(folder: Path, target: Path, content: bytes) -> Path:
     target.mkdir(exist_ok=True)
-    (target / FILE).write_bytes(content)
+    (target / MODEL_FILE).write_bytes(content)
     return target
 
 
 def test_a_whole_file_has_the_models_output_matrix(folder: Path) -> None:
-    values = np.frombuffer(output_matrix(folder / FILE), dtype=np.float32)
+    values = np.frombuffer(output_matrix(folder / MODEL_FILE), dtype=np.float32)
     model = Classifier.load(folder)
     # Columns as fastText has them: by how often a label occurs.
     assert values.size == len(model.classes) * KNOBS["dim"]
@@ -42,16 +42,16 @@ def test_a_whole_file_has_the_models_output_matrix(folder: Path) -> None:
 
 
 def test_a_file_that_is_cut_anywhere_is_refused(folder: Path, tmp_path: Path) -> None:
-    content = (folder / FILE).read_bytes()
+    content = (folder / MODEL_FILE).read_bytes()
     # In the settings, the words, the matrices, and by a byte or a few values at the end.
     cuts = [0, 1, 8, 50, 80, 100, 150, 300, len(content) // 3, len(content) // 2]
     for size in [*cuts, *(len(content) - last for last in (1, 4, 40, 41, 100))]:
-        with pytest.raises(UserError, match=rf"{FILE} is no whole fastText model"):
+        with pytest.raises(UserError, match=rf"{MODEL_FILE} is not a whole fastText model"):
             Classifier.load(spoilt(folder, tmp_path / "cut", content[:size]))
 
 
 def test_a_file_with_more_at_its_end_is_refused(folder: Path, tmp_path: Path) -> None:
-    content = (folder / FILE).read_bytes() + b"x"
+    content = (folder / MODEL_FILE).read_bytes() + b"x"
     with pytest.raises(UserError, match="1 bytes follow its end"):
         Classifier.load(spoilt(folder, tmp_path / "long", content))
 
@@ -71,7 +71,7 @@ def test_a_file_with_more_at_its_end_is_refused(folder: Path, tmp_path: Path) ->
 def test_sizes_that_do_not_agree_are_refused(
     folder: Path, tmp_path: Path, place: int, layout: str, value: int, why: str
 ) -> None:
-    content = bytearray((folder / FILE).read_bytes())
+    content = bytearray((folder / MODEL_FILE).read_bytes())
     struct.pack_into(f"<{layout}", content, place, value)
     with pytest.raises(UserError, match=why):
         Classifier.load(spoilt(folder, tmp_path / "spoilt", bytes(content)))
@@ -94,7 +94,7 @@ from categoriser.model.package import Categoriser
 facts = {{"features_version": VERSION, "temperature": 1.0, "review_threshold": 0.5}}
 model = Categoriser(Classifier.load(pathlib.Path({str(folder)!r})), facts)
 for short in (40, 1000):
-    size = pathlib.Path({str(folder / FILE)!r}).stat().st_size - short
+    size = pathlib.Path({str(folder / MODEL_FILE)!r}).stat().st_size - short
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     try:
         model.save(pathlib.Path("model"))
@@ -106,8 +106,8 @@ print(pathlib.Path("model").exists())
         [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True
     )
     first, second, exists = done.stdout.splitlines()
-    assert "is no whole fastText model (it is cut off" in first
-    assert "is no whole fastText model (it is cut off" in second
+    assert "is not a whole fastText model (it is cut off" in first
+    assert "is not a whole fastText model (it is cut off" in second
     assert exists == "False"
 
 

@@ -97,7 +97,7 @@ def test_metadata_that_lack_something_are_refused(copy: Path, name: str) -> None
     path = copy / "metadata.json"
     facts = json.loads(path.read_text())
     del facts[name]
-    for spoilt, why in ((facts, f"{name} is missing"), ([], "is no object")):
+    for spoilt, why in ((facts, f"{name} is missing"), ([], "is not an object")):
         path.write_text(json.dumps(spoilt))
         with pytest.raises(UserError, match=why):
             Categoriser.load(copy)

@@ -21,13 +21,13 @@ def database(path: Path) -> Path:
 
 
 def check(path: Path) -> None:
-    store.check(f"sqlite:///{path}")
+    store.check_store(f"sqlite:///{path}")
 
 
 def test_a_sound_store_and_one_that_is_yet_to_be_made_pass(tmp_path: Path) -> None:
     check(database(tmp_path / "mlflow.db"))
     check(tmp_path / "none.db")
-    store.check("http://127.0.0.1:1")
+    store.check_store("http://127.0.0.1:1")
     assert not (tmp_path / "none.db").exists()
 
 
@@ -35,7 +35,7 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     path.write_bytes(b"these are no pages of a database" * 99)
     with pytest.raises(
-        UserError, match=r"mlflow\.db is no sound database \(file is not a database"
+        UserError, match=r"mlflow\.db is not a sound database \(file is not a database"
     ):
         check(path)
 
@@ -45,7 +45,7 @@ def test_a_damaged_database_is_said(tmp_path: Path) -> None:
     with path.open("r+b") as stream:
         stream.seek(4096 * 2)
         stream.write(b"\xff" * 4096)
-    with pytest.raises(UserError, match=r"mlflow\.db is no sound database .*makes it anew"):
+    with pytest.raises(UserError, match=r"mlflow\.db is not a sound database .*makes it anew"):
         check(path)
 
 
@@ -72,4 +72,4 @@ def test_a_variable_that_is_empty_counts_as_none(
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     else:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
-    assert store.address() == store.STORE
+    assert store.store_address() == store.OWN_STORE

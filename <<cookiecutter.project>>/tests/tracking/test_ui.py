@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_port_that_is_in_use_is_named_with_another() -> None:
-    with socket.create_server((ui.HOST, 0)) as taken:
+    with socket.create_server((ui.OWN_MACHINE, 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=rf"port {port} .*in use.*make ui PORT=5001"):
             ui.check_free(port)
@@ -38,7 +38,7 @@ def test_a_store_that_is_no_database_is_said_before_anything_is_started(
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (folder / "mlflow.db").write_text("no pages of a database")
-    with pytest.raises(UserError, match=r"mlflow\.db is no sound database"):
+    with pytest.raises(UserError, match=r"mlflow\.db is not a sound database"):
         ui.show(5000)
 
 

@@ -13,7 +13,7 @@ from categoriser.model.package import Categoriser
 
 RETIRE = "`make promote FORGET=champion` retires the champion"
 # A message names so many classes, and counts the rest.
-MOST_NAMES = 5
+MOST_CLASS_NAMES = 5
 
 
 def load_champion(folder: Path) -> tuple[Champion | None, Categoriser | None]:
@@ -64,6 +64,6 @@ def other_classes(champion: Sequence[str], model: Sequence[str]) -> str:
 
 def first_names(names: Collection[str]) -> str:
     """Name the first few in order, and say how many more there are."""
-    shown = ", ".join(sorted(names)[:MOST_NAMES])
-    more = len(names) - MOST_NAMES
+    shown = ", ".join(sorted(names)[:MOST_CLASS_NAMES])
+    more = len(names) - MOST_CLASS_NAMES
     return f"{shown} and {more} more" if more > 0 else shown

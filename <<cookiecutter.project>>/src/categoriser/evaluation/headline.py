@@ -26,7 +26,7 @@ class PartHeadline(Struct, omit_defaults=True):
     champion: RivalHeadline | None = None
 
 
-def headline(evaluation: Evaluation) -> dict[str, PartHeadline]:
+def headlines(evaluation: Evaluation) -> dict[str, PartHeadline]:
     """Return what is shown by part; an empty part is left out."""
     shown = {}
     for part, figures in evaluation.parts.items():

@@ -46,7 +46,7 @@ def judge(evaluation: Evaluation, settings: Gate) -> list[FigureVerdict]:
     for part, figures in evaluation.parts.items():
         small = too_small(figures, evaluation.settings.min_rows)
         for question in questions(evaluation, figures, settings):
-            verdicts.append(answer(question, part, small))
+            verdicts.append(judge_question(question, part, small))
     for gate in dict.fromkeys(verdict.gate for verdict in verdicts):
         own = [verdict for verdict in verdicts if verdict.gate == gate]
         if all(verdict.outcome == "not judged" for verdict in own):
@@ -88,14 +88,14 @@ def point(figure: Interval) -> Interval:
     return Interval(figure.value, figure.value, figure.value)
 
 
-def answer(question: Question, part: str, small: str) -> FigureVerdict:
+def judge_question(question: Question, part: str, small: str) -> FigureVerdict:
     """Judge one question of a part; `small` says why the part is too small to judge by."""
     why = small or question.why
     if question.measured is None or why:
         return FigureVerdict(
             question.gate, part, question.figure, "not judged", question.bound, why=why
         )
-    return compare(question.gate, part, question.figure, question.bound, question.measured)
+    return judge_interval(question.gate, part, question.figure, question.bound, question.measured)
 
 
 def too_small(figures: PartFigures, min_rows: int) -> str:
@@ -107,7 +107,9 @@ def too_small(figures: PartFigures, min_rows: int) -> str:
     return ""
 
 
-def compare(gate: str, part: str, figure: str, bound: float, measured: Interval) -> FigureVerdict:
+def judge_interval(
+    gate: str, part: str, figure: str, bound: float, measured: Interval
+) -> FigureVerdict:
     """Judge one interval."""
     outcome: Outcome = "passed"
     why = ""
@@ -138,7 +140,7 @@ def judge_slices(column: str, compared: ColumnSlices | None, bound: float) -> Fi
     verdicts = []
     for one in compared.slices:
         lead = Interval(-one.gap.value, -one.gap.high, -one.gap.low)
-        verdicts.append(compare("slices", column, f"lead of {one.name}", bound, lead))
+        verdicts.append(judge_interval("slices", column, f"lead of {one.name}", bound, lead))
     return min(verdicts, key=lambda verdict: (OUTCOMES.index(verdict.outcome), verdict.value))
 
 

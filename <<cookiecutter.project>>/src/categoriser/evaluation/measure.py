@@ -25,8 +25,8 @@ from categoriser.evaluation.evaluation_file import (
     rounded,
 )
 from categoriser.evaluation.evaluation_settings import EvaluationSettings
-from categoriser.evaluation.headline import headline
-from categoriser.evaluation.metrics import encode, spread
+from categoriser.evaluation.headline import headlines
+from categoriser.evaluation.metrics import codes_of, spread
 from categoriser.evaluation.mistakes import confused
 from categoriser.evaluation.part import PartAnswers, Review, measure_part
 from categoriser.evaluation.plot_tables import plot_tables
@@ -57,7 +57,7 @@ class Answerer:
         return spread(table, self.classes, labels)
 
 
-def measure(
+def measure_model(
     prepared: Path, model: Path, champion: Path, settings: Evaluate
 ) -> tuple[Evaluation, Tables]:
     """Return all that is known of the model, and the tables of DVC's plots by name.
@@ -125,7 +125,7 @@ def measure_rows(
     The rows have `truth` and `answer`, as places in `labels`, and the answer's `probability`.
     """
     lines = frame["features"].to_list()
-    truth = encode(frame["category"].to_list(), labels)
+    truth = codes_of(frame["category"].to_list(), labels)
     tables = {name: answerer.answer(lines, labels) for name, answerer in answerers.items()}
     own = tables["model"]
     judged = frame.with_columns(
@@ -142,13 +142,13 @@ def measure_rows(
 
 def main() -> None:
     settings = read_params().evaluate
-    evaluation, tables = measure(paths.PREPARED, paths.MODEL, paths.CHAMPION, settings)
+    evaluation, tables = measure_model(paths.PREPARED, paths.MODEL, paths.CHAMPION, settings)
     with replacing(paths.PLOTS) as folder:
         folder.mkdir()
         for name, table in tables.items():
             table.write_csv(folder / f"{name}.csv")
     write_json(paths.EVALUATION, evaluation)
-    write_json(paths.METRICS, headline(evaluation))
+    write_json(paths.METRICS, headlines(evaluation))
 
 
 if __name__ == "__main__":

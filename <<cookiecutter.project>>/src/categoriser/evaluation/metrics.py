@@ -18,7 +18,7 @@ BINS = 15
 LEAST = 1e-15
 
 
-def encode(values: Sequence[str], labels: Sequence[str]) -> Codes:
+def codes_of(values: Sequence[str], labels: Sequence[str]) -> Codes:
     """Places of `values` in `labels`. Raises `KeyError` for a value that is not among them."""
     place = {label: number for number, label in enumerate(labels)}
     return np.fromiter((place[value] for value in values), np.int64, len(values))
@@ -27,7 +27,7 @@ def encode(values: Sequence[str], labels: Sequence[str]) -> Codes:
 def spread(probabilities: Floats, classes: Sequence[str], labels: Sequence[str]) -> Floats:
     """Put a model's columns, one for each of its classes, in the places of `labels`."""
     wide = np.zeros((len(probabilities), len(labels)))
-    wide[:, encode(classes, labels)] = probabilities
+    wide[:, codes_of(classes, labels)] = probabilities
     return wide
 
 

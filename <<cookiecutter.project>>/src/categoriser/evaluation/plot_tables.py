@@ -9,7 +9,7 @@ from categoriser.evaluation.evaluation_file import PartFigures
 
 # DVC's template counts the rows of a table, so a confusion matrix is a table of rows, thinned.
 MOST_CONFUSION_ROWS = 10_000
-COLUMNS = {
+PLOT_COLUMNS = {
     "calibration": ("confidence", "accuracy", "rows"),
     "coverage": ("coverage", "covered_accuracy", "threshold"),
     "classes": ("class", "f1", "precision", "recall", "rows"),
@@ -27,7 +27,7 @@ def plot_tables(
     tables = {}
     for part, frame in judged.items():
         figures = to_builtins(parts[part])
-        for name, columns in COLUMNS.items():
+        for name, columns in PLOT_COLUMNS.items():
             tables[f"{name}_{part}"] = pl.DataFrame(figures[name], schema=columns)
         every = max(1, (len(frame) + MOST_CONFUSION_ROWS - 1) // MOST_CONFUSION_ROWS)
         thinned = frame.gather_every(every)

@@ -11,15 +11,20 @@ from matplotlib.figure import Figure
 
 from categoriser.evaluation.evaluation_file import Interval, PartFigures, SliceFigures
 
-OWN = "#0b5cad"
-MAJORITY = "#8b96a3"
-WARNING = "#b3261e"
-INK = "#3c4858"
-COLOURS = {"model": OWN, "reference": "#c2691c", "champion": "#2f8f5b", "majority": MAJORITY}
+OWN_COLOUR = "#0b5cad"
+MAJORITY_COLOUR = "#8b96a3"
+WARNING_COLOUR = "#b3261e"
+INK_COLOUR = "#3c4858"
+MODEL_COLOURS = {
+    "model": OWN_COLOUR,
+    "reference": "#c2691c",
+    "champion": "#2f8f5b",
+    "majority": MAJORITY_COLOUR,
+}
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": "#c3ccd6",
     "axes.grid": True,
-    "axes.labelcolor": INK,
+    "axes.labelcolor": INK_COLOUR,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
@@ -33,7 +38,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "report",
     "text.parse_math": False,
     "xtick.color": "#5a6675",
-    "ytick.color": INK,
+    "ytick.color": INK_COLOUR,
 }
 # Cells of a larger confusion matrix are too small for a number.
 MOST_NUMBERS = 16
@@ -62,10 +67,10 @@ def forest(
     axes.errorbar(values[:, 0], places, xerr=whiskers, fmt="o", markersize=5, **style)
 
 
-def overview(parts: Mapping[str, PartFigures]) -> str:
+def overview_plot(parts: Mapping[str, PartFigures]) -> str:
     """Accuracy and macro-F1 of the model and its rivals on each held-out part."""
     figure, (left, right) = sheet(9.2, 0.5 + 0.75 * len(parts), 2)
-    for number, (model, colour) in enumerate(COLOURS.items()):
+    for number, (model, colour) in enumerate(MODEL_COLOURS.items()):
         # A part's models lie beside each other.
         offset = (number - 1.5) * 0.18
         measured = [
@@ -85,7 +90,7 @@ def overview(parts: Mapping[str, PartFigures]) -> str:
     return image(figure)
 
 
-def curves(part: PartFigures) -> str:
+def curves_plot(part: PartFigures) -> str:
     """Calibration, and accuracy over coverage."""
     figure, (left, right) = sheet(9.2, 3.2, 2)
     draw_calibration(left, part)
@@ -99,9 +104,9 @@ def draw_calibration(axes: Axes, part: PartFigures) -> None:
     confidence = [one.confidence for one in bins]
     accuracy = [one.accuracy for one in bins]
     areas = [8 + 90 * one.rows / most for one in bins]
-    axes.plot([0, 1], [0, 1], color=MAJORITY, linewidth=1, linestyle="--")
-    axes.plot(confidence, accuracy, color=OWN)
-    axes.scatter(confidence, accuracy, s=areas, color=OWN)
+    axes.plot([0, 1], [0, 1], color=MAJORITY_COLOUR, linewidth=1, linestyle="--")
+    axes.plot(confidence, accuracy, color=OWN_COLOUR)
+    axes.scatter(confidence, accuracy, s=areas, color=OWN_COLOUR)
     axes.set(title="Calibration (a point's area: rows)", xlim=(0, 1), ylim=(0, 1))
     axes.set(xlabel="probability of the answer", ylabel="share right")
 
@@ -110,16 +115,18 @@ def draw_coverage(axes: Axes, part: PartFigures) -> None:
     steps = part.coverage
     chosen = part.models["model"]
     axes.plot(
-        [step.coverage for step in steps], [step.covered_accuracy for step in steps], color=OWN
+        [step.coverage for step in steps],
+        [step.covered_accuracy for step in steps],
+        color=OWN_COLOUR,
     )
     if chosen.coverage:
-        axes.plot(chosen.coverage, chosen.covered_accuracy, "o", color=WARNING)
+        axes.plot(chosen.coverage, chosen.covered_accuracy, "o", color=WARNING_COLOUR)
     title = "Accuracy by coverage (dot: the review threshold)"
     axes.set(title=title, xlim=(0, 1), ylim=(None, 1))
     axes.set(xlabel="share answered without review", ylabel="share right of those")
 
 
-def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
+def confusion_plot(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     """Heat map of the true classes' rows: shares by colour, counts as numbers."""
     size = len(labels)
     counts = np.array(matrix)
@@ -136,7 +143,7 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
                 column,
                 row,
                 f"{counts[row, column]:,}",
-                color="white" if shares[row, column] > 0.5 else INK,
+                color="white" if shares[row, column] > 0.5 else INK_COLOUR,
                 ha="center",
                 va="center",
                 fontsize=8,
@@ -144,14 +151,14 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     return image(figure)
 
 
-def slices(compared: Sequence[SliceFigures]) -> str:
+def slices_plot(compared: Sequence[SliceFigures]) -> str:
     """Forest plot of the slices' accuracy, the worst served on top."""
     figure, (axes,) = sheet(9.2, 0.8 + 0.3 * len(compared))
     places = range(len(compared))
-    forest(axes, places, [one.accuracy for one in compared], color=OWN)
+    forest(axes, places, [one.accuracy for one in compared], color=OWN_COLOUR)
     # Every slice's gap is to the same accuracy: that of all rows.
     overall = compared[0].accuracy.value + compared[0].gap.value
-    axes.axvline(overall, color=WARNING, linewidth=1, linestyle="--")
+    axes.axvline(overall, color=WARNING_COLOUR, linewidth=1, linestyle="--")
     names = [f"{one.name}  ({one.rows:,} rows)" for one in compared]
     axes.set(xlabel="accuracy (dashed: all rows)", yticks=places, yticklabels=names)
     axes.set_xlim(right=1)

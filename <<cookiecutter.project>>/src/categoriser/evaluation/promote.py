@@ -70,7 +70,7 @@ def own_figures(shown: PartHeadline) -> dict[str, float]:
     }
 
 
-def forget(what: Literal["champion", "data"]) -> None:
+def retire(what: Literal["champion", "data"]) -> None:
     """Retire the `champion`, or the accepted `data`, as before the first promotion."""
     if what == "champion":
         write_json(paths.CHAMPION_FACTS, None)
@@ -84,7 +84,7 @@ def promote_or_forget(retired: Literal["champion", "data"] | None) -> None:
     """Promote, or retire what is named, and say what to commit. Raises as `promote`."""
     console = Console(soft_wrap=True)
     if retired:
-        forget(retired)
+        retire(retired)
         console.print(f"Retired ({retired}). Keep it: git add --all {paths.CHAMPION}")
         return
     promoted = promote()

@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from categoriser.evaluation.evaluation_file import Interval
-from categoriser.model.tokens import said
+from categoriser.model.tokens import token_in_words
 
 # The held-out parts in the order of reading, and what their rows are.
 PART_MEANINGS = {
@@ -34,7 +34,7 @@ def render(template: str, package: str = "categoriser.evaluation", **values: Any
         "cell": cell,
         "percent": percent,
         "points": points,
-        "said": said,
+        "said": token_in_words,
         "span": span,
     }
     return environment.get_template(template).render(

@@ -13,12 +13,18 @@ from msgspec import to_builtins
 from categoriser.data.generated_facts import GeneratedFacts
 from categoriser.data.profile import Profile
 from categoriser.evaluation.evaluation_file import Evaluation, PartFigures, SliceFigures
-from categoriser.evaluation.plots import STYLE, confusion, curves, overview, slices
+from categoriser.evaluation.plots import (
+    STYLE,
+    confusion_plot,
+    curves_plot,
+    overview_plot,
+    slices_plot,
+)
 from categoriser.evaluation.rendering import PART_MEANINGS, render
 from categoriser.evaluation.verdict import Verdict
 from categoriser.params import About
 
-# Of more classes a matrix says nothing: the pairs that are confused most do, and the worst classes.
+# A matrix of more classes says nothing: the pairs that are confused most and the worst classes do.
 MANY_CLASSES = 40
 WORST_CLASSES = 15
 # A plot of more slices is not read.
@@ -40,6 +46,16 @@ class ReportFacts:
     generated: GeneratedFacts | None
 
 
+@dataclass(frozen=True)
+class Plots:
+    """The report's plots: one of all parts, two kinds by part, and one by column of slices."""
+
+    overview: str
+    confusion: dict[str, str]
+    curves: dict[str, str]
+    slices: dict[str, str]
+
+
 def html(facts: ReportFacts) -> str:
     """Return the report as one HTML page; all text from the data is escaped."""
     evaluation = facts.evaluation
@@ -50,7 +66,7 @@ def html(facts: ReportFacts) -> str:
         if column and column.slices
     }
     with mpl.rc_context(STYLE):
-        plots = draw(parts, judged, evaluation.labels)
+        plots = draw_plots(parts, judged, evaluation.labels)
     metadata = dict(sorted(to_builtins(evaluation.model.metadata).items()))
     return render(
         "report.html",
@@ -63,22 +79,22 @@ def html(facts: ReportFacts) -> str:
     )
 
 
-def draw(
+def draw_plots(
     parts: Mapping[str, PartFigures],
     judged: Mapping[str, list[SliceFigures]],
     labels: list[str],
-) -> dict[str, Any]:
-    """Return the plots' addresses: by kind, then by part or by column."""
+) -> Plots:
+    """Return the plots, each as its `data:` address."""
     readable = len(labels) <= MANY_CLASSES
-    return {
-        "overview": overview(parts) if parts else "",
-        "confusion": {
-            name: confusion(part.confusion, labels) if readable else ""
+    return Plots(
+        overview=overview_plot(parts) if parts else "",
+        confusion={
+            name: confusion_plot(part.confusion, labels) if readable else ""
             for name, part in parts.items()
         },
-        "curves": {name: curves(part) for name, part in parts.items()},
-        "slices": {name: slices(found[:MOST_SLICES]) for name, found in judged.items()},
-    }
+        curves={name: curves_plot(part) for name, part in parts.items()},
+        slices={name: slices_plot(found[:MOST_SLICES]) for name, found in judged.items()},
+    )
 
 
 def model_card(facts: ReportFacts) -> str:

@@ -23,13 +23,14 @@ from categoriser.model.package import Categoriser
 from categoriser.monitor import baseline
 
 
-def process(ml: Path = ML) -> str:
+def evaluate_release(ml: Path = ML) -> str:
     """Evaluate the model beside the champion, if there is one, and return the exit message.
 
     A model that the gate refuses is not a failure, since a failed job's output is not kept:
     `gate.json` says it, and the message. Raises `UserError` for a model of other training rows.
     """
-    given, output = ml / "processing/input", ml / "processing/output"
+    given = ml / "processing/input"
+    output = ml / "processing/output"
     with prepared(given / "data", {}):
         unpack(given / "model/model.tar.gz", paths.MODEL)
         trained_on = read_metadata(paths.MODEL).train_digest

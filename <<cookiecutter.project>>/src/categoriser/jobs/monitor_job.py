@@ -9,9 +9,10 @@ from categoriser.monitor.checks.request_environment import request_from_environm
 from categoriser.monitor.monitor_settings import read_monitor_settings
 
 
-def process() -> str:
-    """Run the job that the environment describes."""
-    settings, given = read_monitor_settings(), dict(os.environ)
+def run_monitor() -> str:
+    """Run the job that the environment describes, and return the exit message."""
+    settings = read_monitor_settings()
+    given = dict(os.environ)
     if given.get("scheduled_time") and not given.get("sagemaker_endpoint_name"):
         return check_endpoints(given, settings, Console())
     return check_window(request_from_environment(given, settings), settings, Console())

@@ -7,42 +7,65 @@ as its ExitMessage; a status other than 0 is its failure.
 import os
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 from categoriser.command import run_command
 from categoriser.errors import UserError
 from categoriser.io.privileges import give_up_root
-from categoriser.jobs.exit_message import leave, words
+from categoriser.jobs.exit_message import fault_message, write_message
 from categoriser.jobs.spec.release_run import PROCESSING_OUTPUT
 
 MESSAGE = Path("/opt/ml/output/message")
-# Where each step's `process` is.
-STEPS = {
-    "evaluate": "categoriser.jobs.evaluation_job",
-    "label": "categoriser.jobs.labelling_job",
-    "monitor": "categoriser.jobs.monitor_job",
+
+
+# Each step imports its own packages, so that one does not wait for those of another.
+def evaluation_step() -> str:
+    """Run the evaluation, and return its exit message."""
+    from categoriser.jobs.evaluation_job import evaluate_release
+
+    return evaluate_release()
+
+
+def labelling_step() -> str:
+    """Run the labelling, and return its exit message."""
+    from categoriser.jobs.labelling_job import label_data
+
+    return label_data()
+
+
+def monitor_step() -> str:
+    """Run the monitor, and return its exit message."""
+    from categoriser.jobs.monitor_job import run_monitor
+
+    return run_monitor()
+
+
+PROCESSING_STEPS: dict[str, Callable[[], str]] = {
+    "evaluate": evaluation_step,
+    "label": labelling_step,
+    "monitor": monitor_step,
 }
 
 
-def process(step: str, message: Path = MESSAGE) -> None:
-    """Run a step. Raises `UserError` for one that there is not, and what the step raises."""
-    if step not in STEPS:
-        raise UserError(f"there is no step {step!r}; the steps are {', '.join(STEPS)}")
-    main: Callable[[], str] = import_module(STEPS[step]).process
+def run_step(step: str, message: Path = MESSAGE) -> None:
+    """Run a step and write its exit message.
+
+    Raises `UserError` for a step that is not known, and what the step raises.
+    """
+    if step not in PROCESSING_STEPS:
+        raise UserError(f"there is no step {step!r}; the steps are {', '.join(PROCESSING_STEPS)}")
     try:
-        leave(main(), message)
+        write_message(PROCESSING_STEPS[step](), message)
     except BaseException as error:
-        leave(f"Failed: {words(error)}", message)
+        write_message(f"Failed: {fault_message(error)}", message)
         raise
 
 
 def main() -> None:
     """Run the step that the command line names: the command `process`."""
-    give_up_root(
-        MESSAGE.parent, Path({"output_path": PROCESSING_OUTPUT, **os.environ}["output_path"])
-    )
-    process(" ".join(sys.argv[1:]))
+    output = Path(dict(os.environ).get("output_path", PROCESSING_OUTPUT))
+    give_up_root(MESSAGE.parent, output)
+    run_step(" ".join(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from categoriser.command import run_command
 from categoriser.io.documents import read_json
 from categoriser.io.privileges import give_up_root
 from categoriser.jobs.channel import ML, prepared
-from categoriser.jobs.exit_message import leave, words
+from categoriser.jobs.exit_message import fault_message, write_message
 from categoriser.model import train
 
 
@@ -32,7 +32,7 @@ def fit(ml: Path = ML) -> None:
             for path in [*paths.MODEL.iterdir()]:
                 shutil.move(path, ml / "model" / path.name)
     except Exception as error:
-        leave(words(error), ml / "output/failure")
+        write_message(fault_message(error), ml / "output/failure")
         raise
 
 

@@ -17,12 +17,12 @@ import numpy as np
 from fasttext_pybind import Vector
 from numpy.typing import NDArray
 
+from categoriser.contract import LABEL_PREFIX
 from categoriser.errors import UserError
 from categoriser.model.fasttext_file import output_matrix
 
-FILE = "fasttext.bin"
-LABEL = "__label__"
-CHUNK = 4096  # rows whose vectors are in memory at once
+MODEL_FILE = "fasttext.bin"
+LINES_AT_ONCE = 4096  # lines whose vectors are in memory at once
 
 Count = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 Length = Annotated[int, msgspec.Meta(ge=0, le=64)]
@@ -69,7 +69,7 @@ class Classifier:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        labels = [unquote(label.removeprefix(LABEL)) for label in model.get_labels()]
+        labels = [unquote(label.removeprefix(LABEL_PREFIX)) for label in model.get_labels()]
         order = sorted(range(len(labels)), key=labels.__getitem__)
         self.classes = tuple(labels[row] for row in order)
         self.tokens = frozenset(model.get_words())
@@ -91,7 +91,7 @@ class Classifier:
             raise UserError(f"params.yaml: train.classifier: {error}") from None
         quantise = knobs.pop("quantise")
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n") as lines:
-            marks = {label: LABEL + quote(label, safe="") for label in set(labels)}
+            marks = {label: LABEL_PREFIX + quote(label, safe="") for label in set(labels)}
             for label, line in zip(labels, features, strict=True):
                 lines.write(f"{marks[label]} {line}\n")
             lines.flush()
@@ -119,15 +119,16 @@ class Classifier:
         scores = np.zeros((len(features), classes))
         vector = Vector(dim)
         values = np.asarray(vector)  # a view of what fastText writes
-        for start in range(0, len(features), CHUNK):
-            part = features[start : start + CHUNK]
+        for start in range(0, len(features), LINES_AT_ONCE):
+            end = start + LINES_AT_ONCE
+            part = features[start:end]
             vectors = np.empty((len(part), dim))
             for row, line in enumerate(part):
                 line_vector(vector, line + "\n")
                 vectors[row] = values
             # Not `@`: BLAS adds in an order that depends on the number of rows, and a row's
             # answer must be the same to the last bit alone and in a batch.
-            np.einsum("rd,dc->rc", vectors, self._weights, out=scores[start : start + CHUNK])
+            np.einsum("rd,dc->rc", vectors, self._weights, out=scores[start:end])
         powers: NDArray[np.float64] = np.exp(scores - scores.max(axis=1, keepdims=True))
         powers /= powers.sum(axis=1, keepdims=True)
         return powers
@@ -137,7 +138,7 @@ class Classifier:
 
         fastText does not notice a write that fails. Raises `UserError` where the file is not whole.
         """
-        path = folder / FILE
+        path = folder / MODEL_FILE
         self._model.save_model(str(path))
         written = np.frombuffer(_checked(path), dtype=np.float32)
         if not np.array_equal(written, np.ravel(self._model.f.getOutputMatrix()), equal_nan=True):
@@ -149,13 +150,13 @@ class Classifier:
 
         Raises `UserError` for a file that is missing, of another kind, or not whole.
         """
-        path = folder / FILE
+        path = folder / MODEL_FILE
         _checked(path)
         try:
             return cls(fasttext.load_model(str(path)))
         except (ArithmeticError, LookupError, MemoryError, RuntimeError, ValueError) as error:
             raise UserError(
-                f"{path} is no fastText model ({error}); `dvc repro` makes it anew"
+                f"{path} is not a fastText model ({error}); `dvc repro` makes it anew"
             ) from None
 
 
@@ -165,6 +166,6 @@ def _checked(path: Path) -> bytes:
         return output_matrix(path)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{path} is no whole fastText model ({error}): is it missing, or was the disk full? "
+            f"{path} is not a whole fastText model ({error}): is it missing, or was the disk full? "
             "`dvc repro` makes it anew"
         ) from None

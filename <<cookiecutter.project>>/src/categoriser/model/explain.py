@@ -1,5 +1,6 @@
 """`make explain TEXT=… [PRICE=…]`: what leaving each token out changes; and the same by class."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Explanation:
 
     category: str
     probability: float
-    changes: Tokens  # without each, in the line's order
+    changes: Tokens  # of the probability without each token, in the line's order
 
 
 def explain(categoriser: Categoriser, text: str, others: Mapping[str, Value]) -> Explanation:
@@ -51,14 +52,13 @@ def class_tokens(
     """Return for each class the tokens that weigh most, with their weights, heaviest first.
 
     A token's weight is the probability that the class's lines lose without it, on average over up
-    to 1000 evenly spaced lines of `features` for which the class is predicted. Each price token
-    counts by itself. A class that is never predicted has no tokens.
+    to `LINES_OF_A_CLASS` evenly spaced lines of `features` for which the class is predicted. Each
+    price token counts by itself. A class that is never predicted has no tokens.
     """
     predicted = categoriser.predict_features(lines).argmax(axis=1)
     heaviest: dict[str, Tokens] = {}
     for number, name in enumerate(categoriser.classes):
-        rows = np.flatnonzero(predicted == number).tolist()
-        rows = rows[:: -(-len(rows) // LINES_OF_A_CLASS) or 1]
+        rows = evenly_spaced(np.flatnonzero(predicted == number).tolist(), LINES_OF_A_CLASS)
         weights: defaultdict[str, float] = defaultdict(float)
         for explanation in _leave_out(categoriser, [lines[row].split() for row in rows]):
             for token, change in explanation.changes:
@@ -68,14 +68,22 @@ def class_tokens(
     return heaviest
 
 
+def evenly_spaced(places: list[int], most: int) -> list[int]:
+    """Return at most so many places, each as far from the next; all where there are no more."""
+    step = max(1, math.ceil(len(places) / most))
+    return places[::step]
+
+
 def _leave_out(categoriser: Categoriser, lines: Sequence[Sequence[str]]) -> list[Explanation]:
+    """Explain the answer to each line, which is given as its tokens."""
     whole = categoriser.predict_features([" ".join(tokens) for tokens in lines])
     left = ([*line[:place], *line[place + 1 :]] for line in lines for place in range(len(line)))
     shorter = iter(categoriser.predict_features([" ".join(tokens) for tokens in left]))
     explanations = []
     for tokens, row in zip(lines, whole, strict=True):
         best = int(row.argmax())
-        name, probability = categoriser.classes[best], float(row[best])
+        name = categoriser.classes[best]
+        probability = float(row[best])
         changes = [(token, float(next(shorter)[best] - row[best])) for token in tokens]
         explanations.append(Explanation(name, probability, changes))
     return explanations

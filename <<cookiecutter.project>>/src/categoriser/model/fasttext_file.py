@@ -1,7 +1,7 @@
 """The binary format of fastText: what shows that a file is whole, before fastText reads it.
 
-fastText asks no read for success: of a file that was cut off it loads wrong weights, crashes, or
-adds to a word without end. The layout is that of `FastText::loadModel`, `Args::load`,
+fastText does not check that a read succeeds: from a file that was cut off it loads wrong weights,
+crashes, or adds to a word without end. The layout is that of `FastText::loadModel`, `Args::load`,
 `Dictionary::load`, `DenseMatrix::load`, `QuantMatrix::load` and `ProductQuantizer::load` in
 https://github.com/facebookresearch/fastText/tree/v0.9.2/src, version 12 of the format: numbers are
 little-endian, one after the other.
@@ -25,18 +25,21 @@ from io import BufferedReader, FileIO
 from os import SEEK_END
 from pathlib import Path
 
-MAGIC, VERSION = 793712314, 12
+MAGIC_NUMBER = 793712314
+FORMAT_VERSION = 12
 CENTROIDS = 256
-FLOAT = 4
-# A few words: what is looked through for a word's end.
-BUFFER = 1024
+FLOAT_BYTES = 4
+# A pair of int32.
+PAIR_BYTES = 8
+# Bytes that are looked through for a word's end: a few words.
+BUFFER_BYTES = 1024
 
 
 class Walk:
     """A place in a file, whose end nothing may pass."""
 
     def __init__(self, file: FileIO) -> None:
-        self.stream = BufferedReader(file, BUFFER)
+        self.stream = BufferedReader(file, BUFFER_BYTES)
         self.size = self.stream.seek(0, SEEK_END)
         self.place = self.stream.seek(0)
 
@@ -59,12 +62,14 @@ class Walk:
 
     def word(self) -> None:
         """Go behind the next NUL. Raises `ValueError` where there is none."""
-        while ahead := self.stream.peek():
+        ahead = self.stream.peek()
+        while ahead:
             end = ahead.find(b"\0")
             if end >= 0:
                 self.skip(end + 1)
                 return
             self.skip(len(ahead))
+            ahead = self.stream.peek()
         raise ValueError(f"it is cut off: no word ends before byte {self.size}")
 
 
@@ -75,7 +80,7 @@ def output_matrix(path: Path) -> bytes:
     """
     with path.open("rb", buffering=0) as file:
         walk = Walk(file)
-        if walk.numbers("2i") != (MAGIC, VERSION):
+        if walk.numbers("2i") != (MAGIC_NUMBER, FORMAT_VERSION):
             raise ValueError("it does not begin as fastText's files do")
         dim, *_ = walk.numbers("12id")
         labels = _dictionary(walk)
@@ -98,7 +103,7 @@ def _dictionary(walk: Walk) -> int:
         walk.word()
         walk.numbers("qb")
     # -1 where nothing was pruned.
-    walk.skip(8 * max(0, pruned))
+    walk.skip(PAIR_BYTES * max(0, pruned))
     return labels
 
 
@@ -111,7 +116,7 @@ def _matrix(walk: Walk, dim: int) -> tuple[int, int]:
         raise ValueError(f"a matrix is of {rows} rows and {columns} columns, not of {dim}")
     if not quantised:
         start = walk.place
-        walk.skip(FLOAT * rows * columns)
+        walk.skip(FLOAT_BYTES * rows * columns)
         return rows, start
     (size,) = walk.numbers("i")
     walk.skip(size)
@@ -123,5 +128,6 @@ def _matrix(walk: Walk, dim: int) -> tuple[int, int]:
 
 
 def _quantiser(walk: Walk) -> None:
+    """Go behind a product quantiser."""
     dim, *_ = walk.numbers("4i")
-    walk.skip(FLOAT * CENTROIDS * dim)
+    walk.skip(FLOAT_BYTES * CENTROIDS * dim)

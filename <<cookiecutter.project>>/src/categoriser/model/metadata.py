@@ -67,7 +67,7 @@ def read_metadata(model: Path) -> Metadata:
 def _fault(content: object) -> str | None:
     """Return what is wrong with the values by themselves, if anything is."""
     if not isinstance(content, dict):
-        return "it is no object"
+        return "it is not an object"
     missing = [name for name in NEEDED_KEYS if name not in content]
     if missing:
         return f"{missing[0]} is missing"

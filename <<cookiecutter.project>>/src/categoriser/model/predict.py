@@ -1,4 +1,4 @@
-"""The verbs `predict`, which prints one answer, and `predict-file`, which writes one a row."""
+"""The verbs `predict`, which prints one answer, and `predict-file`, which answers a file's rows."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,9 @@ from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
 from categoriser.plural import plural
 
+# The classes that are shown after the answer's.
 RUNNERS_UP = 3
+# The exit status where some rows are set aside.
 SOME_SET_ASIDE = 3
 
 
@@ -36,9 +38,15 @@ def answer_file(source: Path, target: Path, prefix: str) -> None:
 @contextmanager
 def progress() -> Iterator[Callable[[int], None]]:
     """Show on a terminal how many rows have been answered; elsewhere say nothing."""
-    columns = BarColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn()
     console = Console(stderr=True)
-    shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    shown = Progress(
+        BarColumn(),
+        TextColumn("{task.completed:,} rows"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
     with shown:
         task = shown.add_task("", total=None)
         yield lambda count: shown.advance(task, count)

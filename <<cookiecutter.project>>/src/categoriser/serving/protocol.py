@@ -19,6 +19,7 @@ from categoriser.contract import (
     CSV,
     FIELDS,
     JSON_LINES,
+    LABEL_PREFIX,
     MAX_ROW_BYTES,
     MAX_ROWS,
     MEDIA_TYPES,
@@ -167,7 +168,7 @@ def render_answers(predictions: Sequence[Prediction], kind: str, *, single: bool
 @lru_cache(4096)
 def _csv_label(category: str) -> str:
     """Return a class's label as fastText spells it, in quotes where CSV needs them."""
-    label = f"__label__{category}"
+    label = LABEL_PREFIX + category
     if any(character in label for character in ',"\r\n'):
         return '"' + label.replace('"', '""') + '"'
     return label

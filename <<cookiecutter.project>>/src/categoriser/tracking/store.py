@@ -8,23 +8,23 @@ from urllib.parse import unquote
 
 from categoriser.errors import UserError
 
-STORE = "sqlite:///mlflow.db"
-SCHEME = "sqlite:///"
+OWN_STORE = "sqlite:///mlflow.db"
+SQLITE = "sqlite:///"
 SECONDS_TO_WAIT = 5
 
 
-def address() -> str:
-    """Return the store's address; a variable that is empty counts as none."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or STORE
+def store_address() -> str:
+    """Return the store's address: the environment's, or the project's own where that is empty."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or OWN_STORE
 
 
-def check(uri: str) -> None:
-    """Raise `UserError` for a file that is no database, or is damaged or locked by another.
+def check_store(uri: str) -> None:
+    """Raise `UserError` for a file that is not a database, is damaged, or is locked by another.
 
-    Stores that are no SQLite file are not looked at, nor one that is yet to be made.
+    Stores that are not SQLite files are not looked at, nor one that is yet to be made.
     """
-    path = Path(unquote(uri.removeprefix(SCHEME)))
-    if not uri.startswith(SCHEME) or not path.exists():
+    path = Path(unquote(uri.removeprefix(SQLITE)))
+    if not uri.startswith(SQLITE) or not path.exists():
         return
     if path.is_dir():
         raise UserError(f"{path} is a folder; it must be MLflow's database")
@@ -36,15 +36,16 @@ def check(uri: str) -> None:
             database.execute("BEGIN IMMEDIATE")
             database.rollback()
     except sqlite3.Error as error:
-        raise UserError(told(path, str(error))) from None
+        raise UserError(fault_in_words(path, str(error))) from None
 
 
-def told(path: Path, fault: str) -> str:
+def fault_in_words(path: Path, fault: str) -> str:
     """Say what is wrong with the store and what to do."""
     if "locked" in fault:
         return f"{path} is locked by another process ({fault}); end that one, then try again"
     if "readonly" in fault or "unable to open" in fault:
-        return f"{path} cannot be written ({fault}); see who owns it and its folder"
+        return f"{path} cannot be written ({fault}); see whose it and its folder are"
     return (
-        f"{path} is no sound database ({fault}); move it away, `make track` makes it anew from Git"
+        f"{path} is not a sound database ({fault}); move it away, `make track` makes it anew "
+        "from Git"
     )

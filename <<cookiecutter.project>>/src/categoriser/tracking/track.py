@@ -7,230 +7,29 @@ the run that it began at, a trial of `make tune` in the search's. What is mirror
 over; a run that was interrupted is made anew. Versions are never deleted.
 """
 
-import json
 import tomllib
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import mlflow
-import pandas as pd
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import (
-    MLFLOW_DATASET_CONTEXT,
-    MLFLOW_GIT_COMMIT,
-    MLFLOW_PARENT_RUN_ID,
-    MLFLOW_RUN_NAME,
-    MLFLOW_SOURCE_NAME,
-    MLFLOW_SOURCE_TYPE,
-    MLFLOW_USER,
-)
-from msgspec.structs import asdict
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from categoriser import paths
-from categoriser.contract import EXAMPLES
 from categoriser.errors import UserError
-from categoriser.evaluation.champion import read_champion
-from categoriser.io.digests import digest
 from categoriser.io.dvc_lock import read_lock
-from categoriser.model.metadata import read_metadata
-from categoriser.tracking import store
-from categoriser.tracking.states import State, experiments, files_state, history, workspace
-from categoriser.tracking.trials import Search, read_search
-
-KEY = ("dvc_lock", "gate")  # the tags that tell a state from others
-JUDGED = (paths.VERDICT, paths.REPORT, paths.MODEL_CARD)
-KIND = "custom_model_development"
-EXAMPLE = pd.DataFrame([asdict(EXAMPLES[0])])
-
-# MLflow's limits: entries a call, a parameter's characters, those of a data set's digest.
-BATCH, LONGEST, LONGEST_DIGEST = 100, 500, 36
-
-
-class Mirror:
-    """MLflow's experiment and registered model of one project, both of its name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.client = MlflowClient()
-        experiment = mlflow.set_experiment(name)
-        self.experiment = experiment.experiment_id
-        # MLflow keeps absolute paths: after a move it would go on writing to the old folder.
-        folder = Path(experiment.artifact_location).parent.parent
-        if mlflow.get_tracking_uri() == store.STORE and folder != Path.cwd():
-            raise UserError(
-                f"mlflow.db belongs to a project at {folder}; remove mlflow.db and mlruns, "
-                "`make track` makes them anew from Git"
-            )
-        # Its page is then that of runs, not of traces.
-        self.client.set_experiment_tag(self.experiment, "mlflow.experimentKind", KIND)
-        self.made: set[tuple[str, ...]] = set()
-
-    def add_history(self, state: State) -> None:
-        """Mirror a commit's state. A run that was made before its commit is given the commit."""
-        found = self.find(state)
-        if found is None:
-            self.client.set_terminated(self.start(state), end_time=state.milliseconds)
-        elif not str(found.info.run_name).endswith(
-            f"({found.data.tags.get('git_commit', '')[:7]})"
-        ):
-            for tag, value in mlflow_tags(state).items():
-                self.client.set_tag(found.info.run_id, tag, value)
-
-    def add_workspace(self, state: State) -> None:
-        """Mirror the workspace's state with its files, and register its model."""
-        model, gate = state.tags["model_digest"], state.tags["gate"]
-        number = self.registered(model)
-        if found := self.find(state):
-            if number and found.data.tags.get("model_digest") == model:
-                return
-            self.client.delete_run(found.info.run_id)
-        run_id = self.start(state)
-        with mlflow.start_run(run_id):
-            self.client.log_artifacts(run_id, str(paths.PLOTS), "plots")
-            for file in () if gate == "not run" else JUDGED:
-                self.client.log_artifact(run_id, str(file))
-            if number is None:
-                tags = {"model_digest": model}
-                number = str(mlflow.register_model(log_model(), self.name, tags=tags).version)
-            self.client.set_tag(run_id, "model_version", number)
-
-    def add_experiment(self, state: State) -> None:
-        """Mirror an experiment, nested in the run of the state that it began at, if there."""
-        found = self.find(state)
-        run_id = found.info.run_id if found else self.start(state)
-        begun = self.runs(dvc_lock=state.tags["dvc_exp_from"])
-        if parents := [run for run in begun if "dvc_exp" not in run.data.tags]:
-            self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, parents[0].info.run_id)
-        if found is None:
-            self.client.set_terminated(run_id, end_time=state.milliseconds)
-
-    def add_search(self, search: Search) -> None:
-        """Mirror what `make tune` tried, each trial nested in the search's run."""
-        found = self.runs(tuning=search.whole.tags["tuning"])
-        if any("trial" not in one.data.tags and one.info.status == "FINISHED" for one in found):
-            return
-        for interrupted in found:
-            self.client.delete_run(interrupted.info.run_id)
-        whole = self.start(search.whole)
-        for trial in search.trials:
-            run_id = self.start(trial)
-            self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, whole)
-            self.client.set_terminated(run_id)
-        self.client.set_terminated(whole)
-
-    def name_candidate(self) -> None:
-        """Give the alias to the version of the workspace's model if that passed, or to none."""
-        number = None
-        if all(path.exists() for path in (paths.LOCK, paths.PARAMS, paths.METRICS)):
-            found = self.find(files_state())
-            tags = found.data.tags if found else {}
-            model = tags.get("model_digest", "")
-            replaced = paths.MODEL.is_dir() and digest(paths.MODEL) != model
-            if tags.get("gate") == "passed" and not replaced:
-                number = self.registered(model)
-        self.alias("candidate", number)
-
-    def alias(self, name: str, number: str | None) -> None:
-        """Give the alias to a version; take it away where there is none."""
-        if number is not None:
-            self.client.set_registered_model_alias(self.name, name, number)
-        elif self.client.search_registered_models(f"name = '{self.name}'"):
-            self.client.delete_registered_model_alias(self.name, name)
-
-    def name_champion(self) -> str:
-        """Give the champion's version its alias, or none; return what is to be noted."""
-        champion = read_champion(paths.CHAMPION)
-        number = self.registered(champion.digest) if champion else None
-        self.alias("champion", number)
-        if champion and number is None:
-            return f"; the champion {champion.digest[:12]} is not in the registry"
-        return ""
-
-    def registered(self, model: str) -> str | None:
-        """Return the version of the model of this digest."""
-        which = f"name = '{self.name}' and tags.model_digest = '{model}'"
-        versions = self.client.search_model_versions(which)
-        return str(versions[0].version) if versions else None
-
-    def find(self, state: State) -> Run | None:
-        """Return the state's finished run; delete interrupted ones."""
-        finished = None
-        for found in self.runs(**{tag: state.tags[tag] for tag in KEY}):
-            if found.data.tags.get("dvc_exp") != state.tags.get("dvc_exp"):
-                continue
-            if found.info.status == "FINISHED":
-                finished = found
-            else:
-                self.client.delete_run(found.info.run_id)
-        return finished
-
-    def runs(self, **tags: str) -> list[Run]:
-        """Return the runs that have these tags."""
-        which = " and ".join(f"tags.{tag} = '{value}'" for tag, value in tags.items())
-        return list(self.client.search_runs([self.experiment], which))
-
-    def start(self, state: State) -> str:
-        """Make a run with what is known without files; return its id."""
-        at = state.milliseconds
-        if KEY[0] in state.tags:
-            self.made.add(tuple(state.tags[tag] for tag in KEY))
-        tags = {name: tag for name, tag in (state.tags | mlflow_tags(state)).items() if tag}
-        created = self.client.create_run(self.experiment, at, tags, state.name)
-        run_id = str(created.info.run_id)
-        params = [Param(name, str(value)[:LONGEST]) for name, value in state.params.items()]
-        metrics = [Metric(name, value, at, 0) for name, value in state.metrics.items()]
-        for first in range(0, max(len(params), len(metrics)), BATCH):
-            last = first + BATCH
-            self.client.log_batch(run_id, metrics[first:last], params[first:last])
-        self.client.log_inputs(run_id, [dataset(state)])
-        return run_id
-
-
-def mlflow_tags(state: State) -> dict[str, str]:
-    """Return the tags that MLflow's pages show: name, author, source and commit."""
-    commit = state.tags.get("git_commit", "")
-    own = {"git_commit": commit, "git_dirty": state.tags.get("git_dirty", "")}
-    return own | {
-        MLFLOW_GIT_COMMIT: commit,
-        MLFLOW_RUN_NAME: state.name,
-        MLFLOW_SOURCE_NAME: "make tune" if "tuning" in state.tags else "dvc.yaml",
-        MLFLOW_SOURCE_TYPE: "PROJECT",
-        MLFLOW_USER: state.tags.get("author", ""),
-    }
-
-
-def dataset(state: State) -> DatasetInput:
-    """Return the data of a state: the file, by DVC's hash."""
-    path = str(state.params["data.path"])
-    known = state.tags["dvc_data"] or "unknown"
-    source = json.dumps({"uri": path})
-    data = Dataset(path, known[:LONGEST_DIGEST], "local", source)
-    return DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
-
-
-def log_model() -> str:
-    """Log the model as a pyfunc of the active run, with its package; return its URI."""
-    needed = ("mlflow", "pandas", "pydantic", "pyyaml")
-    libraries = read_metadata(paths.MODEL).libraries | {name: version(name) for name in needed}
-    # MLflow runs the example to learn the signature.
-    info = mlflow.pyfunc.log_model(
-        name="model",
-        python_model=str(Path(__file__).with_name("pyfunc.py")),
-        artifacts={"model": str(paths.MODEL)},
-        code_paths=[str(Path(__file__).parents[1])],
-        input_example=EXAMPLE,
-        pip_requirements=[f"{name}=={libraries[name]}" for name in sorted(libraries)],
-    )
-    return str(info.model_uri)
+from categoriser.tracking.mirror import Mirror
+from categoriser.tracking.states import experiments, history, workspace
+from categoriser.tracking.store import check_store, store_address
+from categoriser.tracking.trials import read_search
 
 
 def track(mirror: Mirror) -> None:
-    """Mirror history, the workspace where its model is there, and what was tried; alias."""
+    """Mirror history, the workspace where its model is there, and what was tried; set the aliases.
+
+    Raises `UserError` where no stage has run, and where the workspace's files are not dvc.lock's.
+    """
     if not paths.LOCK.exists():
         raise UserError(f"{paths.LOCK} is missing: no stage has run; mend what `dvc repro` reports")
     read_lock()
@@ -246,7 +45,8 @@ def track(mirror: Mirror) -> None:
         # A workspace that is refused does not keep the rest from being mirrored.
         for state in experiments():
             mirror.add_experiment(state)
-        if search := read_search():
+        search = read_search()
+        if search:
             mirror.add_search(search)
         mirror.name_candidate()
         note += mirror.name_champion()
@@ -254,6 +54,7 @@ def track(mirror: Mirror) -> None:
 
 
 def project_name() -> str:
+    """Return the project's name in pyproject.toml, which is also that of its experiment."""
     settings = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     return str(settings["project"]["name"])
 
@@ -263,15 +64,16 @@ def track_into_mlflow(only: Literal["champion", "tuning"] | None) -> None:
 
     Raises `UserError` for a store that cannot be used, and as `track`.
     """
-    uri = store.address()
-    store.check(uri)
+    uri = store_address()
+    check_store(uri)
     mlflow.set_tracking_uri(uri)
     try:
         mirror = Mirror(project_name())
         if only == "champion":
             mirror.name_champion()
         elif only == "tuning":
-            if search := read_search():
+            search = read_search()
+            if search:
                 mirror.add_search(search)
         else:
             track(mirror)

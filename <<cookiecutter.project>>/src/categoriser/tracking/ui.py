@@ -9,10 +9,10 @@ from mlflow.exceptions import MlflowException
 from rich.console import Console
 
 from categoriser.errors import UserError
-from categoriser.tracking import store
+from categoriser.tracking.store import check_store, store_address
 from categoriser.tracking.track import project_name
 
-HOST = "127.0.0.1"
+OWN_MACHINE = "127.0.0.1"
 # No usage data; and no job runner, which needs more workers, and nothing here runs jobs.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
@@ -27,13 +27,14 @@ def page(name: str) -> str:
 
 
 def check_free(port: int) -> None:
-    """Raise `UserError` where no server can listen on this port of HOST."""
+    """Raise `UserError` where no server can listen on this port of this machine."""
     try:
-        with socket.create_server((HOST, port)):
+        with socket.create_server((OWN_MACHINE, port)):
             pass
     except (OSError, OverflowError) as error:
         raise UserError(
-            f"port {port} of {HOST} cannot be used ({error}): name another, as in make ui PORT=5001"
+            f"port {port} of {OWN_MACHINE} cannot be used ({error}): name another, as in "
+            "make ui PORT=5001"
         ) from None
 
 
@@ -42,18 +43,19 @@ def show(port: int) -> None:
 
     Raises `UserError` where the store or the port cannot be used.
     """
-    uri = store.address()
+    uri = store_address()
     is_server = uri.startswith(("http://", "https://"))
     if not is_server:
         check_free(port)
-        store.check(uri)
+        check_store(uri)
     mlflow.set_tracking_uri(uri)
-    console, shown = Console(soft_wrap=True), page(project_name())
+    console = Console(soft_wrap=True)
+    shown = page(project_name())
     if is_server:
         console.print(f"The runs are at {uri.rstrip('/')}/{shown}")
         return
-    console.print(f"The runs: http://{HOST}:{port}/{shown}")
-    where = ["--host", HOST, "--port", str(port), "--backend-store-uri", uri]
+    console.print(f"The runs: http://{OWN_MACHINE}:{port}/{shown}")
+    where = ["--host", OWN_MACHINE, "--port", str(port), "--backend-store-uri", uri]
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", *where]
     # So that Ctrl-C ends MLflow, and says no more.
     os.execve(sys.executable, command, os.environ | QUIET)  # noqa: S606

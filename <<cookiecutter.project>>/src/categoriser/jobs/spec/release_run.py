@@ -31,7 +31,7 @@ PROCESSING_INPUT = "/opt/ml/processing/input"
 PROCESSING_OUTPUT = "/opt/ml/processing/output"
 # What the training job's log says as `name=value` (categoriser.model.train).
 LOGGED_FIGURES = ("temperature", "validation_accuracy", "validation_log_loss")
-NUMBER = "([-+.e0-9]+)"
+LOGGED_NUMBER = "([-+.e0-9]+)"
 
 
 class ReleaseRun(Struct, frozen=True, kw_only=True):
@@ -100,7 +100,7 @@ def training(run: ReleaseRun) -> JobSpec:
         inputs=(Input("data", run.data, f"{TRAINING_INPUT}/data"),),
         outputs=(Output("model", run.trained, TRAINED_MODEL),),
         output_key=run.key,
-        metrics=tuple(MetricDefinition(name, f"{name}={NUMBER}") for name in LOGGED_FIGURES),
+        metrics=tuple(MetricDefinition(name, f"{name}={LOGGED_NUMBER}") for name in LOGGED_FIGURES),
         tags=run.lineage,
     )
 

@@ -11,13 +11,21 @@ from typing import Annotated, Any
 
 import msgspec
 
-from categoriser.contract import COLUMNS, CSV, FIELDS, JSON, JSON_LINES, Column, Value, read_number
+from categoriser.contract import (
+    COLUMNS,
+    CSV,
+    FIELDS,
+    JSON,
+    JSON_LINES,
+    LABEL_PREFIX,
+    Column,
+    Value,
+    read_number,
+)
 from categoriser.monitor.formats.event_lines import EventSide, EventSides, RecordError
 from categoriser.monitor.formats.problems import Place, Problems
 from categoriser.serving.capture import ENCODINGS
 from categoriser.serving.json_rows import BLANKS
-
-LABEL_PREFIX = "__label__"
 
 PROBABILITIES_DECODER = msgspec.json.Decoder(list[Annotated[float, msgspec.Meta(ge=0, le=1)]])
 

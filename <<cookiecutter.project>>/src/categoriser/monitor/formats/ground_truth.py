@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from categoriser.contract import LABEL_PREFIX
 from categoriser.monitor.formats import event_frames
-from categoriser.monitor.formats.captured_sides import LABEL_PREFIX, csv_fields
+from categoriser.monitor.formats.captured_sides import csv_fields
 from categoriser.monitor.formats.event_files import hour_of
 from categoriser.monitor.formats.event_frames import TRUTH_COLUMNS, to_frame
 from categoriser.monitor.formats.event_lines import (

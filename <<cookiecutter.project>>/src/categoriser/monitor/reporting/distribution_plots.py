@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from categoriser.evaluation.plots import COLOURS, image, sheet
+from categoriser.evaluation.plots import MODEL_COLOURS, image, sheet
 from categoriser.monitor.comparison.distances import psi
 from categoriser.monitor.formats.feature_statistics import INTEGRAL, FeatureStatistics
 from categoriser.monitor.formats.sketch import Floats, Weighted, quantile
 
-BASELINE_COLOUR = COLOURS["majority"]
-WINDOW_COLOUR = COLOURS["model"]
+BASELINE_COLOUR = MODEL_COLOURS["majority"]
+WINDOW_COLOUR = MODEL_COLOURS["model"]
 PLOT_BINS = 30
 # A plot of numbers leaves out so much at either end, where a few rows would take all the room.
 PLOT_TAIL = 0.02

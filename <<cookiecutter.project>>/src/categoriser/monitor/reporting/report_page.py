@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 from msgspec import structs
 
-from categoriser.evaluation.plots import STYLE, confusion, slices
+from categoriser.evaluation.plots import STYLE, confusion_plot, slices_plot
 from categoriser.evaluation.rendering import render
 from categoriser.io.replacing import write_json, write_text
 from categoriser.monitor.checks.check_result import CheckResult
@@ -68,13 +68,13 @@ def report_page(result: CheckResult, document: ReportDocument, about: About) -> 
 def _matrix_plot(quality: QualityResult) -> str:
     counts = quality.statistics.multiclass_classification_metrics.confusion_matrix
     rows = [list(row.values()) for row in counts.values()]
-    return confusion(rows, list(counts))
+    return confusion_plot(rows, list(counts))
 
 
 def _slice_plots(quality: QualityResult) -> dict[str, str]:
     """Plot the slices of each column that has some."""
     return {
-        column: slices(compared.slices)
+        column: slices_plot(compared.slices)
         for column, compared in (quality.slices or {}).items()
         if compared and compared.slices
     }

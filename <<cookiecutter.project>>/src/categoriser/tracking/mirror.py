@@ -1,0 +1,225 @@
+"""MLflow's experiment and registered model of the project: one run a state, one version a model."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+    MLFLOW_USER,
+)
+from msgspec.structs import asdict
+
+from categoriser import paths
+from categoriser.contract import EXAMPLES
+from categoriser.errors import UserError
+from categoriser.evaluation.champion import read_champion
+from categoriser.io.digests import digest
+from categoriser.model.metadata import read_metadata
+from categoriser.tracking.states import State, files_state
+from categoriser.tracking.store import OWN_STORE
+from categoriser.tracking.trials import Search
+
+STATE_KEY = ("dvc_lock", "gate")  # the tags that tell a state from others
+JUDGEMENT_FILES = (paths.VERDICT, paths.REPORT, paths.MODEL_CARD)
+EXPERIMENT_KIND = "custom_model_development"
+EXAMPLE = pd.DataFrame([asdict(EXAMPLES[0])])
+
+# MLflow's limits: parameters or metrics of a call, and characters.
+MOST_ENTRIES = 100
+LONGEST_PARAMETER = 500
+LONGEST_DIGEST = 36
+
+
+class Mirror:
+    """MLflow's experiment and registered model of one project, both of its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.client = MlflowClient()
+        experiment = mlflow.set_experiment(name)
+        self.experiment = experiment.experiment_id
+        # MLflow keeps absolute paths: after a move it would go on writing to the old folder.
+        folder = Path(experiment.artifact_location).parent.parent
+        if mlflow.get_tracking_uri() == OWN_STORE and folder != Path.cwd():
+            raise UserError(
+                f"mlflow.db belongs to a project at {folder}; remove mlflow.db and mlruns, "
+                "`make track` makes them anew from Git"
+            )
+        # With this kind its page shows runs, not traces.
+        self.client.set_experiment_tag(self.experiment, "mlflow.experimentKind", EXPERIMENT_KIND)
+        self.made: set[tuple[str, ...]] = set()
+
+    def add_history(self, state: State) -> None:
+        """Mirror a commit's state. A run that was made before its commit is given the commit."""
+        found = self.find(state)
+        if found is None:
+            self.client.set_terminated(self.start(state), end_time=state.milliseconds)
+            return
+        commit = found.data.tags.get("git_commit", "")[:7]
+        if not str(found.info.run_name).endswith(f"({commit})"):
+            for tag, value in mlflow_tags(state).items():
+                self.client.set_tag(found.info.run_id, tag, value)
+
+    def add_workspace(self, state: State) -> None:
+        """Mirror the workspace's state with its files, and register its model."""
+        model = state.tags["model_digest"]
+        gate = state.tags["gate"]
+        number = self.registered(model)
+        found = self.find(state)
+        if found:
+            if number and found.data.tags.get("model_digest") == model:
+                return
+            self.client.delete_run(found.info.run_id)
+        run_id = self.start(state)
+        with mlflow.start_run(run_id):
+            self.client.log_artifacts(run_id, str(paths.PLOTS), "plots")
+            if gate != "not run":
+                for file in JUDGEMENT_FILES:
+                    self.client.log_artifact(run_id, str(file))
+            if number is None:
+                tags = {"model_digest": model}
+                number = str(mlflow.register_model(log_model(), self.name, tags=tags).version)
+            self.client.set_tag(run_id, "model_version", number)
+
+    def add_experiment(self, state: State) -> None:
+        """Mirror an experiment, nested in the run of the state that it began at, if there."""
+        found = self.find(state)
+        run_id = found.info.run_id if found else self.start(state)
+        begun = self.runs(dvc_lock=state.tags["dvc_exp_from"])
+        parents = [run for run in begun if "dvc_exp" not in run.data.tags]
+        if parents:
+            self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, parents[0].info.run_id)
+        if found is None:
+            self.client.set_terminated(run_id, end_time=state.milliseconds)
+
+    def add_search(self, search: Search) -> None:
+        """Mirror what `make tune` tried, each trial nested in the search's run."""
+        found = self.runs(tuning=search.whole.tags["tuning"])
+        if any("trial" not in one.data.tags and one.info.status == "FINISHED" for one in found):
+            return
+        for interrupted in found:
+            self.client.delete_run(interrupted.info.run_id)
+        whole = self.start(search.whole)
+        for trial in search.trials:
+            run_id = self.start(trial)
+            self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, whole)
+            self.client.set_terminated(run_id)
+        self.client.set_terminated(whole)
+
+    def name_candidate(self) -> None:
+        """Give the alias to the version of the workspace's model if that passed, or to none."""
+        number = None
+        if all(path.exists() for path in (paths.LOCK, paths.PARAMS, paths.METRICS)):
+            found = self.find(files_state())
+            tags = found.data.tags if found else {}
+            model = tags.get("model_digest", "")
+            replaced = paths.MODEL.is_dir() and digest(paths.MODEL) != model
+            if tags.get("gate") == "passed" and not replaced:
+                number = self.registered(model)
+        self.alias("candidate", number)
+
+    def alias(self, name: str, number: str | None) -> None:
+        """Give the alias to a version; take it away where there is none."""
+        if number is not None:
+            self.client.set_registered_model_alias(self.name, name, number)
+        elif self.client.search_registered_models(f"name = '{self.name}'"):
+            self.client.delete_registered_model_alias(self.name, name)
+
+    def name_champion(self) -> str:
+        """Give the champion's version its alias, or none; return what is to be noted."""
+        champion = read_champion(paths.CHAMPION)
+        number = self.registered(champion.digest) if champion else None
+        self.alias("champion", number)
+        if champion and number is None:
+            return f"; the champion {champion.digest[:12]} is not in the registry"
+        return ""
+
+    def registered(self, model: str) -> str | None:
+        """Return the version of the model of this digest."""
+        which = f"name = '{self.name}' and tags.model_digest = '{model}'"
+        versions = self.client.search_model_versions(which)
+        return str(versions[0].version) if versions else None
+
+    def find(self, state: State) -> Run | None:
+        """Return the state's finished run; delete interrupted ones."""
+        finished = None
+        key = {tag: state.tags[tag] for tag in STATE_KEY}
+        for found in self.runs(**key):
+            if found.data.tags.get("dvc_exp") != state.tags.get("dvc_exp"):
+                continue
+            if found.info.status == "FINISHED":
+                finished = found
+            else:
+                self.client.delete_run(found.info.run_id)
+        return finished
+
+    def runs(self, **tags: str) -> list[Run]:
+        """Return the runs that have these tags."""
+        which = " and ".join(f"tags.{tag} = '{value}'" for tag, value in tags.items())
+        return list(self.client.search_runs([self.experiment], which))
+
+    def start(self, state: State) -> str:
+        """Make a run with what is known without files; return its id."""
+        at = state.milliseconds
+        if STATE_KEY[0] in state.tags:
+            self.made.add(tuple(state.tags[tag] for tag in STATE_KEY))
+        tags = {name: tag for name, tag in (state.tags | mlflow_tags(state)).items() if tag}
+        created = self.client.create_run(self.experiment, at, tags, state.name)
+        run_id = str(created.info.run_id)
+        params = [
+            Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in state.params.items()
+        ]
+        metrics = [Metric(name, value, at, 0) for name, value in state.metrics.items()]
+        for first in range(0, max(len(params), len(metrics)), MOST_ENTRIES):
+            last = first + MOST_ENTRIES
+            self.client.log_batch(run_id, metrics[first:last], params[first:last])
+        self.client.log_inputs(run_id, [training_data(state)])
+        return run_id
+
+
+def mlflow_tags(state: State) -> dict[str, str]:
+    """Return the tags that MLflow's pages show: name, author, source and commit."""
+    commit = state.tags.get("git_commit", "")
+    own = {"git_commit": commit, "git_dirty": state.tags.get("git_dirty", "")}
+    return own | {
+        MLFLOW_GIT_COMMIT: commit,
+        MLFLOW_RUN_NAME: state.name,
+        MLFLOW_SOURCE_NAME: "make tune" if "tuning" in state.tags else "dvc.yaml",
+        MLFLOW_SOURCE_TYPE: "PROJECT",
+        MLFLOW_USER: state.tags.get("author", ""),
+    }
+
+
+def training_data(state: State) -> DatasetInput:
+    """Return the data file of a state, with DVC's hash of it."""
+    path = str(state.params["data.path"])
+    known = state.tags["dvc_data"] or "unknown"
+    source = json.dumps({"uri": path})
+    data = Dataset(path, known[:LONGEST_DIGEST], "local", source)
+    return DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
+
+
+def log_model() -> str:
+    """Log the model as a pyfunc of the active run, with its package; return its URI."""
+    needed = ("mlflow", "pandas", "pydantic", "pyyaml")
+    libraries = read_metadata(paths.MODEL).libraries | {name: version(name) for name in needed}
+    # MLflow runs the example to learn the signature.
+    info = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(Path(__file__).with_name("pyfunc.py")),
+        artifacts={"model": str(paths.MODEL)},
+        code_paths=[str(Path(__file__).parents[1])],
+        input_example=EXAMPLE,
+        pip_requirements=[f"{name}=={libraries[name]}" for name in sorted(libraries)],
+    )
+    return str(info.model_uri)
