@@ -45,7 +45,12 @@ def test_a_worker_that_dies_is_replaced_and_others_lose_nothing(model: Path) -> 
     loads, ended = load(running, 8)
     before = children(running.process.pid)
     os.kill(before[0], signal.SIGKILL)
-    until(lambda: len(after := children(running.process.pid)) == 2 and before[0] not in after)
+
+    def is_replaced() -> bool:
+        after = children(running.process.pid)
+        return len(after) == 2 and before[0] not in after
+
+    until(is_replaced)
     for number in range(20):
         assert running.request(f"a,{number}").status_code == 200
     ended.set()

@@ -41,7 +41,8 @@ def promote() -> str:
         raise UserError(
             f"{paths.VERDICT} says that a gate failed; only a model that passed is promoted"
         )
-    if changed := dvc_status():
+    changed = dvc_status()
+    if changed:
         raise UserError(
             f"{paths.VERDICT} is of an earlier state (changed since: {', '.join(changed)}); "
             "`dvc repro` judges the one that is there"
