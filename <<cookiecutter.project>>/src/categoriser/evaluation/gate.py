@@ -17,7 +17,7 @@ OUTCOME_STYLES = {"failed": "bold red", "not judged": "yellow", "passed": "green
 
 
 class BaselineModel(Struct):
-    """What the gate reads of the baseline's facts: the digest of the model that it is of."""
+    """What the gate reads of the baseline's facts: their own form is in a layer above this one."""
 
     model: str
 

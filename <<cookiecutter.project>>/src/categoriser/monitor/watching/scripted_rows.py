@@ -14,8 +14,8 @@ from categoriser.model.package import Categoriser
 from categoriser.monitor.formats.captures import captured_rows
 from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.watching.team_scripts import load_preprocessor
-from categoriser.serving.capture import record
-from categoriser.serving.protocol import render
+from categoriser.serving.capture import capture_line
+from categoriser.serving.protocol import render_answers
 
 
 def scripted_features(rows: pl.DataFrame, categoriser: Categoriser, script: Path) -> pl.DataFrame:
@@ -52,6 +52,6 @@ def _write_captures(rows: pl.DataFrame, categoriser: Categoriser, file: Path) ->
             request = io.StringIO(newline="")
             csv.writer(request).writerow(values)
             body = request.getvalue().encode()
-            response = render([answer], CSV, single=False)
+            response = render_answers([answer], CSV, single=False)
             time = datetime.combine(date, datetime.min.time(), UTC)
-            stream.write(record(body, response, CSV, event_id="row", time=time))
+            stream.write(capture_line(body, response, CSV, event_id="row", time=time))
