@@ -104,7 +104,7 @@ def captured(folder: Path) -> list[bytes]:
     return [line for file in folder.rglob("*.jsonl") for line in file.read_bytes().splitlines(True)]
 
 
-def lines(count: int, size: int = 100, at: datetime = NOW) -> list[capture.CapturedLine]:
+def lines(count: int, size: int = 100, at: datetime = NOW) -> list[capture.TimedLine]:
     return [(at, b"%0*d\n" % (size - 1, number)) for number in range(count)]
 
 

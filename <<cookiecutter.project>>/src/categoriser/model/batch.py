@@ -116,11 +116,11 @@ def _answer(
 
 def _transaction(asked: Sequence[object]) -> Transaction:
     """Return a row as the server takes it. Raises `WrongValueError`."""
-    values = [_value(column, value) for column, value in zip(COLUMNS, asked, strict=True)]
+    values = [_column_value(column, value) for column, value in zip(COLUMNS, asked, strict=True)]
     return transactions([values])[0]
 
 
-def _value(column: Column, value: object) -> Value:
+def _column_value(column: Column, value: object) -> Value:
     """Return a column's value. Raises `WrongValueError`."""
     if column.is_text and not isinstance(value, str):
         raise WrongValueError(f"{column.name} is missing or no text", repr(value))

@@ -26,7 +26,7 @@ from os import SEEK_END
 from pathlib import Path
 
 MAGIC_NUMBER = 793712314
-FORMAT_VERSION = 12
+FASTTEXT_FORMAT = 12
 CENTROIDS = 256
 FLOAT_BYTES = 4
 # A pair of int32.
@@ -80,7 +80,7 @@ def output_matrix(path: Path) -> bytes:
     """
     with path.open("rb", buffering=0) as file:
         walk = Walk(file)
-        if walk.numbers("2i") != (MAGIC_NUMBER, FORMAT_VERSION):
+        if walk.numbers("2i") != (MAGIC_NUMBER, FASTTEXT_FORMAT):
             raise ValueError("it does not begin as fastText's files do")
         dim, *_ = walk.numbers("12id")
         labels = _dictionary(walk)

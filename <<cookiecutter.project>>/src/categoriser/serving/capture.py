@@ -32,7 +32,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_CAPTURE = 128 * 2**20
 ENCODINGS = {CSV: "CSV", JSON: "JSON", JSON_LINES: "JSON"}
 
-CapturedLine = tuple[datetime, bytes]  # when a call was answered, and what is written of it
+TimedLine = tuple[datetime, bytes]  # when a call was answered, and what is written of it
 log = logging.getLogger("categoriser.serving")
 
 
@@ -60,7 +60,7 @@ class Writer:
     def __init__(self, folder: Path, percent: int = 100) -> None:
         self.percent = percent
         self.files = CaptureFiles(folder)
-        self.waiting: list[CapturedLine] = []
+        self.waiting: list[TimedLine] = []
         self.size = 0  # bytes that wait
         self.dropped = 0  # calls since the log was told
         self.closed = False
@@ -119,9 +119,9 @@ class Writer:
         self.files.close()
 
 
-def write_batches(lines: list[CapturedLine]) -> Iterator[list[CapturedLine]]:
+def write_batches(lines: list[TimedLine]) -> Iterator[list[TimedLine]]:
     """Yield lines of one minute together, up to a part of a file, or one line that is longer."""
-    batch: list[CapturedLine] = []
+    batch: list[TimedLine] = []
     size = 0
     for time, line in lines:
         is_full = size + len(line) > FILE_BYTES // WRITES_OF_A_FILE
@@ -150,7 +150,7 @@ class CaptureFiles:
         self.minute = datetime.min
         self.calls = 0  # in the open file
 
-    def write(self, lines: list[CapturedLine]) -> int:
+    def write(self, lines: list[TimedLine]) -> int:
         """Append lines; return how many could not be: the first that failed, and all after it.
 
         A line is written as a whole or not at all, and no empty file stays.
