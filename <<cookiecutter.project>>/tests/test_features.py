@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
 
-from categoriser.contract import transactions
-from categoriser.features import EDGES, LONGEST, features, lines_of, normalise
+from categoriser.contract import EXAMPLES, transactions
+from categoriser.features import EDGES, LONGEST, TOKENS, features, is_word, lines_of, normalise
 
 # What breaks lines or words, and what fastText or the price tokens could be taken for.
 AWKWARD = st.sampled_from(
@@ -106,6 +106,17 @@ def test_every_character_is_safe_and_stable() -> None:
     assert not set("".join(texts)) & set(
         string.ascii_uppercase + string.punctuation + "\n\r\t\v\f\0"
     )
+
+
+@pytest.mark.parametrize("column", TOKENS)
+def test_no_token_of_a_column_is_taken_for_a_word(column: str) -> None:
+    values = [getattr(row, column) for row in EXAMPLES]
+    values += [value.lower() for value in values if isinstance(value, str)]
+    for value, tokens in zip(values, TOKENS[column](values), strict=True):
+        assert tokens, f"features.TOKENS makes nothing of the {column} {value!r}"
+        assert tokens == " ".join(tokens.split())
+        words = [token for token in tokens.split() if is_word(token)]
+        assert not words, f"features.TOKENS makes words of the {column} {value!r}: {words}"
 
 
 @checks(deadline=None)

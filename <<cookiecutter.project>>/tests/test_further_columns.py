@@ -37,7 +37,7 @@ DECLARED = """
 class Prediction("""
 USED = """{
     "price": price_tokens,
-    "country": lambda countries: [f"IN_{country}" for country in countries],
+    "country": lambda countries: [f"IN_{country.upper()}" for country in countries],
     "balance": lambda balances: [f"OWES {balance < 0}".upper() for balance in balances],
 }
 """

@@ -59,7 +59,7 @@ class Prepare(Section):
 
 class Train(Section):
     review_threshold: float = Share
-    classifier: dict[str, Any]
+    classifier: dict[str, object]  # each classifier has knobs of its own, and checks them
 
 
 class Evaluate(Section):
@@ -109,7 +109,7 @@ def read_sections(path: Path, form: type[Sections]) -> Sections:
         raise UserError(f"{path}: {faults(error)}") from None
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, object]:
     """Read YAML that holds names and values. Raises `UserError` for a file that does not."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -102,7 +102,7 @@ def test_a_fault_of_the_code_keeps_its_traceback(bug: Exception) -> None:
     with pytest.raises(type(bug)) as caught:
         run_command(main)
     assert caught.value is bug
-    with pytest.raises(ValueError, match="no fault of the machine"):
+    with pytest.raises(ValueError, match="not a fault of the machine"):
         disk.sentence(bug)
 
 

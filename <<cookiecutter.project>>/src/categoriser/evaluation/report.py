@@ -103,7 +103,10 @@ def model_card(facts: ReportFacts) -> str:
 
 
 def common(facts: ReportFacts) -> dict[str, Any]:
-    """Return what both pages say: the facts, the dates, and how many slices are too small."""
+    """Return what both pages say, by the templates' names for it.
+
+    These are the facts, the dates, and how many slices are too small.
+    """
     evaluation = facts.evaluation
     dates = [date for part in evaluation.split.parts.values() for date in part.dates]
     small = sum(len(column.not_judged) for column in evaluation.slices.values() if column)

@@ -12,7 +12,6 @@ from msgspec import Struct, ValidationError, convert, structs
 
 from categoriser.errors import UserError
 
-Json = dict[str, Any]  # an object
 # The command that makes most documents: messages name it.
 MADE_BY_PIPELINE = "dvc repro"
 Document = TypeVar("Document", bound=Struct)

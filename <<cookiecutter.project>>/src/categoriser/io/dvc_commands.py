@@ -22,7 +22,7 @@ def dvc(*arguments: str) -> str:
     return done.stdout
 
 
-def dvc_status() -> dict[str, Any]:
+def dvc_status() -> dict[str, list[Any]]:
     """Return what `dvc status` says, by stage: nothing where the workspace is as dvc.lock says."""
-    changes: dict[str, Any] = json.loads(dvc("status", "--json") or "{}")
+    changes: dict[str, list[Any]] = json.loads(dvc("status", "--json") or "{}")
     return changes

@@ -1,15 +1,18 @@
 """`dvc.lock`, in which DVC records what ran."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from categoriser.errors import UserError
-from categoriser.io.documents import Json
 from categoriser.paths import LOCK
 
+# What the file holds is DVC's to say.
+DvcLock = dict[str, Any]
 
-def read_lock(path: Path = LOCK) -> Json:
+
+def read_lock(path: Path = LOCK) -> DvcLock:
     """Read DVC's record of what ran; empty where nothing did. Raises `UserError` for no such."""
     if not path.exists():
         return {}

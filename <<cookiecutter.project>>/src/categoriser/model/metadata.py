@@ -8,6 +8,9 @@ from msgspec import UNSET, Struct, UnsetType
 from categoriser.errors import UserError
 from categoriser.io.documents import MADE_BY_PIPELINE, read_json, to_document
 
+# A classifier's settings by name: each classifier has its own, and checks them.
+Knobs = dict[str, Any]
+
 METADATA_FILE = "metadata.json"
 # Bounds of the temperature: beyond them calibration has nothing to go by.
 COLDEST = 0.05
@@ -40,7 +43,7 @@ class Metadata(Struct, frozen=True):
     review_threshold: float
     temperature: float
     classifier_digest: str = ""
-    classifier: dict[str, Any] = {}
+    classifier: Knobs = {}
     libraries: dict[str, str] = {}
     train_digest: str = ""
     train_rows: int = 0

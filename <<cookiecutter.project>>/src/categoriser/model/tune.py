@@ -25,6 +25,7 @@ from categoriser.data.rows import read_rows
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
 from categoriser.model.classifier import Classifier
+from categoriser.model.metadata import Knobs
 from categoriser.model.train import (
     TRAINING_COLUMNS,
     ValidationAnswers,
@@ -35,7 +36,6 @@ from categoriser.model.tuning_record import TrialRecord, TuningRecord
 from categoriser.params import read_params, set_params
 from categoriser.paths import PARAMS, PREPARED, TUNING
 
-Knobs = dict[str, Any]
 FAILED = {"validation_log_loss": math.inf, "validation_accuracy": 0.0}
 # The table shows so many trials, the best first.
 SHOWN_TRIALS = 10

@@ -1,11 +1,11 @@
 """The document reports/tuning.json: what `make tune` tried, for `make track` to mirror."""
 
 from pathlib import Path
-from typing import Any
 
 from msgspec import DecodeError, Struct, json
 
 from categoriser.errors import UserError
+from categoriser.model.metadata import Knobs
 
 
 class TrialRecord(Struct, frozen=True):
@@ -14,7 +14,7 @@ class TrialRecord(Struct, frozen=True):
     A figure is None where training failed. `milliseconds` are those since the search began.
     """
 
-    knobs: dict[str, Any]
+    knobs: Knobs
     measured: dict[str, float | None]
     milliseconds: int
 

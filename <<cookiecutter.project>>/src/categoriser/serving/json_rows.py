@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from categoriser.contract import COLUMNS, FIELDS, TEXT_CHECKS, Transaction, check_texts, read
+from categoriser.contract import COLUMNS, FIELDS, TEXT_CHECKS, Transaction, Value, check_texts, read
 from categoriser.serving.problem import RequestError
 
-COLUMN_TYPES: dict[str, type] = {
+COLUMN_TYPES: dict[str, type[str] | type[float]] = {
     column.name: str if column.is_text else float for column in COLUMNS
 }
 MUST_BE = {str: "a string", float: "a finite number"}
@@ -107,7 +107,7 @@ class FaultFinder:
             if not self.content.startswith("[", self.place):
                 self._scalar()
             raise self._fault(None, f"must be an object with {' and '.join(FIELDS)}")
-        found: dict[str, Any] = {}
+        found: dict[str, Value] = {}
         if not self._take("}"):
             self._member(found)
             while not self._take("}"):
@@ -118,7 +118,7 @@ class FaultFinder:
                 raise self._fault(name, f"{name} is missing")
         return read([found[name] for name in FIELDS])
 
-    def _member(self, found: dict[str, Any]) -> None:
+    def _member(self, found: dict[str, Value]) -> None:
         """Read a member into the others of its object."""
         self._skip()
         if not self.content.startswith('"', self.place):
@@ -131,9 +131,10 @@ class FaultFinder:
         if name in found:
             raise self._fault(name, f"{name} is given twice")
         is_nested = self.content.startswith(NESTED, self.place)
-        found[name] = None if is_nested else self._scalar()
-        if not isinstance(found[name], COLUMN_TYPES[name]):
+        value: Any = None if is_nested else self._scalar()
+        if not isinstance(value, COLUMN_TYPES[name]):
             raise self._fault(name, f"{name} must be {MUST_BE[COLUMN_TYPES[name]]}")
+        found[name] = value
 
     def _scalar(self) -> Any:
         """Read a value that is neither a list nor an object; every number becomes a float."""

@@ -8,11 +8,10 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
-LogLine = dict[str, Any]  # an event's name and what belongs to it, as JSON can write it
+LogLine = dict[str, object]  # an event's name and what belongs to it, as JSON can write it
 
 # A write of so many bytes is in one piece beside other processes' writes: PIPE_BUF of pipe(7).
 PIECE_BYTES = 4096

@@ -42,10 +42,13 @@ NOT_BLANK = (
 # largest double, an integer would round to infinity.
 LARGEST = int(sys.float_info.max) + 2 ** (sys.float_info.max_exp - sys.float_info.mant_dig - 1) - 1
 
+# A part of the document. OpenAPI's form is free: the test of the server against it checks it.
+Description = dict[str, Any]
+
 
 def description() -> bytes:
     """Return the document that the server gives, in JSON."""
-    document: dict[str, Any] = json.loads(BASE.read_bytes())
+    document: Description = json.loads(BASE.read_bytes())
     components = document["components"]
     components["requestBodies"] = {"Transactions": _request_body()}
     components["schemas"] = _record_schemas() | components["schemas"]
@@ -53,7 +56,7 @@ def description() -> bytes:
     return json.dumps(document, ensure_ascii=False).encode()
 
 
-def _record_schemas() -> dict[str, Any]:
+def _record_schemas() -> Description:
     """Return the schemas of the record and the answer, by name."""
     records = (Transaction, Prediction)
     _, schemas = msgspec.json.schema_components(records, ref_template=SCHEMAS + "{name}")
@@ -71,7 +74,7 @@ def _record_schemas() -> dict[str, Any]:
     return schemas | {"Variant": {"const": VARIANT}}
 
 
-def _request_body() -> dict[str, Any]:
+def _request_body() -> Description:
     one = {"$ref": SCHEMAS + Transaction.__name__}
     many = {"type": "array", "minItems": 1, "maxItems": MAX_ROWS, "items": one}
     first, second = EXAMPLES[:2]
@@ -106,5 +109,5 @@ def _request_body() -> dict[str, Any]:
     }
 
 
-def _text(words: str) -> dict[str, Any]:
+def _text(words: str) -> Description:
     return {"type": "string", "minLength": 1, "description": words}

@@ -22,7 +22,7 @@ class CategoriserModel(PythonModel):
         self,
         context: PythonModelContext,
         model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,
+        params: dict[str, Any] | None = None,  # as MLflow declares it
     ) -> pd.DataFrame:
         columns = [model_input[name].tolist() for name in FIELDS]
         answers = self.categoriser.predict(transactions(zip(*columns, strict=True)))
