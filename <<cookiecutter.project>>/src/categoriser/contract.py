@@ -198,7 +198,7 @@ TEXT_CHECKS = [
 ]
 
 # A row of JSON, in bytes, and a line of CSV, in characters: each character of a text may be a
-# pair of escapes ("\ud83d\ude00"), and names and numbers stand around the texts.
+# pair of escapes ("\ud83d\ude00"), and names and numbers are around the texts.
 MAX_ROW_BYTES = sum(12 * (column.longest or 0) for column in TEXTS) + 1024
 
 

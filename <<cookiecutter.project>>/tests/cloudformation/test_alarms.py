@@ -37,7 +37,7 @@ def test_the_failures_of_the_endpoint_are_a_share_of_its_calls() -> None:
         stat = part["MetricStat"]
         assert dimensions(stat["Metric"]) == {"service": "api", "release": RELEASE}
         assert (stat["Period"], stat["Stat"], part["ReturnData"]) == (60, "Sum", False)
-    # By the minute a few failures are none, and one such minute is none either.
+    # A few failures in a minute do not count, and one minute of many does not either.
     assert share["Expression"] == "IF(failures >= 3, 100 * failures / calls, 0)"
     assert share.get("ReturnData", True) is True
     assert (alarm["Threshold"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (

@@ -46,7 +46,7 @@ def test_cfn_lint_finds_nothing(checkov: subprocess.Popen[str], tmp_path: Path) 
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-# Checks of checkov's that are not met: of which resources, and why.
+# Checks of checkov's that are not met: by which resources, and why.
 SKIPPED = {
     "CKV_AWS_18": ("LogBucket", "it holds the access logs; its own would fill it"),
     "CKV_AWS_51": ("BaseRepository", "the tag `current` moves, all others are immutable"),

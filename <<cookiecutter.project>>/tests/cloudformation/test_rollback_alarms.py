@@ -92,7 +92,7 @@ def statistics(alarm: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
 
 
 def test_the_pipelines_condition_is_of_the_release_in_hand() -> None:
-    """An alarm that is updated keeps its state, so it is no alarm of the deployment group."""
+    """An alarm that is updated keeps its state, so it is not an alarm of the deployment group."""
     before, after = (
         resolver.resolve(
             prod()["UnhealthyAlarm"]["Properties"]["Metrics"],

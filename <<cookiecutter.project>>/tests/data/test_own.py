@@ -73,7 +73,7 @@ def test_ones_own_rows_take_the_place_of_the_generated(
     assert after == before.replace("path: data/generated.csv", "path: data/own.csv")
     assert "200 rows are in data/own.csv; params.yaml names it" in capsys.readouterr().out
 
-    # Anew, and with a file that fails: the one that stands is kept.
+    # Anew, and with a file that fails: the one that is there is kept.
     source.write_text(TEXT + "2026-01-06,new,1,a,x\n,,,,\n")
     own.take_files(str(source))
     said = capsys.readouterr().out

@@ -88,7 +88,7 @@ def reports_by_endpoint(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def endpoints_with_metric(metric: str) -> set[str]:
-    """Return the endpoints of which a metric was sent."""
+    """Return the endpoints whose metrics were sent."""
     found = boto3.client("cloudwatch").list_metrics(MetricName=metric)["Metrics"]
     for one in found:
         assert one["Namespace"] == f"{PROJECT}/Monitor"

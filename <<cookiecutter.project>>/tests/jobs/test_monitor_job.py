@@ -56,7 +56,7 @@ def test_where_nothing_is_captured_of_what_is_served_that_is_a_violation(
     [found] = reports_by_endpoint(tmp_path / "output")[NEW]["violations"]
     assert found["description"] == "Missing captures: 100% (0 of 250 came) exceed 10%"
     assert metric_value("missing_captures", NEW, f"{PROJECT}-check") == 1
-    # It is no drift, and starts no retraining.
+    # It is not drift, and starts no retraining.
     assert metric_value("violations", NEW, f"{PROJECT}-check") == 0
 
 

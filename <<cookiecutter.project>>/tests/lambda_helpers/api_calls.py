@@ -72,7 +72,7 @@ FAULTS: dict[str, tuple[int, Any]] = {
         other(probabilities=dict(zip(CLASSES, (0.1, 0.8, 0.1), strict=True))),
     ),
     "a category that is not the most probable": (200, other(category="transport", probability=0.1)),
-    "a category that is no class": (200, other(category="x")),
+    "a category that is not a class": (200, other(category="x")),
     "a probability that is another": (200, other(probability=0.1)),
     "probabilities beyond 1": (200, other(probability=8.0, probabilities={"groceries": 8.0})),
     "not a number": (200, b'{"category": "a", "probability": NaN, "probabilities": {"a": NaN}}'),

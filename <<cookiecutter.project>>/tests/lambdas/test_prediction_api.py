@@ -60,7 +60,7 @@ def test_rows_are_answered_as_a_list(world: World, capsys: pytest.CaptureFixture
         "a price that is text": (400, proxy(ROW | {"price": "x"})),
         "a price that is a truth": (400, proxy(ROW | {"price": True})),
         "a price beyond a double": (400, proxy('{"text": "coles", "price": 1e999}')),
-        "a price that is no number": (400, proxy('{"text": "coles", "price": NaN}')),
+        "a price that is not a number": (400, proxy('{"text": "coles", "price": NaN}')),
         "257 characters": (400, proxy([ROW | {"text": "x" * 257}])),
         "a text that is none": (400, proxy(ROW | {"text": None})),
         "a list in a list": (400, proxy([[ROW]])),

@@ -107,7 +107,7 @@ def test_the_stage_writes_the_same_files_for_the_same_input(tmp_path: Path) -> N
     assert domains["class_predictions"] == list(categoriser.classes)
     assert set(domains["country"] or []) == {"AU", "GB", "NZ", "US", "unknown"}
     assert {"visa", "pos", "eftpos", "card", "sq *", "other"} <= set(domains["prefix"] or [])
-    # What it is made of is no drift, and breaks no constraint.
+    # What it is made of is not drift, and breaks no constraint.
     thresholds = read_sections(tmp_path / "a.json", CalibratedThresholds).at(known.item_count)
     assert set(thresholds) == set(known.features)
     drifts = drifts_from(known, known, bounds, thresholds)

@@ -40,7 +40,7 @@ def test_feedback_goes_from_files_to_files(
     bounds = suggest_quality_constraints({"accuracy": 0.95})
     write_constraints(project / "baseline/model_quality_constraints.json", bounds)
 
-    # Batches of three rows, of which the first two are labelled, one in ten as another class.
+    # Batches of three rows: the first two are labelled, one in ten as another class.
     hour = "2026/11/01/12"
     captured, labels = b"", ""
     for n in range(100):

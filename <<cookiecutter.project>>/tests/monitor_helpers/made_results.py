@@ -112,7 +112,7 @@ BARE, START = MonitorRequest(source="", output=Path()), END - timedelta(days=7)
 
 
 def result(**changes: Any) -> CheckResult:
-    """Return a window of which the price drifted, a bank is new, and a column is missing."""
+    """Return a window in which the price drifted, a bank is new, and a column is missing."""
     # Fewer rows than a sketch keeps: beyond, it drops some at random.
     before = of(pl.DataFrame(columns(1800) | {"gone": np.ones(1800)}))
     now = of(pl.DataFrame(columns(900, scale=1.5, bank="new")))

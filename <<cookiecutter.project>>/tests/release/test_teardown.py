@@ -37,7 +37,7 @@ KEPT = ["deployers", "identity", "serving", "data"]
 
 @pytest.fixture
 def standing(cloud: FakeAws) -> FakeStacks:
-    """Let a whole release stand."""
+    """Let a whole release be there."""
 
     def resources(asked: dict[str, Any]) -> dict[str, Any]:
         held = HELD.get(asked["StackName"].removeprefix(f"{PROJECT}-"), [])

@@ -12,7 +12,7 @@ from release_helpers.settings import (
 
 
 class FakeStacks:
-    """CloudFormation: what stands, and what a change set makes of it."""
+    """CloudFormation: the stacks that are there, and what a change set makes of them."""
 
     def __init__(self, cloud: FakeAws, standing: dict[str, str] | None = None) -> None:
         self.standing = {**(standing or {})}

@@ -130,7 +130,7 @@ def two(cloud: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rele
 
 @pytest.fixture
 def layers(cloud: FakeAws, root: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStacks:
-    """Let nothing stand yet; the Lambdas' package and the first data are stand-ins."""
+    """Let nothing be there yet; the Lambdas' package and the first data are stand-ins."""
     bundle = LambdaBundle(f"lambdas/{'0' * 64}.zip", b"zip")
     monkeypatch.setattr(deploy, "bundle_lambdas", lambda _: bundle)
     monkeypatch.setattr(seeds, "base_source", lambda: BaseSource("short", b"source"))

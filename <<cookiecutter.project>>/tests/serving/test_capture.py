@@ -178,7 +178,7 @@ def test_a_writer_waits_longer_after_each_failure(
         writer.put(b"a,1", b"x", CSV, None)
         taken += 1
         time.sleep(0.001)
-    # 0.01 s, then 0.02, 0.04, and so on, of which five are over in half a second.
+    # 0.01 s, then 0.02, 0.04, and so on: five are over in half a second.
     assert 1 <= len(events(caplog, "capture failed")) <= 6
     writer.close()
     assert sum(line["calls"] for line in events(caplog, "capture dropped")) == taken

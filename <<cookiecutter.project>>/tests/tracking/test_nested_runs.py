@@ -30,7 +30,7 @@ def test_experiments_are_nested_in_the_run_that_they_began_at(project: Project) 
     assert child.data.metrics == {"random.accuracy": 0.7}
     assert child.info.status == "FINISHED"
     assert "mlflow.parentRunId" not in parent.data.tags
-    # A try is no candidate, even where it passed.
+    # A try is not a candidate, even where it passed.
     assert alias(project, "candidate") == "1"
 
 

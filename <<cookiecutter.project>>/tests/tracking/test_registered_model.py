@@ -121,7 +121,7 @@ def test_going_back_to_earlier_data_takes_the_candidate_along(project: Project) 
     project.reproduce(0.1)
     track_into_mlflow(None)
     assert alias(project, "candidate") == "1"
-    # A model that is no state's is no candidate.
+    # A model that belongs to no state is not a candidate.
     project.write("data/own.csv", "other rows")
     project.write(paths.MODEL / "metadata.json", "{}")
     with pytest.raises(UserError, match="not run: "):

@@ -33,7 +33,7 @@ def test_a_sound_store_and_one_that_is_yet_to_be_made_pass(tmp_path: Path) -> No
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
-    path.write_bytes(b"these are no pages of a database" * 99)
+    path.write_bytes(b"these are not pages of a database" * 99)
     with pytest.raises(
         UserError, match=r"mlflow\.db is not a sound database \(file is not a database"
     ):

@@ -54,7 +54,7 @@ def test_the_workspace_is_mirrored_once_and_whole(
     assert version.run_id == run.info.run_id
     assert version.tags["model_digest"] == model
 
-    # Interrupted, it is made anew; the model that it registered stands.
+    # Interrupted, it is made anew; the model that it registered stays.
     client.update_run(run.info.run_id, status="RUNNING")
     track_into_mlflow(None)
     (again,) = project.runs()

@@ -24,9 +24,9 @@ ML = Path("/opt/ml")
 def prepared(data: Path, knobs: Mapping[str, Any]) -> Iterator[None]:
     """Work in a scratch folder with the rows of a job's channel, validated and prepared.
 
-    `knobs` are values of params.yaml by dotted name. Labels are of the newest months, of which
-    `prepare.months` would let none be trained on: with a manifest of labels it is 0, and merchants
-    and rows, those months' too, are what is held out. Raises `UserError` for bad rows, and where
+    `knobs` are values of params.yaml by dotted name. Labels are of the newest months, and
+    `prepare.months` would hold them all out: with a manifest of labels it is 0, and merchants and
+    rows, those months' too, are what is held out. Raises `UserError` for bad rows, and where
     the channel lacks its manifest.
     """
     try:

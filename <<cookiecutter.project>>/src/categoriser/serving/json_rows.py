@@ -65,7 +65,7 @@ def read_json_lines(content: str, most: int) -> Iterator[Transaction]:
 
 
 def _may_have_a_member_twice(rows: list[Transaction], content: str) -> bool:
-    """Say whether one of the rows may have a member twice, of which msgspec takes the last.
+    """Say whether one of the rows may have a member twice: msgspec takes the last.
 
     Each member has one colon outside of the texts. All other colons are in the texts, where one may
     be written as an escape.

@@ -48,7 +48,7 @@ def test_an_export_is_proposed_and_read_once_it_is_accepted(
     make_data(monkeypatch, source, accept="1")
     assert input_columns(taken()) == bank.rows()
     assert not own.ASIDE.exists()
-    # The file stands by now, and fits.
+    # The file is there by now, and fits.
     OWN.unlink()
     make_data(monkeypatch, source)
     assert input_columns(taken()) == bank.rows()

@@ -126,7 +126,7 @@ def test_mostly_unread_captures_are_a_violation_of_their_own_with_a_metric(tmp_p
     )
     sent = by_name(metrics_of_result(found, SETTINGS)[0])
     assert sent["unread_captures"].value == pytest.approx(1284 / 1409)
-    # It is no drift: nothing is retrained by it.
+    # It is not drift: nothing is retrained by it.
     assert (sent["violations"].value, sent["quality_violations"].value) == (0, 0)
     lenient = SETTINGS.captures.model_copy(update={"max_unread": 0.95})
     assert found.coverage

@@ -100,7 +100,7 @@ def test_a_new_merchant_and_another_script_are_unseen() -> None:
 def test_prefixes_are_of_many_merchants_and_countries_are_what_texts_end_in() -> None:
     assert learnt().prefixes[:2] == ["sq *", "visa"]
     assert "tesco" not in learnt().prefixes
-    # US never ends a text, and FR is no country's code in the column.
+    # US never ends a text, and the column does not have FR.
     assert learnt().countries == ["AU", "NZ"]
 
 
@@ -146,7 +146,7 @@ def test_the_share_of_reviews_is_that_of_the_answers(
     prepared: Path, categoriser: Categoriser
 ) -> None:
     train = pl.read_parquet(prepared / "train.parquet")
-    # A number of training's texts, alone or beside a new word, is no word.
+    # A number of training's texts, alone or beside a new word, is not a word.
     texts = [*train["text"][:50], "", "zyxw", "1234567", "aldi zyxw", "7", "7 zyxw", "a"]
     prices = [9.5] * len(texts)
     answers = categoriser.predict(transactions(zip(texts, prices, strict=True)))

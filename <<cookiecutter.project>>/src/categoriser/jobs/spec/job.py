@@ -1,6 +1,6 @@
 """A job of a container, in no workflow's own words.
 
-Values are texts, so that a workflow's placeholders (`${Project}`) may stand in their place. URIs
+Values are texts, so that a workflow's placeholders (`${Project}`) may take their place. URIs
 are `s3://bucket/prefix`.
 """
 

@@ -34,7 +34,7 @@ class BadLabels:
     def __str__(self) -> str:
         return (
             f"{self.count:,} of {plural(self.labelled, 'labelled prediction')} have labels that "
-            "differ, or that are no class of the model"
+            "differ, or that name no class of the model"
         )
 
 
@@ -54,6 +54,6 @@ def bad_labels_warning(bad: BadLabels, settings: QualitySettings) -> str:
     first = "".join(f"\n    {id_} row {row}: {given}" for id_, row, given in bad.cases)
     return (
         f"{bad}, and quality.max_bad_labels in {MONITORING} is {settings.max_bad_labels:.2%}. "
-        f"What contradicts itself and what is no class is left out; see who labels so. "
+        f"What contradicts itself and what names no class is left out; see who labels so. "
         f"First cases:{first}"
     )
