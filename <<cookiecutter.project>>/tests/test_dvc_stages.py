@@ -35,7 +35,8 @@ def test_every_dependency_in_the_tree_exists() -> None:
 
 def code_imported_by(module: str) -> set[str]:
     """Return a module's file, and those of all in the package that it imports."""
-    found, left = set[str](), {module.replace(".", "/")}
+    found = set[str]()
+    left = {module.replace(".", "/")}
     while left:
         name = left.pop()
         found.add(f"src/{name}.py")

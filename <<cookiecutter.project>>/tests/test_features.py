@@ -122,7 +122,8 @@ def test_no_token_of_a_column_is_taken_for_a_word(column: str) -> None:
 @checks(deadline=None)
 @given(st.lists(st.tuples(TEXT, PRICE), max_size=8))
 def test_a_line_is_the_text_then_the_price(rows: list[tuple[str, float]]) -> None:
-    texts, prices = [text for text, _ in rows], [price for _, price in rows]
+    texts = [text for text, _ in rows]
+    prices = [price for _, price in rows]
     asked = transactions(rows)
     lines = features(asked)
     assert lines == lines_of(normalise(texts), asked)

@@ -48,7 +48,8 @@ def is_beating(beat: Path) -> bool:
 
 @pytest.mark.parametrize("how", ["kernel", "thread"])
 def test_a_stage_ends_when_dvc_alone_is_killed(how: str, tmp_path: Path) -> None:
-    beat, end = tmp_path / "beat", time.monotonic() + SECONDS
+    beat = tmp_path / "beat"
+    end = time.monotonic() + SECONDS
     with started(tmp_path, how) as dvc:
         while not beat.exists() and time.monotonic() < end:
             time.sleep(0.05)

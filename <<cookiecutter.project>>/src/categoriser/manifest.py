@@ -53,7 +53,8 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
     def zip(self) -> bytes:
         """Return the zip: equal manifests give equal bytes."""
-        with ZipFile(stream := io.BytesIO(), "w") as archive:
+        stream = io.BytesIO()
+        with ZipFile(stream, "w") as archive:
             archive.writestr(ZipInfo(NAME), self.json())
         return stream.getvalue()
 

@@ -42,7 +42,8 @@ OBJECTS = {
 def arns(part: str) -> set[str]:
     """Give the ARN of all that there is in an account, or what stands for it."""
     account = ACCOUNTS[part].get("AWS::AccountId", ACCOUNT)
-    place, known = f"{REGION}:{account}", set[str]()
+    place = f"{REGION}:{account}"
+    known = set[str]()
     for name in IN[part]:
         given = ACCOUNTS[part] | {"ProdAuth": "api-key"}
         for key, item in resolver.present(name, given).items():

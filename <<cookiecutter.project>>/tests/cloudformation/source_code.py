@@ -36,12 +36,14 @@ def reads(path: str, name: str) -> tuple[set[str], set[str]]:
         for caller in callers
         if any(ast.unparse(each).startswith(f"{caller}.") for each in node.decorator_list)
     ]
-    seen, found = set[str](), set[str]()
+    seen = set[str]()
+    found = set[str]()
     todo = [name] if name in bodies else [called for by, called in registered if by == name]
     # What the module reads when it is loaded.
     nodes: list[ast.AST] = [node for node in tree.body if node not in bodies.values()]
     while todo:
-        if (current := todo.pop()) not in seen:
+        current = todo.pop()
+        if current not in seen:
             seen.add(current)
             nodes.append(bodies[current])
             words = {n.id for n in ast.walk(bodies[current]) if isinstance(n, ast.Name)}

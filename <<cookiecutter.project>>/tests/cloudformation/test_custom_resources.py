@@ -101,7 +101,8 @@ def test_the_steps_of_training_are_asked_for_in_their_order() -> None:
 
 
 def test_golden_cases_are_asked_of_the_candidate() -> None:
-    dev, prod = made("dev")["Golden"]["Properties"], made("prod")["Golden"]["Properties"]
+    dev = made("dev")["Golden"]["Properties"]
+    prod = made("prod")["Golden"]["Properties"]
     golden = f"{example.GIVEN['Run']}/evaluation/golden.json"
     assert dev["Golden"] == prod["Golden"] == golden
     assert dev["Endpoint"] == f"{PROJECT}-dev-{RELEASE}"

@@ -16,7 +16,8 @@ from prove.example import PROJECT, RELEASE
 def test_dev_hosts_the_candidate(kind: str) -> None:
     found = made("dev", DevKind=kind)
     name = f"{PROJECT}-dev-{RELEASE}"
-    model, config = found["Model"]["Properties"], found["EndpointConfig"]["Properties"]
+    model = found["Model"]["Properties"]
+    config = found["EndpointConfig"]["Properties"]
     assert model["ModelName"] == name
     trained = f"{example.GIVEN['Run']}/training/{PROJECT}-{RELEASE}-training/output/model.tar.gz"
     assert model["PrimaryContainer"] == {
@@ -39,7 +40,8 @@ def test_dev_hosts_the_candidate(kind: str) -> None:
 def test_prod_hosts_the_approved_package_and_captures_what_it_answers() -> None:
     found = made("prod")
     name = live_endpoint()
-    model, config = found["Model"]["Properties"], found["EndpointConfig"]["Properties"]
+    model = found["Model"]["Properties"]
+    config = found["EndpointConfig"]["Properties"]
     assert model["ModelName"] == config["EndpointConfigName"] == name
     assert model["PrimaryContainer"] == {"ModelPackageName": example.GIVEN["ModelPackageArn"]}
     assert model["EnableNetworkIsolation"] is True

@@ -18,7 +18,8 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "VPC": ("all", {"Network": "vpc"}),
 }
 ONE = {"one account", "CodeCommit", "API keys", "VPC"}
-TOOLS, PROD = ONE | {"tools of two"}, ONE | {"prod of two"}
+TOOLS = ONE | {"tools of two"}
+PROD = ONE | {"prod of two"}
 
 
 def test_a_form_makes_what_it_needs() -> None:

@@ -37,7 +37,8 @@ def of_captures() -> dict[str, str]:
 
 
 def test_a_scheduled_job_is_told_what_it_reads() -> None:
-    live, data = example.GIVEN["LiveBucket"], example.GIVEN["DataBucket"]
+    live = example.GIVEN["LiveBucket"]
+    data = example.GIVEN["DataBucket"]
     common = {
         "AWS_DEFAULT_REGION": REGION,
         "scheduled_time": "<aws.scheduler.scheduled-time>",

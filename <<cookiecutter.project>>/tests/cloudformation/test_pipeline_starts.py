@@ -24,7 +24,8 @@ def test_what_starts_the_pipeline_says_which_revision() -> None:
         for action in actions(SourceHost="CodeCommit")
         if action["ActionTypeId"]["Category"] == "Source"
     }
-    arn, started = resolver.arn("pipeline", "Pipeline"), set()
+    arn = resolver.arn("pipeline", "Pipeline")
+    started = set()
     for name, rule in rules(SourceHost="CodeCommit").items():
         for target in rule["Targets"]:
             if target["Arn"] == arn:
@@ -47,7 +48,8 @@ def source_action(name: str, **given: Any) -> dict[str, Any]:
 
 def test_the_pipeline_watches_what_nothing_in_it_writes() -> None:
     """The base image's tag, and one object: who may write them is not in the pipeline."""
-    base, data = source_action("Base"), source_action("Data")
+    base = source_action("Base")
+    data = source_action("Data")
     assert base == {"RepositoryName": f"{PROJECT}-base", "ImageTag": "current"}
     assert data["S3Bucket"] == example.GIVEN["DataBucket"]
     assert data["S3ObjectKey"] == DATA_MANIFEST

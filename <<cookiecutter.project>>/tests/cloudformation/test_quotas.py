@@ -67,7 +67,9 @@ def test_the_longest_project_name_stays_within_every_limit_of_a_name() -> None:
 
 # CloudFormation's quotas of a template, from its guide. A layer is sent as TemplateBody; the
 # pipeline's action gives its artifact's place in S3. A tenth is left: a change then meets no limit.
-BODY, FILE, ROOM = 51_200, 1_000_000, 0.9
+BODY = 51_200
+FILE = 1_000_000
+ROOM = 0.9
 QUOTAS = {"Parameters": 200, "Resources": 500, "Outputs": 200, "Mappings": 200}
 
 

@@ -51,7 +51,8 @@ def test_a_stack_is_made_of_its_own_template_and_parameters() -> None:
     order = []
     for action in actions():
         if action["ActionTypeId"]["Provider"] == "CloudFormation":
-            configuration, name = action["Configuration"], stack(action)
+            configuration = action["Configuration"]
+            name = stack(action)
             order.append(name)
             assert configuration["TemplatePath"] == f"Built::cloudformation/{name}.yaml"
             assert configuration["TemplateConfiguration"] == f"Built::parameters/{name}.json"

@@ -57,7 +57,8 @@ def overlap(one: str, other: str) -> bool:
 def test_across_accounts_what_is_asked_is_granted_and_the_reverse(part: str) -> None:
     """Both must allow: the resource's policy in `part`, and the role's own in the other account."""
     account = OTHER_ACCOUNT if part == "prod" else ACCOUNT
-    granted, wrong = [*admitted(part)], []
+    granted = [*admitted(part)]
+    wrong = []
     asked = [
         (arn, action, resource)
         for arn, role in role_arns("prod" if part == "tools" else "tools").items()

@@ -17,7 +17,8 @@ from prove.example import ACCOUNT, PROJECT, REGION
 
 @pytest.mark.parametrize("auth", ["iam", "api-key"])
 def test_the_api_asks_the_alias(auth: str) -> None:
-    found, written = made("prod", ProdAuth=auth), templates.resources("prod")
+    found = made("prod", ProdAuth=auth)
+    written = templates.resources("prod")
     alias = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{PROJECT}-api:live"
     paths = set()
     for word in ("Predict", "Feedback"):
@@ -63,7 +64,8 @@ def test_the_api_asks_the_alias(auth: str) -> None:
 
 
 def test_a_holder_of_a_key_has_a_plan() -> None:
-    written, found = templates.resources("prod"), made("prod", ProdAuth="api-key")
+    written = templates.resources("prod")
+    found = made("prod", ProdAuth="api-key")
     assert written["UsagePlanKey"]["Properties"] == {
         "KeyId": {"Ref": "ApiKey"},
         "KeyType": "API_KEY",

@@ -36,7 +36,8 @@ print(json.dumps({
 def test_an_image_is_small_and_of_a_form_that_sagemaker_takes(
     image: str, show: Callable[[str], None]
 ) -> None:
-    facts, over = inspected(image), sum(added(image)) / 1e6
+    facts = inspected(image)
+    over = sum(added(image)) / 1e6
     show(f"{image}: {facts['Size'] / 1e6:.0f} MB, {over:.0f} of them over the base")
     assert over < ADDED[image]
     assert (facts["Os"], facts["Architecture"]) == ("linux", "amd64")

@@ -39,7 +39,8 @@ def test_evaluate_leaves_figures_baseline_and_golden_cases(evaluation: Path) -> 
 
 
 def test_a_training_on_bad_rows_fails_and_says_why(tmp_path: Path) -> None:
-    data, config = tmp_path / "data", tmp_path / "config"
+    data = tmp_path / "data"
+    config = tmp_path / "config"
     write_json(config / "hyperparameters.json", {})
     data.mkdir()
     (data / NAME).write_bytes(MADE.json())

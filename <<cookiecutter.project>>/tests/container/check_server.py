@@ -25,7 +25,8 @@ PROBLEM = "application/problem+json"
 
 def test_the_server_is_soon_ready(server: Server, show: Callable[[str], None]) -> None:
     since = server.inside(SINCE)
-    run, begun = server.ready - server.begun, server.ready - since
+    run = server.ready - server.begun
+    begun = server.ready - since
     show(f"ready {run:.2f} s after docker run, {begun:.2f} s after its process began")
     assert 0 < begun < run < 30
 

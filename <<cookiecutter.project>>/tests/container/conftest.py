@@ -110,7 +110,8 @@ def stopped(model: Path, data: Path) -> tuple[Path, float, int]:
     folder = shared(model.parent / "captures")
     rows = pl.read_csv(data / "transactions.csv").select("text", "price").head(600)
     bodies = [part.write_csv(include_header=False) for part in rows.iter_slices(20)]
-    place, arguments = ["--volume", f"{folder}:/captures"], ["--capture", "/captures"]
+    place = ["--volume", f"{folder}:/captures"]
+    arguments = ["--capture", "/captures"]
     with serving(model, *OTHER, *place, arguments=arguments) as server:
         answers = server.ask(*(("POST", "/invocations", CSV, body) for body in bodies))
         assert {answer.status for answer in answers} == {200}

@@ -191,7 +191,8 @@ def test_of_several_files_the_one_at_fault_is_named(
     (project / "more.csv").write_text("\n".join([LINES[0], *rows]) + "\n")
     settings = read_params().validate_
     scratch = tmp_path_factory.mktemp("accepted")
-    validated, aside = scratch / "v.parquet", scratch / "aside.csv"
+    validated = scratch / "v.parquet"
+    aside = scratch / "aside.csv"
     accepted = validate(Path("my.csv"), settings, None, validated, aside)
     write_json(CHAMPION_PROFILE, accepted)
     with pytest.raises(UserError, match="dvc add"):  # there is no repository: it went that far

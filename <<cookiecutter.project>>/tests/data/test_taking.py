@@ -55,7 +55,8 @@ def project(project: Path) -> Path:
 
 def accept(project: Path) -> None:
     source = write(project / "accepted.csv", lines(6))
-    settings, made = read_params().validate_, (project / "v.parquet", project / "aside.csv")
+    settings = read_params().validate_
+    made = (project / "v.parquet", project / "aside.csv")
     write_json(CHAMPION_PROFILE, validate(source, settings, None, *made))
 
 
@@ -120,7 +121,8 @@ def test_what_each_part_gets_is_said_as_prepare_parts_it(
 def test_a_file_of_one_month_gets_months_that_leave_enough(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source, before = write(project / "my.csv", lines(1)), PARAMS.read_bytes()
+    source = write(project / "my.csv", lines(1))
+    before = PARAMS.read_bytes()
     with pytest.raises(UserError, match=r"prepare\.months: 0\b.*ACCEPT=1"):
         make_data(monkeypatch, source)
     assert said_sizes(capsys.readouterr().out)[0]["train"] == 0

@@ -109,7 +109,8 @@ def test_good_rows_are_typed_and_numbered(folder: Folder, strict: Validate) -> N
 def test_other_forms_of_the_same_file_are_read(
     folder: Folder, strict: Validate, gzipped: bool
 ) -> None:
-    header, row = 'category,"note, free",price,text,date', 'fees & co,"a ""b""",1e2,x,2026-01-05'
+    header = 'category,"note, free",price,text,date'
+    row = 'fees & co,"a ""b""",1e2,x,2026-01-05'
     text = f"\ufeff{header}\r\n{row}\r\n"
     folder.source.write_bytes(gzip.compress(text.encode()) if gzipped else text.encode())
     folder.validate(strict)
@@ -191,7 +192,9 @@ def test_a_file_is_the_same_in_batches(
     folder: Folder, lenient: Validate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.write(*[*BAD, GOOD] * 3)
-    found, rows, aside = folder.validate(lenient), folder.rows, folder.set_aside
+    found = folder.validate(lenient)
+    rows = folder.rows
+    aside = folder.set_aside
     monkeypatch.setattr(validate_stage, "ROWS_AT_ONCE", 7)
     assert folder.validate(lenient) == found
     assert folder.rows.equals(rows)
@@ -328,7 +331,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def test_memory_does_not_grow_with_the_file(folder: Folder, strict: Validate) -> None:
     command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", MEMORY]
     command += [str(folder.source.parent), strict.model_dump_json()]
-    sizes, peaks = [], []
+    sizes = []
+    peaks = []
     for count in (8_000, 30_000):
         with folder.source.open("w", encoding="utf-8") as stream:
             stream.write(f"{HEADER},note\n")

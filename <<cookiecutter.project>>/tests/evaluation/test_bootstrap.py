@@ -39,7 +39,8 @@ def test_resamples_are_the_same_every_time_and_hold_the_groups_together() -> Non
 
 def test_differences_of_two_models_are_paired() -> None:
     random = np.random.default_rng(0)
-    truth, groups = random.integers(3, size=200), random.integers(40, size=200)
+    truth = random.integers(3, size=200)
+    groups = random.integers(40, size=200)
     groups = np.unique(groups, return_inverse=True)[1]
     first = np.where(random.random(200) < 0.7, truth, 0)
     second = first.copy()

@@ -63,7 +63,8 @@ def test_leads_are_differences_on_the_same_rows() -> None:
     models = figures.models
     assert set(models) == {"model", "reference", "majority"}
     for rival in ("reference", "majority"):
-        own, other = models["model"], models[rival]
+        own = models["model"]
+        other = models[rival]
         lead = figures.lead[rival]
         expected = own.accuracy.value - other.accuracy.value
         assert lead.accuracy.value == pytest.approx(expected, abs=2e-6)

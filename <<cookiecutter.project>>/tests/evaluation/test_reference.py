@@ -14,7 +14,8 @@ def test_the_reference_learns_and_the_majority_answers_the_commonest_class() -> 
     train, held_out = (
         pl.read_parquet(prepared / f"{part}.parquet") for part in ("train", "random")
     )
-    lines, labels = train["features"].to_list(), train["category"].to_list()
+    lines = train["features"].to_list()
+    labels = train["category"].to_list()
     truth = held_out["category"].to_numpy()
 
     def accuracy(estimator: object) -> float:
@@ -29,7 +30,8 @@ def test_the_reference_learns_and_the_majority_answers_the_commonest_class() -> 
 
 
 def test_two_fits_are_the_same() -> None:
-    lines, labels = ["aldi PAID", "shell PAID", "aldi x PAID", "metro PAID"] * 5, ["g", "t"] * 10
+    lines = ["aldi PAID", "shell PAID", "aldi x PAID", "metro PAID"] * 5
+    labels = ["g", "t"] * 10
     first, second = (fit_reference(lines, labels).predict_proba(lines) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 

@@ -227,7 +227,8 @@ def test_so_many_classes_that_no_matrix_is_read_have_the_most_confused_and_the_w
 
 
 def test_both_pages_are_headed_by_project_date_data_and_owner() -> None:
-    page, card = report.html(facts()), report.model_card(facts())
+    page = report.html(facts())
+    card = report.model_card(facts())
     assert "<title>Bank &lt;b&gt;&amp; Co: model report, data to 2026-03-31</title>" in page
     for text in ("2026-01-01 to 2026-03-31", "Data science, a@example.com"):
         assert text in page

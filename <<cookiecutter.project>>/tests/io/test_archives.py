@@ -23,7 +23,8 @@ MANIFEST = Manifest("labels", (File("s3://bucket/key", "v1", HASH, 5),), {})
 
 
 def zipped(content: bytes, how: int = zipfile.ZIP_DEFLATED, name: str = NAME) -> bytes:
-    with zipfile.ZipFile(stream := io.BytesIO(), "w", how) as archive:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", how) as archive:
         archive.writestr(name, content)
     return stream.getvalue()
 
@@ -85,7 +86,8 @@ def packed(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
 
 def member(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
     made = tarfile.TarInfo(name)
-    made.size, made.type = size, kind
+    made.size = size
+    made.type = kind
     return made
 
 

@@ -77,7 +77,8 @@ def test_what_is_written_next_clears_too(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_place_is_the_root_or_beside_what_lies_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    root = tmp_path / "project"
+    elsewhere = tmp_path / "elsewhere"
     (root / "data/prepared").mkdir(parents=True)
     elsewhere.mkdir()
     monkeypatch.chdir(root)
@@ -111,7 +112,8 @@ def test_a_failure_puts_back_what_was_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    kept, new = Path("kept"), Path("new")
+    kept = Path("kept")
+    new = Path("new")
     kept.write_text("old")
 
     def interrupted() -> None:

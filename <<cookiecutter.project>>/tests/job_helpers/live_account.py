@@ -32,7 +32,8 @@ class Account:
     """The two buckets, as a release leaves them."""
 
     def __init__(self, baseline: Path, model: Path) -> None:
-        self.s3, self.model = boto3.client("s3"), Categoriser.load(model)
+        self.s3 = boto3.client("s3")
+        self.model = Categoriser.load(model)
         for bucket in (LIVE, DATA):
             self.s3.create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-southeast-2"}

@@ -33,7 +33,8 @@ class CloudFormation:
     """What CloudFormation asks a custom resource and is told, and the rules that crhelper makes."""
 
     def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
-        self.world, self.told = world, list[dict[str, Any]]()
+        self.world = world
+        self.told = list[dict[str, Any]]()
         self.rules: dict[str, dict[str, Any]] = {}
         patch.setattr(crhelper.utils, "HTTPSConnection", lambda *_, **__: self)
         for helper in (world.training_steps.handler, world.golden_cases.handler):

@@ -82,7 +82,9 @@ Handler = Callable[[dict[str, Any], Any], Any]
 class Context:
     """Lambda's context, with `seconds` left."""
 
-    function_name, memory_limit_in_mb, aws_request_id = f"{PROJECT}-jobs", 256, "request"
+    function_name = f"{PROJECT}-jobs"
+    memory_limit_in_mb = 256
+    aws_request_id = "request"
     invoked_function_arn = CANDIDATE
 
     def __init__(self, seconds: float = 840) -> None:

@@ -89,7 +89,9 @@ def test_nobodys_approval_is_none(cloud: World, actions: list[dict[str, Any]]) -
 
 @pytest.mark.actor("approve")
 def test_a_rollback_deploys_an_approved_package_that_nobody_approves_again(cloud: World) -> None:
-    arn, refused, live = package(cloud, "Approved"), package(cloud), package(cloud, "Approved")
+    arn = package(cloud, "Approved")
+    refused = package(cloud)
+    live = package(cloud, "Approved")
     assert approve(cloud, arn, execution="rollback")[0] == "Success"
 
     def known(name: str) -> Any:

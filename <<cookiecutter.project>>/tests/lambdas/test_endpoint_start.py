@@ -20,8 +20,11 @@ from botocore.compat import HTTPHeaders
 
 from prove import example, resolver, templates
 
-PROJECT, RELEASE, OLD = example.GIVEN["Project"], example.RELEASE, "20261101-080000-0ddba11"
-NEW, LIVE = f"{PROJECT}-{RELEASE}", f"{PROJECT}-{OLD}"
+PROJECT = example.GIVEN["Project"]
+RELEASE = example.RELEASE
+OLD = "20261101-080000-0ddba11"
+NEW = f"{PROJECT}-{RELEASE}"
+LIVE = f"{PROJECT}-{OLD}"
 GROUP = f"/aws/sagemaker/Endpoints/{NEW}"
 SERVICES = ("cloudwatch-logs", "sagemaker", "lambda")
 MISSING = (400, {"__type": "ValidationException", "message": 'Could not find "x".'})

@@ -39,7 +39,8 @@ class Pipeline:
     """The pipeline and its data, ready for a retraining."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.executions = world, [execution("Succeeded", 100), execution("Failed", 200)]
+        self.world = world
+        self.executions = [execution("Succeeded", 100), execution("Failed", 200)]
         self.started: list[dict[str, Any]] = []
         client = world.retraining.codepipeline
         summaries = "pipelineExecutionSummaries"

@@ -28,7 +28,8 @@ class Jobs:
     """SageMaker's jobs: moto's end at once, and can be made twice."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.made = world, dict[str, dict[str, Any]]()
+        self.world = world
+        self.made = dict[str, dict[str, Any]]()
         self.created: list[str] = []
         self.stopped: list[str] = []
         for kind in STEPS.values():
@@ -159,7 +160,8 @@ def test_a_new_release_has_a_new_physical_id(jobs: Jobs, trained: CloudFormation
 def test_a_failed_job_fails_the_stack_with_its_reason(
     jobs: Jobs, trained: CloudFormation, step: str
 ) -> None:
-    name, handler = f"{PROJECT}-{RELEASE}-{step}", jobs.world.training_steps.handler
+    name = f"{PROJECT}-{RELEASE}-{step}"
+    handler = jobs.world.training_steps.handler
     trained.ask(handler, "Create", properties(step))
     jobs.end(name, "Failed", "AlgorithmError: no rows of the class 'fees', exit code: 1. " * 20)
     [rule] = trained.rules.values()

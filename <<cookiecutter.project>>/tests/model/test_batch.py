@@ -30,7 +30,8 @@ def test_all_columns_stand_as_they_were_and_the_answers_come_after(
 ) -> None:
     monkeypatch.setattr(batch, "GIVEN_ROWS_AT_ONCE", 2)
     assert predict_file(categoriser, source, target) == AnsweredFile(3, 0)
-    given, rows = read(source), read(target)
+    given = read(source)
+    rows = read(target)
     assert list(rows[0]) == ["id", "date", "text", "price", "category", "probability", "review"]
     answers = categoriser.predict(
         transactions([("aldi, sydney", 12.5), ("shell", -3.0), ("metro", 6.2)])
@@ -136,7 +137,8 @@ def test_columns_that_the_answers_have_are_refused_or_given_another_name(
 def test_the_source_is_never_written_over(
     categoriser: Categoriser, tmp_path: Path, source: Path, how: str
 ) -> None:
-    before, target = source.read_bytes(), source
+    before = source.read_bytes()
+    target = source
     if how == "relative":
         (tmp_path / "folder").mkdir()
         target = tmp_path / "folder/../in.csv"
@@ -200,7 +202,8 @@ def test_parquet_keeps_its_types(
     categoriser: Categoriser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "GIVEN_ROWS_AT_ONCE", 2)
-    source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    source = tmp_path / "in.parquet"
+    target = tmp_path / "out.parquet"
     pq.write_table(TABLE, source)
     assert predict_file(categoriser, source, target) == AnsweredFile(2, 1)
     found = pq.read_table(target)

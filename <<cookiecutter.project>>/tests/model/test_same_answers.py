@@ -98,7 +98,8 @@ def test_batch_answers_as_training(
     texts = staged_rows["text"].to_list()
     asked = transactions(staged_rows.select(FIELDS).iter_rows())
     assert np.array_equal(categoriser.predict_proba(asked), expected)
-    source, target = staged / "rows.csv", staged / "answers.csv"
+    source = staged / "rows.csv"
+    target = staged / "answers.csv"
     staged_rows.select("text", "price").write_csv(source)
     predict_file(categoriser, source, target)
     with target.open(encoding="utf-8", newline="") as stream:

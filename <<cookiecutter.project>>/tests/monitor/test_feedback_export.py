@@ -42,7 +42,8 @@ def test_feedback_goes_from_files_to_files(
 
     # Batches of three rows: the first two are labelled, one in ten as another class.
     hour = "2026/11/01/12"
-    captured, labels = b"", ""
+    captured = b""
+    labels = ""
     for n in range(100):
         texts = [f"aldi {n} sydney au", f"shell {n} gore nz", "bank fee"]
         request = "".join(f"{text},{n}.5\n" for text in texts)

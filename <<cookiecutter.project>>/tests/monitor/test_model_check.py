@@ -17,7 +17,8 @@ from categoriser.monitor.checks.request_environment import request_from_environm
 def test_model_quality_alone_is_suggested_and_then_judged(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    right, wrong = {"said": ["a", "b"] * 200, "true": ["a", "b"] * 200}, ["b", "b"] * 200
+    right = {"said": ["a", "b"] * 200, "true": ["a", "b"] * 200}
+    wrong = ["b", "b"] * 200
     pl.DataFrame(right).write_csv(data / "a.csv")
     environment = {
         "dataset_source": str(data),

@@ -16,7 +16,8 @@ from categoriser.monitor.formats.problems import Problems
 
 CLASSES = ["eating, out", "groceries"]
 TIME = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-ASKED, ANSWERED = "aldi 12 perth,12.5", '"__label__eating, out",0.75,0.25\n'
+ASKED = "aldi 12 perth,12.5"
+ANSWERED = '"__label__eating, out",0.75,0.25\n'
 # As SageMaker wrote it, but for the names of the classes.
 VERBATIM = (
     '{"captureData":{"endpointInput":{"observedContentType":"text/csv","mode":"INPUT","data":'

@@ -73,7 +73,8 @@ def captured(
     for number, batch in enumerate(frame.select("text", "price").iter_slices(size)):
         answers = model.predict(transactions(batch.iter_rows()))
         request = batch.write_csv(include_header=False).encode()
-        name, at = f"call-{number}", time + timedelta(milliseconds=number)
+        name = f"call-{number}"
+        at = time + timedelta(milliseconds=number)
         lines.append(
             capture_line(
                 request,

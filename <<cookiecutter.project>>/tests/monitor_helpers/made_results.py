@@ -108,7 +108,8 @@ def columns(count: int, scale: float = 1.0, bank: str = "b_1") -> dict[str, Any]
     }
 
 
-BARE, START = MonitorRequest(source="", output=Path()), END - timedelta(days=7)
+BARE = MonitorRequest(source="", output=Path())
+START = END - timedelta(days=7)
 
 
 def result(**changes: Any) -> CheckResult:

@@ -66,7 +66,8 @@ def begin(world: World, step: str, changes: dict[str, Any]) -> None:
         del world.ends[end]
     vars(world).update(wanted | changes)
     if step == "bad-requests" and world.red:
-        red, world.red = world.red, []
+        red = world.red
+        world.red = []
 
         def later() -> Iterator[None]:
             yield

@@ -25,7 +25,8 @@ from release import base_image
 def test_a_base_image_of_other_locks_is_built_anew_and_ends_the_run(
     root: Path, buckets: None
 ) -> None:
-    ecr, s3 = boto3.client("ecr"), boto3.client("s3")
+    ecr = boto3.client("ecr")
+    s3 = boto3.client("s3")
     ecr.create_repository(repositoryName=f"{PROJECT}-base")
     short, _ = base_image.base_source()
 

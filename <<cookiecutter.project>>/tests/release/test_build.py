@@ -137,6 +137,7 @@ def test_an_id_is_of_the_time_and_the_commit(
 ) -> None:
     run_verb("build", "new-id")
 
-    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{7}\n", out := capsys.readouterr().out)
+    out = capsys.readouterr().out
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{7}\n", out)
     assert out.strip().endswith(COMMIT[:7])
     assert len(out.strip()) == 23

@@ -32,7 +32,8 @@ def test_nothing_is_executed_before_consent(
     assert asked == [f"Change {PROJECT}-data? (y/n) "]
     assert not cloud.made("ExecuteChangeSet", "PutObject", "StartBuild")
     # Nothing is left of it: neither the change set, nor the stack that it was to make.
-    (made,), (dropped,) = cloud.made("CreateChangeSet"), cloud.made("DeleteChangeSet")
+    (made,) = cloud.made("CreateChangeSet")
+    (dropped,) = cloud.made("DeleteChangeSet")
     assert dropped["ChangeSetName"] == made["ChangeSetName"]
     assert names(cloud, "DeleteStack") == ["data"]
 

@@ -95,8 +95,10 @@ class Recorded:
 
 
 AWS = (ReleaseSettings, boto3.Session)
-DEPLOY, TEARDOWN = "release.deploy.deploy_layers", "release.teardown.tear_down"
-ROLLBACK, WHY = "release.rollback.roll_back", "release.why.print_lineage"
+DEPLOY = "release.deploy.deploy_layers"
+TEARDOWN = "release.teardown.tear_down"
+ROLLBACK = "release.rollback.roll_back"
+WHY = "release.why.print_lineage"
 # Variables of the environment, the verb, its function, and what that is given.
 ENVIRONMENTS: list[tuple[dict[str, str], str, str, list[object], dict[str, object]]] = [
     ({}, "deploy", DEPLOY, [], {"dry": False, "yes": False}),

@@ -28,7 +28,9 @@ from release.settings import ReleaseSettings
 
 REGION = "ap-southeast-2"
 # CloudFormation's page on quotas; Lambda's.
-PARAMETER, PARAMETERS, ENVIRONMENT = 4096, 200, 4096
+PARAMETER = 4096
+PARAMETERS = 200
+ENVIRONMENT = 4096
 # CodePipeline's page on quotas, of an action's configuration.
 CUSTOM_DATA = 1000
 CLASSES = {
@@ -54,12 +56,14 @@ def pattern(shape: Any) -> str:
     return re.sub(r"\$\{\d+,\d+\}$", "", found)
 
 
-SIZED, NUMBERS = ("string", "list", "map", "blob"), ("integer", "long", "float", "double")
+SIZED = ("string", "list", "map", "blob")
+NUMBERS = ("integer", "long", "float", "double")
 
 
 def own(value: Any, shape: Any) -> Iterator[str]:
     """Yield what is wrong with a value by its shape alone, not with what is in it."""
-    bounds, kind = shape.metadata, shape.type_name
+    bounds = shape.metadata
+    kind = shape.type_name
     size = len(value) if kind in SIZED else value
     if kind in SIZED + NUMBERS and not bounds.get("min", size) <= size <= bounds.get("max", size):
         yield f"is or has {size}, not {bounds.get('min')} to {bounds.get('max')}"
@@ -164,7 +168,8 @@ def test_a_release_of_many_files_is_within_the_limits(
 
 
 def test_the_hash_of_many_files_is_theirs_alone_whatever_their_order() -> None:
-    first, other = manifest(2), manifest(3)
+    first = manifest(2)
+    other = manifest(3)
     turned = Manifest("labels", first.files, dict(reversed(first.dvc.items())))
 
     assert lineage.hash_in_manifest(first) == lineage.hash_in_manifest(turned)

@@ -120,7 +120,8 @@ def test_a_connection_that_is_not_available_is_a_fault_with_its_mend(
     with pytest.raises(UserError):
         looked()
 
-    assert f"{status}: in the console" in (out := capsys.readouterr().out)
+    out = capsys.readouterr().out
+    assert f"{status}: in the console" in out
     assert "Update pending connection" in out
 
 

@@ -167,7 +167,8 @@ class Ledger:
         """Retry the stage of the last release that failed, with the cause mended."""
         if not self.failed:
             raise UserError("nothing failed")
-        name, self.failed = self.failed, ""
+        name = self.failed
+        self.failed = ""
         self.stage(name, {})
 
     @property

@@ -9,7 +9,8 @@ from release.zips import zip_of
 
 
 def test_equal_files_give_equal_zips() -> None:
-    one, other = zip_of({"a": b"1", "b": b"2"}), zip_of({"b": b"2", "a": b"1"})
+    one = zip_of({"a": b"1", "b": b"2"})
+    other = zip_of({"b": b"2", "a": b"1"})
 
     assert one == other
     (first, _) = zipfile.ZipFile(BytesIO(one)).infolist()

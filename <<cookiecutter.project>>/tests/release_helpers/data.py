@@ -30,7 +30,8 @@ def released(
     folder: Path, monkeypatch: pytest.MonkeyPatch, digest: str = DIGEST, through: str = ""
 ) -> None:
     """Put rows and labels into S3, and their manifest where CodeBuild unpacks it."""
-    s3, files = boto3.client("s3"), []
+    s3 = boto3.client("s3")
+    files = []
     for bucket, key in ((DATA, "raw/own.csv"), (LIVE, "labels/train.csv")):
         version = s3.put_object(Bucket=bucket, Key=key, Body=ROWS)["VersionId"]
         # A newer version than the one that is released.

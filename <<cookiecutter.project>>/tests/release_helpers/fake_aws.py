@@ -15,7 +15,8 @@ from botocore.validate import validate_parameters
 
 from release_helpers.settings import tools_session
 
-TOOLS, PROD = "111122223333", "444455556666"
+TOOLS = "111122223333"
+PROD = "444455556666"
 
 
 class FakeAws:

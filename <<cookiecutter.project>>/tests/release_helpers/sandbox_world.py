@@ -30,7 +30,8 @@ class World:
     """
 
     def __init__(self, cloud: FakeAws, prove: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.prove, self.clock = prove, datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+        self.prove = prove
+        self.clock = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
         self.runs: list[dict[str, Any]] = []
         self.plays: list[Iterator[None]] = []
         self.versions: list[tuple[str, str]] = []
@@ -39,11 +40,20 @@ class World:
         self.objects: dict[str, dict[str, bytes]] = {DATA: {}, LIVE: {}}
         self.events: list[str] = []
         self.red: list[str] = []
-        self.outcome, self.code, self.share, self.minutes = "Succeeded", "ALARM_ACTIVE", 0.1, 5.0
-        self.status, self.approval, self.back = 200, "InProgress", "Succeeded"
+        self.outcome = "Succeeded"
+        self.code = "ALARM_ACTIVE"
+        self.share = 0.1
+        self.minutes = 5.0
+        self.status = 200
+        self.approval = "InProgress"
+        self.back = "Succeeded"
         self.shifts = ["d-1"]
-        self.job, self.retraining, self.deleted = "Completed", {"started": None}, 2
-        self.golden, self.labels, self.said = "", 1, ""
+        self.job = "Completed"
+        self.retraining = {"started": None}
+        self.deleted = 2
+        self.golden = ""
+        self.labels = 1
+        self.said = ""
         self.verbs: list[tuple[str, ...]] = []
         clock = SimpleNamespace(sleep=self.sleep, time=lambda: 1_000_000_000.0)
         monkeypatch.setattr(steps, "time", clock)
@@ -89,7 +99,8 @@ class World:
 
     def start_pipeline_execution(self, asked: dict[str, Any]) -> Any:
         self.pipeline(asked)
-        if (made := self.run("STANDARD")) and self.approval != "InProgress":
+        made = self.run("STANDARD")
+        if self.approval != "InProgress":
             made["status"] = self.approval
         golden = {"classes": ["a", "b"], "cases": [{"category": "a"}]}
         key = f"runs/2026112{len(self.versions) + 2}/evaluation/golden.json"
@@ -208,16 +219,21 @@ class World:
         return {}
 
     def describe_alarms(self, asked: dict[str, Any]) -> Any:
-        given = {"ReleaseId": self.versions[-1][0]}
-        found = {
-            kind: [
-                {"AlarmName": name, "StateValue": "ALARM" if name in self.red else "OK"}
-                for key in templates.resources("prod", f"AWS::CloudWatch::{kind}")
-                if (name := resolver.physical("prod", key, given)) in asked["AlarmNames"]
-            ]
-            for kind in ("Alarm", "CompositeAlarm")
+        wanted = asked["AlarmNames"]
+        return {
+            "MetricAlarms": self.alarm_states("AWS::CloudWatch::Alarm", wanted),
+            "CompositeAlarms": self.alarm_states("AWS::CloudWatch::CompositeAlarm", wanted),
         }
-        return {"MetricAlarms": found["Alarm"], "CompositeAlarms": found["CompositeAlarm"]}
+
+    def alarm_states(self, kind: str, wanted: list[str]) -> list[dict[str, str]]:
+        given = {"ReleaseId": self.versions[-1][0]}
+        keys = templates.resources("prod", kind)
+        names = [resolver.physical("prod", key, given) for key in keys]
+        return [
+            {"AlarmName": name, "StateValue": "ALARM" if name in self.red else "OK"}
+            for name in names
+            if name in wanted
+        ]
 
     def list_deployments(self, asked: dict[str, Any]) -> Any:
         assert asked["applicationName"] == resolver.physical("prod", "Application")

@@ -13,13 +13,17 @@ from release.accounts import open_session
 from release.settings import ReleaseSettings
 
 ROOT = Path(__file__).parents[2]
-PROJECT, RELEASE, REGION = example.PROJECT, example.RELEASE, "ap-southeast-2"
+PROJECT = example.PROJECT
+RELEASE = example.RELEASE
+REGION = "ap-southeast-2"
 ARTIFACTS, DATA, LIVE = (
     f"{PROJECT}-{kind}-111122223333-{REGION}" for kind in ("artifacts", "data", "live")
 )
 COMMIT = RELEASE[-7:] + "0" * 33
 IMAGE = f"111122223333.dkr.ecr.{REGION}.amazonaws.com/{PROJECT}@sha256:"
-SERVE, JOB, BASE = "a" * 64, "b" * 64, "sha256:" + "c" * 64
+SERVE = "a" * 64
+JOB = "b" * 64
+BASE = "sha256:" + "c" * 64
 GIVEN: dict[str, Any] = {
     "project": PROJECT,
     "email": "team@example.com",

@@ -222,7 +222,8 @@ def test_a_models_fault_is_500_and_logged_without_the_text(
 
 
 def test_ping_is_answered_while_a_large_batch_is_at_work(categoriser: Categoriser) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+    begun = threading.Event()
+    go_on = threading.Event()
 
     class Slow(Categoriser):
         def predict(self, rows: Sequence[Transaction]) -> list[Prediction]:

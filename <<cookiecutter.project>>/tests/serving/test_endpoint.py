@@ -57,7 +57,8 @@ for body in sys.argv[1:]:
         function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
     print(json.dumps(prediction_api.handler(event, Context())))
 """
-    good, bad = '{"text": "aldi", "price": 1}', '[{"text": "aldi", "price": "1"}]'
+    good = '{"text": "aldi", "price": 1}'
+    bad = '[{"text": "aldi", "price": "1"}]'
     settings = {
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": f"http://127.0.0.1:{running.port}",
         "AWS_ACCESS_KEY_ID": "none",

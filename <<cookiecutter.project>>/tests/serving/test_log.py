@@ -63,7 +63,8 @@ def test_lines_are_dropped_beyond_the_bound_and_counted(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(log, "MOST_UNWRITTEN_BYTES", 100)
-    begun, go_on = threading.Event(), threading.Event()
+    begun = threading.Event()
+    go_on = threading.Event()
     write = os.write
 
     def slow(descriptor: int, piece: bytes) -> int:

@@ -23,7 +23,8 @@ class Load(threading.Thread):
 
     def __init__(self, port: int, ended: threading.Event) -> None:
         super().__init__()
-        self.port, self.ended = port, ended
+        self.port = port
+        self.ended = ended
         self.answers: list[int] = []
         self.lost: Exception | None = None
 

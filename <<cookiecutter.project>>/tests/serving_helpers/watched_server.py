@@ -59,7 +59,8 @@ class Watched(Server):
                     connection.sendall(piece)
             with suppress(ConnectionError):
                 while select.select([connection], [], [], patience)[0]:
-                    if not (data := connection.recv(2**16)):
+                    data = connection.recv(2**16)
+                    if not data:
                         return received
                     received += data
                 connection.shutdown(socket.SHUT_WR)
@@ -84,7 +85,8 @@ def answers(received: bytes, *, heads: bool = False) -> list[Answer]:
         lines = head[2].decode().lower().splitlines()
         headers = dict(line.split(": ", 1) for line in lines)
         assert len(headers) == len(lines)
-        status, received = int(head[1]), received[head.end() :]
+        status = int(head[1])
+        received = received[head.end() :]
         if status != 100:
             size = int(headers["content-length"])
             if heads and (not received or received.startswith(b"HTTP/1.1 ")):
@@ -97,11 +99,13 @@ def answers(received: bytes, *, heads: bool = False) -> list[Answer]:
 
 def problem(answer: Answer) -> dict[str, Any]:
     """Check a refusal, and return its problem; of a stand-in for an endpoint, the model's."""
-    body, status = answer.body, answer.status
+    body = answer.body
+    status = answer.status
     if status == 424:
         assert answer.headers["x-amzn-errortype"] == "modelerror"
         told = json.loads(body)
-        body, status = told["OriginalMessage"], told["OriginalStatusCode"]
+        body = told["OriginalMessage"]
+        status = told["OriginalStatusCode"]
     else:
         assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = json.loads(body)

@@ -35,7 +35,9 @@ from categoriser.paths import MONITORING
 from categoriser.serving.capture import capture_line
 
 CLASSES = ["fees", "groceries", "transport"]
-FILES, RECORDS, ROWS = 12, 40, 25
+FILES = 12
+RECORDS = 40
+ROWS = 25
 # Of DataSketches' KLL at k = 2048, for one rank of one sketch: 99 % of them are nearer.
 KLL_BOUND = 0.0013
 HLL_BOUND = 3 * 1.04 / 2**7
@@ -62,7 +64,8 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write files of records of rows, one of them cut off in the middle of a line."""
-    folder, random = tmp_path_factory.mktemp("captures"), np.random.default_rng(7)
+    folder = tmp_path_factory.mktemp("captures")
+    random = np.random.default_rng(7)
     time = datetime(2026, 11, 22, tzinfo=UTC)
     for file in range(FILES):
         lines = []

@@ -45,7 +45,9 @@ class Project:
     """A repository whose pipeline's outputs are written by hand; the working folder."""
 
     def __init__(self, folder: Path, name: str, categoriser: Categoriser) -> None:
-        self.folder, self.name, self.categoriser = folder, name, categoriser
+        self.folder = folder
+        self.name = name
+        self.categoriser = categoriser
         self.write("pyproject.toml", f'[project]\nname = "{name}"\n')
         self.write("dvc.yaml", PIPELINE)
         self.write(".gitignore", "/model\n/mlruns\n/data/validated\n/reports/plots\n*.html\n")

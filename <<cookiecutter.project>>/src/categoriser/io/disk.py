@@ -38,8 +38,10 @@ QUOTED = re.compile(r"\[errno (\d+)\]|\(os error (\d+)\)", re.IGNORECASE)
 def number_of(error: BaseException) -> int | None:
     """Return the system's number of a fault that `ADVICE` has; None for all else."""
     number = error.errno if isinstance(error, OSError) else None
-    if number is None and (found := QUOTED.search(str(error))):
-        number = int(found[1] or found[2])
+    if number is None:
+        quoted = QUOTED.search(str(error))
+        if quoted:
+            number = int(quoted[1] or quoted[2])
     return number if number in ADVICE else None
 
 
@@ -76,5 +78,6 @@ def room(path: Path) -> str:
     while not (mount.exists() and mount.is_mount()):
         mount = mount.parent
     space = shutil.disk_usage(mount)
-    free, total = space.free / 1e6, space.total / 1e6
+    free = space.free / 1e6
+    total = space.total / 1e6
     return f"disk {mount}: {free:,.0f} of {total:,.0f} MB free"

@@ -22,7 +22,8 @@ class Unpacked(io.RawIOBase):
     def __init__(self, stream: IO[bytes], packed: int, name: str | Path) -> None:
         super().__init__()
         self._stream = gzip.GzipFile(fileobj=stream)
-        self._name, self._left = name, most_unpacked(packed)
+        self._name = name
+        self._left = most_unpacked(packed)
 
     def readable(self) -> bool:
         """Say that it can be read."""

@@ -35,7 +35,8 @@ def seen(rows: pl.DataFrame) -> pl.DataFrame:
 def test_a_table_of_labels_comes_near_the_ceiling_and_not_over_it(usual: Generate) -> None:
     known = seen(generate(change(usual, rows=300_000, seed=1))[0])
     fresh, facts = generate(change(usual, rows=100_000, seed=2))
-    exact, coarse = ["who", "country", "band", "ending"], ["who", "country"]
+    exact = ["who", "country", "band", "ending"]
+    coarse = ["who", "country"]
     right = pl.coalesce("answer", "answer_right") == pl.col("category")
     judged = (
         seen(fresh)

@@ -21,7 +21,8 @@ def test_descriptors_are_as_banks_write_them(generated: pl.DataFrame) -> None:
         assert share(generated, pl.col("text").str.contains(form)) > 0.01
     assert share(generated, pl.col("text").str.to_uppercase() == pl.col("text")) > 0.5
     long = generated.filter(pl.col("merchant").str.len_chars() > 25)
-    text, name = pl.col("text").str.to_lowercase(), pl.col("merchant").str.to_lowercase()
+    text = pl.col("text").str.to_lowercase()
+    name = pl.col("merchant").str.to_lowercase()
     assert share(long, text.str.contains(name, literal=True)) == 0
     assert share(long, text.str.contains(name.str.head(25), literal=True)) > 0.3
 

@@ -33,7 +33,8 @@ def test_prices_go_by_kind_and_some_are_refunds(generated: pl.DataFrame) -> None
 
 def test_months_have_seasons_and_weekdays(generated: pl.DataFrame) -> None:
     december = pl.col("date").dt.month() == 12
-    shopping, travel = pl.col("category") == "shopping", pl.col("category") == "travel"
+    shopping = pl.col("category") == "shopping"
+    travel = pl.col("category") == "travel"
     assert share(generated.filter(december), shopping) > 1.15 * share(
         generated.filter(~december), shopping
     )
@@ -42,5 +43,6 @@ def test_months_have_seasons_and_weekdays(generated: pl.DataFrame) -> None:
         there = generated.filter(country=country)
         gain = share(there.filter(summer), travel) - share(there.filter(~summer), travel)
         assert sign * gain > 0
-    fees, weekend = pl.col("category") == "fees_and_interest", pl.col("date").dt.weekday() > 5
+    fees = pl.col("category") == "fees_and_interest"
+    weekend = pl.col("date").dt.weekday() > 5
     assert share(generated.filter(weekend), fees) < 0.5 * share(generated.filter(~weekend), fees)

@@ -77,7 +77,8 @@ def test_a_request_is_one_that_sagemaker_knows(
 
 
 def test_both_jobs_are_cut_off_from_the_network_and_end_in_time() -> None:
-    training, evaluation = requests()["training"], requests()["evaluation"]
+    training = requests()["training"]
+    evaluation = requests()["evaluation"]
 
     assert training["EnableNetworkIsolation"] is True
     assert evaluation["NetworkConfig"]["EnableNetworkIsolation"] is True

@@ -70,7 +70,8 @@ def fields(value: Any, name: str = "") -> dict[str, Any]:
 
 def differences(schedule: str, template: Request, specified: Request) -> str:
     """Say field by field where a template asks for something else, and how to mend it."""
-    ours, theirs = fields(specified), fields(template)
+    ours = fields(specified)
+    theirs = fields(template)
     lines = [
         f"  {name}: {theirs.get(name)!r} in the template, {ours.get(name)!r} in the specification"
         for name in sorted({*ours, *theirs})

@@ -128,7 +128,8 @@ def test_a_window_without_rows_breaks_nothing() -> None:
 
 
 def test_checks_are_switched_off_for_all_or_for_one() -> None:
-    before, now = of(frame()), of(frame(bank=["x"] * 4, price=["a", "b", "c", "d"]))
+    before = of(frame())
+    now = of(frame(bank=["x"] * 4, price=["a", "b", "c", "d"]))
     document = suggest_constraints(before).plain()
     assert checks(judge(now, before, load_constraints(document))) == [
         ("price", "data_type_check"),

@@ -29,7 +29,8 @@ def apart(steps: int, n: int, m: int) -> tuple[list[int], list[int]]:
     The functions grow together, but for one value at which the first is so far ahead.
     """
     common = math.lcm(n, m)
-    one, other = common // n, common // m
+    one = common // n
+    other = common // m
     # So many of the first have come when they are furthest ahead, and so many of the other.
     ahead, behind = next(
         (i, (i * one - steps) // other)
@@ -42,7 +43,8 @@ def apart(steps: int, n: int, m: int) -> tuple[list[int], list[int]]:
         while (i, j) != end:
             first = i < end[0] and (i + 1) * one - j * other <= steps
             values[0 if first else 1].append(i + j)
-            i, j = i + first, j + (not first)
+            i = i + first
+            j = j + (not first)
     return values
 
 
@@ -85,10 +87,8 @@ def test_by_deequs_arithmetic_prices_in_tens_drift_more_than_their_rows_do() -> 
     new = [230 + 10 * n for n in range(1, 18)]
     old_rows = [known[n % len(known)] for n in range(904)]
     new_rows = [new[n % len(new)] for n in range(96)]
-    before, now = (
-        of(pl.DataFrame({"price": known * 40})),
-        of(pl.DataFrame({"price": old_rows + new_rows})),
-    )
+    before = of(pl.DataFrame({"price": known * 40}))
+    now = of(pl.DataFrame({"price": old_rows + new_rows}))
     simple = read_config(distribution_constraints={"comparison_method": "Simple"})
     assert drifts_from(now, before, simple)["price"].distance == pytest.approx(0.425)
     by_rows = drifts_from(now, before, Constraints(), {"price": 0.1})["price"]

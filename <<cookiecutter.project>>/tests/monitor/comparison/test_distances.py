@@ -44,7 +44,8 @@ def weighted(pairs: list[tuple[float, int]]) -> Weighted:
 def test_the_simple_distance_is_the_largest_gap_of_the_distribution_functions(
     one: list[tuple[float, int]], other: list[tuple[float, int]]
 ) -> None:
-    rows, more = expanded(one), expanded(other)
+    rows = expanded(one)
+    more = expanded(other)
     gaps = [
         abs(sum(v <= at for v in rows) / len(rows) - sum(v <= at for v in more) / len(more))
         for at in {*rows, *more}
@@ -53,7 +54,8 @@ def test_the_simple_distance_is_the_largest_gap_of_the_distribution_functions(
 
 
 def test_a_distance_to_nothing_is_not_a_number() -> None:
-    some, none = weighted([(1.0, 1)]), (np.array([]), np.array([]))
+    some = weighted([(1.0, 1)])
+    none = (np.array([]), np.array([]))
     assert math.isnan(linf_simple(some, none))
     assert math.isnan(linf_simple(none, some))
     assert math.isnan(linf_categories({}, {"a": 1}))
@@ -135,7 +137,8 @@ def test_small_categories_are_merged(
 
 
 def test_the_stability_index_is_its_formulas() -> None:
-    p, q = (0.6, 0.4), (0.5, 0.5)
+    p = (0.6, 0.4)
+    q = (0.5, 0.5)
     value = sum((a - b) * math.log(a / b) for a, b in zip(p, q, strict=True))
     assert psi([60, 40], [100, 100]) == pytest.approx(value)
     assert psi([3, 7], [30, 70]) == pytest.approx(0)

@@ -50,7 +50,8 @@ def many(rows: int, **columns: Any) -> Statistics:
 
 
 def test_methods_and_thresholds_come_from_the_constraints_unless_given() -> None:
-    before, now = many(1000), many(1000, price=np.arange(1000) / 1000 + 0.2, bank=["a"] * 1000)
+    before = many(1000)
+    now = many(1000, price=np.arange(1000) / 1000 + 0.2, bank=["a"] * 1000)
     chance = 1.8 * math.sqrt(2 / 1000)
     drifts = drifts_from(now, before, Constraints())
     assert drifts["price"].distance == pytest.approx(0.2 - chance, abs=3e-3)
@@ -85,7 +86,8 @@ def test_more_is_more_drift_in_a_chi_squared_test_too() -> None:
         )
         return drifts_from(now, many(1000), limits)["bank"]
 
-    same, other = many(1000), many(1000, bank=["a", "b"] * 500)
+    same = many(1000)
+    other = many(1000, bank=["a", "b"] * 500)
     assert drift(same, "Robust") == FeatureDrift("bank", 0.0, 0.95, "ChiSquared")
     assert drift(other, "Robust").distance == pytest.approx(1)
     assert drift(other, "Robust").exceeded

@@ -43,7 +43,8 @@ def test_only_the_windows_hours_and_those_beside_them_are_listed(tmp_path: Path)
     for name in names:
         write(tmp_path, line(), name=name)
     (tmp_path / ".hidden").write_text("")
-    start, end = TIME.replace(hour=10, minute=0), TIME.replace(hour=11, minute=0)
+    start = TIME.replace(hour=10, minute=0)
+    end = TIME.replace(hour=11, minute=0)
 
     def found(**window: Any) -> list[str]:
         return [
@@ -94,7 +95,8 @@ def test_captures_are_read_from_s3_and_only_the_window_is_listed(
         "before-parameter-build.s3.ListObjectsV2",
         lambda params, **_: listed.append(params["Prefix"]),
     )
-    start, end = TIME.replace(hour=10, minute=0), TIME.replace(hour=11, minute=0)
+    start = TIME.replace(hour=10, minute=0)
+    end = TIME.replace(hour=11, minute=0)
     files = find_files("s3://captures/in", start, end)
 
     near = [f"shop/AllTraffic/2026/11/22/{hour}" for hour in ("09", "10", "11")]

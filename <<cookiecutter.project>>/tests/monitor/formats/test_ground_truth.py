@@ -41,7 +41,8 @@ def test_ground_truth_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(event_frames, "ROWS_IN_FRAME", 5)
     frames = list(ground_truth_rows([file, loose], problems))
     assert [frame.height for frame in frames] == [5, 3]
-    frame, hour = pl.concat(frames), datetime(2026, 11, 22, 9, tzinfo=UTC)
+    frame = pl.concat(frames)
+    hour = datetime(2026, 11, 22, 9, tzinfo=UTC)
     assert frame.rows() == [
         ("a", 0, "groceries", hour),
         ("b", 0, "eating, out", hour),

@@ -13,7 +13,8 @@ from categoriser.monitor.formats.problems import SEEN
 
 def test_only_the_first_places_are_kept_and_problems_add_up(tmp_path: Path) -> None:
     file = write(tmp_path, *[b"{"] * 8, line())
-    one, other = read_captures(file)[1], read_captures(file, start=TIME + timedelta(hours=1))[1]
+    one = read_captures(file)[1]
+    other = read_captures(file, start=TIME + timedelta(hours=1))[1]
     assert [place.split(" ")[0] for place in one.places["not JSON"]] == [
         f"{file}:{number}" for number in range(1, 6)
     ]

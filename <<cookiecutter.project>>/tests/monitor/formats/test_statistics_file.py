@@ -128,7 +128,8 @@ def test_buckets_count_every_value_also_where_there_is_one() -> None:
 
 
 def test_buckets_edges_are_deequs_to_the_last_bit() -> None:
-    low, high = 0.1, 1234.7
+    low = 0.1
+    high = 1234.7
     document = dump_statistics(statistics_of(summarise([batch(x=[low, 7.0, high])])))
     numeric = document["features"][0]["numerical_statistics"]
     lower = [bucket["lower_bound"] for bucket in numeric["distribution"]["kll"]["buckets"]]

@@ -79,8 +79,10 @@ def test_a_file_of_the_writers_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_line_may_be_larger_than_the_input_and_the_output_of_a_call(tmp_path: Path) -> None:
-    writer, rows = Writer(capture_folder(tmp_path, "shop")), 24_000
-    request, answer = (b"%s,1\n" % (b"x" * 1_000), b"%s,0.5,0.5\n" % (b"y" * 1_000))
+    writer = Writer(capture_folder(tmp_path, "shop"))
+    rows = 24_000
+    request = b"%s,1\n" % (b"x" * 1_000)
+    answer = b"%s,0.5,0.5\n" % (b"y" * 1_000)
     writer.put(request * rows, answer * rows, CSV, None)
     writer.close()
     frame, problems = read_captures(*find_files(str(tmp_path)))

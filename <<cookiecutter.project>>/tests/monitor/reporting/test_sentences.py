@@ -33,7 +33,8 @@ def test_the_first_screen_says_in_sentences_what_happened() -> None:
             )
         )
 
-    before, now = frame(1.0, 100, 50), frame(1.5, 280, 100)
+    before = frame(1.0, 100, 50)
+    now = frame(1.5, 280, 100)
     drifts = {name: FeatureDrift(name, 0.3, 0.1, "Simple") for name in now.features}
     drifted = [Violation(name, "baseline_drift_check", "") for name in now.features]
     measured = structs.replace(

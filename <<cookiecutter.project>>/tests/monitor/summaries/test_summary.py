@@ -127,7 +127,8 @@ def test_each_value_has_a_type_and_the_column_the_widest(
 
 
 def test_text_that_spells_numbers_has_a_numbers_statistics() -> None:
-    spelt, stored = feature(["1.5", "2.5", None]), feature([1.5, 2.5, None])
+    spelt = feature(["1.5", "2.5", None])
+    stored = feature([1.5, 2.5, None])
     assert dataclasses.replace(spelt, types={}) == dataclasses.replace(stored, types={})
     assert spelt.categories is None
 
@@ -136,7 +137,8 @@ def test_rows_of_batches_without_the_column_are_missing() -> None:
     parts = [batch(x=[1.0]), batch(y=["a", "b"]), batch(x=[3.0], y=["a"]), batch()]
     found = statistics_of(summarise(parts))
     assert found.item_count == 4
-    x, y = found.features["x"], found.features["y"]
+    x = found.features["x"]
+    y = found.features["y"]
     assert (x.present, x.missing, x.mean) == (2, 2, 2.0)
     assert (y.present, y.missing, y.categories) == (3, 1, {"a": 2, "b": 1})
 
@@ -199,7 +201,8 @@ def test_a_dataset_is_the_same_by_csv_json_and_parquet(tmp_path: Path) -> None:
     for form in ("csv", "json", "parquet"):
         found = statistics_of(summarise_dataset(str(tmp_path / f"*.{form}"), form))
         for name, one in found.features.items():
-            other, kinds = whole.features[name], dict(one.types)
+            other = whole.features[name]
+            kinds = dict(one.types)
             assert sum(kinds.values()) == one.present
             assert one.distinct == pytest.approx(other.distinct, rel=0.03)
             found.features[name] = dataclasses.replace(

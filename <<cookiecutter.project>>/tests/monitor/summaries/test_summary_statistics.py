@@ -48,7 +48,8 @@ def test_a_small_sketch_is_exact() -> None:
 @given(st.lists(st.integers(0, 3000), max_size=12), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=40)
 def test_a_merged_sketch_decodes_too(lengths: list[int], seed: int) -> None:
-    generator, whole = np.random.default_rng(seed), kll_doubles_sketch(SKETCH_SIZE)
+    generator = np.random.default_rng(seed)
+    whole = kll_doubles_sketch(SKETCH_SIZE)
     for length in lengths:
         part = kll_doubles_sketch(SKETCH_SIZE)
         part.update(generator.normal(size=length))

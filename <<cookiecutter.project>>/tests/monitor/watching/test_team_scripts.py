@@ -167,7 +167,8 @@ def test_scripts_that_cannot_be_loaded_are_said(tmp_path: Path) -> None:
 
 
 def test_a_postprocessor_is_called_and_its_fault_is_told(tmp_path: Path) -> None:
-    script, written = tmp_path / "post.py", tmp_path / "written"
+    script = tmp_path / "post.py"
+    written = tmp_path / "written"
     script.write_text(f"def postprocess_handler():\n    open({str(written)!r}, 'w').close()\n")
     load_postprocessor(script)()
     assert written.exists()

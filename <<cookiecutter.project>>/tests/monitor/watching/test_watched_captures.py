@@ -40,7 +40,8 @@ def test_captures_have_no_country_where_none_is_watched(project: Path) -> None:
         watching = Watching(project / "baseline", leave_out=leave_out)
         return [*with_country(watching, [str(project / "captured.jsonl")], Problems())]
 
-    [frame], [without] = captured(()), captured(("country",))
+    [frame] = captured(())
+    [without] = captured(("country",))
     assert frame["country"].to_list() == ["AU", "unknown"]
     assert without.equals(frame.drop("country"))
 

@@ -136,7 +136,8 @@ def test_nulls_stay_nulls_in_what_depends_on_them() -> None:
 
 
 def test_a_review_is_asked_for_where_the_model_asks_for_one() -> None:
-    sure, unsure = [0.75, 0.25], [0.55, 0.45]
+    sure = [0.75, 0.25]
+    unsure = [0.55, 0.45]
     texts = ["Visa place", "Zyxw vuts", "Visa vuts", "", None, "Visa place"]
     rows = watched(captured(texts, None, [sure, sure, sure, sure, sure, unsure]))
     assert rows["review"].to_list() == [0, 1, 0, 1, 0, 1]

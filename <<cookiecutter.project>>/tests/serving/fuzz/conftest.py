@@ -25,7 +25,8 @@ def server(model: Path) -> Iterator[Watched]:
 @pytest.fixture(autouse=True)
 def unharmed(server: Watched) -> Iterator[None]:
     """After a test the workers are the same, answer as before, and have not told what they read."""
-    workers, expected = server.workers(), server.ask(GOOD).body
+    workers = server.workers()
+    expected = server.ask(GOOD).body
     yield
     assert [server.ask(GOOD).body for _ in range(4)] == [expected] * 4
     assert server.workers() == workers

@@ -37,7 +37,9 @@ def figures(counts: Floats) -> dict[str, Floats]:
     F-beta is (1 + b²) p r / (b² p + r); a class weighs as much as its share of the truth.
     """
     known = scores(counts)
-    precision, recall, support = known["precision"], known["recall"], known["support"]
+    precision = known["precision"]
+    recall = known["recall"]
+    support = known["support"]
     by_class = {"recall": recall, "precision": precision} | {
         name: ratio((1 + beta**2) * precision * recall, beta**2 * precision + recall)
         for name, beta in BETAS.items()

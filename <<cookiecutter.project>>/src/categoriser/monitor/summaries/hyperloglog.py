@@ -35,7 +35,9 @@ def estimate_distinct(registers: Registers) -> float:
     share = float(counts[0] / size)
     if share == 1.0:
         return 0.0
-    sigma, power, weight = share, share, 1.0
+    sigma = share
+    power = share
+    weight = 1.0
     while power > 0.0:
         power *= power
         sigma += power * weight
