@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,33 +10,20 @@ from verbs import run_verb
 
 ROOT = Path(__file__).parents[2]
 VERBS = (
-    *(
-        "run",
-        "data",
-        "track",
-        "promote",
-        "tune",
-        "predict",
-        "predict-file",
-        "explain",
-        "vega",
-        "ui",
-    ),
+    "run",
+    "data",
+    "track",
+    "promote",
+    "tune",
+    "predict",
+    "predict-file",
+    "explain",
+    "vega",
+    "ui",
     "serve",
-    *("monitor", "feedback"),
+    "monitor",
+    "feedback",
 )
-# Libraries that take a while to load, and the parts of the package that load them.
-HEAVY = {
-    "boto3",
-    "fasttext",
-    "matplotlib",
-    "mlflow",
-    "numpy",
-    "pandera",
-    "polars",
-    "sklearn",
-    "yaml",
-}
 
 
 def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,12 +69,6 @@ def test_wrong_arguments_are_named_and_leave_with_status_2(
 ) -> None:
     assert run_verb(*arguments) == 2
     assert said in capsys.readouterr().err
-
-
-def test_help_and_the_makefiles_verbs_start_without_a_large_library() -> None:
-    code = "import categoriser.cli.application, sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert HEAVY.isdisjoint(done.stdout.split())
 
 
 def test_the_makefile_calls_verbs_that_there_are() -> None:
