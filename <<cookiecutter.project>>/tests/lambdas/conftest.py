@@ -19,8 +19,9 @@ from moto.core.botocore_stubber import BotocoreStubber
 from prove.recorded import acting
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def modules() -> Iterator[dict[str, ModuleType]]:
+    """Import the functions once for all their tests: the clients that they make take seconds."""
     with imported_functions() as found:
         yield found
 
