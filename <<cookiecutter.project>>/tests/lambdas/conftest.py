@@ -19,9 +19,8 @@ from moto.core.botocore_stubber import BotocoreStubber
 from prove.recorded import acting
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def modules() -> Iterator[dict[str, ModuleType]]:
-    """Import the functions once for all their tests: the clients that they make take seconds."""
     with imported_functions() as found:
         yield found
 
