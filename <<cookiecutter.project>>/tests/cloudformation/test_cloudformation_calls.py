@@ -63,9 +63,7 @@ def test_cloudformation_may_pass_the_roles_that_its_templates_name(actor: str, p
             for _, text in templates.walk(
                 resolver.resolve(resource["Properties"], template, given)
             ):
-                if isinstance(text, str) and re.fullmatch(
-                    f"arn:aws:iam:{ROLE_ARN_END.pattern}", text
-                ):
+                if isinstance(text, str) and re.fullmatch(ROLE_ARN, text):
                     passed = {"iam:PassedToService": f"{service}.amazonaws.com"}
                     need = Need("iam:PassRole", text, passed)
                     assert allows(role, need), f"{actor} may not {need} ({template}.{key})"

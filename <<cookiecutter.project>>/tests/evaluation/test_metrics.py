@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
 from categoriser.evaluation import metrics, scores
-from categoriser.evaluation.evaluation_file import (
-    CalibrationBin,
-)
+from categoriser.evaluation.evaluation_file import CalibrationBin
 
 pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from categoriser.evaluation.evaluation_file import (
-    WrongAnswer,
-)
+from categoriser.evaluation.evaluation_file import WrongAnswer
 from categoriser.evaluation.mistakes import confused
 
 

@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from categoriser.evaluation.bootstrap import MIN_GROUPS
-from categoriser.evaluation.evaluation_file import (
-    ColumnSlices,
-)
+from categoriser.evaluation.evaluation_file import ColumnSlices
 from categoriser.evaluation.price_bands import price_bands
 from categoriser.evaluation.slices import UNKNOWN, by_slice
 from categoriser.params import Evaluate

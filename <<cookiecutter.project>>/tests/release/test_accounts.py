@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 from release_helpers.fake_aws import PROD, TOOLS, FakeAws
-from release_helpers.settings import (
-    changed,
-)
+from release_helpers.settings import changed
 
 from categoriser.errors import UserError
 from release.accounts import open_session

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from release_helpers.fake_aws import FakeAws, refused
-from release_helpers.settings import (
-    PROJECT,
-)
+from release_helpers.settings import PROJECT
 
 
 class FakeStacks:

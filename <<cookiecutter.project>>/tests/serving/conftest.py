@@ -9,9 +9,7 @@ import pytest
 from measured import KNOBS
 from serving_helpers.running_server import Server
 
-from categoriser.contract import (
-    transactions,
-)
+from categoriser.contract import transactions
 from categoriser.features import VERSION, features
 from categoriser.model.classifier import Classifier
 from categoriser.model.metadata import Metadata

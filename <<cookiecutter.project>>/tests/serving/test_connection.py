@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 from serving_helpers.running_server import HEAD, PING, Server, until
 
-from categoriser.contract import (
-    MAX_ROWS,
-)
+from categoriser.contract import MAX_ROWS
 from categoriser.serving.connection import HEAD_BYTES, MOST_AHEAD
 
 

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving_helpers.fuzz_cases import (
-    GOOD,
-)
+from serving_helpers.fuzz_cases import GOOD
 from serving_helpers.running_server import until
 from serving_helpers.watched_server import Watched, amiss
 

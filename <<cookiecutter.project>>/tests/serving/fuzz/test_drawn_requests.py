@@ -10,9 +10,7 @@ import sys
 
 import pytest
 from serving_helpers.fuzz_bodies import body_is_answered
-from serving_helpers.fuzz_cases import (
-    CASES,
-)
+from serving_helpers.fuzz_cases import CASES
 from serving_helpers.fuzz_faults import fault_is_named
 from serving_helpers.fuzz_streams import stream_is_answered
 from serving_helpers.watched_server import Watched

@@ -17,7 +17,6 @@ from categoriser.data.table import REQUIRED, Fault, Row, Table
 
 # So many lines that are not rows may follow the last row: more of them are bad rows.
 MOST_LINES_BELOW = 5
-ReadValue = Callable[[str], str | None]
 
 
 class Reading(NamedTuple):
