@@ -193,10 +193,21 @@ class Judge:
         return f"cfn-lint {rule}" if rule else ""
 
     def order(self, mutant: Mutant) -> list[Any]:
-        """Give the tests that can see a mutant: those that caught the last ones, then the quick."""
+        """Give the tests that can see a mutant: those that caught the last ones, then the quick.
+
+        The tests of a file stay together, since they share what it has imported.
+        """
         folders = LAMBDA_JUDGES if isinstance(mutant.value, str) else TEMPLATE_JUDGES
         items = [item for item in self.items if item.path.parent in folders]
-        return sorted(items, key=lambda item: (-self.last[item], self.seconds.get(item, 0)))
+        files: Counter[Path] = Counter()
+        for item in items:
+            files[item.path] = max(files[item.path], self.last[item])
+
+        def place(item: Any) -> tuple[int, Path, int, float]:
+            seconds = self.seconds.get(item, 0)
+            return -files[item.path], item.path, -self.last[item], seconds
+
+        return sorted(items, key=place)
 
     def report(self) -> list[str]:
         """Print the survivors with their reasons, and the rate; give those without a reason."""

@@ -77,6 +77,29 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(
     assert json.loads(log[-1])["event"] == "stopped"
 
 
+# The clock is read as a worker heeds a signal; here a second signal comes just then.
+SIGNAL_IN_A_SIGNAL = """
+import signal, sys, time, types
+def monotonic():
+    if sys._getframe(1).f_code.co_name == "handle_exit" and not monotonic.sent:
+        monotonic.sent = True
+        os.kill(os.getpid(), signal.SIGINT)
+    return time.monotonic()
+monotonic.sent = False
+worker.time = types.SimpleNamespace(monotonic=monotonic)
+"""
+
+
+def test_a_stop_that_comes_during_a_stop_closes_each_connection_once(model: Path) -> None:
+    running = Server(model, "--workers", "1", change=SIGNAL_IN_A_SIGNAL)
+    loads, _ = load(running, 2)
+    running.process.terminate()
+    for thread in loads:
+        thread.join(60)
+    assert [thread.lost for thread in loads] == [None] * 2
+    assert running.stop()[0] == 0
+
+
 def test_a_stop_tells_who_has_not_sent_all(model: Path) -> None:
     running = Server(model, change="worker.GRACE_SECONDS = 1")
     with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:

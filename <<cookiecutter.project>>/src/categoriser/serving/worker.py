@@ -44,6 +44,8 @@ PATIENCE_SECONDS = 0.01
 # Open files of a worker besides its connections.
 OTHER_FILES = 64
 STOPS = {signal.SIGTERM, signal.SIGINT}
+# The header that asks a client to send no more on its connection.
+CLOSE = (b"connection", b"close")
 
 log = logging.getLogger("categoriser.serving")
 
@@ -134,11 +136,9 @@ class Worker(uvicorn.Server):
         await super().shutdown([])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Ctrl-C comes twice: from the terminal, and as the parent's SIGTERM.
-        if not self.end:
-            self.end = time.monotonic() + LINGER_SECONDS
-            state = self.server_state
-            state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        # Ctrl-C comes twice, from the terminal and as the parent's SIGTERM, and the second may come
+        # while this runs for the first. So this sets one number, and the next tick does the rest.
+        self.end = self.end or time.monotonic() + LINGER_SECONDS
 
     async def on_tick(self, counter: int) -> bool:
         self.shared.loads[self.place] = len(self.server_state.connections)
@@ -154,7 +154,12 @@ class Worker(uvicorn.Server):
             self.handle_exit(signal.SIGTERM, None)
         # It may have stopped watching when it had too many connections.
         self.watch()
-        return time.monotonic() > self.end if self.end else await super().on_tick(counter)
+        if not self.end:
+            return await super().on_tick(counter)
+        headers = self.server_state.default_headers
+        if CLOSE not in headers:
+            self.server_state.default_headers = [*headers, CLOSE]
+        return time.monotonic() > self.end
 
 
 def open_files() -> int:
