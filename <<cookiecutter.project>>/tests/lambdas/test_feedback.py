@@ -15,7 +15,7 @@ from lambda_helpers.world import CLASSES, LIVE, World, predicted, run
 from moto import mock_aws
 
 from categoriser.monitor.formats.event_files import find_files
-from categoriser.monitor.formats.ground_truth import ground_truth_rows
+from categoriser.monitor.formats.ground_truth import ground_truth_line, ground_truth_rows
 from categoriser.monitor.formats.problems import Problems
 from prove.example import RELEASE
 
@@ -132,6 +132,18 @@ def test_the_monitor_reads_what_feedback_writes(
     ]
     assert (problems.counts, frame["time"].null_count()) == ({}, 0)
     assert find_files(f"s3://{LIVE}/ground-truth", now + timedelta(days=2)) == []
+
+
+@pytest.mark.actor("api")
+@pytest.mark.parametrize("category", ["transport", 'food, "drinks"', "café"])
+def test_the_review_writes_what_feedback_writes(
+    cloud: World, monkeypatch: pytest.MonkeyPatch, category: str
+) -> None:
+    monkeypatch.setattr(cloud.prediction_api, "classes", lambda: {category})
+    said = SAID | {"row": 4, "category": category}
+    run(cloud.prediction_api.handler, proxy(said, "/feedback", **ROLE))
+    [content] = cloud.objects(LIVE, "ground-truth/").values()
+    assert content == ground_truth_line(f"{SAID['prediction_id']}#4", category)
 
 
 @pytest.mark.actor("api")

@@ -11,7 +11,11 @@ import pytest
 from monitor_helpers.made_captures import line, write
 
 from categoriser.monitor.formats import event_frames
-from categoriser.monitor.formats.ground_truth import ground_truth_rows
+from categoriser.monitor.formats.ground_truth import (
+    ground_truth_line,
+    ground_truth_rows,
+    row_name,
+)
 from categoriser.monitor.formats.problems import Problems
 
 
@@ -77,3 +81,30 @@ def test_ground_truth_that_cannot_be_read_is_counted(tmp_path: Path, event: Any,
     assert pl.concat(ground_truth_rows([file], problems)).height == 1
     assert problems.counts == {kind: 1}
     assert problems.places[kind][0].split(" (")[0] == f"{file}:1"
+
+
+@pytest.mark.parametrize(
+    ("call", "row", "rows", "name"),
+    [
+        ("order-7", 0, 1, "order-7"),
+        ("order-7", 0, 3, "order-7#0"),
+        ("order-7", 2, 3, "order-7#2"),
+        # An identifier that ends as if it named a row.
+        ("order#7", 0, 1, "order#7#0"),
+        ("order#7", 1, 2, "order#7#1"),
+        ("#5", 0, 1, "#5"),
+        ("order#x", 0, 1, "order#x"),
+        ("order\n#7", 0, 1, "order\n#7#0"),
+    ],
+)
+@pytest.mark.parametrize("label", ["groceries", "eating, out", 'the "rest"', "café", " two  words"])
+def test_what_is_written_is_read_as_the_row_and_the_label(
+    tmp_path: Path, call: str, row: int, rows: int, name: str, label: str
+) -> None:
+    assert row_name(call, row, rows) == name
+    file = tmp_path / "labels.jsonl"
+    file.write_text(ground_truth_line(name, label), encoding="utf-8")
+    problems = Problems()
+    [frame] = ground_truth_rows([str(file)], problems)
+    assert frame.rows() == [(call, row, label, None)]
+    assert problems.counts == {}

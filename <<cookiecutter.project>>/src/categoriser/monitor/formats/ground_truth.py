@@ -1,6 +1,8 @@
-"""Ground truth as SageMaker's merge job takes it, read into frames of labels."""
+"""Ground truth as SageMaker's merge job takes it: labels are read into frames, and written."""
 
 import csv
+import io
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -49,6 +51,29 @@ def ground_truth_rows(files: Iterable[str], problems: Problems) -> Iterator[pl.D
             rows = []
     if rows:
         yield to_frame(rows, TRUTH_COLUMNS)
+
+
+def row_name(call: str, row: int, rows: int) -> str:
+    """Return how a label names the row of a captured call that has so many rows.
+
+    It is the call's identifier, with `#` and the row, from 0, where the call has several rows. The
+    row is there too where the identifier itself ends so, which readers would take for a row.
+    """
+    if rows == 1 and not ROW_OF_A_CALL.fullmatch(call):
+        return call
+    return f"{call}#{row}"
+
+
+def ground_truth_line(name: str, label: str) -> str:
+    """Return the label of a row (see `row_name`) as the API's `/feedback` writes it, a line."""
+    data = io.StringIO()
+    csv.writer(data, lineterminator="").writerow([label])
+    event = {
+        "groundTruthData": {"data": data.getvalue(), "encoding": "CSV"},
+        "eventMetadata": {"eventId": name},
+        "eventVersion": "0",
+    }
+    return json.dumps(event) + "\n"
 
 
 def _row_of_call(name: str) -> tuple[str, int]:
