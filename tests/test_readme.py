@@ -130,7 +130,7 @@ def test_the_commands_work_in_the_order_in_which_they_stand(reader):
         if command.startswith(tuple(LEFT_OUT)):
             continue
         run.append(command)
-        if command.startswith("make ui"):
+        if command.startswith(("make ui", "make review ")):
             # The endpoint's server, which the README starts before it, is asked by what follows.
             other = Reader(reader.folder)
             other.start(command)

@@ -23,6 +23,7 @@ THRESHOLDS = Path("monitoring/thresholds.json")
 
 FEEDBACK = Path("feedback")
 HOLDOUT = FEEDBACK / "holdout.csv"
+REVIEW_LABELS = Path("labels")
 
 METRICS = Path("reports/metrics.json")
 EVALUATION = Path("reports/evaluation.json")
@@ -33,6 +34,7 @@ REPORT = Path("reports/report.html")
 MODEL_CARD = Path("reports/model_card.md")
 MONITOR = Path("reports/monitor")
 DRIFT = Path("reports/drift")
+REVIEW_EXPORT = Path("reports/review")
 
 CHAMPION = Path("champion")
 CHAMPION_FACTS = CHAMPION / "champion.json"

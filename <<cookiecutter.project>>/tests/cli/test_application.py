@@ -23,6 +23,9 @@ VERBS = (
     "serve",
     "monitor",
     "feedback",
+    "review",
+    "review-export",
+    "review-import",
 )
 
 

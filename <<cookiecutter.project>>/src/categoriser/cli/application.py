@@ -5,7 +5,7 @@ A verb imports what it needs when it is called, so that `--help` and the light v
 
 import typer
 
-from categoriser.cli import model, monitoring, serving
+from categoriser.cli import model, monitoring, reviewing, serving
 
 application = typer.Typer(
     name="python -m categoriser",
@@ -16,5 +16,5 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (model.verbs, serving.verbs, monitoring.verbs):
+for verbs in (model.verbs, serving.verbs, monitoring.verbs, reviewing.verbs):
     application.add_typer(verbs)

@@ -1,0 +1,474 @@
+// The review's page: it shows groups, and tells the server what a person says of them.
+// All text of transactions is set as text, never as markup.
+"use strict";
+
+const GROUPS_AT_ONCE = 50;
+const ASK_FOR_NEWS_EVERY_MS = 5000;
+const KEYS_SETTING = "review-keys";
+
+const byId = (id) => document.getElementById(id);
+
+const page = {
+  done: false, // which groups are shown: to label, or labelled
+  groups: [], // in the order in which they are shown
+  next: null, // the number from which the next groups come
+  selected: null, // the number of the group that is worked on
+  entries: 0, // of the server's journal, that this page has seen
+  progress: null,
+  chosen: new Set(), // rows of the selected group
+  rows: null, // its rows, where they are shown
+  nextRow: null,
+  skipped: new Set(),
+};
+
+// What is to be done is done one after the other, in the order in which it was asked for.
+let lastTask = Promise.resolve();
+function queue(task) {
+  lastTask = lastTask.then(task).catch((error) => showFault(error.message));
+}
+
+// What a person asks for; what went wrong before it has been read by then.
+function inTurn(task) {
+  queue(() => {
+    showFault("");
+    return task();
+  });
+}
+
+async function ask(address, body) {
+  const options = body === undefined ? {} : {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  };
+  let answer;
+  try {
+    answer = await fetch(address, options);
+  } catch {
+    throw new Error("The review does not answer: it has ended. Start it again, and open the address that it prints.");
+  }
+  if (answer.ok) {
+    return answer.json();
+  }
+  const isJson = (answer.headers.get("content-type") || "").startsWith("application/json");
+  throw new Error(isJson ? (await answer.json()).detail : await answer.text());
+}
+
+// How things are written.
+
+const plural = (count, name) => `${count.toLocaleString("en")} ${name}${count === 1 ? "" : "s"}`;
+const spaced = (name) => name.replaceAll("_", " ");
+const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+const money = (price) => price.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+function priceRange(group) {
+  if (group.lowest === null) {
+    return "no price";
+  }
+  return group.lowest === group.highest ? money(group.lowest) : `${money(group.lowest)} to ${money(group.highest)}`;
+}
+
+function make(tag, properties, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+function showFault(words) {
+  byId("fault").textContent = words;
+  byId("fault").hidden = words === "";
+}
+
+function say(words) {
+  byId("said").textContent = words;
+}
+
+// The groups.
+
+function indexOf(number) {
+  return page.groups.findIndex((state) => state.group.number === number);
+}
+
+function selectedState() {
+  return page.groups[indexOf(page.selected)];
+}
+
+async function load(count) {
+  const found = await ask(`/groups?start=0&count=${count}&done=${page.done}`);
+  page.groups = found.groups.filter((state) => !page.skipped.has(state.group.number));
+  page.next = found.next;
+  showProgress(found.progress);
+  if (indexOf(page.selected) < 0) {
+    choose(page.groups.length > 0 ? page.groups[0].group.number : null);
+  }
+  drawAll();
+}
+
+async function loadMore() {
+  if (page.next === null) {
+    return;
+  }
+  const found = await ask(`/groups?start=${page.next}&count=${GROUPS_AT_ONCE}&done=${page.done}`);
+  const more = found.groups.filter((state) => !page.skipped.has(state.group.number) && indexOf(state.group.number) < 0);
+  page.groups.push(...more);
+  page.next = found.next;
+  showProgress(found.progress);
+  byId("groups").append(...more.map(card));
+  drawEnd();
+}
+
+// Make a group the selected one; nothing of the one before stays open.
+function choose(number) {
+  if (number !== page.selected) {
+    page.selected = number;
+    page.chosen.clear();
+    page.rows = null;
+    page.nextRow = null;
+  }
+}
+
+function select(number) {
+  const before = page.selected;
+  choose(number);
+  redraw(before);
+  redraw(number);
+  focusSelected();
+}
+
+function focusSelected() {
+  const pick = document.querySelector(".group.selected .pick");
+  if (pick) {
+    pick.focus({ preventScroll: true });
+    pick.closest(".group").scrollIntoView({ block: "nearest" });
+  }
+}
+
+async function move(step) {
+  const at = indexOf(page.selected) + step;
+  if (at >= page.groups.length) {
+    await loadMore();
+  }
+  if (at >= 0 && at < page.groups.length) {
+    select(page.groups[at].group.number);
+  }
+}
+
+// Take the selected group out of the list, and go on to the next one.
+async function leaveSelected() {
+  const at = indexOf(page.selected);
+  page.groups.splice(at, 1);
+  if (at >= page.groups.length) {
+    await loadMore();
+  }
+  const next = page.groups[Math.min(at, page.groups.length - 1)];
+  choose(next ? next.group.number : null);
+  drawAll();
+  focusSelected();
+}
+
+async function skip() {
+  if (page.selected === null || page.done) {
+    return;
+  }
+  page.skipped.add(page.selected);
+  await leaveSelected();
+  say(`Skipped; ${plural(page.skipped.size, "group")} will be back when the page is loaded again.`);
+}
+
+async function label(category) {
+  const state = selectedState();
+  if (!state) {
+    return;
+  }
+  const rows = [...page.chosen];
+  const changed = await ask("/labels", { group: page.selected, category, seen: page.entries, rows });
+  const now = changed.groups.find((other) => other.group.number === page.selected) || state;
+  showProgress(changed.progress);
+  say(`${plural(changed.progress.last.rows, "row")} labelled ${spaced(category)}: ${state.group.text}`);
+  page.groups[indexOf(page.selected)] = now;
+  page.chosen.clear();
+  if (now.open === 0 && !page.done) {
+    await leaveSelected();
+    return;
+  }
+  if (page.rows) {
+    await showRows();
+  }
+  redraw(page.selected);
+  focusSelected();
+}
+
+async function undo() {
+  if (!page.progress.last) {
+    say("There is nothing to undo in this browser.");
+    return;
+  }
+  const changed = await ask("/undo", {});
+  const first = changed.groups[0];
+  if (first) {
+    page.skipped.delete(first.group.number);
+    page.selected = null;
+    choose(first.group.number);
+  }
+  await load(Math.max(GROUPS_AT_ONCE, page.groups.length + 1));
+  focusSelected();
+  say(first ? `Undone: ${first.group.text}` : "Undone.");
+}
+
+async function showRows() {
+  const found = await ask(`/groups/${page.selected}/rows?start=0`);
+  page.rows = found.rows;
+  page.nextRow = found.next;
+}
+
+async function toggleRows() {
+  if (page.selected === null) {
+    return;
+  }
+  if (page.rows) {
+    page.rows = null;
+    page.chosen.clear();
+  } else {
+    await showRows();
+  }
+  redraw(page.selected);
+  focusSelected();
+}
+
+async function moreRows() {
+  const found = await ask(`/groups/${page.selected}/rows?start=${page.nextRow}`);
+  page.rows.push(...found.rows);
+  page.nextRow = found.next;
+  redraw(page.selected);
+}
+
+async function show(done) {
+  page.done = done;
+  page.selected = null;
+  byId("show-open").setAttribute("aria-pressed", String(!done));
+  byId("show-done").setAttribute("aria-pressed", String(done));
+  say("");
+  await load(GROUPS_AT_ONCE);
+}
+
+// What others say of the same rows while this page is open.
+async function news() {
+  const progress = await ask("/progress");
+  if (progress.entries !== page.entries) {
+    const shown = page.rows !== null;
+    const chosen = [...page.chosen];
+    const selected = page.selected;
+    await load(Math.max(GROUPS_AT_ONCE, page.groups.length));
+    if (page.selected === selected && shown) {
+      await showRows();
+      page.chosen = new Set(chosen);
+      redraw(selected);
+    }
+  }
+}
+
+// What the page shows.
+
+function showProgress(progress) {
+  page.progress = progress;
+  page.entries = progress.entries;
+  byId("progress").max = Math.max(1, progress.rows);
+  byId("progress").value = progress.rows_done;
+  const rows = `${progress.rows_done.toLocaleString("en")} of ${plural(progress.rows, "row")} labelled`;
+  const groups = `${progress.groups_done.toLocaleString("en")} of ${plural(progress.groups, "group")}`;
+  byId("progress-said").textContent = `${rows}, ${groups}`;
+  const last = progress.last;
+  byId("undo").disabled = !last;
+  byId("undo").textContent = last ? `Undo ${plural(last.rows, "row")}: ${spaced(last.category)}` : "Undo";
+}
+
+function drawAll() {
+  const hadFocus = byId("groups").contains(document.activeElement);
+  byId("groups").replaceChildren(...page.groups.map(card));
+  drawEnd();
+  if (hadFocus) {
+    focusSelected();
+  }
+}
+
+function drawEnd() {
+  const isEmpty = page.groups.length === 0;
+  byId("more").hidden = page.next === null;
+  byId("empty").hidden = !isEmpty || page.next !== null;
+  if (page.done) {
+    byId("empty").textContent = "No row is labelled yet.";
+  } else if (page.skipped.size > 0) {
+    byId("empty").textContent = "Only skipped groups are left. Load the page again to see them.";
+  } else {
+    byId("empty").textContent = "Every row that asked for a review is labelled.";
+  }
+}
+
+function redraw(number) {
+  const at = indexOf(number);
+  const old = byId("groups").querySelector(`[data-number="${number}"]`);
+  if (at >= 0 && old) {
+    old.replaceWith(card(page.groups[at]));
+  }
+}
+
+function card(state) {
+  const { group } = state;
+  const isSelected = group.number === page.selected;
+  const pick = make("button", { type: "button", className: "pick" },
+    make("span", { className: "text", textContent: group.text }),
+    make("span", { className: "count", textContent: countOf(state) }),
+    facts(state),
+  );
+  pick.setAttribute("aria-expanded", String(isSelected));
+  pick.addEventListener("click", () => inTurn(() => select(group.number)));
+  const item = make("li", { className: isSelected ? "group selected" : "group" }, pick);
+  item.dataset.number = group.number;
+  if (isSelected) {
+    item.append(work(state));
+  }
+  return item;
+}
+
+function countOf(state) {
+  const { rows } = state.group;
+  return state.open === rows || state.open === 0 ? plural(rows, "row") : `${state.open} of ${plural(rows, "row")} to label`;
+}
+
+function facts(state) {
+  const { group } = state;
+  const others = group.answers - 1;
+  const answers = `model: ${spaced(group.answer)} ${percent(group.probability)}${others ? ` and ${plural(others, "other answer")}` : ""}`;
+  const parts = [priceRange(group), answers];
+  if (group.texts > 1) {
+    parts.push(`${plural(group.texts, "different text")}`);
+  }
+  const labels = Object.entries(state.labels).map(([name, count]) => `${spaced(name)} ${count}`);
+  if (labels.length > 0) {
+    parts.push(`labelled: ${labels.join(", ")}`);
+  }
+  const line = make("span", { className: "facts" }, parts.join(" · "));
+  if (group.is_new) {
+    line.append(" ", make("span", { className: "new", textContent: "new words" }));
+  }
+  return line;
+}
+
+// The selected group's choices, its actions and its rows.
+function work(state) {
+  const legend = make("legend", {});
+  const choices = make("div", { className: "choices" }, byId("choices").content.cloneNode(true));
+  for (const button of choices.querySelectorAll("button")) {
+    const { category } = button.dataset;
+    if (category === state.group.answer) {
+      button.classList.add("answer");
+      button.title = "The model's answer";
+    }
+    button.addEventListener("click", () => inTurn(() => label(category)));
+  }
+  const toggle = make("button", { type: "button", textContent: page.rows ? "Hide the rows" : "Show the rows" });
+  toggle.setAttribute("aria-expanded", String(page.rows !== null));
+  toggle.addEventListener("click", () => inTurn(toggleRows));
+  const actions = make("div", { className: "actions" }, toggle);
+  if (!page.done) {
+    const skipping = make("button", { type: "button", textContent: "Skip" });
+    skipping.addEventListener("click", () => inTurn(skip));
+    actions.append(skipping);
+  }
+  const box = make("div", { className: "work" }, make("fieldset", {}, legend, choices), actions);
+  if (page.rows) {
+    box.append(rowsTable(legend, state));
+  }
+  legend.textContent = question(state);
+  return box;
+}
+
+function question(state) {
+  if (page.chosen.size > 0) {
+    return `Label the chosen ${plural(page.chosen.size, "row")}:`;
+  }
+  const rows = state.open === 1 || state.group.rows === 1 ? "this row" : `all ${plural(state.open || state.group.rows, "row")}`;
+  return state.open > 0 ? `Label ${rows}:` : `Change the label of ${rows}:`;
+}
+
+function rowsTable(legend, state) {
+  const caption = make("caption", { textContent: "Choose rows to label them alone." });
+  const names = ["Text", "Price", "Time (UTC)", "Model", "Label"];
+  const heads = names.map((name) => make("th", { scope: "col", textContent: name, className: name === "Price" ? "number" : "" }));
+  const body = make("tbody", {}, ...page.rows.map((row) => rowLine(row, () => { legend.textContent = question(state); })));
+  const table = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), body);
+  const box = make("div", { className: "rows" }, table);
+  if (page.nextRow !== null) {
+    const more = make("button", { type: "button", textContent: "Show more rows" });
+    more.addEventListener("click", () => inTurn(moreRows));
+    box.append(more);
+  }
+  return box;
+}
+
+function rowLine(row, changed) {
+  const box = make("input", { type: "checkbox", checked: page.chosen.has(row.row) });
+  box.addEventListener("change", () => {
+    if (box.checked) {
+      page.chosen.add(row.row);
+    } else {
+      page.chosen.delete(row.row);
+    }
+    changed();
+  });
+  return make("tr", {},
+    make("td", { className: "text" }, make("label", {}, box, make("span", { textContent: row.text }))),
+    make("td", { className: "number", textContent: row.price === null ? "–" : money(row.price) }),
+    make("td", { className: "time", textContent: row.time }),
+    make("td", { textContent: `${spaced(row.answer)} ${percent(row.probability)}` }),
+    make("td", { textContent: row.label === null ? "–" : spaced(row.label) }),
+  );
+}
+
+// Keys.
+
+const NAMED_KEYS = {
+  ArrowDown: () => move(1),
+  ArrowUp: () => move(-1),
+  m: () => selectedState() && label(selectedState().group.answer),
+  s: skip,
+  u: undo,
+  r: toggleRows,
+};
+
+function actionOf(key) {
+  if (Object.hasOwn(NAMED_KEYS, key)) {
+    return NAMED_KEYS[key];
+  }
+  const chosen = [...document.querySelectorAll(".group.selected .choice")].find((button) => button.dataset.key === key);
+  return chosen && (() => label(chosen.dataset.category));
+}
+
+document.addEventListener("keydown", (event) => {
+  const isHeld = event.ctrlKey || event.metaKey || event.altKey || event.isComposing;
+  if (!byId("keys-on").checked || isHeld) {
+    return;
+  }
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const action = actionOf(key);
+  if (action) {
+    event.preventDefault();
+    // A key that is held down moves on, and labels nothing more.
+    if (!event.repeat || key.startsWith("Arrow")) {
+      inTurn(action);
+    }
+  }
+});
+
+byId("keys-on").checked = localStorage.getItem(KEYS_SETTING) !== "off";
+byId("keys-on").addEventListener("change", () => localStorage.setItem(KEYS_SETTING, byId("keys-on").checked ? "on" : "off"));
+byId("show-open").addEventListener("click", () => inTurn(() => show(false)));
+byId("show-done").addEventListener("click", () => inTurn(() => show(true)));
+byId("undo").addEventListener("click", () => inTurn(undo));
+byId("more").addEventListener("click", () => inTurn(loadMore));
+setInterval(() => {
+  if (!document.hidden) {
+    queue(news);
+  }
+}, ASK_FOR_NEWS_EVERY_MS);
+inTurn(() => load(GROUPS_AT_ONCE));

@@ -1,0 +1,230 @@
+"""The page in a real browser: `make test-browser` runs this; it needs a Chromium.
+
+The tests beside it drive the same requests over HTTP, and need no browser.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from review_helpers.browser import Tab, find_chromium, open_tab
+from review_helpers.reviewed_project import CAPTURES, Answered, labels_read, write_captures
+from review_helpers.running_page import served
+
+from categoriser.review.opening import open_worklist
+
+# WCAG 2.2, success criterion 1.4.3.
+LEAST_CONTRAST = 4.5
+CONTRASTS = """
+(() => {
+  const parts = (colour) => colour.match(/[0-9.]+/g).map(Number);
+  const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  const light = (colour) => {
+    const [red, green, blue] = parts(colour).map((value) => linear(value / 255));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const behind = (element) => {
+    const colour = getComputedStyle(element).backgroundColor;
+    const isClear = parts(colour).length === 4 && parts(colour)[3] === 0;
+    return isClear && element.parentElement ? behind(element.parentElement) : colour;
+  };
+  const isWritten = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim() !== "";
+  const ownText = (element) => [...element.childNodes].some(isWritten);
+  const found = {};
+  for (const element of document.body.querySelectorAll("*")) {
+    if (ownText(element) && element.checkVisibility() && !element.disabled) {
+      const [one, two] = [light(getComputedStyle(element).color), light(behind(element))];
+      const contrast = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+      const name = `${element.tagName} ${element.className}`;
+      found[name] = Math.min(contrast, found[name] ?? 21);
+    }
+  }
+  return found;
+})()
+"""
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    program = find_chromium()
+    assert program, "no Chromium here: install one, or name its program in CHROMIUM"
+    with open_tab(program, tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(tab: Tab, address: str) -> Iterator[Tab]:
+    """Open the page, and see at the end that the browser had nothing to complain of."""
+    open_page(tab, address)
+    yield tab
+    assert tab.complaints == []
+
+
+def open_page(tab: Tab, address: str) -> None:
+    tab.complaints.clear()
+    tab.go(address)
+    tab.wait_for("document.querySelectorAll('.group').length > 0")
+
+
+def wait_until_said(tab: Tab, words: str) -> None:
+    tab.wait_for(f"document.querySelector('#said').textContent.startsWith({json.dumps(words)})")
+
+
+def groups(tab: Tab) -> list[str]:
+    return tab.texts(".group .pick > .text")
+
+
+def selected(tab: Tab) -> str:
+    return tab.text(".group.selected .pick > .text")
+
+
+ALL = ["zorgo 1", "ALDI 99 Sydney AU", "shell gore nz", "..."]
+
+
+def test_a_click_labels_a_group_and_undo_brings_it_back(page: Tab, labels: Path) -> None:
+    assert groups(page) == ALL
+    assert page.evaluate("location.search") == ""
+    page.click('.group.selected [data-category="food"]')
+    wait_until_said(page, "2 rows labelled food: zorgo 1")
+    assert groups(page) == ALL[1:]
+    assert selected(page) == ALL[1]
+    assert page.text("#progress-said") == "2 of 7 rows labelled, 1 of 4 groups"
+    assert {*labels_read(labels).values()} == {"food"}
+    page.click("#undo")
+    wait_until_said(page, "Undone: zorgo 1")
+    assert (groups(page), selected(page)) == (ALL, ALL[0])
+    assert labels_read(labels) == {}
+
+
+def test_labels_and_undo_outlive_a_reload(page: Tab, address: str, labels: Path) -> None:
+    page.click('.group.selected [data-category="food"]')
+    wait_until_said(page, "2 rows labelled food")
+    open_page(page, address.partition("?")[0])
+    assert groups(page) == ALL[1:]
+    assert page.text("#undo") == "Undo 2 rows: food"
+    page.click("#undo")
+    wait_until_said(page, "Undone")
+    assert groups(page) == ALL
+    assert labels_read(labels) == {}
+
+
+def test_all_can_be_done_by_keys(page: Tab, labels: Path) -> None:
+    page.press("ArrowDown")
+    page.wait_for("document.querySelector('.group.selected .text').textContent.startsWith('ALDI')")
+    # The focus goes with the selection.
+    assert page.evaluate("document.activeElement.matches('.group.selected .pick')")
+    page.press("3")
+    wait_until_said(page, "3 rows labelled travel: ALDI")
+    assert selected(page) == "shell gore nz"
+    page.press("m")
+    wait_until_said(page, "1 row labelled travel: shell gore nz")
+    assert selected(page) == "..."
+    page.press("ArrowUp")
+    page.wait_for("document.querySelector('.group.selected .text').textContent === 'zorgo 1'")
+    page.press("u")
+    wait_until_said(page, "Undone: shell gore nz")
+    assert selected(page) == "shell gore nz"
+    page.press("s")
+    wait_until_said(page, "Skipped; 1 group")
+    assert groups(page) == ["zorgo 1", "..."]
+    assert sorted(labels_read(labels).values()) == ["travel"] * 3
+
+
+def test_chosen_rows_are_labelled_alone(page: Tab, labels: Path) -> None:
+    page.press("ArrowDown")
+    page.press("r")
+    page.wait_for("document.querySelectorAll('tbody tr').length === 3")
+    page.click("tbody tr:nth-child(2) input")
+    assert page.text(".group.selected legend") == "Label the chosen 1 row:"
+    page.press("3")
+    wait_until_said(page, "1 row labelled travel")
+    assert page.text(".group.selected .count") == "2 of 3 rows to label"
+    page.wait_for("document.querySelector('tbody tr:nth-child(2)').innerText.endsWith('travel')")
+    assert page.text(".group.selected legend") == "Label all 2 rows:"
+    page.press("2")
+    wait_until_said(page, "2 rows labelled food")
+    assert sorted(labels_read(labels).values()) == ["food", "food", "travel"]
+
+
+def test_labels_can_be_looked_at_and_changed(page: Tab, labels: Path) -> None:
+    page.press("2")
+    wait_until_said(page, "2 rows labelled food")
+    page.click("#show-done")
+    page.wait_for("document.querySelectorAll('.group').length === 1")
+    assert "labelled: food 2" in page.text(".group .facts")
+    page.click('.group.selected [data-category="bills"]')
+    page.wait_for("document.querySelector('.facts').textContent.includes('labelled: bills 2')")
+    assert {*labels_read(labels).values()} == {"bills"}
+
+
+def test_keys_can_be_switched_off(page: Tab, address: str, labels: Path) -> None:
+    page.click(".help summary")
+    page.click("#keys-on")
+    open_page(page, address.partition("?")[0])
+    page.press("2")
+    page.press("m")
+    page.click(".group:nth-child(3) .pick")
+    page.wait_for("document.querySelector('.group.selected .text').textContent.startsWith('shell')")
+    assert labels_read(labels) == {}
+    page.click(".help summary")
+    page.click("#keys-on")
+
+
+def test_what_another_says_is_shown(page: Tab, labels: Path) -> None:
+    other = open_worklist(CAPTURES, labels)
+    other.label(0, [], "food", seen=0, browser="other")
+    page.wait_for("document.querySelectorAll('.group').length === 3")
+    assert page.text("#progress-said") == "2 of 7 rows labelled, 1 of 4 groups"
+    # It was not this browser's.
+    assert page.evaluate("document.querySelector('#undo').disabled")
+
+
+def test_a_review_that_has_ended_is_told(tab: Tab, reviewed: Path, labels: Path) -> None:
+    with served(open_worklist(CAPTURES, labels)) as address:
+        open_page(tab, address)
+    tab.press("2")
+    tab.wait_for("!document.querySelector('#fault').hidden")
+    assert "The review does not answer: it has ended." in tab.text("#fault")
+    assert labels_read(labels) == {}
+
+
+def test_markup_in_a_text_is_text(tab: Tab, reviewed: Path, labels: Path) -> None:
+    text = "<img src=x onerror=alert(1)> & <b>zorgo</b>"
+    calls: dict[str, list[Answered]] = {"hostile": [(text, 900.0, "bills", 0.2)]}
+    write_captures(reviewed, calls, name="1")
+    with served(open_worklist(CAPTURES, labels)) as address:
+        open_page(tab, address)
+        assert text in groups(tab)
+        assert tab.evaluate("document.querySelectorAll('.group img, .group b').length") == 0
+        assert tab.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_has_contrast(page: Tab, scheme: str) -> None:
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    page.call("Emulation.setEmulatedMedia", features=[feature])
+    page.evaluate("document.querySelector('.help').open = true")
+    page.press("r")
+    page.wait_for("document.querySelectorAll('tbody tr').length > 0")
+    page.evaluate("document.querySelector('#fault').hidden = false")
+    page.evaluate("document.querySelector('#fault').textContent = 'A fault.'")
+    found: dict[str, float] = page.evaluate(CONTRASTS)
+    assert len(found) > 15
+    assert {name: value for name, value in found.items() if value < LEAST_CONTRAST} == {}
+
+
+def test_all_controls_have_a_name_for_a_screen_reader(page: Tab) -> None:
+    page.press("r")
+    page.wait_for("document.querySelectorAll('tbody tr').length > 0")
+    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+    roles = {"button", "checkbox", "progressbar", "list", "group", "table"}
+    found = [
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node["ignored"] and node["role"]["value"] in roles
+    ]
+    assert {role for role, _ in found} >= {"button", "checkbox", "progressbar", "table"}
+    assert [role for role, name in found if not name] == []
