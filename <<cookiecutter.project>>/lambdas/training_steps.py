@@ -111,11 +111,11 @@ def start_job(kind: JobKind, request: Request) -> str:
 def register(request: Request, gate: str) -> str:
     """Make the model package, unless it exists; return its ARN.
 
-    `gate` is the URI of the gates' verdict. Raises `RuntimeError` where they refuse the model.
+    `gate` is the URI of the gates' verdict. Raises `RuntimeError` where they stop the model.
     """
     verdict = parse_verdict(read_content(gate), gate)
     if not verdict.passed:
-        words = f"the gate refuses the model: {'; '.join(verdict.faults)}"
+        words = why_stopped(verdict, gate)
         raise RuntimeError(shorten(words, REASON_CHARACTERS, placeholder=" ..."))
     arn = registered(request["ModelPackageGroupName"], request["ModelPackageDescription"])
     if not arn:
@@ -123,6 +123,16 @@ def register(request: Request, gate: str) -> str:
     handler.Data["Summary"] = approvers_summary(verdict)
     handler.Data["ModelPackageArn"] = arn
     return arn
+
+
+def why_stopped(verdict: Verdict, gate: str) -> str:
+    """Say why the gates stop a model; where evidence lacks, first what a person can do."""
+    if verdict.faults:
+        return f"the gate refuses the model: {'; '.join(verdict.faults)}"
+    return (
+        f"too little evidence, and no decision to go on without: {gate} is for make accept "
+        f"(docs/release.md); {'; '.join(verdict.doubts)}"
+    )
 
 
 def registered(group: str, description: str) -> str:
@@ -136,13 +146,21 @@ def registered(group: str, description: str) -> str:
 
 
 def approvers_summary(verdict: Verdict) -> str:
-    """Return the figures beside the champion's, for the person who approves."""
+    """Return the figures beside the champion's, for the person who approves.
+
+    Before them is who accepted that there is too little evidence, and why, if anybody did.
+    """
+    accepted = ""
+    if verdict.decision:
+        accepted = f"too little evidence, accepted by {verdict.decision.who}: "
+        accepted += f"{verdict.decision.why}; "
     figures = [
         f"{lead.figure} ({lead.part}) {lead.value:+.4f}"
         for lead in verdict.verdicts
         if lead.gate == "champion" and lead.value is not None
     ]
-    return "; ".join(figures)[:SUMMARY_CHARACTERS] or "no live model to compare with"
+    compared = "; ".join(figures) or "no live model to compare with"
+    return f"{accepted}{compared}"[:SUMMARY_CHARACTERS]
 
 
 @handler.poll_create

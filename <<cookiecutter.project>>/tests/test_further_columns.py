@@ -54,8 +54,10 @@ generate.main()
 SETTINGS = {
     "generate.rows": 2000,
     "train.classifier.epoch": 3,
-    "gate.min_gain_over_majority": 0.0,
+    "gate.min_gain_over_majority": None,
+    "evaluate.min_rows": 1,
     "gate.max_loss_to_reference": 1.0,
+    "gate.widest_loss": 1.0,
     "gate.max_slice_gap": 1.0,
 }
 ADD_BALANCE = """
@@ -133,7 +135,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for name in ("params.yaml", "dvc.yaml", ".gitignore"):
         shutil.copy(ROOT / name, folder)
-    for name in ("champion.json", "profile.json"):
+    for name in ("champion.json", "decision.json", "profile.json"):
         (folder / "champion" / name).write_text("null\n")
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     package = folder / "src/categoriser"

@@ -26,6 +26,7 @@ SETTINGS = {
     "train.classifier.epoch": 10,
     # So few rows are too few for fastText: it is far behind the reference.
     "gate.max_loss_to_reference": 1.0,
+    "gate.widest_loss": 1.0,
     "gate.max_slice_gap": 1.0,
     "gate.min_accuracy": None,
     "gate.min_macro_f1": None,
@@ -44,7 +45,7 @@ class Copy:
             shutil.copy(ROOT / name, folder / name)
         (folder / "data").mkdir()
         # The test is of the pipeline, whatever the project's own data, bounds and champion are.
-        for facts in (paths.CHAMPION_FACTS, paths.CHAMPION_PROFILE):
+        for facts in (paths.CHAMPION_FACTS, paths.CHAMPION_PROFILE, paths.DECISION):
             (folder / facts).write_text("null\n")
         self.set(SETTINGS)
         for command in (

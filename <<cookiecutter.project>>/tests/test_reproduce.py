@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from categoriser import paths, reproduce
 from categoriser.errors import UserError
+from categoriser.evaluation.verdict import Decision, Outcome, Training, Verdict
 from categoriser.io.digests import digest
 
+TRAINING = Training("t", 1, {})
 OTHERS = {"macro_f1": 0.8, "calibration_error": 0.02, "coverage": 0.9}
 FIGURES = {"random": {"accuracy": 0.9331} | OTHERS, "time": {"accuracy": 0.9} | OTHERS}
 
@@ -21,14 +24,15 @@ def reports(project: Path) -> Path:
     paths.MODEL.mkdir()
     (paths.MODEL / "metadata.json").write_text("{}")
     paths.VERDICT.parent.mkdir()
-    write_verdict(digest(paths.MODEL), passed=True)
+    write_verdict(digest(paths.MODEL), "passed")
     paths.METRICS.write_text(json.dumps(FIGURES))
     return project
 
 
-def write_verdict(model: str, passed: bool) -> None:
-    verdict = {"faults": [], "model": model, "passed": passed, "verdicts": []}
-    paths.VERDICT.write_text(json.dumps(verdict))
+def write_verdict(model: str, outcome: Outcome, decision: Decision | None = None) -> None:
+    passed = outcome == "passed" or decision is not None
+    verdict = Verdict(model, TRAINING, passed, outcome, (), (), (), decision)
+    paths.VERDICT.write_bytes(msgspec.json.encode(verdict))
 
 
 @pytest.mark.usefixtures("reports")
@@ -36,13 +40,18 @@ def test_the_last_line_has_accuracy_by_part_outcome_and_report() -> None:
     assert reproduce.summary() == (
         "Accuracy: random 93.3 %, time 90.0 %. No gate failed. Report: reports/report.html"
     )
-    write_verdict(digest(paths.MODEL), passed=False)
+    write_verdict(digest(paths.MODEL), "failed")
     assert ". A gate failed. " in reproduce.summary()
+    write_verdict(digest(paths.MODEL), "insufficient")
+    assert ". No gate failed, but there is too little evidence. " in reproduce.summary()
+    decision = Decision("watched by hand", "Ann Lee", "", "", TRAINING, ())
+    write_verdict(digest(paths.MODEL), "insufficient", decision)
+    assert "too little evidence, accepted by Ann Lee. " in reproduce.summary()
 
 
 @pytest.mark.usefixtures("reports")
 def test_a_verdict_on_another_model_gives_no_figures() -> None:
-    write_verdict("0" * 64, passed=True)
+    write_verdict("0" * 64, "passed")
     said = reproduce.summary()
     assert said == "No report on this model: reports/report.html is about another"
     paths.VERDICT.unlink()

@@ -31,8 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BATCH_ROWS = 100_000  # of a batch to predict
 # Gates that let everything pass.
 OPEN = {
-    "min_gain_over_majority": 0.0,
+    "min_gain_over_majority": None,
     "max_loss_to_reference": 1.0,
+    "widest_loss": 1.0,
     "max_slice_gap": 1.0,
     "min_accuracy": None,
     "min_macro_f1": None,
@@ -51,7 +52,7 @@ def copy_project(folder: Path, file: Path | None) -> None:
     shutil.copytree(ROOT / "src", folder / "src", ignore=leave)
     for name in ("dvc.yaml", "params.yaml", ".gitignore"):
         shutil.copy(ROOT / name, folder)
-    for facts in (paths.CHAMPION_FACTS, paths.CHAMPION_PROFILE):
+    for facts in (paths.CHAMPION_FACTS, paths.CHAMPION_PROFILE, paths.DECISION):
         (folder / facts).write_text("null\n", encoding="utf-8")
     # No verdict stops the run: a stage that failed would run again.
     set_params(folder / paths.PARAMS, {f"gate.{name}": value for name, value in OPEN.items()})

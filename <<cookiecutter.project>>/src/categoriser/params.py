@@ -77,8 +77,9 @@ class Evaluate(Section):
 
 
 class Gate(Section):
-    min_gain_over_majority: float = Share
+    min_gain_over_majority: float | None = Share
     max_loss_to_reference: float = Share
+    widest_loss: float = Share
     max_loss_to_champion: float = Share
     max_slice_gap: float = Share
     min_accuracy: float | None = Share

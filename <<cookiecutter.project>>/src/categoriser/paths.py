@@ -39,4 +39,5 @@ REVIEW_EXPORT = Path("reports/review")
 CHAMPION = Path("champion")
 CHAMPION_FACTS = CHAMPION / "champion.json"
 CHAMPION_PROFILE = CHAMPION / "profile.json"
+DECISION = CHAMPION / "decision.json"
 CHAMPION_MODEL = CHAMPION / "model"

@@ -12,6 +12,12 @@ from categoriser.io.digests import digest
 from categoriser.io.dvc_lock import read_lock
 from categoriser.params import read_params
 
+OUTCOMES = {
+    "failed": "A gate failed",
+    "insufficient": "No gate failed, but there is too little evidence",
+    "passed": "No gate failed",
+}
+
 
 def reproduce() -> int:
     """Run DVC, then `track`, and return the first's status that is not 0.
@@ -49,5 +55,7 @@ def summary() -> str:
     if not paths.MODEL.is_dir() or digest(paths.MODEL) != verdict.model:
         return f"No report on this model: {paths.REPORT} is about another"
     parts = (f"{part} {100 * one.accuracy:.1f} %" for part, one in figures.items())
-    outcome = "No gate failed" if verdict.passed else "A gate failed"
+    outcome = OUTCOMES[verdict.outcome]
+    if verdict.decision:
+        outcome += f", accepted by {verdict.decision.who}"
     return f"Accuracy: {', '.join(parts) or 'no held-out rows'}. {outcome}. Report: {paths.REPORT}"

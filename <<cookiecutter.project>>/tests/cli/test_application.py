@@ -14,6 +14,7 @@ VERBS = (
     "data",
     "track",
     "promote",
+    "accept",
     "tune",
     "predict",
     "predict-file",

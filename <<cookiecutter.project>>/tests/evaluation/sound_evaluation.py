@@ -1,4 +1,4 @@
-"""An evaluation that passes every gate, made by hand, for the tests to change."""
+"""An evaluation that passes every gate, and verdicts, made by hand, for the tests to change."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from categoriser.evaluation.evaluation_file import (
     SliceFigures,
 )
 from categoriser.evaluation.evaluation_settings import EvaluationSettings
+from categoriser.evaluation.judging import words_of, worst_outcome
+from categoriser.evaluation.verdict import Decision, FigureVerdict, Training, Verdict
 from categoriser.model.metadata import Metadata
 from categoriser.params import Gate
 
 LIMITS = Gate(
     min_gain_over_majority=0.1,
     max_loss_to_reference=0.02,
+    widest_loss=0.0,
     max_loss_to_champion=0.01,
     max_slice_gap=0.15,
     min_accuracy=None,
@@ -48,7 +51,7 @@ def sound_evaluation(**lead: Interval) -> Evaluation:
     part = PartFigures(
         rows=1000,
         groups=100,
-        avoided=figure(0.6),
+        gain=Scores(figure(0.6), figure(0.6)),
         lead={name: Scores(one, one) for name, one in rivals.items()},
         models={"model": own},
     )
@@ -63,6 +66,26 @@ def sound_evaluation(**lead: Interval) -> Evaluation:
         slices={},
         split=Split("", [], {}),
         tokens={},
+    )
+
+
+TRAINING = Training("t", 1, {"dim": 16})
+
+
+def verdict_of(
+    *verdicts: FigureVerdict, model: str = "m", decision: Decision | None = None
+) -> Verdict:
+    """Make the gates' word from their verdicts, and a decision that is heeded."""
+    outcome = worst_outcome(verdicts)
+    return Verdict(
+        model=model,
+        training=TRAINING,
+        passed=outcome == "passed" or decision is not None,
+        outcome=outcome,
+        faults=words_of(verdicts, "failed"),
+        doubts=words_of(verdicts, "insufficient"),
+        verdicts=verdicts,
+        decision=decision,
     )
 
 

@@ -31,6 +31,7 @@ def write_project(folder: Path, changes: dict[str, Any]) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     write_json(folder / "reports/evaluation.json", result()[0])
+    write_json(folder / "champion/decision.json", None)
     write_json(folder / "baseline/facts.json", {"model": result()[0].model.digest})
     profile = Profile(
         rows=2000,

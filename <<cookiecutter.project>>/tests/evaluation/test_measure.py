@@ -72,8 +72,11 @@ def test_leads_are_differences_on_the_same_rows() -> None:
         assert lead.macro_f1.value == pytest.approx(expected, abs=2e-6)
     accuracy, majority = (models[name].accuracy.value for name in ("model", "majority"))
     expected = (accuracy - majority) / (1 - majority)
-    assert figures.avoided
-    assert figures.avoided.value == pytest.approx(expected, abs=1e-5)
+    assert figures.gain
+    assert figures.gain.accuracy.value == pytest.approx(expected, abs=1e-5)
+    own_f1, constant_f1 = (models[name].macro_f1.value for name in ("model", "majority"))
+    expected = (own_f1 - constant_f1) / (1 - constant_f1)
+    assert figures.gain.macro_f1.value == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_planted_slice_is_the_worst() -> None:
@@ -126,7 +129,7 @@ def test_a_champion_of_other_classes_is_not_compared_and_says_what_to_do(tmp_pat
     why = evaluation.champion.unreadable
     assert "the champion alone knows food; the model alone knows groceries" in why
     [last] = [v for v in judge(evaluation, LIMITS) if (v.gate, v.part) == ("champion", "all")]
-    assert last.outcome == "failed"
+    assert last.outcome == "insufficient"
     assert "FORGET=champion" in last.why
 
 
@@ -163,7 +166,7 @@ def test_a_part_of_the_majority_class_alone_has_no_errors_to_avoid(tmp_path: Pat
     rows = pl.read_parquet(prepared / "random.parquet").with_columns(category=pl.lit(commonest))
     rows.write_parquet(prepared / "random.parquet")
     evaluation, _ = measure_model(prepared, model, no_champion(tmp_path / "champion"), SETTINGS)
-    assert evaluation.parts["random"].avoided is None
+    assert evaluation.parts["random"].gain is None
 
 
 def test_a_champion_without_its_model_says_what_to_do(tmp_path: Path) -> None:

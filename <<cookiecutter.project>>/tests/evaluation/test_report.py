@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from measured import result
 from msgspec.structs import replace
+from sound_evaluation import TRAINING, verdict_of
 
 from categoriser.data.generated_facts import GeneratedFacts, Planted
 from categoriser.data.profile import Profile
@@ -20,17 +21,19 @@ from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import (
     ClassFigures,
     Evaluation,
+    Interval,
     PartFigures,
     WrongAnswer,
 )
-from categoriser.evaluation.judging import judge
+from categoriser.evaluation.judging import judge, judge_interval
 from categoriser.evaluation.report import ReportFacts
-from categoriser.evaluation.verdict import FigureVerdict, Verdict
+from categoriser.evaluation.verdict import Decision, FigureVerdict
 from categoriser.params import About, Gate
 
 GATE = Gate(
     min_gain_over_majority=0.1,
     max_loss_to_reference=1,
+    widest_loss=0,
     max_loss_to_champion=1,
     max_slice_gap=1,
     min_accuracy=None,
@@ -45,7 +48,7 @@ DATA = Profile(rows=2000, months={}, shares={}, deciles={}, repeated=0, bad_rows
 def facts(
     evaluation: Evaluation | None = None,
     verdicts: Sequence[FigureVerdict] | None = None,
-    passed: bool = True,
+    decision: Decision | None = None,
     data: Profile = DATA,
     generated: GeneratedFacts | None = None,
 ) -> ReportFacts:
@@ -54,7 +57,7 @@ def facts(
     return ReportFacts(
         about=About(project="Bank <b>& Co", owner="Data science, a@example.com"),
         evaluation=evaluation,
-        verdict=Verdict(evaluation.model.digest, passed, (), tuple(found)),
+        verdict=verdict_of(*found, model=evaluation.model.digest, decision=decision),
         data=data,
         data_path="data/own.csv",
         generated=generated,
@@ -121,7 +124,7 @@ def test_what_a_failed_gate_lacks_is_on_top() -> None:
         high=0.8,
         margin=-0.1,
     )
-    text = " ".join(Page(report.html(facts(verdicts=[verdict], passed=False))).texts)
+    text = " ".join(Page(report.html(facts(verdicts=[verdict]))).texts)
     assert "The model may not go on." in text
     assert re.search(r"accuracy \+80\.0 points, 10\.0 under the bound of \+90\.0", text)
 
@@ -256,13 +259,52 @@ def test_the_banner_is_green_only_where_all_is_judged() -> None:
     assert "Not all could be judged" in report.model_card(
         facts(evaluation, verdicts=[*passed, open_])
     )
-    assert banner(report.html(facts(evaluation, verdicts=[open_], passed=False))) == "failed"
+    failed = replace(passed[0], outcome="failed")
+    assert banner(report.html(facts(evaluation, verdicts=[open_, failed]))) == "failed"
     country = evaluation.slices["country"]
     assert country
     country.not_judged = {"FJ": 3}
     page = report.html(facts(evaluation, verdicts=passed))
     assert banner(page) == "not-judged"
     assert "1 slice has too few rows" in page
+
+
+def test_too_little_evidence_is_told_first_with_what_would_help() -> None:
+    doubtful = judge_interval(
+        "majority", "merchant", "errors avoided", 0.25, Interval(0.321, -0.954, 0.702)
+    )
+    shown = facts(verdicts=[doubtful])
+    page = report.html(shown)
+    assert banner(page) == "insufficient"
+    text = " ".join(" ".join(Page(page).texts).split())
+    assert "There is too little evidence for the model to go on." in text
+    assert "+32.1 points (−95.4 to +70.2); the lower end must reach +25.0" in text
+    assert 'make promote ACCEPT="why"' in text
+    card = report.model_card(shown)
+    assert "**There is too little evidence for the model to go on.**" in card
+    assert card.index("- too little evidence: majority") < card.index("## Intended use")
+    assert "| +32.1 | −95.4 to +70.2 | +25.0 | +25.0 | insufficient |" in card.replace("\\", "")
+
+
+def test_a_decision_to_go_on_is_told_with_who_why_and_when() -> None:
+    doubtful = FigureVerdict("majority", "merchant", "errors avoided", "insufficient", why="few")
+    decision = Decision(
+        why="a new market | watched by hand",
+        who="Ann <b>",
+        when="2026-11-29T10:00:00Z",
+        model="m",
+        training=TRAINING,
+        accepted=(doubtful,),
+    )
+    shown = facts(verdicts=[doubtful], decision=decision)
+    page = report.html(shown)
+    assert banner(page) == "insufficient"
+    texts = " ".join(Page(page).texts)
+    assert "it goes on by a decision" in texts
+    assert "Ann <b> at 2026-11-29T10:00:00Z: a new market | watched by hand" in texts
+    card = report.model_card(shown)
+    assert "by a decision of Ann \\<b\\>" in card
+    assert "a new market \\| watched by hand" in card
 
 
 def test_the_report_shows_mistakes_and_says_prices_in_words() -> None:

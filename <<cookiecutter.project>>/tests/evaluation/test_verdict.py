@@ -9,13 +9,22 @@ from pathlib import Path
 import pytest
 
 from categoriser.errors import UserError
-from categoriser.evaluation.verdict import FigureVerdict, Verdict, parse_verdict, read_verdict
+from categoriser.evaluation.verdict import (
+    FigureVerdict,
+    Training,
+    Verdict,
+    parse_verdict,
+    read_verdict,
+)
 from categoriser.io.replacing import write_json
 
 VERDICT = Verdict(
     model="d" * 64,
+    training=Training("t" * 64, 1, {"dim": 16}),
     passed=False,
+    outcome="failed",
     faults=("min_accuracy (time): accuracy is 0.8000, 0.1000 under the bound of 0.9000",),
+    doubts=(),
     verdicts=(
         FigureVerdict("min_accuracy", "time", "accuracy", "failed", 0.9, 0.8, 0.8, 0.8, -0.1),
         FigureVerdict("slices", "country", "lead in accuracy", "not judged", why="no such column"),
@@ -34,9 +43,14 @@ def test_what_is_written_is_read_from_the_file_and_from_its_bytes(tmp_path: Path
     ("content", "fault"),
     [
         (b"\xff", "is not JSON"),
-        (b'{"model": "d"}', "is damaged: it lacks faults, passed, verdicts"),
         (
-            b'{"model": "d", "passed": 1, "faults": [], "verdicts": []}',
+            b'{"model": "d"}',
+            "is damaged: it lacks doubts, faults, outcome, passed, training, ",
+        ),
+        (
+            b'{"model": "d", "passed": 1, "outcome": "passed", "faults": [], "doubts": [], '
+            b'"verdicts": [], "training": {"train_digest": "", "features_version": 1, '
+            b'"classifier": {}}}',
             r"is damaged: it holds a wrong value \(Expected `bool`, got `int` - at `\$\.passed`\)",
         ),
     ],

@@ -27,8 +27,11 @@ def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / paths.CHAMPION_PROFILE).write_text("null\n")
     # Git's champion is another than the live model: the jobs must not want it.
     (folder / paths.CHAMPION_FACTS).write_text('{"digest": "of Git", "metrics": {}}\n')
+    (folder / paths.DECISION).write_text("null\n")
     small = {f"train.classifier.{name}": value for name, value in FEW.items()}
     loose = {"gate.max_loss_to_reference": 1.0, "gate.max_slice_gap": 1.0, "evaluate.min_rows": 50}
+    # The rows are of some 75 merchants: enough of them are held out to judge by.
+    loose |= {"gate.widest_loss": 1.0, "prepare.merchants": 0.25}
     set_params(folder / paths.PARAMS, small | loose | {"evaluate.resamples": 100})
     quick = {"thresholds.weeks": 200, "thresholds.window_rows": [200, 600]}
     few = {"quality.min_rows": 40, "thresholds.min_rows": 40}

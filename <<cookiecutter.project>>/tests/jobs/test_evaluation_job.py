@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from job_helpers.inputs import pack_model, released_manifest, write_channel
+from msgspec.structs import replace
 
 from categoriser import contract, paths
+from categoriser.evaluation import decision
+from categoriser.evaluation.verdict import read_verdict
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
 from categoriser.jobs import evaluation_job, processing
@@ -83,6 +86,35 @@ def test_a_model_that_the_gate_refuses_is_said_in_gate_json_and_fails_no_job(
     assert document["champion"]["digest"] == champion != document["model"]["digest"]
     assert "champion" in {verdict["gate"] for verdict in gate["verdicts"]}
     assert json.loads((output / "golden.json").read_text())["cases"] == []
+
+
+def test_too_little_evidence_stops_a_model_unless_a_decision_on_its_training_is_recorded(
+    evaluation_inputs: Path, settings_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "image"
+    shutil.copytree(settings_folder, image)
+    shutil.copytree(evaluation_inputs / "processing/input", tmp_path / "processing/input")
+    (tmp_path / "processing/output").mkdir()
+    monkeypatch.chdir(image)
+    set_params(paths.PARAMS, {"evaluate.min_rows": 10_000})
+    message = evaluation_job.evaluate_release(tmp_path)
+    assert message.startswith("Too little evidence, and no decision to go on without")
+    verdict = read_verdict(tmp_path / "processing/output/gate.json")
+    assert (verdict.passed, verdict.outcome) == (False, "insufficient")
+    monkeypatch.setattr(decision, "person", lambda: "Ann Lee")
+    made = decision.decide(verdict, "watched by hand")
+    # One on other rows does not hold; this one does.
+    for rows, said in (("other rows", "Too little evidence"), ("", "Completed: ")):
+        shutil.rmtree(tmp_path / "processing/output")
+        (tmp_path / "processing/output").mkdir()
+        digest_of_rows = rows or made.training.train_digest
+        training = replace(made.training, train_digest=digest_of_rows)
+        write_json(paths.DECISION, replace(made, training=training))
+        message = evaluation_job.evaluate_release(tmp_path)
+        assert message.startswith(said)
+    assert message == "Completed: the model may go on; accepted by Ann Lee: watched by hand"
+    verdict = read_verdict(tmp_path / "processing/output/gate.json")
+    assert (verdict.passed, verdict.decision) == (True, made)
 
 
 def metadata_with_classes(*classes: str) -> Metadata:

@@ -13,7 +13,13 @@ from lambda_helpers.custom_resources import CloudFormation
 from lambda_helpers.model_registry import registry
 from lambda_helpers.world import DATA, OLD, REQUESTS, World, run
 
-from categoriser.evaluation.verdict import FigureVerdict, Verdict
+from categoriser.evaluation.verdict import (
+    Decision,
+    FigureVerdict,
+    Outcome,
+    Training,
+    Verdict,
+)
 from categoriser.jobs.spec.job import Network
 from categoriser.jobs.spec.release_run import ReleaseRun
 from prove.example import PROJECT, RELEASE
@@ -230,12 +236,16 @@ def test_a_deletion_that_sagemaker_refuses_is_said(jobs: Jobs, trained: CloudFor
     assert told["Status"] == "FAILED"
 
 
+GATE = f"s3://{DATA}/runs/{RELEASE}/evaluation/gate.json"
+TRAINING = Training("t" * 64, 1, {})
+
+
 def gate(world: World, *faults: str) -> None:
     """Put the gates' verdict where the evaluation leaves it."""
     lead = FigureVerdict("champion", "time", "lead in accuracy", "passed", value=0.0123)
-    verdict = Verdict("0" * 64, not faults, faults, (lead,))
-    uri = f"s3://{DATA}/runs/{RELEASE}/evaluation/gate.json"
-    world.put(uri, msgspec.json.encode(verdict))
+    outcome: Outcome = "failed" if faults else "passed"
+    verdict = Verdict("0" * 64, TRAINING, not faults, outcome, faults, (), (lead,))
+    world.put(GATE, msgspec.json.encode(verdict))
 
 
 @pytest.mark.actor("jobs")
@@ -266,3 +276,43 @@ def test_a_refused_model_is_not_registered_and_the_gates_words_are_heard(
     assert told["Status"] == "FAILED"
     assert words in told["Reason"]
     assert registry(jobs.world) == []
+
+
+def doubtful(world: World, decision: Decision | None) -> None:
+    """Put a verdict of too little evidence where the evaluation leaves it."""
+    doubt = "majority (merchant): errors avoided is +0.3210, but its interval is wide"
+    passed = decision is not None
+    verdict = Verdict(
+        "0" * 64, TRAINING, passed, "insufficient", (), (doubt,), (), decision=decision
+    )
+    world.put(GATE, msgspec.json.encode(verdict))
+
+
+@pytest.mark.actor("jobs")
+def test_too_little_evidence_stops_the_pipeline_and_says_what_to_do(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
+    registry(jobs.world)
+    doubtful(jobs.world, None)
+    handler = jobs.world.training_steps.handler
+    told = trained.ask(handler, "Create", properties("model_package"))
+    assert told["Status"] == "FAILED"
+    assert "too little evidence, and no decision to go on without" in told["Reason"]
+    assert f"{GATE} is for make accept (docs/release.md)" in told["Reason"]
+    assert registry(jobs.world) == []
+
+
+@pytest.mark.actor("jobs")
+def test_a_recorded_decision_registers_the_model_and_the_approver_reads_it(
+    jobs: Jobs, trained: CloudFormation
+) -> None:
+    registry(jobs.world)
+    when = "2026-11-29T10:00:00Z"
+    doubtful(jobs.world, Decision("watched by hand", "Ann Lee", when, "0" * 64, TRAINING, ()))
+    handler = jobs.world.training_steps.handler
+    told = trained.ask(handler, "Create", properties("model_package"))
+    assert told["Status"] == "SUCCESS"
+    assert len(registry(jobs.world)) == 1
+    assert told["Data"]["Summary"] == (
+        "too little evidence, accepted by Ann Lee: watched by hand; no live model to compare with"
+    )

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from categoriser import paths
-from categoriser.tracking.states import flatten, git, history, read_state
+from categoriser.io.git_commands import git
+from categoriser.tracking.states import flatten, history, read_state
 
 LOCK = b"""
 stages:
@@ -39,9 +40,25 @@ def test_a_state_has_parameters_metrics_and_tags() -> None:
     assert state.milliseconds == 5
 
 
-@pytest.mark.parametrize(("verdict", "gate"), [('{"passed": true}', "passed"), ("{}", "not run")])
-def test_the_gate_passed_failed_or_did_not_run(verdict: str, gate: str) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "gate"),
+    [
+        ('{"passed": true}', "passed"),
+        ('{"passed": true, "outcome": "passed"}', "passed"),
+        ('{"passed": false, "outcome": "failed"}', "failed"),
+        ('{"passed": false, "outcome": "insufficient"}', "insufficient"),
+        ('{"passed": true, "outcome": "insufficient", "decision": {"why": "w"}}', "accepted"),
+        ("{}", "not run"),
+    ],
+)
+def test_the_gate_passed_stopped_the_model_or_did_not_run(verdict: str, gate: str) -> None:
     assert read_state(CONTENTS | {paths.VERDICT: verdict.encode()}, 5).tags["gate"] == gate
+
+
+def test_a_decision_to_go_on_is_a_tag() -> None:
+    decided = b'{"passed": true, "decision": {"why": "a new market", "who": "Ann Lee"}}'
+    state = read_state(CONTENTS | {paths.VERDICT: decided}, 5)
+    assert state.tags["accepted"] == "Ann Lee: a new market"
 
 
 def test_without_a_verdict_the_gate_did_not_run() -> None:

@@ -87,11 +87,26 @@ def promote(
         Literal["champion", "data"] | None,
         typer.Option(help="Retire this instead, where the next is meant to be another thing."),
     ] = None,
+    accept: Annotated[
+        str,
+        typer.Option(help="Why the model goes on with too little evidence: a recorded decision."),
+    ] = "",
 ) -> None:
     """Make the model and its data what the next are compared with."""
     from categoriser.evaluation.promote import promote_or_forget
 
-    promote_or_forget(forget)
+    promote_or_forget(forget, accept)
+
+
+@verbs.command()
+def accept(
+    gate: Annotated[Path, typer.Argument(help="The gate.json of a release on AWS.")],
+    why: Annotated[str, typer.Option(help="Why its model goes on with too little evidence.")],
+) -> None:
+    """Record a decision to go on with a release's model, for Git to keep."""
+    from categoriser.evaluation.promote import accept_verdict
+
+    accept_verdict(gate, why)
 
 
 @verbs.command()

@@ -9,11 +9,12 @@ from categoriser.command import run_command
 from categoriser.data.generated_facts import read_generated_facts
 from categoriser.data.profile import read_profile
 from categoriser.evaluation import report
-from categoriser.evaluation.evaluation_file import read_evaluation
-from categoriser.evaluation.judging import in_words, judge
-from categoriser.evaluation.verdict import Verdict
+from categoriser.evaluation.decision import heeded, read_decision
+from categoriser.evaluation.evaluation_file import Evaluation, read_evaluation
+from categoriser.evaluation.judging import judge, words_of, worst_outcome
+from categoriser.evaluation.verdict import Decision, Training, Verdict
 from categoriser.io.replacing import write_json, write_text
-from categoriser.params import read_params
+from categoriser.params import Gate, read_params
 
 
 def main() -> None:
@@ -22,14 +23,7 @@ def main() -> None:
     generated = None
     if params.data.path == paths.GENERATED:
         generated = read_generated_facts(paths.GENERATED_FACTS)
-    verdicts = judge(evaluation, params.gate)
-    faults = tuple(in_words(found) for found in verdicts if found.outcome == "failed")
-    verdict = Verdict(
-        model=evaluation.model.digest,
-        passed=not faults,
-        faults=faults,
-        verdicts=tuple(verdicts),
-    )
+    verdict = verdict_on(evaluation, params.gate, read_decision(paths.CHAMPION))
     write_json(paths.VERDICT, verdict)
     facts = report.ReportFacts(
         about=params.about,
@@ -41,6 +35,25 @@ def main() -> None:
     )
     write_text(paths.REPORT, report.html(facts))
     write_text(paths.MODEL_CARD, report.model_card(facts))
+
+
+def verdict_on(evaluation: Evaluation, settings: Gate, decision: Decision | None) -> Verdict:
+    """Return the verdict on a model; `decision` is the one that Git keeps, of whichever model."""
+    metadata = evaluation.model.metadata
+    training = Training(metadata.train_digest, metadata.features_version, metadata.classifier)
+    verdicts = judge(evaluation, settings)
+    outcome = worst_outcome(verdicts)
+    accepted = heeded(decision, training, verdicts) if outcome == "insufficient" else None
+    return Verdict(
+        model=evaluation.model.digest,
+        training=training,
+        passed=outcome == "passed" or accepted is not None,
+        outcome=outcome,
+        faults=words_of(verdicts, "failed"),
+        doubts=words_of(verdicts, "insufficient"),
+        verdicts=tuple(verdicts),
+        decision=accepted,
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Interval(Struct):
 
 
 class Scores(Struct):
-    """Two figures with their intervals: a model's own, or its lead over another's."""
+    """Two figures with their intervals: a model's own, or its lead over or gain on another's."""
 
     accuracy: Interval
     macro_f1: Interval
@@ -93,16 +93,17 @@ class PartFigures(Struct):
 
     `groups` counts the merchants. `models` are the figures by model: the model, the reference, the
     majority class and, if there is one, the champion. `lead` is the model's figure less the
-    rival's on the same rows. `avoided` is the share of the majority class's errors that the model
-    avoids; None where it makes none. `confusion` counts the rows by true class (row) and answer
-    (column), in the order of the evaluation's `labels`.
+    rival's on the same rows. `gain` is the share of the way from the majority class's figure to 1
+    that the model has gone: of accuracy it is the share of that class's errors that the model
+    avoids. It is None where the majority class makes no error. `confusion` counts the rows by true
+    class (row) and answer (column), in the order of the evaluation's `labels`.
     """
 
     rows: int
     groups: int
     models: dict[str, ModelFigures] = {}
     lead: dict[str, Scores] = {}
-    avoided: Interval | None = None
+    gain: Scores | None = None
     classes: list[ClassFigures] = []
     confusion: list[list[int]] = []
     calibration: list[CalibrationBin] = []

@@ -1,16 +1,23 @@
 """The rules by which a model may go on: each figure of an evaluation against its bound.
 
-Every figure is such that more is better, and has a bound that it must reach. With its interval it
+Every figure is such that more is better, and has a bound that it must reach. By its interval it
 
 - failed, where the whole interval is under the bound: noise alone fails no model;
-- passed, where the figure itself reaches the bound;
-- is not judged between the two, nor on a part too small to tell (`evaluate.min_rows`).
+- passed, where the interval's lower end reaches the bound: noise alone passes none either;
+- is insufficient between the two, and on a part that has rows, but too few of them or of merchants
+  (`evaluate.min_rows`, `MIN_GROUPS`): there is too little evidence;
+- is not judged where it does not exist and nothing is claimed: a part that holds out nothing, a
+  part of one class beside the majority class, a column that the data lack, slices that are too
+  small, a champion that cannot be compared.
 
-So that no model passes for want of rows, a gate that no part could judge has failed. Two gates are
-otherwise: a floor looks at the figure alone, and slices that are not judged fail nothing.
+A gate that no part could judge is insufficient too; slices that are not judged stop nothing.
+
+The reference has a bound more. Nobody can ask that a model be surely as good as one that is equal
+to it, since the interval of their difference lies on both sides of 0. So the lower end may lie
+`gate.widest_loss` under the bound: a loss larger than that must be excluded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from categoriser.evaluation.bootstrap import MIN_GROUPS
@@ -27,17 +34,23 @@ from categoriser.params import Gate
 # In the order of reports.
 GATES = ("majority", "reference", "champion", "min_accuracy", "min_macro_f1", "slices")
 # The worst first.
-OUTCOMES: tuple[Outcome, ...] = ("failed", "not judged", "passed")
+OUTCOMES: tuple[Outcome, ...] = ("failed", "insufficient", "not judged", "passed")
+# A verdict on a whole gate names this in place of a part.
+ALL_PARTS = "all"
 
 
 class Question(NamedTuple):
-    """A figure that a gate asks for: its bound, what was measured, or why it cannot be judged."""
+    """A figure that a gate asks for: its bound, what was measured, or why it does not exist.
+
+    `slack` is how far under the bound the interval's lower end may lie.
+    """
 
     gate: str
     figure: str
     bound: float
     measured: Interval | None
     why: str = ""
+    slack: float = 0
 
 
 def judge(evaluation: Evaluation, settings: Gate) -> list[FigureVerdict]:
@@ -51,7 +64,7 @@ def judge(evaluation: Evaluation, settings: Gate) -> list[FigureVerdict]:
         own = [verdict for verdict in verdicts if verdict.gate == gate]
         if all(verdict.outcome == "not judged" for verdict in own):
             why = f"no part could judge it ({own[-1].why})"
-            verdicts.append(FigureVerdict(gate, "all", "", "failed", why=why))
+            verdicts.append(FigureVerdict(gate, ALL_PARTS, "", "insufficient", why=why))
     for column, compared in evaluation.slices.items():
         verdicts.append(judge_slices(column, compared, -settings.max_slice_gap))
     return sorted(verdicts, key=lambda verdict: GATES.index(verdict.gate))
@@ -59,43 +72,55 @@ def judge(evaluation: Evaluation, settings: Gate) -> list[FigureVerdict]:
 
 def questions(evaluation: Evaluation, figures: PartFigures, settings: Gate) -> Iterator[Question]:
     """Yield what the gates that are on ask of one part."""
-    one_class = "" if figures.avoided else "all rows are of the majority class"
-    bound = settings.min_gain_over_majority
-    yield Question("majority", "errors avoided", bound, figures.avoided, one_class)
-    reference = figures.lead.get("reference")
-    yield from leads("reference", -settings.max_loss_to_reference, reference)
+    empty = "" if figures.rows else "the part holds no rows"
+    if settings.min_gain_over_majority is not None:
+        yield from gains(settings.min_gain_over_majority, figures, empty)
+    yield from leads(
+        "reference",
+        -settings.max_loss_to_reference,
+        figures.lead.get("reference"),
+        empty,
+        slack=settings.widest_loss,
+    )
     if evaluation.champion:
+        why = evaluation.champion.unreadable or empty
         champion = figures.lead.get("champion")
-        why = evaluation.champion.unreadable
         yield from leads("champion", -settings.max_loss_to_champion, champion, why)
     own = figures.models.get("model")
     if settings.min_accuracy is not None:
-        accuracy = point(own.accuracy) if own else None
-        yield Question("min_accuracy", "accuracy", settings.min_accuracy, accuracy)
+        accuracy = own.accuracy if own else None
+        yield Question("min_accuracy", "accuracy", settings.min_accuracy, accuracy, empty)
     if settings.min_macro_f1 is not None:
-        macro_f1 = point(own.macro_f1) if own else None
-        yield Question("min_macro_f1", "macro_f1", settings.min_macro_f1, macro_f1)
+        macro_f1 = own.macro_f1 if own else None
+        yield Question("min_macro_f1", "macro_f1", settings.min_macro_f1, macro_f1, empty)
 
 
-def leads(rival: str, bound: float, lead: Scores | None, why: str = "") -> Iterator[Question]:
+def gains(bound: float, figures: PartFigures, empty: str) -> Iterator[Question]:
+    """Yield the questions of how much better the model is than the majority class."""
+    gain = figures.gain
+    why = "" if gain else empty or "all rows are of the majority class"
+    yield Question("majority", "errors avoided", bound, gain.accuracy if gain else None, why)
+    yield Question("majority", "gain in macro_f1", bound, gain.macro_f1 if gain else None, why)
+
+
+def leads(
+    rival: str, bound: float, lead: Scores | None, why: str, slack: float = 0
+) -> Iterator[Question]:
     """Yield the questions of how far the model may be behind a rival."""
-    yield Question(rival, "lead in accuracy", bound, lead.accuracy if lead else None, why)
-    yield Question(rival, "lead in macro_f1", bound, lead.macro_f1 if lead else None, why)
-
-
-def point(figure: Interval) -> Interval:
-    """Return a figure without its interval: a floor looks at the figure alone."""
-    return Interval(figure.value, figure.value, figure.value)
+    accuracy = lead.accuracy if lead else None
+    yield Question(rival, "lead in accuracy", bound, accuracy, why, slack)
+    macro_f1 = lead.macro_f1 if lead else None
+    yield Question(rival, "lead in macro_f1", bound, macro_f1, why, slack)
 
 
 def judge_question(question: Question, part: str, small: str) -> FigureVerdict:
     """Judge one question of a part; `small` says why the part is too small to judge by."""
-    why = small or question.why
-    if question.measured is None or why:
-        return FigureVerdict(
-            question.gate, part, question.figure, "not judged", question.bound, why=why
-        )
-    return judge_interval(question.gate, part, question.figure, question.bound, question.measured)
+    gate, figure, bound, measured, why, slack = question
+    if measured is None:
+        return FigureVerdict(gate, part, figure, "not judged", bound, why=why)
+    if small:
+        return FigureVerdict(gate, part, figure, "insufficient", bound, why=small)
+    return judge_interval(gate, part, figure, bound, measured, slack)
 
 
 def too_small(figures: PartFigures, min_rows: int) -> str:
@@ -108,22 +133,24 @@ def too_small(figures: PartFigures, min_rows: int) -> str:
 
 
 def judge_interval(
-    gate: str, part: str, figure: str, bound: float, measured: Interval
+    gate: str, part: str, figure: str, bound: float, measured: Interval, slack: float = 0
 ) -> FigureVerdict:
-    """Judge one interval."""
+    """Judge one interval, whose lower end may lie `slack` under the bound."""
+    low_bound = bound - slack
     outcome: Outcome = "passed"
     why = ""
     if measured.high < bound:
         outcome = "failed"
-    elif measured.value < bound:
-        outcome = "not judged"
-        why = "under the bound, but by no more than noise can explain"
+    elif measured.low < low_bound:
+        outcome = "insufficient"
+        why = f"the interval's lower end is {measured.low:+.4f}, and must reach {low_bound:+.4f}"
     return FigureVerdict(
         gate=gate,
         part=part,
         figure=figure,
         outcome=outcome,
         bound=bound,
+        low_bound=low_bound,
         value=measured.value,
         low=measured.low,
         high=measured.high,
@@ -144,11 +171,24 @@ def judge_slices(column: str, compared: ColumnSlices | None, bound: float) -> Fi
     return min(verdicts, key=lambda verdict: (OUTCOMES.index(verdict.outcome), verdict.value))
 
 
+def worst_outcome(verdicts: Sequence[FigureVerdict]) -> Outcome:
+    """Return the worst outcome that stops a model, or `passed`: what is not judged stops none."""
+    found = {verdict.outcome for verdict in verdicts}
+    return next((outcome for outcome in ("failed", "insufficient") if outcome in found), "passed")
+
+
+def words_of(verdicts: Sequence[FigureVerdict], outcome: Outcome) -> tuple[str, ...]:
+    """Say in words what has this outcome, each thing once."""
+    return tuple(dict.fromkeys(in_words(one) for one in verdicts if one.outcome == outcome))
+
+
 def in_words(verdict: FigureVerdict) -> str:
-    """Say in words what failed, and by how much."""
+    """Say in words what failed and by how much, or what there is too little evidence for."""
     what = f"{verdict.gate} ({verdict.part}): "
     if verdict.value is None or verdict.bound is None:
         return what + verdict.why
+    if verdict.outcome == "insufficient":
+        return f"{what}{verdict.figure} is {verdict.value:+.4f}, but {verdict.why}"
     return (
         f"{what}{verdict.figure} is {verdict.value:.4f}, "
         f"{verdict.bound - verdict.value:.4f} under the bound of {verdict.bound:.4f}"

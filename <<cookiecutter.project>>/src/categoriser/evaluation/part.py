@@ -70,7 +70,7 @@ def measure_part(answers: PartAnswers, review: Review, settings: Evaluate) -> Pa
             for rival in RIVALS
             if rival in found
         },
-        avoided=errors_avoided(own, found["majority"], settings.confidence),
+        gain=gain_over(own, found["majority"], settings.confidence),
         classes=class_figures(own, answers.labels),
         confusion=own.confusion.tolist(),
         calibration=calibration(answers.truth, table),
@@ -113,17 +113,25 @@ def lead_over(model: ModelScores, rival: ModelScores, confidence: float) -> Scor
     return Scores(lead("accuracy"), lead("macro_f1"))
 
 
-def errors_avoided(model: ModelScores, majority: ModelScores, confidence: float) -> Interval | None:
-    """Share of the majority class's errors that the model avoids; None where it makes none."""
+def gain_over(model: ModelScores, majority: ModelScores, confidence: float) -> Scores | None:
+    """Return how much of the way from the majority class's scores to 1 the model has gone.
 
-    def share(own: Floats, constant: Floats) -> Floats:
-        return ratio(own - constant, 1 - constant)
-
+    None where the majority class is right on all rows, and leaves no way to go.
+    """
     if majority.point["accuracy"] == 1:
         return None
-    value = share(model.point["accuracy"], majority.point["accuracy"])
-    drawn = share(model.drawn["accuracy"], majority.drawn["accuracy"])
-    return interval(value, drawn, confidence)
+
+    def gain(figure: str) -> Interval:
+        value = share_of_way(model.point[figure], majority.point[figure])
+        drawn = share_of_way(model.drawn[figure], majority.drawn[figure])
+        return interval(value, drawn, confidence)
+
+    return Scores(gain("accuracy"), gain("macro_f1"))
+
+
+def share_of_way(own: Floats, constant: Floats) -> Floats:
+    """Return the share of the way from a constant answer's figure to 1: 0 where that is 1."""
+    return ratio(own - constant, 1 - constant)
 
 
 def class_figures(model: ModelScores, labels: Sequence[str]) -> list[ClassFigures]:

@@ -113,7 +113,7 @@ def common(facts: ReportFacts) -> dict[str, Any]:
     return {
         "about": facts.about,
         "evaluation": evaluation,
-        "passed": facts.verdict.passed,
+        "judgement": facts.verdict,
         "verdicts": facts.verdict.verdicts,
         "data": facts.data,
         "data_path": facts.data_path,

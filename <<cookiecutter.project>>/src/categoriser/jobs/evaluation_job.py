@@ -14,6 +14,7 @@ from categoriser.errors import UserError
 from categoriser.evaluation import evaluate, gate, measure
 from categoriser.evaluation.champion import Champion, read_champion
 from categoriser.evaluation.golden import GoldenCase, GoldenCases
+from categoriser.evaluation.verdict import Verdict
 from categoriser.io.archives import unpack
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
@@ -26,8 +27,9 @@ from categoriser.monitor import baseline
 def evaluate_release(ml: Path = ML) -> str:
     """Evaluate the model beside the champion, if there is one, and return the exit message.
 
-    A model that the gate refuses is not a failure, since a failed job's output is not kept:
-    `gate.json` says it, and the message. Raises `UserError` for a model of other training rows.
+    A model that the gate stops is not a failure, since a failed job's output is not kept:
+    `gate.json` says it, and the message. The decision in champion/decision.json is heeded. Raises
+    `UserError` for a model of other training rows.
     """
     given = ml / "processing/input"
     output = ml / "processing/output"
@@ -40,11 +42,26 @@ def evaluate_release(ml: Path = ML) -> str:
         measure.main()
         baseline.main()
         evaluate.main()
-        faults = gate.decide()
+        verdict = gate.decide()
         write_json(output / "golden.json", golden_cases())
         for path in (*paths.REPORT.parent.glob("*.*"), paths.BASELINE):
             shutil.move(path, output / path.name)
-    return f"Refused: {'; '.join(faults)}" if faults else "Completed: the model may go on"
+    return exit_message(verdict)
+
+
+def exit_message(verdict: Verdict) -> str:
+    """Return what the job says of the verdict: first of all what stops the model."""
+    if verdict.faults:
+        return f"Refused: {'; '.join(verdict.faults)}"
+    if not verdict.passed:
+        return (
+            "Too little evidence, and no decision to go on without (docs/release.md, Accept): "
+            f"{'; '.join(verdict.doubts)}"
+        )
+    if verdict.decision:
+        decision = verdict.decision
+        return f"Completed: the model may go on; accepted by {decision.who}: {decision.why}"
+    return "Completed: the model may go on"
 
 
 def crowned(live: Path) -> Champion | None:

@@ -30,6 +30,7 @@ from categoriser.tracking.store import OWN_STORE
 from categoriser.tracking.trials import Search
 
 STATE_KEY = ("dvc_lock", "gate")  # the tags that tell a state from others
+MAY_GO_ON = ("passed", "accepted")  # values of the tag `gate`
 JUDGEMENT_FILES = (paths.VERDICT, paths.REPORT, paths.MODEL_CARD)
 EXPERIMENT_KIND = "custom_model_development"
 EXAMPLE = pd.DataFrame([asdict(EXAMPLES[0])])
@@ -117,14 +118,14 @@ class Mirror:
         self.client.set_terminated(whole)
 
     def name_candidate(self) -> None:
-        """Give the alias to the version of the workspace's model if that passed, or to none."""
+        """Give the alias to the version of the workspace's model if that may go on, or to none."""
         number = None
         if all(path.exists() for path in (paths.LOCK, paths.PARAMS, paths.METRICS)):
             found = self.find(files_state())
             tags = found.data.tags if found else {}
             model = tags.get("model_digest", "")
             replaced = paths.MODEL.is_dir() and digest(paths.MODEL) != model
-            if tags.get("gate") == "passed" and not replaced:
+            if tags.get("gate") in MAY_GO_ON and not replaced:
                 number = self.registered(model)
         self.alias("candidate", number)
 

@@ -8,7 +8,6 @@ experiment's key has `dvc_exp`, its name, as well.
 import hashlib
 import os
 import re
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from categoriser.errors import UserError
 from categoriser.io.digests import digest
 from categoriser.io.dvc_commands import dvc_status
 from categoriser.io.dvc_lock import read_lock
+from categoriser.io.git_commands import git, person
 
 # Commits of history that are mirrored.
 MOST_COMMITS = 100
@@ -34,11 +34,20 @@ INPUTS = (".", ":(exclude)dvc.lock", ":(exclude)reports")
 STATE_FILES = (paths.LOCK, paths.PARAMS, paths.METRICS, paths.VERDICT)
 
 
+class KnownDecision(msgspec.Struct):
+    """What a state needs of a decision to go on with too little evidence."""
+
+    why: str = ""
+    who: str = ""
+
+
 class KnownVerdict(msgspec.Struct):
     """What a state needs of a verdict, which may be of an earlier form, or not be there."""
 
     passed: bool | None = None
+    outcome: str = ""
     model: str = ""
+    decision: KnownDecision | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +141,7 @@ def workspace() -> State:
     model = digest(paths.MODEL)
     verdict = known_verdict(paths.VERDICT.read_bytes() if paths.VERDICT.exists() else b"{}")
     if "gate" in changed and (verdict.passed or verdict.model != model):
-        # A verdict that is not in dvc.lock is this state's only where it failed this model.
+        # A verdict that is not in dvc.lock is this state's only where it stopped this model.
         state = tagged(state, gate="not run")
     changes = git("status", "--porcelain", "--", *INPUTS)
     return tagged(
@@ -148,7 +157,7 @@ def files_state() -> State:
     """Return the state that the workspace's small files describe, whatever DVC says of them."""
     files = {path: path.read_bytes() for path in STATE_FILES if path.exists()}
     milliseconds = int(time.time() * 1000)
-    state = tagged(read_state(files, milliseconds), author=author())
+    state = tagged(read_state(files, milliseconds), author=person())
     commit = (git("rev-parse", "HEAD") or b"").decode().strip()
     changed = git("status", "--porcelain", "--", ".") != b""
     if commit and not changed:
@@ -157,12 +166,6 @@ def files_state() -> State:
         at = datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
         name = f"{at}, on {commit[:7]}" if commit else at
     return replace(tagged(state, git_commit=commit), name=name)
-
-
-def author() -> str:
-    """Return the name of the person who works here, from Git or the system."""
-    name = (git("config", "user.name") or b"").decode(errors="replace").strip()
-    return name or os.environ.get("USER", "")
 
 
 def only_champion(changes: Iterable[Any]) -> bool:
@@ -178,7 +181,8 @@ def only_champion(changes: Iterable[Any]) -> bool:
 def read_state(files: Mapping[Path, bytes], milliseconds: int) -> State:
     """Return the state that the contents of `STATE_FILES` describe; the verdict may be missing."""
     settings = yaml.safe_load(files[paths.PARAMS])
-    passed = known_verdict(files.get(paths.VERDICT, b"{}")).passed
+    verdict = known_verdict(files.get(paths.VERDICT, b"{}"))
+    decision = verdict.decision
     figures = flatten(msgspec.json.decode(files[paths.METRICS]))
     return State(
         params=dict(flatten(settings)),
@@ -186,10 +190,22 @@ def read_state(files: Mapping[Path, bytes], milliseconds: int) -> State:
         tags={
             "dvc_lock": hashlib.sha256(files[paths.LOCK]).hexdigest(),
             "dvc_data": data_hash(yaml.safe_load(files[paths.LOCK]), settings["data"]["path"]),
-            "gate": {True: "passed", False: "failed", None: "not run"}[passed],
+            "gate": gate_tag(verdict),
+            **({"accepted": f"{decision.who}: {decision.why}"} if decision else {}),
         },
         milliseconds=milliseconds,
     )
+
+
+def gate_tag(verdict: KnownVerdict) -> str:
+    """Return what the tag `gate` says of a verdict: `accepted` is too little evidence, decided."""
+    if verdict.passed is None:
+        return "not run"
+    if verdict.decision:
+        return "accepted"
+    if verdict.passed:
+        return "passed"
+    return verdict.outcome or "failed"
 
 
 def known_verdict(content: bytes) -> KnownVerdict:
@@ -218,12 +234,3 @@ def data_hash(lock: Mapping[str, Any], data: str) -> str:
         if dependency["path"] == data:
             return str(dependency["md5"])
     return ""
-
-
-def git(*arguments: str) -> bytes | None:
-    """Return what Git prints; None where there is no Git, no repository, or no such object."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
-    except FileNotFoundError:
-        return None
-    return done.stdout if done.returncode == 0 else None

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from categoriser import paths
 from categoriser.io.dvc_lock import read_lock
+from categoriser.io.git_commands import person
 from categoriser.model.tuning_record import TuningRecord, parse_tuning
-from categoriser.tracking.states import State, author, data_hash
+from categoriser.tracking.states import State, data_hash
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def read_search(path: Path = paths.TUNING) -> Search | None:
     tags = {
         "tuning": hashlib.sha256(content).hexdigest(),
         "dvc_data": data_hash(read_lock(), tuning.data),
-        "author": author(),
+        "author": person(),
         "tuning_outcome": "kept" if tuning.kept is not None else "nothing better",
     }
     trials = [trial_state(tuning, number, tags) for number in range(len(tuning.trials))]
