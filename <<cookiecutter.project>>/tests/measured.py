@@ -27,6 +27,7 @@ SETTINGS = Evaluate(
     slices=["country", "price_band", "absent"],
     price_bands=[0, 10, 50],
     min_rows=30,
+    behaviour=None,
     resamples=200,
     confidence=0.95,
 )

@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Folders in which all that a document names is kept in Git, but what is made there.
 SOURCES = (
-    *("buildspecs", "champion", "cloudformation", "container", "docs", "lambdas", "monitoring"),
-    *("release", "requirements", "src", "tests"),
+    *("behaviour", "buildspecs", "champion", "cloudformation", "container", "docs", "lambdas"),
+    *("monitoring", "release", "requirements", "src", "tests"),
 )
-MADE = {"champion/model", "monitoring/thresholds.json"}
+MADE = {"behaviour/own.csv", "champion/model", "monitoring/thresholds.json"}
 SETTINGS = ("params.yaml", "cloudformation/settings.yaml", "monitoring/monitoring.yaml")
 
 

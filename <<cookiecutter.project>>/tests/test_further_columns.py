@@ -131,7 +131,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """Declare and use the columns, and generate data that lack one of them."""
     folder = tmp_path_factory.mktemp("further")
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("champion", "monitoring", ".dvc"):
+    for name in ("behaviour", "champion", "monitoring", ".dvc"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for name in ("params.yaml", "dvc.yaml", ".gitignore"):
         shutil.copy(ROOT / name, folder)

@@ -28,6 +28,7 @@ SETTINGS = {
     "gate.max_loss_to_reference": 1.0,
     "gate.widest_loss": 1.0,
     "gate.max_slice_gap": 1.0,
+    "gate.min_cases_held": None,
     "gate.min_accuracy": None,
     "gate.min_macro_f1": None,
 }
@@ -39,7 +40,7 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         leave = shutil.ignore_patterns("cache", "tmp", "model.dvc", "*.egg-info", "__pycache__")
-        for name in ("champion", "monitoring", "src", ".dvc"):
+        for name in ("behaviour", "champion", "monitoring", "src", ".dvc"):
             shutil.copytree(ROOT / name, folder / name, ignore=leave)
         for name in ("dvc.yaml", "params.yaml", ".gitignore"):
             shutil.copy(ROOT / name, folder / name)

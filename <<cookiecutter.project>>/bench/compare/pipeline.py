@@ -35,6 +35,7 @@ OPEN = {
     "max_loss_to_reference": 1.0,
     "widest_loss": 1.0,
     "max_slice_gap": 1.0,
+    "min_cases_held": None,
     "min_accuracy": None,
     "min_macro_f1": None,
 }
@@ -45,7 +46,7 @@ def copy_project(folder: Path, file: Path | None) -> None:
     leave = shutil.ignore_patterns(
         "cache", "tmp", "model", "model.dvc", "*.egg-info", "__pycache__"
     )
-    for name in (".dvc", paths.CHAMPION.name, paths.MONITORING.parent.name):
+    for name in (".dvc", paths.BEHAVIOUR.name, paths.CHAMPION.name, paths.MONITORING.parent.name):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
     # `model` is a package of the sources too.
     leave = shutil.ignore_patterns("*.egg-info", "__pycache__")

@@ -66,6 +66,8 @@ class Evaluate(Section):
     slices: list[str]
     price_bands: list[float]
     min_rows: int = Field(ge=1)
+    # The monitor, whose baseline keeps the other settings, asks no cases.
+    behaviour: Path | None = None
     resamples: int = Field(ge=1)
     confidence: float = Field(gt=0, lt=1)
 
@@ -82,6 +84,7 @@ class Gate(Section):
     widest_loss: float = Share
     max_loss_to_champion: float = Share
     max_slice_gap: float = Share
+    min_cases_held: float | None = Share
     min_accuracy: float | None = Share
     min_macro_f1: float | None = Share
 

@@ -16,6 +16,9 @@ PREPARED = Path("data/prepared")
 
 MODEL = Path("model")
 
+BEHAVIOUR = Path("behaviour")
+OWN_CASES = BEHAVIOUR / "own.csv"
+
 BASELINE = Path("baseline")
 BASELINE_FACTS = BASELINE / "facts.json"
 MONITORING = Path("monitoring/monitoring.yaml")

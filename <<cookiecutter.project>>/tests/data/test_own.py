@@ -70,7 +70,8 @@ def test_ones_own_rows_take_the_place_of_the_generated(
     assert "md5" in own.TRACKED.read_text()
     assert read_params().data.path == OWN
     after = (repository / "params.yaml").read_text()
-    assert after == before.replace("path: data/generated.csv", "path: data/own.csv")
+    expected = before.replace("path: data/generated.csv", "path: data/own.csv")
+    assert after == expected.replace("behaviour/generated.csv", "behaviour/own.csv")
     assert "200 rows are in data/own.csv; params.yaml names it" in capsys.readouterr().out
 
     # Anew, and with a file that fails: the one that is there is kept.

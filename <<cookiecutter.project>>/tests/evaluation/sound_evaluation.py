@@ -28,6 +28,7 @@ LIMITS = Gate(
     widest_loss=0.0,
     max_loss_to_champion=0.01,
     max_slice_gap=0.15,
+    min_cases_held=None,
     min_accuracy=None,
     min_macro_f1=None,
 )

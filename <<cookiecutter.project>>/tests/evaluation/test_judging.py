@@ -9,6 +9,8 @@ from sound_evaluation import LIMITS, as_slices, figure, sound_evaluation
 
 from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import (
+    Behaviour,
+    CasesOfKind,
     ColumnSlices,
     Interval,
     PartFigures,
@@ -31,6 +33,7 @@ DEFAULTS = Gate(
     widest_loss=0.05,
     max_loss_to_champion=0.01,
     max_slice_gap=0.15,
+    min_cases_held=0.9,
     min_accuracy=None,
     min_macro_f1=None,
 )
@@ -241,3 +244,41 @@ def test_what_stops_a_model_is_said_in_words_once() -> None:
 def test_what_is_not_judged_stops_nothing() -> None:
     absent = FigureVerdict("slices", "country", "lead in accuracy", "not judged")
     assert worst_outcome([absent]) == "passed"
+
+
+def with_behaviour(behaviour: Behaviour | None, bound: float | None = 0.9) -> list[FigureVerdict]:
+    found = sound_evaluation()
+    found.behaviour = behaviour
+    limits = LIMITS.model_copy(update={"min_cases_held": bound})
+    return [v for v in judge(found, limits) if v.gate == "behaviour"]
+
+
+def test_of_each_kind_of_cases_a_share_must_hold() -> None:
+    kinds = {"minimum": CasesOfKind(10, 9, []), "refund": CasesOfKind(10, 8, [])}
+    verdicts = with_behaviour(Behaviour("own.csv", kinds, {}))
+    assert [(v.part, v.outcome, v.value) for v in verdicts] == [
+        ("minimum", "passed", 0.9),
+        ("refund", "failed", 0.8),
+    ]
+    assert words_of(verdicts, "failed") == (
+        "behaviour (refund): cases held is 0.8000, 0.1000 under the bound of 0.9000",
+    )
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        (None, "no file of cases is named by evaluate.behaviour, or it does not exist"),
+        (Behaviour("own.csv", {}, {}), "own.csv has no cases"),
+        (
+            Behaviour("own.csv", {}, {"travel": 2}),
+            "own.csv has cases of categories that the model does not have: travel",
+        ),
+    ],
+)
+def test_cases_that_nobody_asked_stop_nothing_and_are_told(
+    behaviour: Behaviour | None, why: str
+) -> None:
+    [verdict] = with_behaviour(behaviour)
+    assert (verdict.outcome, verdict.why) == ("not judged", why)
+    assert with_behaviour(behaviour, bound=None) == []

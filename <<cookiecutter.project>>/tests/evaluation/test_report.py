@@ -19,10 +19,14 @@ from categoriser.data.split import SplitPart
 from categoriser.evaluation import report
 from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import (
+    Behaviour,
+    CasesOfKind,
     ClassFigures,
     Evaluation,
+    FailedCase,
     Interval,
     PartFigures,
+    Scores,
     WrongAnswer,
 )
 from categoriser.evaluation.judging import judge, judge_interval
@@ -36,6 +40,7 @@ GATE = Gate(
     widest_loss=0,
     max_loss_to_champion=1,
     max_slice_gap=1,
+    min_cases_held=None,
     min_accuracy=None,
     min_macro_f1=None,
 )
@@ -110,6 +115,22 @@ def test_the_report_shows_the_figures() -> None:
     assert "No gate failed." in text
     assert "data is generated" not in text
     assert "The data has no such column." in text
+
+
+def test_the_first_screen_shows_the_model_beside_the_reference() -> None:
+    evaluation = copy.deepcopy(result()[0])
+    for part in evaluation.parts.values():
+        part.lead["reference"] = Scores(
+            Interval(0.021, 0.004, 0.038), Interval(-0.039, -0.054, -0.027)
+        )
+    text = " ".join(" ".join(Page(report.html(facts(evaluation))).texts).split())
+    first = text[: text.index("answered without review")]
+    assert "The model is better than the reference in accuracy (time), accuracy (merchant)" in first
+    assert "+2.1 (+0.4 to +3.8) the model is better by 2.1 points" in first
+    assert "−3.9 (−5.4 to −2.7) the model is worse by 3.9 points" in first
+    reference = evaluation.parts["time"].models["reference"].accuracy.value
+    assert f"{100 * reference:.1f} %" in first
+    assert "better than the reference in accuracy" in report.model_card(facts(evaluation))
 
 
 def test_what_a_failed_gate_lacks_is_on_top() -> None:
@@ -305,6 +326,23 @@ def test_a_decision_to_go_on_is_told_with_who_why_and_when() -> None:
     card = report.model_card(shown)
     assert "by a decision of Ann \\<b\\>" in card
     assert "a new market \\| watched by hand" in card
+
+
+def test_cases_of_behaviour_that_fail_are_shown() -> None:
+    evaluation = copy.deepcopy(result()[0])
+    assert "No file of cases is there" in report.html(facts(evaluation))
+    failed = FailedCase(7, "GYM <b> 7", -30.0, "health", "transport", 0.61, wrong=2, rows=9)
+    evaluation.behaviour = Behaviour(
+        "behaviour/own.csv", {"refund": CasesOfKind(4, 3, [failed])}, {"travel": 2}
+    )
+    shown = facts(evaluation)
+    text = " ".join(" ".join(Page(report.html(shown)).texts).split())
+    assert "refund: 3 of 4 hold (75.0 %)" in text
+    assert "7 GYM <b> 7, -30.00 health transport 61.0 % 2 of 9" in text
+    assert "travel (2)" in text
+    card = report.model_card(shown)
+    assert "- refund: 3 of 4 hold." in card
+    assert "- not asked, 2 cases" in card
 
 
 def test_the_report_shows_mistakes_and_says_prices_in_words() -> None:

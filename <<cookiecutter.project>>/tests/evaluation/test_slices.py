@@ -25,6 +25,7 @@ def compare_places(
         "slices": ["place"],
         "price_bands": [0, 10],
         "min_rows": 50,
+        "behaviour": None,
         "resamples": 300,
         "confidence": 0.95,
     }

@@ -23,6 +23,7 @@ def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("image")
     shutil.copy(ROOT / paths.PARAMS, folder)
     shutil.copytree(ROOT / "monitoring", folder / "monitoring")
+    shutil.copytree(ROOT / paths.BEHAVIOUR, folder / paths.BEHAVIOUR)
     (folder / paths.CHAMPION).mkdir()
     (folder / paths.CHAMPION_PROFILE).write_text("null\n")
     # Git's champion is another than the live model: the jobs must not want it.
@@ -33,6 +34,8 @@ def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # The rows are of some 75 merchants: enough of them are held out to judge by.
     loose |= {"gate.widest_loss": 1.0, "prepare.merchants": 0.25}
     set_params(folder / paths.PARAMS, small | loose | {"evaluate.resamples": 100})
+    # The cases of behaviour are of other merchants.
+    set_params(folder / paths.PARAMS, {"gate.min_cases_held": None})
     quick = {"thresholds.weeks": 200, "thresholds.window_rows": [200, 600]}
     few = {"quality.min_rows": 40, "thresholds.min_rows": 40}
     set_params(folder / paths.MONITORING, quick | few)

@@ -29,7 +29,7 @@ from categoriser.io.dvc_commands import dvc
 from categoriser.io.replacing import replacing, restored_on_failure
 from categoriser.io.text_files import read_lines
 from categoriser.params import Params, read_params, set_params
-from categoriser.paths import HOLDOUT, OWN, PARAMS
+from categoriser.paths import HOLDOUT, OWN, OWN_CASES, PARAMS
 
 TRACKED = OWN.with_name(f"{OWN.name}.dvc")
 ASIDE = OWN.with_name("own_set_aside.csv")
@@ -47,6 +47,7 @@ def form_reader(form: Form) -> FormReader:
 def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> Profile:
     """Validate, copy to `data/own.csv` (unzipped), track it with DVC, and set `data.path`.
 
+    The cases of behaviour are then one's own too (`evaluate.behaviour`): nobody needs to have any.
     Returns the rows' profile. Bad rows are written to `data/own_set_aside.csv`; where all are good,
     there is no such file. Raises `UserError` for a file that does not pass, or whose form is not
     settled, and where DVC fails; then nothing else has changed.
@@ -70,7 +71,8 @@ def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> P
             with replacing(OWN) as copy:
                 _write(sources, forms, copy)
             dvc("add", "--quiet", OWN.as_posix())
-            set_params(PARAMS, {"data.path": OWN.as_posix()} | changes)
+            own = {"data.path": OWN.as_posix(), "evaluate.behaviour": OWN_CASES.as_posix()}
+            set_params(PARAMS, own | changes)
     return found
 
 

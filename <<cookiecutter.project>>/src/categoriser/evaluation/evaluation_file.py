@@ -136,6 +136,41 @@ class ColumnSlices(Struct):
     spread: float | None = None
 
 
+class FailedCase(Struct):
+    """A case that does not hold, by its line in the file: the first answer that is wrong.
+
+    `wrong` counts the wrong answers among those to all `rows` of the case.
+    """
+
+    line: int
+    text: str
+    price: float
+    expected: str
+    answer: str
+    probability: float
+    wrong: int
+    rows: int
+
+
+class CasesOfKind(Struct):
+    """The cases of one kind that were asked: how many, how many held, and those that did not."""
+
+    cases: int
+    held: int
+    failed: list[FailedCase]
+
+
+class Behaviour(Struct):
+    """How the model behaves on a file's cases, by kind.
+
+    `unasked` counts the cases of each category that the model does not have.
+    """
+
+    file: str
+    kinds: dict[str, CasesOfKind]
+    unasked: dict[str, int]
+
+
 class MeasuredModel(Struct):
     digest: str
     metadata: Metadata
@@ -146,7 +181,7 @@ class Evaluation(Struct):
 
     `settings` are those by which the figures were made. `parts` are the held-out parts by name;
     `slices` the columns by name, None where the data lacks the column; `tokens` each class's
-    heaviest tokens with their weights.
+    heaviest tokens with their weights. `behaviour` is None without a file of cases.
     """
 
     champion: Champion | None
@@ -157,6 +192,7 @@ class Evaluation(Struct):
     slices: dict[str, ColumnSlices | None]
     split: Split
     tokens: dict[str, list[tuple[str, float]]]
+    behaviour: Behaviour | None = None
 
 
 def read_evaluation(path: Path) -> Evaluation:

@@ -8,9 +8,10 @@ Every figure is such that more is better, and has a bound that it must reach. By
   (`evaluate.min_rows`, `MIN_GROUPS`): there is too little evidence;
 - is not judged where it does not exist and nothing is claimed: a part that holds out nothing, a
   part of one class beside the majority class, a column that the data lack, slices that are too
-  small, a champion that cannot be compared.
+  small, a champion that cannot be compared, cases of behaviour that nobody wrote.
 
-A gate that no part could judge is insufficient too; slices that are not judged stop nothing.
+A gate that no part could judge is insufficient too; slices and cases that are not judged stop
+nothing. The cases of behaviour are all that are asked: of each kind a share of them must hold.
 
 The reference has a bound more. Nobody can ask that a model be surely as good as one that is equal
 to it, since the interval of their difference lies on both sides of 0. So the lower end may lie
@@ -22,6 +23,7 @@ from typing import NamedTuple
 
 from categoriser.evaluation.bootstrap import MIN_GROUPS
 from categoriser.evaluation.evaluation_file import (
+    Behaviour,
     ColumnSlices,
     Evaluation,
     Interval,
@@ -32,7 +34,15 @@ from categoriser.evaluation.verdict import FigureVerdict, Outcome
 from categoriser.params import Gate
 
 # In the order of reports.
-GATES = ("majority", "reference", "champion", "min_accuracy", "min_macro_f1", "slices")
+GATES = (
+    "majority",
+    "reference",
+    "champion",
+    "min_accuracy",
+    "min_macro_f1",
+    "behaviour",
+    "slices",
+)
 # The worst first.
 OUTCOMES: tuple[Outcome, ...] = ("failed", "insufficient", "not judged", "passed")
 # A verdict on a whole gate names this in place of a part.
@@ -54,7 +64,7 @@ class Question(NamedTuple):
 
 
 def judge(evaluation: Evaluation, settings: Gate) -> list[FigureVerdict]:
-    """Judge every part by every gate that is on, then the slices; see the module for how."""
+    """Judge every part by every gate that is on, then behaviour and slices; see the module."""
     verdicts = []
     for part, figures in evaluation.parts.items():
         small = too_small(figures, evaluation.settings.min_rows)
@@ -65,6 +75,8 @@ def judge(evaluation: Evaluation, settings: Gate) -> list[FigureVerdict]:
         if all(verdict.outcome == "not judged" for verdict in own):
             why = f"no part could judge it ({own[-1].why})"
             verdicts.append(FigureVerdict(gate, ALL_PARTS, "", "insufficient", why=why))
+    if settings.min_cases_held is not None:
+        verdicts += judge_behaviour(evaluation.behaviour, settings.min_cases_held)
     for column, compared in evaluation.slices.items():
         verdicts.append(judge_slices(column, compared, -settings.max_slice_gap))
     return sorted(verdicts, key=lambda verdict: GATES.index(verdict.gate))
@@ -157,6 +169,28 @@ def judge_interval(
         margin=round(measured.value - bound, 6),
         why=why,
     )
+
+
+def judge_behaviour(behaviour: Behaviour | None, bound: float) -> Iterator[FigureVerdict]:
+    """Yield a verdict on the share of each kind's cases that hold, and what was not asked.
+
+    The cases are all that are asked, and no sample: their share has no interval.
+    """
+    figure = "cases held"
+    if behaviour is None:
+        why = "no file of cases is named by evaluate.behaviour, or it does not exist"
+        yield FigureVerdict("behaviour", ALL_PARTS, figure, "not judged", bound, why=why)
+        return
+    for kind, found in behaviour.kinds.items():
+        share = round(found.held / found.cases, 6)
+        yield judge_interval("behaviour", kind, figure, bound, Interval(share, share, share))
+    if behaviour.unasked:
+        named = ", ".join(behaviour.unasked)
+        why = f"{behaviour.file} has cases of categories that the model does not have: {named}"
+        yield FigureVerdict("behaviour", ALL_PARTS, figure, "not judged", bound, why=why)
+    elif not behaviour.kinds:
+        why = f"{behaviour.file} has no cases"
+        yield FigureVerdict("behaviour", ALL_PARTS, figure, "not judged", bound, why=why)
 
 
 def judge_slices(column: str, compared: ColumnSlices | None, bound: float) -> FigureVerdict:

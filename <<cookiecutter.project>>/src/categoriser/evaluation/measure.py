@@ -1,8 +1,8 @@
 """Stage `measure`: the model on the held-out rows, beside what it must not be worse than.
 
-It judges nothing; `evaluate` does. Slices are taken over the `time` and `random` rows together:
-both are rows as they arrive, while `merchant` holds unseen merchants only, in slices of another
-mixture.
+It asks the team's cases of behaviour too, and judges nothing: `evaluate` does. Slices are taken
+over the `time` and `random` rows together: both are rows as they arrive, while `merchant` holds
+unseen merchants only, in slices of another mixture.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ from categoriser import paths
 from categoriser.command import run_command
 from categoriser.data.rows import read_rows
 from categoriser.data.split import HELD_OUT_PARTS, read_split
+from categoriser.evaluation.behaviour import measure_behaviour
 from categoriser.evaluation.champion_model import load_comparable_champion
 from categoriser.evaluation.evaluation_file import (
     Evaluation,
@@ -90,6 +91,7 @@ def measure_model(
         ),
         split=read_split(prepared),
         tokens=class_tokens(categoriser, lines),
+        behaviour=measure_behaviour(settings.behaviour, categoriser),
     )
     evaluation = convert(rounded(to_builtins(evaluation)), Evaluation)
     return evaluation, plot_tables(evaluation.parts, judged, labels)

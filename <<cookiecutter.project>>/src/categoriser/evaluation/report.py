@@ -12,6 +12,7 @@ from msgspec import to_builtins
 
 from categoriser.data.generated_facts import GeneratedFacts
 from categoriser.data.profile import Profile
+from categoriser.evaluation.comparison import compare_with, summary
 from categoriser.evaluation.evaluation_file import Evaluation, PartFigures, SliceFigures
 from categoriser.evaluation.plots import (
     STYLE,
@@ -105,9 +106,12 @@ def model_card(facts: ReportFacts) -> str:
 def common(facts: ReportFacts) -> dict[str, Any]:
     """Return what both pages say, by the templates' names for it.
 
-    These are the facts, the dates, and how many slices are too small.
+    These are the facts, the dates, how many slices are too small, and the model beside the
+    reference: figure by figure, and in a sentence.
     """
     evaluation = facts.evaluation
+    parts = {name: evaluation.parts[name] for name in PART_MEANINGS}
+    compared = compare_with("reference", parts)
     dates = [date for part in evaluation.split.parts.values() for date in part.dates]
     small = sum(len(column.not_judged) for column in evaluation.slices.values() if column)
     return {
@@ -120,4 +124,6 @@ def common(facts: ReportFacts) -> dict[str, Any]:
         "generated": facts.generated,
         "period": (min(dates, default="?"), max(dates, default="?")),
         "small": small,
+        "compared": compared,
+        "beside_reference": summary("reference", compared),
     }

@@ -1,0 +1,77 @@
+"""The model beside a rival on the same rows: which is better, by how much, and how sure that is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from categoriser.evaluation.evaluation_file import Interval, PartFigures
+
+Standing = Literal["better", "worse", "level"]
+# How a figure of `Scores` is called.
+FIGURES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One figure of the model and of a rival on one part; `lead` is the first less the second."""
+
+    part: str
+    figure: str
+    model: Interval
+    rival: Interval
+    lead: Interval
+
+    @property
+    def standing(self) -> Standing:
+        """Where the model stands: `level` is what the interval of the lead cannot tell apart."""
+        if self.lead.low > 0:
+            return "better"
+        return "worse" if self.lead.high < 0 else "level"
+
+    @property
+    def words(self) -> str:
+        """Say which is better, and by how many percentage points."""
+        if self.standing == "level":
+            return "cannot be told apart"
+        return f"the model is {self.standing} by {100 * abs(self.lead.value):.1f} points"
+
+
+def compare_with(rival: str, parts: Mapping[str, PartFigures]) -> list[Comparison]:
+    """Return the figures of both on each part in which the rival has answered."""
+    found = []
+    for part, figures in parts.items():
+        lead = figures.lead.get(rival)
+        if lead is None:
+            continue
+        model = figures.models["model"]
+        other = figures.models[rival]
+        for name, called in FIGURES.items():
+            found.append(
+                Comparison(
+                    part=part,
+                    figure=called,
+                    model=getattr(model, name),
+                    rival=getattr(other, name),
+                    lead=getattr(lead, name),
+                )
+            )
+    return found
+
+
+def summary(rival: str, compared: Sequence[Comparison]) -> str:
+    """Say in a sentence where the model stands beside a rival, over all figures."""
+    if not compared:
+        return f"The model is not compared with the {rival}."
+    standings = {one.standing for one in compared}
+    in_all = f"in all {len(compared)} figures"
+    if standings == {"level"}:
+        return f"The model and the {rival} cannot be told apart {in_all}."
+    if len(standings) == 1:
+        return f"The model is {standings.pop()} than the {rival} {in_all}."
+    said = []
+    for standing in ("better", "worse"):
+        places = [f"{one.figure} ({one.part})" for one in compared if one.standing == standing]
+        if places:
+            said.append(f"{standing} than the {rival} in {', '.join(places)}")
+    others = "; in the other figures they cannot be told apart" if "level" in standings else ""
+    return f"The model is {' and '.join(said)}{others}."

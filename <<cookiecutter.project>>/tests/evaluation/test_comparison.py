@@ -1,0 +1,74 @@
+"""The model beside a rival: which is better, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+import pytest
+from sound_evaluation import figure, sound_evaluation
+
+from categoriser.evaluation.comparison import Comparison, compare_with, summary
+from categoriser.evaluation.evaluation_file import Interval, PartFigures, Scores
+
+BETTER = Interval(0.021, 0.004, 0.038)
+WORSE = Interval(-0.039, -0.054, -0.027)
+LEVEL = Interval(0.002, -0.004, 0.008)
+
+
+def comparison(part: str, lead: Interval, name: str = "accuracy") -> Comparison:
+    return Comparison(part, name, figure(0.8), figure(0.8), lead)
+
+
+@pytest.mark.parametrize(
+    ("lead", "words"),
+    [
+        (BETTER, "the model is better by 2.1 points"),
+        (WORSE, "the model is worse by 3.9 points"),
+        (LEVEL, "cannot be told apart"),
+        # The reference itself.
+        (Interval(0, 0, 0), "cannot be told apart"),
+    ],
+)
+def test_a_difference_counts_where_its_whole_interval_is_on_one_side(
+    lead: Interval, words: str
+) -> None:
+    assert comparison("time", lead).words == words
+
+
+@pytest.mark.parametrize(
+    ("leads", "sentence"),
+    [
+        ([BETTER, BETTER], "The model is better than the reference in all 2 figures."),
+        ([WORSE, WORSE], "The model is worse than the reference in all 2 figures."),
+        ([LEVEL, LEVEL], "The model and the reference cannot be told apart in all 2 figures."),
+        (
+            [BETTER, LEVEL, WORSE],
+            "The model is better than the reference in accuracy (0) and worse than the reference "
+            "in accuracy (2); in the other figures they cannot be told apart.",
+        ),
+        (
+            [WORSE, BETTER],
+            "The model is better than the reference in accuracy (1) and worse than the reference "
+            "in accuracy (0).",
+        ),
+        ([], "The model is not compared with the reference."),
+    ],
+)
+def test_a_sentence_says_where_the_model_stands(leads: list[Interval], sentence: str) -> None:
+    compared = [comparison(str(number), lead) for number, lead in enumerate(leads)]
+    assert summary("reference", compared) == sentence
+
+
+def test_each_part_with_rows_is_compared_in_both_figures() -> None:
+    evaluation = sound_evaluation()
+    evaluation.parts["time"] = PartFigures(rows=0, groups=0)
+    for part in ("merchant", "random"):
+        figures = evaluation.parts[part]
+        figures.models["reference"] = figures.models["model"]
+        figures.lead["reference"] = Scores(BETTER, LEVEL)
+    compared = compare_with("reference", evaluation.parts)
+    assert [(one.part, one.figure, one.standing) for one in compared] == [
+        ("merchant", "accuracy", "better"),
+        ("merchant", "macro-F1", "level"),
+        ("random", "accuracy", "better"),
+        ("random", "macro-F1", "level"),
+    ]
+    assert compare_with("champion", evaluation.parts) == []
