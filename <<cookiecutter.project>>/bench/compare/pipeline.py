@@ -44,7 +44,12 @@ def copy_project(folder: Path, file: Path | None) -> None:
     leave = shutil.ignore_patterns(
         "cache", "tmp", "model", "model.dvc", "*.egg-info", "__pycache__"
     )
-    for name in (".dvc", paths.CHAMPION.name, paths.MONITORING.parent.name):
+    for name in (
+        ".dvc",
+        paths.CHAMPION.name,
+        paths.MONITORING.parent.name,
+        paths.RULES.parent.name,
+    ):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
     # `model` is a package of the sources too.
     leave = shutil.ignore_patterns("*.egg-info", "__pycache__")

@@ -14,6 +14,7 @@ VERBS = (
     "data",
     "track",
     "promote",
+    "rules",
     "tune",
     "predict",
     "predict-file",

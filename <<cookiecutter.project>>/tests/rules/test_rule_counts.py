@@ -25,7 +25,7 @@ ROWS = [
     ("uber trip sydney", 2.0, "transport"),
     ("taxi", 2.0, "transport"),
 ]
-COUNTS = count_rules(BOOK, *map(list, zip(*ROWS, strict=True)))  # type: ignore[arg-type]
+COUNTS = count_rules(BOOK, *map(list, zip(*ROWS, strict=True)))
 
 
 def test_rows_are_counted_by_the_rules_that_they_meet_and_that_answer_them() -> None:

@@ -14,6 +14,7 @@ from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_settings import EvaluationSettings
 from categoriser.io.documents import read_document
 from categoriser.model.metadata import Metadata
+from categoriser.rules.rule_counts import RuleCounts
 
 
 class Interval(Struct):
@@ -88,6 +89,17 @@ class ConfusedPair(Struct):
     examples: list[WrongAnswer]
 
 
+class RuleEffect(Struct):
+    """What rules change on one part: how many rows they answer, and the figures without them.
+
+    `gain` is the figure with rules less the one without, on the same rows.
+    """
+
+    rows: int
+    without: Scores
+    gain: Scores
+
+
 class PartFigures(Struct):
     """What is measured on one held-out part. An empty part has `rows` and `groups` only.
 
@@ -95,7 +107,8 @@ class PartFigures(Struct):
     majority class and, if there is one, the champion. `lead` is the model's figure less the
     rival's on the same rows. `avoided` is the share of the majority class's errors that the model
     avoids; None where it makes none. `confusion` counts the rows by true class (row) and answer
-    (column), in the order of the evaluation's `labels`.
+    (column), in the order of the evaluation's `labels`. The model's figures are of its answers with
+    rules; `rules` is None where there are none.
     """
 
     rows: int
@@ -108,6 +121,7 @@ class PartFigures(Struct):
     calibration: list[CalibrationBin] = []
     coverage: list[CoverageStep] = []
     confused: list[ConfusedPair] = []
+    rules: RuleEffect | None = None
 
 
 class SliceFigures(Struct):
@@ -145,7 +159,8 @@ class Evaluation(Struct):
 
     `settings` are those by which the figures were made. `parts` are the held-out parts by name;
     `slices` the columns by name, None where the data lacks the column; `tokens` each class's
-    heaviest tokens with their weights.
+    heaviest tokens with their weights. `rules` counts all prepared rows by the rules that they
+    meet; None without rules.
     """
 
     champion: Champion | None
@@ -156,6 +171,7 @@ class Evaluation(Struct):
     slices: dict[str, ColumnSlices | None]
     split: Split
     tokens: dict[str, list[tuple[str, float]]]
+    rules: RuleCounts | None = None
 
 
 def read_evaluation(path: Path) -> Evaluation:
