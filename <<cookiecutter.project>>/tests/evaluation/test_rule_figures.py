@@ -11,7 +11,7 @@ from measured import SETTINGS, crown, result, trained
 from rules_helpers.measured_rules import ruled_evaluation, ruled_model
 
 from categoriser.evaluation.measure import measure_model
-from categoriser.model.package import Categoriser
+from categoriser.model.package import Categoriser, words_of
 
 PARTS = ("time", "merchant", "random")
 
@@ -66,7 +66,9 @@ def test_a_rules_answer_counts_as_answered_without_review() -> None:
         asked = Categoriser.load(ruled_model())
         lines = held_out["features"].to_list()
         table = asked.answer_features(lines, held_out["price"].to_list())
-        sure = (table.max(axis=1) >= asked.review_threshold) & np.array(asked.knows(lines))
+        sure = (table.max(axis=1) >= asked.review_threshold) & np.array(
+            asked.knows(words_of(lines))
+        )
         sure |= table.max(axis=1) == 1
         figures = ruled_evaluation().parts[part].models["model"]
         assert figures.coverage == pytest.approx(sure.mean(), abs=1e-6)

@@ -45,7 +45,7 @@ def test_rules_that_are_looked_up_are_those_that_a_search_finds(
     expected = searched(rules, text, price)
     assert book.met(text.split(), price) == expected
     answering = [(0, expected[0])] if expected else []
-    assert list(book.answering([text], [price])) == answering
+    assert list(book.answering([text.split()], [price])) == answering
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,8 @@ def test_the_longest_pattern_answers_and_then_the_narrowest_prices(
             made_rule("uber eats", "eating out"),
         ]
     )
-    answered = [rule.category for _, rule in book.answering(normalise([text]), [price])]
+    [words] = normalise([text])
+    answered = [rule.category for _, rule in book.answering([words.split()], [price])]
     assert answered == ([category] if category else [])
 
 
@@ -78,14 +79,16 @@ def test_of_two_that_are_equal_the_first_in_the_file_answers() -> None:
     one = made_rule("uber", "transport")
     other = made_rule("sydney", "travel")
     for rules in ([one, other], [other, one]):
-        [(_, answering)] = RuleBook(rules).answering(["uber sydney"], [1.0])
+        [(_, answering)] = RuleBook(rules).answering([["uber", "sydney"]], [1.0])
         assert answering == rules[0]
 
 
 def test_a_line_of_features_meets_what_its_text_meets() -> None:
     book = RuleBook([made_rule("sydney au")])
     lines = features(transactions([("Spotify Sydney AU", 11.99), ("sydney", 1.0)]))
-    assert [place for place, _ in book.answering(lines, [11.99, 1.0])] == [0]
+    assert [
+        place for place, _ in book.answering([line.split() for line in lines], [11.99, 1.0])
+    ] == [0]
 
 
 def test_a_price_that_is_not_known_meets_the_rules_for_all_prices() -> None:
@@ -95,4 +98,4 @@ def test_a_price_that_is_not_known_meets_the_rules_for_all_prices() -> None:
 
 def test_no_rules_answer_nothing() -> None:
     assert not NO_RULES
-    assert list(NO_RULES.answering(["uber", ""], [1.0, 2.0])) == []
+    assert list(NO_RULES.answering([["uber"], []], [1.0, 2.0])) == []

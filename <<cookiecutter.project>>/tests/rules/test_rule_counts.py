@@ -25,7 +25,12 @@ ROWS = [
     ("uber trip sydney", 2.0, "transport"),
     ("taxi", 2.0, "transport"),
 ]
-COUNTS = count_rules(BOOK, *map(list, zip(*ROWS, strict=True)))
+COUNTS = count_rules(
+    BOOK,
+    [text.split() for text, _, _ in ROWS],
+    [price for _, price, _ in ROWS],
+    [label for _, _, label in ROWS],
+)
 
 
 def test_rows_are_counted_by_the_rules_that_they_meet_and_that_answer_them() -> None:
@@ -63,4 +68,4 @@ def test_rules_that_could_meet_the_same_text_overlap_without_a_row() -> None:
 
 def test_rules_of_one_category_do_not_overlap() -> None:
     book = RuleBook([made_rule("uber"), made_rule("uber eats")])
-    assert count_rules(book, ["uber eats"], [1.0], ["groceries"]).overlaps == []
+    assert count_rules(book, [["uber", "eats"]], [1.0], ["groceries"]).overlaps == []

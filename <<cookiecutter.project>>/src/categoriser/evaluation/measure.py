@@ -37,7 +37,7 @@ from categoriser.evaluation.slices import by_slice
 from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.explain import class_tokens
-from categoriser.model.package import Categoriser
+from categoriser.model.package import Categoriser, words_of
 from categoriser.params import Evaluate, read_params
 
 PARTS_AS_ROWS_ARRIVE = ("time", "random")
@@ -149,7 +149,7 @@ def measure_rows(
     if frame.is_empty():
         return PartFigures(rows=0, groups=0), judged
     ruled = answered_by_rules(categoriser.rules, frame)
-    known = np.array(categoriser.knows(lines), bool)
+    known = np.array(categoriser.knows(words_of(lines)), bool)
     # A rule's answer is never for review.
     known[ruled] = True
     review = Review(categoriser.review_threshold, known)

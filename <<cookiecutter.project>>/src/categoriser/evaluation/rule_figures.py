@@ -10,6 +10,7 @@ from categoriser.evaluation.bootstrap import interval
 from categoriser.evaluation.evaluation_file import RuleEffect, Scores
 from categoriser.evaluation.part import ModelScores, PartAnswers, lead_over, score_model
 from categoriser.evaluation.scores import Floats
+from categoriser.model.package import words_of
 from categoriser.params import Evaluate
 from categoriser.rules.rule_book import RuleBook
 from categoriser.rules.rule_counts import RuleCounts, count_rules
@@ -17,7 +18,7 @@ from categoriser.rules.rule_counts import RuleCounts, count_rules
 
 def answered_by_rules(rules: RuleBook, rows: pl.DataFrame) -> list[int]:
     """Return the places of the prepared rows that rules answer."""
-    answering = rules.answering(rows["features"].to_list(), rows["price"].to_list())
+    answering = rules.answering(words_of(rows["features"].to_list()), rows["price"].to_list())
     return [place for place, _ in answering]
 
 
@@ -30,7 +31,8 @@ def measure_rules(prepared: Path, rules: RuleBook) -> RuleCounts | None:
         return None
     columns = ("features", "price", "category")
     rows = pl.concat(read_rows(prepared / f"{part}.parquet", *columns) for part in PARTS)
-    return count_rules(rules, *(rows[column].to_list() for column in columns))
+    lines, prices, labels = (rows[column].to_list() for column in columns)
+    return count_rules(rules, words_of(lines), prices, labels)
 
 
 def rule_effect(

@@ -77,7 +77,7 @@ class Categoriser:
     def answer_features(self, lines: Sequence[str], prices: Sequence[float]) -> NDArray[np.float64]:
         """Return what `predict` answers, shape (rows, classes), for lines of `features`."""
         table = self.predict_features(lines)
-        for place, rule in self.rules.answering(lines, prices):
+        for place, rule in self.rules.answering(words_of(lines), prices):
             table[place] = 0
             table[place, self.classes.index(rule.category)] = 1
         return table
@@ -85,36 +85,44 @@ class Categoriser:
     def predict(self, rows: Sequence[Transaction]) -> list[Prediction]:
         """Return an answer for each row: a rule's, or else the model's. Raises as `features`."""
         normal = normalise([row.text for row in rows])
-        if not self.rules:
-            return self._ask_model(normal, rows)
-        prices = [row.price for row in rows]
-        ruled = {
-            place: self.rule_answers[rule.category]
-            for place, rule in self.rules.answering(normal, prices)
-        }
+        words = words_of(normal)
+        ruled = {}
+        if self.rules:
+            prices = [row.price for row in rows]
+            for place, rule in self.rules.answering(words, prices):
+                ruled[place] = self.rule_answers[rule.category]
+        if not ruled:
+            return self._ask_model(normal, words, rows)
         left = [place for place in range(len(rows)) if place not in ruled]
-        asked = self._ask_model([normal[place] for place in left], [rows[place] for place in left])
-        answers = iter(asked)
+        answers = iter(
+            self._ask_model(
+                [normal[place] for place in left],
+                [words[place] for place in left],
+                [rows[place] for place in left],
+            )
+        )
         return [ruled[place] if place in ruled else next(answers) for place in range(len(rows))]
 
-    def _ask_model(self, normal: Sequence[str], rows: Sequence[Transaction]) -> list[Prediction]:
-        """Return the model's answers to rows, whose normalised texts are given."""
+    def _ask_model(
+        self, normal: Sequence[str], words: Sequence[Sequence[str]], rows: Sequence[Transaction]
+    ) -> list[Prediction]:
+        """Return the model's answers to rows, whose normalised texts and their words are given."""
         classes = self.classes
         threshold = self.review_threshold
         probabilities = self.predict_features(lines_of(normal, rows))
         best = probabilities.argmax(axis=1).tolist()
         answers = []
         table = probabilities.tolist()
-        for place, numbers, known in zip(best, table, self.knows(normal), strict=True):
+        for place, numbers, known in zip(best, table, self.knows(words), strict=True):
             review = not known or numbers[place] < threshold
             by_class = dict(zip(classes, numbers))  # noqa: B905  # faster
             answers.append(Prediction(classes[place], numbers[place], by_class, review))
         return answers
 
-    def knows(self, lines: Sequence[str]) -> list[bool]:
-        """Return whether each line, or normalised text, has a word of the training texts."""
+    def knows(self, texts: Sequence[Sequence[str]]) -> list[bool]:
+        """Return whether each text, given as its words, has a word of the training texts."""
         without_word = self.words.isdisjoint
-        return [not without_word(line.split()) for line in lines]
+        return [not without_word(words) for words in texts]
 
     def save(self, folder: Path) -> None:
         """Write the folder, all or nothing."""
@@ -160,6 +168,11 @@ class Categoriser:
                 f"`{MADE_BY_PIPELINE}` makes it anew"
             )
         return model
+
+
+def words_of(lines: Sequence[str]) -> list[list[str]]:
+    """Return the words of each line of `features`, or of each normalised text."""
+    return [line.split() for line in lines]
 
 
 def load_rules(folder: Path, metadata: Metadata) -> RuleBook:

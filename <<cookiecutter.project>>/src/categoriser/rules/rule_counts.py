@@ -66,7 +66,7 @@ class RuleCounts(Struct, frozen=True):
 
 
 def count_rules(
-    book: RuleBook, texts: Sequence[str], prices: Sequence[float], labels: Sequence[str]
+    book: RuleBook, texts: Sequence[Sequence[str]], prices: Sequence[float], labels: Sequence[str]
 ) -> RuleCounts:
     """Count the rows by the rules that they meet; texts are as `RuleBook` takes them."""
     met: Counter[Rule] = Counter()
@@ -74,7 +74,7 @@ def count_rules(
     others: defaultdict[Rule, Counter[str]] = defaultdict(Counter)
     overlaps: Counter[tuple[Rule, Rule]] = Counter()
     for place, answering in book.answering(texts, prices):
-        found = book.met(texts[place].split(), prices[place])
+        found = book.met(texts[place], prices[place])
         met.update(found)
         answered[answering] += 1
         if labels[place] != answering.category:
