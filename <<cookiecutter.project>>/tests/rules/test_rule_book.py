@@ -75,6 +75,13 @@ def test_the_longest_pattern_answers_and_then_the_narrowest_prices(
     assert answered == ([category] if category else [])
 
 
+def test_a_word_is_met_as_a_whole() -> None:
+    book = RuleBook([made_rule("big w")])
+    for text in ("big woolworths", "a big wbig", "w big"):
+        assert book.met(text.split(), 1.0) == []
+    assert book.met(["the", "big", "w"], 1.0) == list(book.rules)
+
+
 def test_of_two_that_are_equal_the_first_in_the_file_answers() -> None:
     one = made_rule("uber", "transport")
     other = made_rule("sydney", "travel")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
 import multiprocessing
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from msgspec.structs import replace
 from rules_helpers.made_rules import made_rule
 
 from categoriser.errors import UserError
+from categoriser.io.asides import opened
 from categoriser.rules import rules_file
 from categoriser.rules.rule import Rule
 from categoriser.rules.rules_file import (
@@ -163,6 +166,17 @@ def test_a_rule_that_would_spoil_the_file_is_refused(file: Path, rule: Rule, mes
     with pytest.raises(UserError, match=message):
         append_rule(file, rule)
     assert file.read_bytes() == before
+
+
+def test_who_appends_waits_for_who_does_already(file: Path) -> None:
+    waiting = threading.Thread(target=append_rule, args=(file, made_rule("aldi")))
+    with opened(file.parent) as folder:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+    waiting.join(60)
+    assert made_rule("aldi") in read_rules(file)
 
 
 def append_some(file: Path, name: str) -> None:
