@@ -54,6 +54,7 @@ def test_the_pipeline_runs_once(repeated):
         "validate",
         "prepare",
         "train",
+        "add_rules",
         "measure",
         "evaluate",
         "baseline",

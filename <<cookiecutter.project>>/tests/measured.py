@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from datetime import date, timedelta
 from functools import cache
@@ -12,9 +13,11 @@ import numpy as np
 import polars as pl
 
 from categoriser.contract import transactions
+from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import Evaluation
 from categoriser.evaluation.measure import measure_model
 from categoriser.features import features
+from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
 from categoriser.model.train import train
 from categoriser.params import Evaluate, Train, read_params
@@ -108,3 +111,10 @@ def result() -> tuple[Evaluation, dict[str, pl.DataFrame]]:
     """Return what `measure` returns for it, without a champion."""
     prepared, model = trained()
     return measure_model(prepared, model, no_champion(model.parent / "champion"), SETTINGS)
+
+
+def crown(folder: Path, model: Path) -> Path:
+    """Make a model the champion."""
+    shutil.copytree(model, folder / "model")
+    write_json(folder / "champion.json", Champion(digest(model), {}))
+    return folder

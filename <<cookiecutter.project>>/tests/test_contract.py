@@ -12,7 +12,15 @@ import yaml
 from msgspec import Meta
 
 from categoriser import contract
-from categoriser.contract import COLUMNS, MAX_API_ROWS, VARIANT, Column, ColumnError, declared
+from categoriser.contract import (
+    COLUMNS,
+    MAX_API_ROWS,
+    VARIANT,
+    Column,
+    ColumnError,
+    Prediction,
+    declared,
+)
 from prove import templates
 
 PLACE = "src/categoriser/contract.py"
@@ -166,3 +174,8 @@ def test_every_template_names_the_variant_of_the_contract() -> None:
     assert named == {key: {VARIANT} for key in ("dev", "prod", "monitor")}, f"{PLACE}: VARIANT"
     # Alarms, the scaling's target, and the dashboard's widgets name it too.
     assert len(found["prod"]) > 8
+
+
+def test_an_answer_from_before_there_were_rules_is_the_models() -> None:
+    old = b'{"category": "a", "probability": 1.0, "probabilities": {"a": 1.0}, "review": false}'
+    assert msgspec.json.decode(old, type=Prediction).source == "model"

@@ -21,6 +21,8 @@ import polars as pl
 import pytest
 
 from categoriser.contract import CSV, JSON, JSON_LINES
+from categoriser.paths import RULES
+from categoriser.rules.rules_file import write_rules
 
 # One process runs the pipeline for all of these tests.
 pytestmark = pytest.mark.xdist_group("further columns")
@@ -135,6 +137,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for name in ("params.yaml", "dvc.yaml", ".gitignore"):
         shutil.copy(ROOT / name, folder)
+    write_rules(folder / RULES, [])
     for name in ("champion.json", "decision.json", "profile.json"):
         (folder / "champion" / name).write_text("null\n")
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)

@@ -16,6 +16,7 @@ import yaml
 from categoriser import paths
 from categoriser.io.digests import digest
 from categoriser.params import set_params
+from categoriser.rules.rules_file import write_rules
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = {
@@ -45,7 +46,9 @@ class Copy:
         for name in ("dvc.yaml", "params.yaml", ".gitignore"):
             shutil.copy(ROOT / name, folder / name)
         (folder / "data").mkdir()
-        # The test is of the pipeline, whatever the project's own data, bounds and champion are.
+        # The test is of the pipeline, whatever the project's own data, rules, bounds and champion
+        # are.
+        write_rules(folder / paths.RULES, [])
         for facts in (paths.CHAMPION_FACTS, paths.CHAMPION_PROFILE, paths.DECISION):
             (folder / facts).write_text("null\n")
         self.set(SETTINGS)

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.compare.timing import seconds, seconds_of_both
+from bench.many_rules import RULES, with_many_rules
 from categoriser import paths
 from categoriser.contract import FIELDS, LABEL_PREFIX, transactions
 from categoriser.data import prepare
@@ -46,7 +47,13 @@ def copy_project(folder: Path, file: Path | None) -> None:
     leave = shutil.ignore_patterns(
         "cache", "tmp", "model", "model.dvc", "*.egg-info", "__pycache__"
     )
-    for name in (".dvc", paths.BEHAVIOUR.name, paths.CHAMPION.name, paths.MONITORING.parent.name):
+    for name in (
+        ".dvc",
+        paths.BEHAVIOUR.name,
+        paths.CHAMPION.name,
+        paths.MONITORING.parent.name,
+        paths.RULES.parent.name,
+    ):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
     # `model` is a package of the sources too.
     leave = shutil.ignore_patterns("*.egg-info", "__pycache__")
@@ -120,6 +127,14 @@ def predict_seconds(rows: pl.DataFrame) -> tuple[float, float]:
     )
 
 
+def seconds_with_rules(rows: pl.DataFrame) -> tuple[float, float]:
+    """Return seconds for transactions to answers, with many rules and without."""
+    categoriser = Categoriser.load(paths.MODEL)
+    ruled = with_many_rules(categoriser, rows["text"].to_list())
+    asked = transactions(rows.select(FIELDS).iter_rows())
+    return seconds_of_both(lambda: ruled.predict(asked), lambda: categoriser.predict(asked))
+
+
 def prepare_seconds(scratch: Path) -> tuple[float, float]:
     """Return the stage's seconds, and those of reading and writing its rows."""
     copy = scratch / "copy.parquet"
@@ -182,6 +197,12 @@ def compare_pipeline(scratch: Path, file: Path | None, console: Console) -> None
         ours, bare = (BATCH_ROWS / time for time in predict_seconds(batch))
         figures = (f"{ours:,.0f} rows/s", "from 100,000", f"{bare:,.0f} rows/s")
         table.add_row("predict a batch", *figures, f"{ours / bare:.2f}")
+
+        ours, bare = (BATCH_ROWS / time for time in seconds_with_rules(batch))
+        figures = (f"{ours:,.0f} rows/s", "ratio from 0.9", f"{bare:,.0f} rows/s")
+        table.add_row(
+            f"answer with {RULES:,} rules (bare: without)", *figures, f"{ours / bare:.2f}"
+        )
 
         ours, bare = (validated / time for time in prepare_seconds(scratch))
         figures = (f"{ours:,.0f} rows/s", "from 200,000", f"{bare:,.0f} rows/s")

@@ -15,7 +15,9 @@ from rich.console import Console
 from bench.load.driver import failures
 from bench.load.requests import ROWS_OF_KIND
 from bench.load.run import find
+from bench.load.servers import WITH_RULES
 from bench.load.tables import meaning, rates_table, targets_table
+from bench.many_rules import RULES
 from categoriser import paths
 from categoriser.command import run_command
 from categoriser.errors import UserError
@@ -38,7 +40,8 @@ def main() -> None:
     found = find(arguments.model, arguments.workers, arguments.seconds, console)
     console.print(
         "Medians of rounds. CPU: the server's, a request; driver: its share of a core.\n"
-        "MLflow: as installed alone; MLflow*: with this project's uvloop and httptools."
+        "MLflow: as installed alone; MLflow*: with this project's uvloop and httptools.\n"
+        f"{WITH_RULES}: {RULES:,} rules before the model, every other for prices that no row has."
     )
     console.print(*(rates_table(found, kind) for kind in ROWS_OF_KIND))
     console.print(targets_table(found))

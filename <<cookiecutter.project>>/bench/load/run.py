@@ -19,6 +19,7 @@ from bench.load.servers import (
     CONSTANT,
     MLFLOW,
     MLFLOW_FAST,
+    WITH_RULES,
     categoriser_command,
     cold_start,
     constant_command,
@@ -27,6 +28,8 @@ from bench.load.servers import (
     start_mlflow,
     started,
 )
+from bench.many_rules import with_many_rules
+from categoriser.model.package import Categoriser
 
 CONNECTIONS = (1, 8, 64)
 TURNS = 5
@@ -80,6 +83,7 @@ def find(model: Path, workers: int, seconds: float, console: Console) -> Found:
             round(measure(load, WARM_CONNECTIONS, errors, WARM_SECONDS).size) for load in loads
         ]
         peers = start_constant(sizes, workers, rows, scratch, stack)
+        peers += start_with_rules(model, workers, rows, scratch, stack)
         peers += start_mlflows(model, workers, rows, scratch, stack)
         for load in peers:
             measure(load, WARM_CONNECTIONS, errors, WARM_SECONDS)
@@ -105,6 +109,17 @@ def start_constant(
         make_load(kind, server, f"/{size}", rows)
         for kind, size in zip(ROWS_OF_KIND, sizes, strict=True)
     ]
+
+
+def start_with_rules(
+    model: Path, workers: int, rows: pl.DataFrame, scratch: Path, stack: ExitStack
+) -> list[Load]:
+    """Start the same server and model, with many rules before it."""
+    folder = scratch / "with-rules"
+    with_many_rules(Categoriser.load(model), rows["text"].to_list()).save(folder)
+    command = categoriser_command(folder, workers)
+    server = stack.enter_context(started(WITH_RULES, command, scratch))
+    return [make_load(kind, server, "/invocations", rows) for kind in ROWS_OF_KIND]
 
 
 def start_mlflows(

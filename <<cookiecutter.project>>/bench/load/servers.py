@@ -20,6 +20,7 @@ from categoriser.tracking import mirror
 
 HOST = "127.0.0.1"
 CATEGORISER = "ours"
+WITH_RULES = "ours, rules"
 CONSTANT = "constant"
 # MLflow's server as MLflow alone installs it, and with the libraries that this project brings.
 # Without them asyncio does not switch Nagle's algorithm off, and each answer waits some 40 ms.

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from bench.load.requests import MANY_CSV, MANY_JSON, ONE_JSON, ROWS_OF_KIND
 from bench.load.run import MEMORY_REQUESTS, STARTS, WARM_REQUESTS, Found
-from bench.load.servers import CATEGORISER, CONSTANT, MLFLOW, MLFLOW_FAST
+from bench.load.servers import CATEGORISER, CONSTANT, MLFLOW, MLFLOW_FAST, WITH_RULES
+from bench.many_rules import RULES
 
 # With fewer cores the clients take from the server what they measure.
 CORES = 4
@@ -65,6 +66,9 @@ def targets_table(found: Found) -> Table:
     for kind in (MANY_CSV, MANY_JSON):
         rows = ROWS_OF_KIND[kind] * rate(kind, CATEGORISER)
         add(kind, f"{rows:,.0f} rows/s", "from 150,000", rows >= 150_000)
+    for kind in ROWS_OF_KIND:
+        share = rate(kind, WITH_RULES) / rate(kind, CATEGORISER)
+        add(f"{kind}: rate with {RULES:,} rules", f"{share:.0%}", "from 90%", share >= 0.9)
     held = found.memory
     growth = held.at_end / held.warm - 1
     megabytes = ", ".join(f"{each / 1e6:.1f}" for each in (held.at_start, held.warm, held.at_end))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter, call
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -74,7 +74,9 @@ class Prediction(msgspec.Struct, frozen=True):
     """A row's answer.
 
     `review` is true where the probability is under the model's threshold, and where the text has no
-    word that the model was trained on: then the price alone has answered.
+    word that the model was trained on: then the price alone has answered. A rule's answer is sure:
+    its category has the probability 1, and `review` is false. Answers from before there were rules
+    have no `source`.
     """
 
     category: Annotated[str, Meta(description="The most probable.")]
@@ -91,6 +93,10 @@ class Prediction(msgspec.Struct, frozen=True):
             "threshold, or the text has no word that the model was trained on."
         ),
     ]
+    source: Annotated[
+        Literal["model", "rule"],
+        Meta(description="What has answered: the model, or a rule that goes before it."),
+    ] = "model"
 
 
 class ColumnError(ValueError):

@@ -14,6 +14,8 @@ SET_ASIDE = Path("data/set_aside.csv")
 PROFILE = Path("data/profile.json")
 PREPARED = Path("data/prepared")
 
+RULES = Path("rules/merchants.csv")
+TRAINED = Path("data/trained")
 MODEL = Path("model")
 
 BEHAVIOUR = Path("behaviour")

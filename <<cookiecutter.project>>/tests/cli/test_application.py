@@ -15,6 +15,7 @@ VERBS = (
     "track",
     "promote",
     "accept",
+    "rules",
     "tune",
     "predict",
     "predict-file",

@@ -11,12 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from measured import SETTINGS, SIZES, TRAIN, no_champion, result, trained, write_parts
+from measured import SETTINGS, SIZES, TRAIN, crown, no_champion, result, trained, write_parts
 from sound_evaluation import LIMITS
 
 from categoriser.errors import UserError
 from categoriser.evaluation import measure as stage
-from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import (
     Interval,
     PartFigures,
@@ -30,13 +29,6 @@ from categoriser.io.replacing import write_json
 from categoriser.model.metadata import METADATA_FILE
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
-
-
-def crown(folder: Path, model: Path) -> Path:
-    """Make a model the champion."""
-    shutil.copytree(model, folder / "model")
-    write_json(folder / "champion.json", Champion(digest(model), {}))
-    return folder
 
 
 def test_figures_are_those_of_the_models_own_answers() -> None:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from measured import result
 from msgspec.structs import replace
+from rules_helpers.measured_rules import ruled_evaluation
 from sound_evaluation import TRAINING, verdict_of
 
 from categoriser.data.generated_facts import GeneratedFacts, Planted
@@ -352,3 +353,20 @@ def test_the_report_shows_mistakes_and_says_prices_in_words() -> None:
     assert first.examples[0].words in text
     assert "an amount of " in text
     assert not re.search(r"\b([A-Z])\1\b", text)
+
+
+def test_rules_have_a_section_and_without_rules_a_line() -> None:
+    assert "rules/merchants.csv</code> has none" in report.html(facts())
+    evaluation = ruled_evaluation()
+    page = report.html(facts(evaluation))
+    section = page.partition('<h2 id="rules">')[2].partition('<h2 id="fairness">')[0]
+    assert "<strong>1 pair</strong> of rules of different categories" in section
+    assert "<strong>1 rule</strong> that no row meets" in section
+    assert "that labels contradict" in section
+    for part in evaluation.parts.values():
+        assert part.rules
+        assert f"{part.rules.rows:,} of {part.rows:,}" in section
+    assert "4 rules of the team&#39;s" not in page
+    card = report.model_card(facts(evaluation))
+    assert "4 rules of the team's before" in card
+    assert evaluation.model.metadata.rules_digest in card

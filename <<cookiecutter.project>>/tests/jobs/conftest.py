@@ -15,6 +15,7 @@ from moto import mock_aws
 from categoriser import paths
 from categoriser.jobs import evaluation_job
 from categoriser.params import set_params
+from categoriser.rules.rules_file import write_rules
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +25,7 @@ def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / paths.PARAMS, folder)
     shutil.copytree(ROOT / "monitoring", folder / "monitoring")
     shutil.copytree(ROOT / paths.BEHAVIOUR, folder / paths.BEHAVIOUR)
+    write_rules(folder / paths.RULES, [])
     (folder / paths.CHAMPION).mkdir()
     (folder / paths.CHAMPION_PROFILE).write_text("null\n")
     # Git's champion is another than the live model: the jobs must not want it.

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from job_helpers.inputs import pack_model, released_manifest, write_channel
+from measured import trained
 from msgspec.structs import replace
+from rules_helpers.made_rules import made_rule
 
 from categoriser import contract, paths
 from categoriser.evaluation import decision
@@ -21,6 +23,7 @@ from categoriser.jobs import evaluation_job, processing
 from categoriser.model.metadata import Metadata
 from categoriser.model.package import Categoriser
 from categoriser.params import set_params
+from categoriser.rules.rule_book import RuleBook
 
 
 def test_the_evaluation_s_outputs_are_those_that_the_release_reads(
@@ -189,3 +192,19 @@ def test_an_evaluation_of_what_does_not_belong_together_fails(
 
 
 REAL = evaluation_job.evaluate_release
+
+
+def test_golden_cases_are_of_the_model_and_of_the_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepared, trained_model = trained()
+    shutil.copytree(prepared, paths.PREPARED)
+    plain = Categoriser.load(trained_model)
+    rules = RuleBook([made_rule("aldi", "groceries")])
+    Categoriser(plain.classifier, plain.metadata, rules).save(paths.MODEL)
+    found = evaluation_job.golden_cases().cases
+    ruled = [case for case in found if case.text.startswith("aldi ")]
+    assert [case.probabilities["groceries"] for case in ruled] == [1.0, 1.0]
+    assert len(found) == 2 * len(plain.classes) + len(ruled)
+    assert [case.category for case in found] == sorted(case.category for case in found)

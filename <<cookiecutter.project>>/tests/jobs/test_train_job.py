@@ -11,11 +11,14 @@ import pytest
 import yaml
 from job_helpers.inputs import released_manifest, run_training, write_channel
 from measured import FEW
+from rules_helpers.made_rules import made_rule
 
 from categoriser import paths
+from categoriser.contract import transactions
 from categoriser.errors import UserError
 from categoriser.jobs import train_job
 from categoriser.model.package import Categoriser
+from categoriser.rules.rules_file import write_rules
 
 
 def test_training_leaves_the_model_where_sagemaker_takes_it_from(
@@ -48,6 +51,7 @@ def test_the_settings_of_the_image_stay_as_they_are(
         "champion",
         "monitoring",
         "params.yaml",
+        "rules",
     ]
     document = yaml.safe_load((settings_folder / paths.PARAMS).read_text())
     assert document["train"]["classifier"]["epoch"] == FEW["epoch"]
@@ -95,3 +99,21 @@ def test_a_training_that_fails_says_why_where_sagemaker_looks(
     said = (tmp_path / "output/failure").read_text()
     assert told in said
     assert len(said) <= 1024
+
+
+def test_the_model_has_the_rules_of_the_image(
+    tmp_path: Path, settings_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "image"
+    shutil.copytree(settings_folder, image)
+    write_rules(image / paths.RULES, [made_rule("aldi", "transport")])
+    ml = tmp_path / "ml"
+    write_channel(ml / "input/data/data", released_manifest(), count=1500)
+    (ml / "input/config").mkdir()
+    (ml / "input/config/hyperparameters.json").write_text("{}")
+    (ml / "model").mkdir()
+    monkeypatch.chdir(image)
+    train_job.fit(ml)
+    model = Categoriser.load(ml / "model")
+    [answer] = model.predict(transactions([("ALDI 77 sydney", 5.0)]))
+    assert (answer.category, answer.source) == ("transport", "rule")

@@ -16,6 +16,7 @@ from model_helpers.transaction_files import HEADER, LINES, read, write
 from categoriser.contract import CSV, transactions
 from categoriser.errors import UserError
 from categoriser.model import batch
+from categoriser.model.answer_writers import ANSWER_COLUMNS
 from categoriser.model.batch import AnsweredFile, aside_of, predict_file
 from categoriser.model.package import Categoriser
 from categoriser.paths import INTAKE
@@ -32,7 +33,10 @@ def test_all_columns_stand_as_they_were_and_the_answers_come_after(
     assert predict_file(categoriser, source, target) == AnsweredFile(3, 0)
     given = read(source)
     rows = read(target)
-    assert list(rows[0]) == ["id", "date", "text", "price", "category", "probability", "review"]
+    assert list(rows[0]) == [
+        *("id", "date", "text", "price"),
+        *("category", "probability", "review", "source"),
+    ]
     answers = categoriser.predict(
         transactions([("aldi, sydney", 12.5), ("shell", -3.0), ("metro", 6.2)])
     )
@@ -41,6 +45,7 @@ def test_all_columns_stand_as_they_were_and_the_answers_come_after(
         assert after["category"] == answer.category
         assert after["probability"] == f"{answer.probability:.6f}"
         assert after["review"] == str(answer.review).lower()
+        assert after["source"] == answer.source
     assert not aside_of(target).exists()
 
 
@@ -207,12 +212,13 @@ def test_parquet_keeps_its_types(
     pq.write_table(TABLE, source)
     assert predict_file(categoriser, source, target) == AnsweredFile(2, 1)
     found = pq.read_table(target)
-    assert found.schema.names == [*TABLE.schema.names, "category", "probability", "review"]
+    assert found.schema.names == [*TABLE.schema.names, *ANSWER_COLUMNS]
     assert found.select(TABLE.schema.names).equals(TABLE.take([0, 2]))
     answers = categoriser.predict(transactions([("aldi", 12.5), ("shell", -3.0)]))
     assert found["category"].to_pylist() == [answer.category for answer in answers]
     assert found["probability"].to_pylist() == [answer.probability for answer in answers]
     assert found["review"].to_pylist() == [answer.review for answer in answers]
+    assert found["source"].to_pylist() == [answer.source for answer in answers]
     [aside] = read(aside_of(target))
     assert (aside["row"], aside["reason"]) == ("2", "text is missing or no text")
 

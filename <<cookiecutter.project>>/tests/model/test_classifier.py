@@ -21,6 +21,8 @@ from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.model import classifier as module
 from categoriser.model.classifier import MODEL_FILE, Classifier
+from categoriser.paths import RULES
+from categoriser.rules.rules_file import write_rules
 
 # categoriser.model.classifier
 
@@ -242,5 +244,7 @@ def test_the_commands_run(swapped: dict[str, str], prepared: Path, tmp_path: Pat
     shutil.copy(ROOT / "params.yaml", tmp_path)
     run(swapped, tmp_path, "categoriser", "tune", "--trials", "2")
     run(swapped, tmp_path, "categoriser.model.train")
+    write_rules(tmp_path / RULES, [])
+    run(swapped, tmp_path, "categoriser.model.add_rules")
     run(swapped, tmp_path, "categoriser", "explain", "aldi sydney", "--price", "3")
     assert (tmp_path / "model" / "classifier" / "linear.pickle").exists()

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from rules_helpers.made_rules import made_rule
 from verbs import run_verb
 
 from categoriser.contract import transactions
 from categoriser.errors import UserError
 from categoriser.features import features
 from categoriser.model import explain as explain_command
+from categoriser.model import predict as predict_command
 from categoriser.model.explain import class_tokens, explain
 from categoriser.model.package import Categoriser
+from categoriser.rules.rule_book import RuleBook
 
 
 def test_each_change_is_the_answer_without_the_token(categoriser: Categoriser) -> None:
@@ -90,6 +93,30 @@ def test_a_class_that_is_never_predicted_has_no_tokens(categoriser: Categoriser)
     tokens = class_tokens(categoriser, features(transactions([("aldi", 5.0)])))
     assert tokens["transport"] == []
     assert class_tokens(categoriser, []) == {name: [] for name in categoriser.classes}
+
+
+def test_the_command_says_which_rule_answers_and_who_decided_it(
+    categoriser: Categoriser,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rules = [made_rule("aldi", "transport", price_from=0), made_rule("aldi sydney", "groceries")]
+    folder = tmp_path / "model"
+    Categoriser(categoriser.classifier, categoriser.metadata, RuleBook(rules)).save(folder)
+    monkeypatch.setattr(explain_command, "MODEL", folder)
+    monkeypatch.setattr(predict_command, "MODEL", folder)
+    assert run_verb("explain", "--price", "3", "--", "Aldi 4412 Perth") == 0
+    printed = capsys.readouterr().out
+    assert "transport, by the rule 'aldi': we say so (Ada, 2026-11-02)" in printed
+    assert "The model alone: groceries" in printed
+    run_verb("explain", "--", "aldi sydney")
+    assert "groceries, by the rule 'aldi sydney'" in capsys.readouterr().out
+    # Which of its prices the rule is for cannot be told without one.
+    run_verb("explain", "--", "aldi perth")
+    assert "rule" not in capsys.readouterr().out
+    run_verb("predict", "--price", "3", "--", "aldi perth")
+    assert "transport: accept, by a rule" in capsys.readouterr().out
 
 
 def test_the_command_prints_each_token(

@@ -16,18 +16,22 @@ import httpx
 import numpy as np
 import polars as pl
 import pytest
+from rules_helpers.made_rules import made_rule
 
 from categoriser import paths
 from categoriser.contract import FIELDS, transactions
 from categoriser.data import generate, prepare, validate
 from categoriser.features import features
+from categoriser.model import add_rules
 from categoriser.model import train as train_stage
 from categoriser.model.batch import predict_file
 from categoriser.model.package import Categoriser
 from categoriser.params import set_params
+from categoriser.rules.rules_file import write_rules
 
 ROOT = Path(__file__).parents[2]
 ROWS = 10_000
+TEAMS_RULES = [made_rule("spotify", "entertainment")]
 # Texts that a form of file or a library could read in two ways.
 ODD = [
     'SQ *CAFE "X", PERTH',
@@ -45,7 +49,7 @@ ODD = [
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Run the stages up to `train` on generated rows, the odd texts among them."""
+    """Run the stages up to `add_rules` on generated rows, the odd texts among them."""
     folder = tmp_path_factory.mktemp("skew")
     copies = 10
     few = ROWS - copies * len(ODD)
@@ -65,6 +69,8 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         validate.main()
         prepare.main()
         train_stage.main()
+        write_rules(paths.RULES, TEAMS_RULES)
+        add_rules.main()
         yield folder
 
 
@@ -78,7 +84,8 @@ def staged_rows(staged: Path) -> pl.DataFrame:
 def in_training(staged: Path, staged_rows: pl.DataFrame) -> tuple[Categoriser, np.ndarray]:
     """Return the model, and the probabilities of the lines that training and evaluation read."""
     categoriser = Categoriser.load(staged / paths.MODEL)
-    return categoriser, categoriser.predict_features(staged_rows["features"].to_list())
+    lines = staged_rows["features"].to_list()
+    return categoriser, categoriser.answer_features(lines, staged_rows["price"].to_list())
 
 
 def test_all_rows_are_there(staged_rows: pl.DataFrame) -> None:
@@ -97,7 +104,9 @@ def test_batch_answers_as_training(
     categoriser, expected = in_training
     texts = staged_rows["text"].to_list()
     asked = transactions(staged_rows.select(FIELDS).iter_rows())
-    assert np.array_equal(categoriser.predict_proba(asked), expected)
+    alone = categoriser.predict_features(staged_rows["features"].to_list())
+    assert np.array_equal(categoriser.predict_proba(asked), alone)
+    assert not np.array_equal(alone, expected)
     source = staged / "rows.csv"
     target = staged / "answers.csv"
     staged_rows.select("text", "price").write_csv(source)
@@ -110,6 +119,8 @@ def test_batch_answers_as_training(
     assert [answer["probability"] for answer in answers] == [
         f"{probability:.6f}" for probability in expected.max(axis=1)
     ]
+    ruled = [f" {TEAMS_RULES[0].pattern} " in f" {line} " for line in staged_rows["features"]]
+    assert [answer["source"] == "rule" for answer in answers] == ruled
 
 
 def test_the_server_answers_as_training(

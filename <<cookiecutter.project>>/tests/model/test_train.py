@@ -20,6 +20,7 @@ from categoriser.model.metadata import COLDEST, HOTTEST
 from categoriser.model.package import Categoriser, calibrate
 from categoriser.model.train import fit_temperature, train
 from categoriser.params import Train, set_params
+from categoriser.paths import TRAINED
 
 
 def loss(probabilities: np.ndarray, truth: np.ndarray, temperature: float) -> float:
@@ -79,7 +80,7 @@ def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Pat
         capture_output=True,
         text=True,
     )
-    metadata = json.loads((tmp_path / "model" / "metadata.json").read_text())
+    metadata = json.loads((tmp_path / TRAINED / "metadata.json").read_text())
     names = ["train_rows", "temperature", "validation_rows"]
     names += ["validation_accuracy", "validation_log_loss"]
     assert done.stdout.splitlines() == [f"{name}={metadata[name]}" for name in names]

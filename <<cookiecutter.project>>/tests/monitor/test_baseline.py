@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from measured import KNOBS, PARAMS
+from measured import KNOBS, PARAMS, trained
 from monitor_helpers.made_baseline import HOW, OWN
+from rules_helpers.measured_rules import ruled_model
 
 from categoriser.data.generate import generate
 from categoriser.data.prepare import prepare
@@ -21,7 +22,7 @@ from categoriser.io.digests import digest
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
 from categoriser.monitor import baseline as stage
-from categoriser.monitor.baseline import allowing_chance, baseline, reference
+from categoriser.monitor.baseline import allowing_chance, answer_rows, baseline, reference
 from categoriser.monitor.calibration.thresholds import CalibratedThresholds
 from categoriser.monitor.calibration.undrifted_weeks import calibrate_thresholds
 from categoriser.monitor.comparison.constraint_checks import check_constraints
@@ -168,3 +169,12 @@ def test_a_completeness_under_one_allows_for_chance() -> None:
     whole, part = allowing_chance(load_constraints(document), 500).features
     assert whole.completeness == 1.0
     assert part.completeness == pytest.approx(0.9 - 4 * (0.9 * 0.1 / 500) ** 0.5)
+
+
+def test_the_baseline_is_of_the_answers_with_rules() -> None:
+    rows = pl.read_parquet(trained()[0] / "random.parquet")
+    answers = answer_rows(rows, Categoriser.load(ruled_model()))
+    shell = rows["text"].str.starts_with("shell aa ")
+    assert shell.any()
+    assert set(answers.filter(shell)["label"]) == {"transport"}
+    assert set(answers.filter(shell)["probabilities"].arr.max()) == {1.0}

@@ -307,6 +307,7 @@ def test_json_answers_one_object_a_list_or_lines() -> None:
         "probability": 0.25,
         "probabilities": {"é": 0.25, "z": 0.125},
         "review": True,
+        "source": "model",
     }
     assert json.loads(render_answers([answer], JSON, single=True)) == expected
     assert json.loads(render_answers([answer], JSON, single=False)) == [expected]

@@ -110,6 +110,14 @@ def accept(
 
 
 @verbs.command()
+def rules() -> None:
+    """Check the rules that go before the model, and count the rows that meet them."""
+    from categoriser.evaluation.check_rules import check_rules
+
+    check_rules()
+
+
+@verbs.command()
 def tune(
     minutes: Annotated[float, typer.Option(help="Search for so long.")] = 5,
     trials: Annotated[

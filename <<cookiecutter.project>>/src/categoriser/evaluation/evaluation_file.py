@@ -14,6 +14,7 @@ from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_settings import EvaluationSettings
 from categoriser.io.documents import read_document
 from categoriser.model.metadata import Metadata
+from categoriser.rules.rule_counts import RuleCounts
 
 
 class Interval(Struct):
@@ -88,6 +89,17 @@ class ConfusedPair(Struct):
     examples: list[WrongAnswer]
 
 
+class RuleEffect(Struct):
+    """What rules change on one part: how many rows they answer, and the figures without them.
+
+    `gain` is the figure with rules less the one without, on the same rows.
+    """
+
+    rows: int
+    without: Scores
+    gain: Scores
+
+
 class PartFigures(Struct):
     """What is measured on one held-out part. An empty part has `rows` and `groups` only.
 
@@ -96,7 +108,8 @@ class PartFigures(Struct):
     rival's on the same rows. `gain` is the share of the way from the majority class's figure to 1
     that the model has gone: of accuracy it is the share of that class's errors that the model
     avoids. It is None where the majority class makes no error. `confusion` counts the rows by true
-    class (row) and answer (column), in the order of the evaluation's `labels`.
+    class (row) and answer (column), in the order of the evaluation's `labels`. The model's figures
+    are of its answers with rules; `rules` is None where there are none.
     """
 
     rows: int
@@ -109,6 +122,7 @@ class PartFigures(Struct):
     calibration: list[CalibrationBin] = []
     coverage: list[CoverageStep] = []
     confused: list[ConfusedPair] = []
+    rules: RuleEffect | None = None
 
 
 class SliceFigures(Struct):
@@ -181,7 +195,8 @@ class Evaluation(Struct):
 
     `settings` are those by which the figures were made. `parts` are the held-out parts by name;
     `slices` the columns by name, None where the data lacks the column; `tokens` each class's
-    heaviest tokens with their weights. `behaviour` is None without a file of cases.
+    heaviest tokens with their weights. `behaviour` is None without a file of cases. `rules` counts
+    all prepared rows by the rules that they meet; None without rules.
     """
 
     champion: Champion | None
@@ -193,6 +208,7 @@ class Evaluation(Struct):
     split: Split
     tokens: dict[str, list[tuple[str, float]]]
     behaviour: Behaviour | None = None
+    rules: RuleCounts | None = None
 
 
 def read_evaluation(path: Path) -> Evaluation:

@@ -32,12 +32,13 @@ from categoriser.evaluation.mistakes import confused
 from categoriser.evaluation.part import PartAnswers, Review, measure_part
 from categoriser.evaluation.plot_tables import plot_tables
 from categoriser.evaluation.reference import fit_majority, fit_reference
+from categoriser.evaluation.rule_figures import answered_by_rules, measure_rules, rule_effect
 from categoriser.evaluation.scores import Floats, group_codes
 from categoriser.evaluation.slices import by_slice
 from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.explain import class_tokens
-from categoriser.model.package import Categoriser
+from categoriser.model.package import Categoriser, words_of
 from categoriser.params import Evaluate, read_params
 
 PARTS_AS_ROWS_ARRIVE = ("time", "random")
@@ -47,15 +48,28 @@ Tables = dict[str, pl.DataFrame]
 
 @dataclass(frozen=True)
 class Answerer:
-    """A model that is measured: from lines of features to probabilities (rows, its classes)."""
+    """A model that is measured: from prepared rows to probabilities (rows, its classes)."""
 
-    ask: Callable[[list[str]], Floats]
+    ask: Callable[[pl.DataFrame], Floats]
     classes: Sequence[str]
 
-    def answer(self, lines: list[str], labels: Sequence[str]) -> Floats:
+    def answer(self, rows: pl.DataFrame, labels: Sequence[str]) -> Floats:
         """Return probabilities, shape (rows, labels); a label that is not its class has 0."""
-        table = self.ask(lines) if lines else np.zeros((0, len(self.classes)))
+        table = np.zeros((0, len(self.classes))) if rows.is_empty() else self.ask(rows)
         return spread(table, self.classes, labels)
+
+
+def with_rules(model: Categoriser) -> Answerer:
+    """Return a model as it is deployed."""
+    return Answerer(
+        lambda rows: model.answer_features(rows["features"].to_list(), rows["price"].to_list()),
+        model.classes,
+    )
+
+
+def of_lines(ask: Callable[[list[str]], Floats], classes: Sequence[str]) -> Answerer:
+    """Return a model that sees lines of features alone."""
+    return Answerer(lambda rows: ask(rows["features"].to_list()), classes)
 
 
 def measure_model(
@@ -85,6 +99,7 @@ def measure_model(
         labels=labels,
         model=MeasuredModel(digest(model), categoriser.metadata),
         parts=parts,
+        rules=measure_rules(prepared, categoriser.rules),
         settings=convert(settings.model_dump(), EvaluationSettings),
         slices=by_slice(
             rows, rows["truth"].to_numpy(), rows["answer"].to_numpy(), group_codes(rows), settings
@@ -106,12 +121,12 @@ def fit_answerers(
     reference = fit_reference(lines, classes)
     majority = fit_majority(lines, classes)
     answerers = {
-        "model": Answerer(model.predict_features, model.classes),
-        "reference": Answerer(reference.predict_proba, reference.classes_.tolist()),
-        "majority": Answerer(majority.predict_proba, majority.classes_.tolist()),
+        "model": with_rules(model),
+        "reference": of_lines(reference.predict_proba, reference.classes_.tolist()),
+        "majority": of_lines(majority.predict_proba, majority.classes_.tolist()),
     }
     if champion:
-        answerers["champion"] = Answerer(champion.predict_features, champion.classes)
+        answerers["champion"] = with_rules(champion)
     return answerers
 
 
@@ -128,17 +143,24 @@ def measure_rows(
     """
     lines = frame["features"].to_list()
     truth = codes_of(frame["category"].to_list(), labels)
-    tables = {name: answerer.answer(lines, labels) for name, answerer in answerers.items()}
+    tables = {name: answerer.answer(frame, labels) for name, answerer in answerers.items()}
     own = tables["model"]
     judged = frame.with_columns(
         truth=truth, answer=own.argmax(axis=1), probability=own.max(axis=1, initial=0)
     )
     if frame.is_empty():
         return PartFigures(rows=0, groups=0), judged
-    review = Review(categoriser.review_threshold, np.array(categoriser.knows(lines), bool))
+    ruled = answered_by_rules(categoriser.rules, frame)
+    known = np.array(categoriser.knows(words_of(lines)), bool)
+    # A rule's answer is never for review.
+    known[ruled] = True
+    review = Review(categoriser.review_threshold, known)
     answers = PartAnswers(truth, tables, group_codes(frame), labels)
     figures = measure_part(answers, review, settings)
     figures.confused = confused(judged, labels)
+    if categoriser.rules:
+        alone = of_lines(categoriser.predict_features, categoriser.classes)
+        figures.rules = rule_effect(answers, alone.answer(frame, labels), ruled, settings)
     return figures, judged
 
 

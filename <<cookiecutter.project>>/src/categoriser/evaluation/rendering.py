@@ -7,6 +7,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, se
 
 from categoriser.evaluation.evaluation_file import Interval
 from categoriser.model.tokens import token_in_words
+from categoriser.plural import plural
 
 # The held-out parts in the order of reading, and what their rows are.
 PART_MEANINGS = {
@@ -32,6 +33,7 @@ def render(template: str, package: str = "categoriser.evaluation", **values: Any
     )
     environment.filters |= {
         "cell": cell,
+        "counted": plural,
         "percent": percent,
         "points": points,
         "said": token_in_words,

@@ -30,6 +30,8 @@ MANY_CLASSES = 40
 WORST_CLASSES = 15
 # A plot of more slices is not read.
 MOST_SLICES = 40
+# The tables of rules show so many.
+MOST_RULES_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def html(facts: ReportFacts) -> str:
         labels=evaluation.labels,
         many=MANY_CLASSES,
         worst=WORST_CLASSES,
+        shown=MOST_RULES_SHOWN,
         plots=plots,
         metadata=metadata,
         **common(facts),

@@ -39,7 +39,13 @@ def prepared(data: Path, knobs: Mapping[str, Any]) -> Iterator[None]:
     months = {"prepare.months": 0} if made.made_by == "labels" else {}
     with tempfile.TemporaryDirectory(prefix="categoriser-") as scratch:
         shutil.copy(paths.PARAMS, scratch)
-        for folder in (paths.MONITORING.parent, paths.CHAMPION, paths.BEHAVIOUR):
+        carried = (
+            paths.MONITORING.parent,
+            paths.CHAMPION,
+            paths.BEHAVIOUR,
+            paths.RULES.parent,
+        )
+        for folder in carried:
             shutil.copytree(folder, scratch / folder)
         with chdir(scratch):
             set_params(paths.PARAMS, {**knobs, **months, "data.path": f"{data}/transactions.csv"})

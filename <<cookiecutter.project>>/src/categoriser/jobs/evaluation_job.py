@@ -84,7 +84,8 @@ def crowned(live: Path) -> Champion | None:
 def golden_cases() -> GoldenCases:
     """Return held-out rows, and the answers that any endpoint with this model gives to them.
 
-    They are the two surest rows of each class that are answered rightly and need no review.
+    They are the two surest rows of each class that are answered rightly and need no review, by the
+    model, and two more by rules: the endpoint must have both.
     """
     model = Categoriser.load(paths.MODEL)
     held = [paths.PREPARED / f"{part}.parquet" for part in HELD_OUT_PARTS]
@@ -93,6 +94,8 @@ def golden_cases() -> GoldenCases:
     answers = pl.DataFrame([asdict(answer) for answer in answered])
     rows = rows.with_columns(answers.rename({"category": "answer"}).get_columns())
     right = rows.filter(pl.col("answer") == pl.col("category"), ~pl.col("review"))
-    surest = right.sort("category", -pl.col("probability"), "text").group_by("category").head(2)
-    cases = surest.drop("answer", "probability", "review").sort("category", maintain_order=True)
+    surest = right.sort("category", "source", -pl.col("probability"), "text")
+    surest = surest.group_by("category", "source").head(2)
+    cases = surest.sort("category", "source", maintain_order=True)
+    cases = cases.drop("answer", "probability", "review", "source")
     return GoldenCases(tuple(model.classes), tuple(convert(cases.to_dicts(), list[GoldenCase])))

@@ -1,4 +1,6 @@
-"""`train`: the stage `train` as a SageMaker training job runs it.
+"""`train`: the stages `train` and `add_rules`, as a SageMaker training job runs them.
+
+The rules are those of the image, which is made of the release's commit.
 
 It writes into the folders under `/opt/ml` that SageMaker makes, which may be another user's.
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
@@ -15,7 +17,7 @@ from categoriser.io.documents import read_json
 from categoriser.io.privileges import give_up_root
 from categoriser.jobs.channel import ML, prepared
 from categoriser.jobs.exit_message import fault_message, write_message
-from categoriser.model import train
+from categoriser.model import add_rules, train
 
 
 def fit(ml: Path = ML) -> None:
@@ -29,6 +31,7 @@ def fit(ml: Path = ML) -> None:
         knobs = {f"train.classifier.{name}": yaml.safe_load(text) for name, text in given.items()}
         with prepared(ml / "input/data/data", knobs):
             train.main()
+            add_rules.main()
             for path in [*paths.MODEL.iterdir()]:
                 shutil.move(path, ml / "model" / path.name)
     except Exception as error:

@@ -12,8 +12,8 @@ from categoriser.contract import Prediction
 from categoriser.model.given_rows import GivenRows, RowValues
 
 # The columns that an answer adds.
-ANSWER_COLUMNS = ("category", "probability", "review")
-ANSWER_TYPES = (pa.string(), pa.float64(), pa.bool_())
+ANSWER_COLUMNS = ("category", "probability", "review", "source")
+ANSWER_TYPES = (pa.string(), pa.float64(), pa.bool_(), pa.string())
 
 WriteAnswers = Callable[[list[RowValues], list[Prediction]], None]
 
@@ -36,11 +36,16 @@ def text_writer(path: Path, given: GivenRows, added: Sequence[str]) -> Iterator[
 
         def write(rows: list[RowValues], answers: list[Prediction]) -> None:
             writer.writerows(
-                (*row, answer.category, f"{answer.probability:.6f}", str(answer.review).lower())
-                for row, answer in zip(rows, answers, strict=True)
+                (*row, *answer_texts(answer)) for row, answer in zip(rows, answers, strict=True)
             )
 
         yield write
+
+
+def answer_texts(answer: Prediction) -> tuple[str, str, str, str]:
+    """Return an answer as `ANSWER_COLUMNS` are written in CSV."""
+    review = str(answer.review).lower()
+    return answer.category, f"{answer.probability:.6f}", review, answer.source
 
 
 def parquet_writer(
@@ -62,6 +67,7 @@ def _open_parquet(path: Path, fields: pa.Schema) -> Iterator[WriteAnswers]:
             columns.append([answer.category for answer in answers])
             columns.append([answer.probability for answer in answers])
             columns.append([answer.review for answer in answers])
+            columns.append([answer.source for answer in answers])
             arrays = [
                 pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)
             ]

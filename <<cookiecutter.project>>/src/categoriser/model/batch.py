@@ -49,8 +49,8 @@ def predict_file(
 ) -> AnsweredFile:
     """Write the rows of a file and their answers to another, Parquet where it is so named.
 
-    The answers' columns are `category`, `probability` and `review`, each after `prefix`; `advance`
-    is told how many rows each batch has. Raises `UserError`, and writes nothing, where both files
+    The answers' columns are those of `ANSWER_COLUMNS`, each after `prefix`; `advance` is told how
+    many rows each batch has. Raises `UserError`, and writes nothing, where both files
     are one, a column's name is taken, the source cannot be read, or not one row can be answered.
     """
     _check_apart(source, target)

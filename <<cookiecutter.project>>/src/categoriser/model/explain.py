@@ -1,4 +1,7 @@
-"""`make explain TEXT=… [PRICE=…]`: what leaving each token out changes; and the same by class."""
+"""`make explain TEXT=… [PRICE=…]`: the rule that answers, or what leaving each token out changes.
+
+The same by class is for the report. Both are of the model alone: a rule is its own explanation.
+"""
 
 import math
 from collections import defaultdict
@@ -15,6 +18,8 @@ from categoriser.errors import UserError
 from categoriser.features import TOKENS, normalise
 from categoriser.model.package import Categoriser
 from categoriser.paths import MODEL
+from categoriser.rules.rule import Rule
+from categoriser.rules.rule_book import RuleBook
 
 # Lines of each class that `class_tokens` looks at: more change the weights by little.
 LINES_OF_A_CLASS = 1000
@@ -89,10 +94,27 @@ def _leave_out(categoriser: Categoriser, lines: Sequence[Sequence[str]]) -> list
     return explanations
 
 
+def answering_rule(rules: RuleBook, text: str, others: Mapping[str, Value]) -> Rule | None:
+    """Return the rule that answers a text; without a price, of those for all prices alone."""
+    [words] = normalise([text])
+    price = others.get("price")
+    met = rules.met(words.split(), None if price is None else float(price))
+    return met[0] if met else None
+
+
 def explain_one(text: str, others: Mapping[str, Value]) -> None:
-    """Print the explanation of the answer to one text. Raises `UserError` as `explain`."""
-    explanation = explain(Categoriser.load(MODEL), text, others)
+    """Print the rule that answers one text, if there is one, and the explanation of the model's.
+
+    Raises `UserError` as `explain`.
+    """
+    categoriser = Categoriser.load(MODEL)
+    rule = answering_rule(categoriser.rules, text, others)
+    if rule:
+        print_rule(rule)
+    explanation = explain(categoriser, text, others)
     title = f"{explanation.category} {explanation.probability:.3f}"
+    if rule:
+        title = f"The model alone: {title}"
     table = Table("left out", "change", title=title)
     table.columns[1].justify = "right"
     names = [token for token, _ in explanation.changes]
@@ -104,3 +126,10 @@ def explain_one(text: str, others: Mapping[str, Value]) -> None:
     for name, (_, change) in zip(names, explanation.changes, strict=True):
         table.add_row(escape(name), f"{change:+.3f}")
     Console().print(table)
+
+
+def print_rule(rule: Rule) -> None:
+    """Print which words are of which category by a rule, and who decided it, when and why."""
+    console = Console(soft_wrap=True, highlight=False)
+    said = f"{rule.category}, by the rule {rule.pattern!r}: {rule.why} ({rule.who}, {rule.when})"
+    console.print(escape(said))

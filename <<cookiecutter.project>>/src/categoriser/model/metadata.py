@@ -35,7 +35,8 @@ class Metadata(Struct, frozen=True):
     """What training knew of a model.
 
     `classifier` holds the classifier's own knobs, whichever it is. `libraries` are the versions of
-    those it was trained with. The validation's figures are those of `ValidationFigures`.
+    those it was trained with. The validation's figures are those of `ValidationFigures`, and of the
+    classifier alone. `rules_digest` is of the file of rules beside this one, empty without rules.
     """
 
     classes: list[str]
@@ -43,6 +44,7 @@ class Metadata(Struct, frozen=True):
     review_threshold: float
     temperature: float
     classifier_digest: str = ""
+    rules_digest: str = ""
     classifier: Knobs = {}
     libraries: dict[str, str] = {}
     train_digest: str = ""

@@ -1,6 +1,7 @@
-"""The trained categoriser as one folder: classifier, temperature, review threshold, metadata.
+"""The trained categoriser as one folder: classifier, temperature, threshold, metadata, rules.
 
-Everything that asks the model goes through `Categoriser`: evaluation, the server, the commands.
+Everything that asks the model goes through `Categoriser`: evaluation, the server, the commands. So
+do the rules: what they answer, the model is not asked.
 """
 
 from collections.abc import Sequence
@@ -20,8 +21,13 @@ from categoriser.io.documents import MADE_BY_PIPELINE
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.classifier import Classifier
 from categoriser.model.metadata import METADATA_FILE, Metadata, read_metadata
+from categoriser.paths import RULES
+from categoriser.rules.rule_book import NO_RULES, RuleBook
+from categoriser.rules.rules_file import check_categories, read_rules, write_rules
 
 CLASSIFIER_FOLDER = "classifier"
+# Not there without rules.
+RULES_FILE = "rules.csv"
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,20 @@ class Categoriser:
 
     classifier: Classifier
     metadata: Metadata
+    rules: RuleBook = NO_RULES
     # The words of the training texts, as `normalise` leaves them.
     words: frozenset[str] = field(init=False, repr=False, compare=False)
+    # The answers of rules, by their category.
+    rule_answers: dict[str, Prediction] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "words", frozenset(filter(is_word, self.classifier.tokens)))
+        answers = {rule.category: self._rule_answer(rule.category) for rule in self.rules.rules}
+        object.__setattr__(self, "rule_answers", answers)
+
+    def _rule_answer(self, category: str) -> Prediction:
+        probabilities = {name: float(name == category) for name in self.classes}
+        return Prediction(category, 1.0, probabilities, review=False, source="rule")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -49,32 +64,65 @@ class Categoriser:
         return self.metadata.review_threshold
 
     def predict_features(self, lines: Sequence[str]) -> NDArray[np.float64]:
-        """Return calibrated probabilities, shape (rows, classes), for lines of `features`."""
+        """Return the model's calibrated probabilities, shape (rows, classes).
+
+        They are for lines of `features`; no rule goes before them.
+        """
         return calibrate(self.classifier.predict_proba(lines), self.temperature)
 
     def predict_proba(self, rows: Sequence[Transaction]) -> NDArray[np.float64]:
-        """Return calibrated probabilities, shape (rows, classes). Raises as `features`."""
+        """Return the same as `predict_features`, for rows. Raises as `features`."""
         return self.predict_features(features(rows))
 
+    def answer_features(self, lines: Sequence[str], prices: Sequence[float]) -> NDArray[np.float64]:
+        """Return what `predict` answers, shape (rows, classes), for lines of `features`."""
+        table = self.predict_features(lines)
+        for place, rule in self.rules.answering(words_of(lines), prices):
+            table[place] = 0
+            table[place, self.classes.index(rule.category)] = 1
+        return table
+
     def predict(self, rows: Sequence[Transaction]) -> list[Prediction]:
-        """Return an answer for each row. Raises as `features`."""
+        """Return an answer for each row: a rule's, or else the model's. Raises as `features`."""
+        normal = normalise([row.text for row in rows])
+        words = words_of(normal)
+        ruled = {}
+        if self.rules:
+            prices = [row.price for row in rows]
+            for place, rule in self.rules.answering(words, prices):
+                ruled[place] = self.rule_answers[rule.category]
+        if not ruled:
+            return self._ask_model(normal, words, rows)
+        left = [place for place in range(len(rows)) if place not in ruled]
+        answers = iter(
+            self._ask_model(
+                [normal[place] for place in left],
+                [words[place] for place in left],
+                [rows[place] for place in left],
+            )
+        )
+        return [ruled[place] if place in ruled else next(answers) for place in range(len(rows))]
+
+    def _ask_model(
+        self, normal: Sequence[str], words: Sequence[Sequence[str]], rows: Sequence[Transaction]
+    ) -> list[Prediction]:
+        """Return the model's answers to rows, whose normalised texts and their words are given."""
         classes = self.classes
         threshold = self.review_threshold
-        normal = normalise([row.text for row in rows])
         probabilities = self.predict_features(lines_of(normal, rows))
         best = probabilities.argmax(axis=1).tolist()
         answers = []
         table = probabilities.tolist()
-        for place, numbers, known in zip(best, table, self.knows(normal), strict=True):
+        for place, numbers, known in zip(best, table, self.knows(words), strict=True):
             review = not known or numbers[place] < threshold
             by_class = dict(zip(classes, numbers))  # noqa: B905  # faster
             answers.append(Prediction(classes[place], numbers[place], by_class, review))
         return answers
 
-    def knows(self, lines: Sequence[str]) -> list[bool]:
-        """Return whether each line, or normalised text, has a word of the training texts."""
+    def knows(self, texts: Sequence[Sequence[str]]) -> list[bool]:
+        """Return whether each text, given as its words, has a word of the training texts."""
         without_word = self.words.isdisjoint
-        return [not without_word(line.split()) for line in lines]
+        return [not without_word(words) for words in texts]
 
     def save(self, folder: Path) -> None:
         """Write the folder, all or nothing."""
@@ -82,10 +130,15 @@ class Categoriser:
             classifier = aside / CLASSIFIER_FOLDER
             classifier.mkdir(parents=True)
             self.classifier.save(classifier)
+            rules_digest = ""
+            if self.rules:
+                write_rules(aside / RULES_FILE, self.rules.rules)
+                rules_digest = digest(aside / RULES_FILE)
             metadata = replace(
                 self.metadata,
                 classes=list(self.classes),
                 classifier_digest=digest(classifier),
+                rules_digest=rules_digest,
             )
             write_json(aside / METADATA_FILE, metadata)
 
@@ -108,13 +161,34 @@ class Categoriser:
                 f"{classifier} is incomplete or changed: its digest is not the one in "
                 f"{METADATA_FILE}; `{MADE_BY_PIPELINE}` makes it anew"
             )
-        model = cls(Classifier.load(classifier), metadata)
+        model = cls(Classifier.load(classifier), metadata, load_rules(folder, metadata))
         if metadata.classes != list(model.classes):
             raise UserError(
                 f"{folder / METADATA_FILE} names other classes than the classifier has; "
                 f"`{MADE_BY_PIPELINE}` makes it anew"
             )
         return model
+
+
+def words_of(lines: Sequence[str]) -> list[list[str]]:
+    """Return the words of each line of `features`, or of each normalised text."""
+    return [line.split() for line in lines]
+
+
+def load_rules(folder: Path, metadata: Metadata) -> RuleBook:
+    """Read the rules of a model's folder. Raises `UserError` as `Categoriser.load`."""
+    path = folder / RULES_FILE
+    found = digest(path) if path.exists() else ""
+    if found != metadata.rules_digest:
+        raise UserError(
+            f"{path} is missing or changed: its digest is not the one in {METADATA_FILE}; edit "
+            f"{RULES} instead, and `{MADE_BY_PIPELINE}` makes it anew"
+        )
+    if not found:
+        return NO_RULES
+    rules = read_rules(path)
+    check_categories(rules, metadata.classes, path)
+    return RuleBook(rules)
 
 
 def calibrate(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

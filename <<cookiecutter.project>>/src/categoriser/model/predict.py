@@ -68,7 +68,8 @@ def answer_one(values: Mapping[str, Value]) -> None:
     row = row_of(values)
     [answer] = Categoriser.load(MODEL).predict([row])
     advice = "review" if answer.review else "accept"
-    table = Table("category", "probability", title=f"{answer.category}: {advice}")
+    by_rule = ", by a rule" if answer.source == "rule" else ""
+    table = Table("category", "probability", title=f"{answer.category}: {advice}{by_rule}")
     table.columns[1].justify = "right"
     ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
     for name, probability in ranked[: 1 + RUNNERS_UP]:

@@ -19,7 +19,7 @@ from categoriser.model.classifier import Classifier
 from categoriser.model.metadata import COLDEST, HOTTEST, Metadata, ValidationFigures
 from categoriser.model.package import Categoriser, calibrate
 from categoriser.params import Train, read_params
-from categoriser.paths import MODEL, PREPARED
+from categoriser.paths import PREPARED, TRAINED
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.intp])
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    train(PREPARED, MODEL, read_params().train)
+    train(PREPARED, TRAINED, read_params().train)
 
 
 if __name__ == "__main__":

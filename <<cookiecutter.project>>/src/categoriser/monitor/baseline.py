@@ -182,7 +182,7 @@ def _thinned_to_rate(rows: pl.DataFrame, rate: float) -> pl.DataFrame:
 
 def answer_rows(rows: pl.DataFrame, categoriser: Categoriser) -> pl.DataFrame:
     """Return prepared rows as captures have them: `FIELDS`, label, probabilities."""
-    table = categoriser.predict_features(rows["features"].to_list())
+    table = categoriser.answer_features(rows["features"].to_list(), rows["price"].to_list())
     best = np.array(categoriser.classes)[table.argmax(axis=1)]
     label = pl.Series(best, dtype=pl.String)
     probabilities = pl.Series(table, dtype=pl.Array(pl.Float64, table.shape[1]))

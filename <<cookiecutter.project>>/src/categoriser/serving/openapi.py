@@ -69,7 +69,8 @@ def _record_schemas() -> Description:
         else:
             schema["minimum"] = -LARGEST
             schema["maximum"] = LARGEST
-    # An answer has no members besides those that are described.
+    # The server's answers have all members that are described, and no others.
+    schemas[Prediction.__name__]["required"] = [*schemas[Prediction.__name__]["properties"]]
     schemas[Prediction.__name__]["additionalProperties"] = False
     return schemas | {"Variant": {"const": VARIANT}}
 

@@ -21,6 +21,7 @@ from monitor_helpers.made_captures import (
 )
 
 from categoriser.contract import CSV, JSON, JSON_LINES
+from categoriser.monitor.formats.captured_sides import read_answer
 from categoriser.serving.capture import ENCODINGS
 from categoriser.serving.protocol import parse_rows, render_answers
 
@@ -209,3 +210,9 @@ def test_a_message_says_which_class_an_answer_lacks_and_what_was_too_long(tmp_pa
     problems = read_captures(write(tmp_path, renamed, long))[1]
     assert "no probability of 'eating, out'" in problems.places["answers of other classes"][0]
     assert "field larger than field limit (131072)" in problems.places["unreadable input"][0]
+
+
+@pytest.mark.parametrize("more", [{}, {"source": "model"}, {"source": "rule"}])
+def test_answers_are_read_with_and_without_their_source(more: dict[str, str]) -> None:
+    answer = {"category": "b", "probability": 1.0, "probabilities": {"a": 0.0, "b": 1.0}}
+    assert read_answer(answer | {"review": False} | more, ["a", "b"]) == ("b", [0.0, 1.0])

@@ -194,3 +194,10 @@ def test_what_was_seen_is_the_same_once_loaded(tmp_path: Path) -> None:
     (tmp_path / "grams.bin").unlink()
     with pytest.raises(UserError, match=r"grams\.bin"):
         SeenInTraining.load(tmp_path)
+
+
+def test_a_rules_answer_is_never_for_review() -> None:
+    frame = captured(["zzqx wvvk", "zzqx wvvk"], probabilities=[[1.0, 0.0], [0.9, 0.1]])
+    watched = watch(frame, learnt(), TWO_CLASSES, 0.6)
+    assert watched["review"].to_list() == [0, 1]
+    assert watched["entropy"].to_list()[0] == 0

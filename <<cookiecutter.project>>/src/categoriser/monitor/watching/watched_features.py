@@ -165,12 +165,14 @@ def watch(
     normal = normalise(given["text"].to_list())
     texts = _of_text(given, normal, seen)
     refund = (pl.col("price") < 0).cast(pl.Int64)
-    # As `Categoriser.predict` decides it; of a text that was not captured the probability alone.
+    # As `Categoriser.predict` decides it; of a text that was not captured the probability alone. An
+    # answer in CSV does not say its source: one of probability 1 counts as a rule's.
     without_word = pl.Series(
         [seen.words.isdisjoint(line.split()) for line in normal], dtype=pl.Boolean
     )
     says_nothing = without_word & frame["text"].is_not_null()
-    unsure = (pl.col("class_probability") < review_threshold) | says_nothing
+    is_sure = pl.col("class_probability") == 1
+    unsure = (pl.col("class_probability") < review_threshold) | (says_nothing & ~is_sure)
     answered = pl.col("class_probability").is_not_null()
     review = pl.when(answered).then(unsure.cast(pl.Int64))
     parts = [

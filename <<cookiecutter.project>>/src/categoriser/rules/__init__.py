@@ -1,0 +1,1 @@
+"""What the team has decided of merchants: rules that answer before the model."""
