@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from measured import KNOBS
+from fitted import fitted
 
 from categoriser.contract import LABEL_PREFIX
 from categoriser.data.classes import FASTTEXT_MARK, class_name_fault
 from categoriser.data.validate import validate
-from categoriser.model import classifier
 from categoriser.params import read_params
 
 GOOD = ["groceries", "fees & interest", "Essen, außer Haus", 'a "b"', "50% off", "a" * 100, "食品"]
@@ -75,5 +74,5 @@ def test_intake_holds_each_row_to_the_rule(project: Path, name: str) -> None:
 
 
 def test_the_labels_of_good_names_come_back() -> None:
-    fitted = classifier.Classifier.fit(["a b"] * len(GOOD), GOOD, KNOBS)
-    assert list(fitted.classes) == sorted(GOOD)
+    classifier = fitted(["a b"] * len(GOOD), GOOD)
+    assert list(classifier.classes) == sorted(GOOD)

@@ -13,6 +13,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from categoriser.model.training_rows import TrainingRows
+
 FILE = "linear.pickle"
 
 
@@ -27,12 +29,11 @@ class Classifier:
 
     @classmethod
     def fit(
-        cls, features: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]
+        cls, train: TrainingRows, validation: TrainingRows, settings: Mapping[str, Any]
     ) -> Self:
         words = TfidfVectorizer(token_pattern=r"\S+", lowercase=False)
-        return cls(
-            make_pipeline(words, LogisticRegression(C=settings.get("C", 10))).fit(features, labels)
-        )
+        linear = LogisticRegression(C=settings.get("C", 10))
+        return cls(make_pipeline(words, linear).fit(train.lines, train.labels))
 
     def predict_proba(self, features: Sequence[str]) -> NDArray[np.float64]:
         if not features:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
+from fitted import fitted
 from measured import KNOBS
 
 from categoriser.errors import UserError
@@ -34,7 +35,7 @@ LABELS = ["food", "a fee", "Ünïcode\t%,é", "food"] * 25
 
 @pytest.fixture(scope="module")
 def small() -> Classifier:
-    return Classifier.fit(LINES, LABELS, KNOBS)
+    return fitted(LINES, LABELS)
 
 
 def saved(classifier: Classifier, folder: Path) -> bytes:
@@ -54,7 +55,7 @@ def test_columns_belong_to_the_classes(small: Classifier) -> None:
 
 @pytest.mark.parametrize("quantise", [False, True])
 def test_probabilities_are_fasttexts_own(tmp_path: Path, quantise: bool) -> None:
-    classifier = Classifier.fit(LINES, LABELS, KNOBS | {"quantise": quantise})
+    classifier = fitted(LINES, LABELS, KNOBS | {"quantise": quantise})
     saved(classifier, tmp_path / "model")
     bare = fasttext.load_model(str(tmp_path / "model" / MODEL_FILE))
     assert bare.is_quantized() == quantise
@@ -86,7 +87,7 @@ def test_any_text_has_a_distribution(small: Classifier, texts: list[str]) -> Non
 
 
 def test_a_line_of_no_known_word_has_a_distribution() -> None:
-    words_only = Classifier.fit(LINES, LABELS, KNOBS | {"minn": 0, "maxn": 0, "word_ngrams": 1})
+    words_only = fitted(LINES, LABELS, KNOBS | {"minn": 0, "maxn": 0, "word_ngrams": 1})
     np.testing.assert_allclose(words_only.predict_proba(["ω", ""]).sum(axis=1), 1)
 
 
@@ -94,13 +95,16 @@ def test_one_thread_gives_the_same_file_in_this_process_and_in_another(
     small: Classifier, tmp_path: Path
 ) -> None:
     first = saved(small, tmp_path / "first")
-    assert saved(Classifier.fit(LINES, LABELS, KNOBS), tmp_path / "second") == first
+    assert saved(fitted(LINES, LABELS), tmp_path / "second") == first
     program = (
-        "import sys, pathlib; from categoriser.model.classifier import Classifier;"
-        f"Classifier.fit({LINES!r}, {LABELS!r}, {KNOBS!r}).save(pathlib.Path(sys.argv[1]))"
+        "import sys, pathlib; from fitted import fitted;"
+        f"fitted({LINES!r}, {LABELS!r}).save(pathlib.Path(sys.argv[1]))"
     )
     (tmp_path / "third").mkdir()
-    subprocess.run([sys.executable, "-c", program, str(tmp_path / "third")], check=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "third")], env=environment, check=True
+    )
     assert (tmp_path / "third" / MODEL_FILE).read_bytes() == first
 
 
@@ -116,16 +120,18 @@ def test_one_thread_gives_the_same_file_in_this_process_and_in_another(
         {"min_count": 30},
         {"bucket": 400},
         {"seed": 1},
+        {"svm_c": 0.01},
+        {"merchant_power": 0.0},
     ],
 )
 def test_every_knob_turns(small: Classifier, tmp_path: Path, knob: dict[str, Any]) -> None:
-    other = saved(Classifier.fit(LINES, LABELS, KNOBS | knob), tmp_path / "other")
+    other = saved(fitted(LINES, LABELS, KNOBS | knob), tmp_path / "other")
     assert other != saved(small, tmp_path / "model")
 
 
 @pytest.mark.parametrize("quantise", [False, True])
 def test_what_is_loaded_answers_as_what_was_saved(tmp_path: Path, quantise: bool) -> None:
-    classifier = Classifier.fit(LINES, LABELS, KNOBS | {"quantise": quantise})
+    classifier = fitted(LINES, LABELS, KNOBS | {"quantise": quantise})
     saved(classifier, tmp_path / "model")
     loaded = Classifier.load(tmp_path / "model")
     assert loaded.classes == classifier.classes
@@ -133,12 +139,12 @@ def test_what_is_loaded_answers_as_what_was_saved(tmp_path: Path, quantise: bool
 
 
 def test_quantising_makes_the_file_smaller(small: Classifier, tmp_path: Path) -> None:
-    quantised = Classifier.fit(LINES, LABELS, KNOBS | {"quantise": True})
+    quantised = fitted(LINES, LABELS, KNOBS | {"quantise": True})
     assert len(saved(quantised, tmp_path / "q")) < len(saved(small, tmp_path / "f"))
 
 
 def test_a_single_class_is_certain() -> None:
-    assert Classifier.fit(["a b"], ["only"], KNOBS).predict_proba(["a", "c"]).tolist() == [[1], [1]]
+    assert fitted(["a b"], ["only"]).predict_proba(["a", "c"]).tolist() == [[1], [1]]
 
 
 @pytest.mark.parametrize(
@@ -150,23 +156,25 @@ def test_a_single_class_is_certain() -> None:
         ({"epoch": 2**31}, "epoch"),
         ({"lr": "fast"}, "lr"),
         ({"minn": 4, "maxn": 3}, "minn"),
+        ({"svm_c": 0}, "svm_c"),
+        ({"merchant_power": 1.5}, "merchant_power"),
     ],
 )
 def test_a_wrong_knob_is_named(knobs: dict[str, Any], key: str) -> None:
     with pytest.raises(UserError, match=rf"params.yaml: train.classifier.*{key}"):
-        Classifier.fit(LINES, LABELS, KNOBS | knobs)
+        fitted(LINES, LABELS, KNOBS | knobs)
 
 
 def test_a_missing_knob_is_named() -> None:
     knobs = {name: value for name, value in KNOBS.items() if name != "epoch"}
     with pytest.raises(UserError, match=r"params.yaml: train.classifier: .*missing.*`epoch`"):
-        Classifier.fit(LINES, LABELS, knobs)
+        fitted(LINES, LABELS, knobs)
 
 
 @pytest.mark.parametrize(("count", "knobs"), [(0, {}), (100, {"lr": 1e30})])
 def test_what_cannot_be_trained_is_refused(count: int, knobs: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=rf"{count} rows .*train.classifier"):
-        Classifier.fit(LINES[:count], LABELS[:count], KNOBS | knobs)
+        fitted(LINES[:count], LABELS[:count], KNOBS | knobs)
 
 
 def test_a_file_that_is_missing_or_no_model_is_named(tmp_path: Path) -> None:

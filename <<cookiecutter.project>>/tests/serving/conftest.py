@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from measured import KNOBS
+from fitted import fitted
 from serving_helpers.running_server import Server
 
 from categoriser.contract import transactions
 from categoriser.features import VERSION, features
-from categoriser.model.classifier import Classifier
 from categoriser.model.metadata import Metadata
 from categoriser.model.package import Categoriser
 from categoriser.serving.log import lines
@@ -31,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = ["spotify sydney", "cafe perth", "aldi sydney", "netflix au", "pizza perth", "coles au"]
     labels = ["entertainment", "eating, out", "groceries"] * 2
     lines = features(transactions(zip(texts, [11.99, 4.5, 80, 15, 25, 60], strict=True))) * 20
-    classifier = Classifier.fit(lines, labels * 20, KNOBS)
+    classifier = fitted(lines, labels * 20)
     metadata = Metadata(
         classes=list(classifier.classes),
         features_version=VERSION,

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from measured import KNOBS
+from fitted import fitted
 from mlflow import MlflowClient
 from tracking_helpers.tracked_project import Project
 
 from categoriser.contract import transactions
 from categoriser.features import VERSION, features
-from categoriser.model.classifier import Classifier
 from categoriser.model.metadata import Metadata
 from categoriser.model.package import Categoriser
 
@@ -22,7 +21,7 @@ def categoriser() -> Categoriser:
     texts = ["spotify sydney", "cafe perth", "aldi sydney"]
     labels = ["entertainment", "eating_out", "groceries"]
     return Categoriser(
-        Classifier.fit(features(transactions(zip(texts, [1, 2, 3], strict=True))), labels, KNOBS),
+        fitted(features(transactions(zip(texts, [1, 2, 3], strict=True))), labels),
         Metadata(
             classes=labels,
             features_version=VERSION,

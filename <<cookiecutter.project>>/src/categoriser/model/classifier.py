@@ -1,4 +1,7 @@
-"""The classifier: fastText. To have another, replace this module: nothing else knows fastText.
+"""The classifier: fastText, joined by an SVM of fastText's own inputs.
+
+To have another, replace this module: nothing else knows fastText, but for the `fasttext_*` modules
+and `margin_weights` beside it, which are its own.
 
 The others use `Classifier.fit`, `.classes`, `.tokens` (those of the training lines that it knows),
 `.predict_proba`, `.save`, `.load`, and the two constants `LIBRARIES` and `SEARCH`.
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 from categoriser.contract import LABEL_PREFIX
 from categoriser.errors import UserError
 from categoriser.model.fasttext_file import output_matrix
+from categoriser.model.training_rows import TrainingRows
 
 MODEL_FILE = "fasttext.bin"
 LINES_AT_ONCE = 4096  # lines whose vectors are in memory at once
@@ -30,6 +34,10 @@ Length = Annotated[int, msgspec.Meta(ge=0, le=64)]
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The knobs under `train.classifier` of `params.yaml`, named as fastText's Python names them.
+
+    `svm_c` and `merchant_power` are of the SVM: its C, the larger the closer it follows the
+    training rows; and how much less a row counts the more rows its merchant has: a row of n counts
+    as n ** -merchant_power.
 
     With one thread the same rows give the same model, byte for byte; with more they do not.
     """
@@ -45,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thread: Count
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     quantise: bool
+    svm_c: Annotated[float, msgspec.Meta(gt=0)]
+    merchant_power: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
     def __post_init__(self) -> None:
         if self.minn > self.maxn:
@@ -52,24 +62,35 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Classifier:
-    """A fastText model with softmax loss; its labels are the classes, percent-encoded."""
+    """A fastText model with softmax loss; its labels are the classes, percent-encoded.
+
+    Its input matrix holds the inputs' weights for each class, and its output matrix is the identity
+    (with a single class, both are as fastText made them).
+    """
 
     # Distributions whose versions the model's metadata records.
-    LIBRARIES: ClassVar[tuple[str, ...]] = ("fasttext-community", "numpy")
+    LIBRARIES: ClassVar[tuple[str, ...]] = (
+        "fasttext-community",
+        "numpy",
+        "scikit-learn",
+        "scipy",
+    )
     # What `make tune` tries.
     SEARCH: ClassVar[dict[str, tuple[Any, ...]]] = {
         "dim": (16, 32, 64),
         "epoch": (5, 10, 20, 40),
         "lr": (0.1, 0.2, 0.5, 1.0),
         "word_ngrams": (1, 2, 3),
-        "minn": (2, 3, 4, 5),
+        "minn": (2, 3, 4),
         "maxn": (4, 5, 6),
         "min_count": (1, 2),
+        "svm_c": (0.03, 0.1, 0.3, 1.0),
+        "merchant_power": (0.0, 0.25, 0.5, 0.75),
     }
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        labels = [unquote(label.removeprefix(LABEL_PREFIX)) for label in model.get_labels()]
+        labels = classes_of(model)
         order = sorted(range(len(labels)), key=labels.__getitem__)
         self.classes = tuple(labels[row] for row in order)
         self.tokens = frozenset(model.get_words())
@@ -79,9 +100,9 @@ class Classifier:
 
     @classmethod
     def fit(
-        cls, features: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]
+        cls, train: TrainingRows, validation: TrainingRows, settings: Mapping[str, Any]
     ) -> Self:
-        """Train on lines of `categoriser.features` and their labels.
+        """Train on rows; the validation rows say how much fastText counts beside the SVM.
 
         Raises `UserError` for settings or rows from which nothing can be trained.
         """
@@ -90,20 +111,23 @@ class Classifier:
         except msgspec.ValidationError as error:
             raise UserError(f"params.yaml: train.classifier: {error}") from None
         quantise = knobs.pop("quantise")
+        of_svm = {name: knobs.pop(name) for name in ("svm_c", "merchant_power")}
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n") as lines:
-            marks = {label: LABEL_PREFIX + quote(label, safe="") for label in set(labels)}
-            for label, line in zip(labels, features, strict=True):
+            marks = {label: LABEL_PREFIX + quote(label, safe="") for label in set(train.labels)}
+            for label, line in zip(train.labels, train.lines, strict=True):
                 lines.write(f"{marks[label]} {line}\n")
             lines.flush()
             try:
                 knobs |= {"loss": "softmax", "verbose": 2 if sys.stderr.isatty() else 0}
                 model = fasttext.train_supervised(lines.name, **knobs)
+                if len(marks) > 1:
+                    join_svm(model, train, validation, of_svm)
                 if quantise:
                     model.quantize()
             except (RuntimeError, ValueError) as error:
                 # Too few rows, a min_count over every word's, a learning rate that diverges.
                 raise UserError(
-                    f"fastText cannot train on these {len(features)} rows with the settings "
+                    f"fastText cannot train on these {len(train.lines)} rows with the settings "
                     f"params.yaml: train.classifier ({error})"
                 ) from None
         return cls(model)
@@ -158,6 +182,24 @@ class Classifier:
             raise UserError(
                 f"{path} is not a fastText model ({error}); `dvc repro` makes it anew"
             ) from None
+
+
+def classes_of(model: Any) -> list[str]:
+    """Return a fastText model's classes, in its own order."""
+    return [unquote(label.removeprefix(LABEL_PREFIX)) for label in model.get_labels()]
+
+
+def join_svm(
+    model: Any, train: TrainingRows, validation: TrainingRows, settings: Mapping[str, float]
+) -> None:
+    """Join what fastText has learned with an SVM, and write both into fastText's matrices."""
+    # Here, since a server does not have scikit-learn, nor SciPy.
+    from categoriser.model.fasttext_inputs import Inputs
+    from categoriser.model.margin_weights import joint_weights
+
+    classes = classes_of(model)
+    weights = joint_weights(model, classes, Inputs(model), train, validation, **settings)
+    model.set_matrices(weights.astype(np.float32), np.eye(len(classes), dtype=np.float32))
 
 
 def _checked(path: Path) -> bytes:

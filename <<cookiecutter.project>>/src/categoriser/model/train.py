@@ -18,12 +18,11 @@ from categoriser.io.digests import digest
 from categoriser.model.classifier import Classifier
 from categoriser.model.metadata import COLDEST, HOTTEST, Metadata, ValidationFigures
 from categoriser.model.package import Categoriser, calibrate
+from categoriser.model.training_rows import TRAINING_COLUMNS, TrainingRows
 from categoriser.params import Train, read_params
 from categoriser.paths import PREPARED, TRAINED
 
 log = logging.getLogger(__name__)
-
-TRAINING_COLUMNS = ("features", "category")
 
 # An answer of probability 0 that turns out true costs this probability's logarithm.
 TINY = 1e-12
@@ -39,9 +38,9 @@ def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
     """
     rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
     validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
-    lines = rows["features"].to_list()
-    labels = rows["category"].to_list()
-    classifier = Classifier.fit(lines, labels, settings.classifier)
+    classifier = Classifier.fit(
+        TrainingRows.of(rows), TrainingRows.of(validation), settings.classifier
+    )
     figures = validation_figures(answer_validation(classifier, validation))
     metadata = Metadata(
         classes=list(classifier.classes),

@@ -27,11 +27,11 @@ from categoriser.io.replacing import write_json
 from categoriser.model.classifier import Classifier
 from categoriser.model.metadata import Knobs
 from categoriser.model.train import (
-    TRAINING_COLUMNS,
     ValidationAnswers,
     answer_validation,
     validation_figures,
 )
+from categoriser.model.training_rows import TRAINING_COLUMNS, TrainingRows
 from categoriser.model.tuning_record import TrialRecord, TuningRecord
 from categoriser.params import read_params, set_params
 from categoriser.paths import PARAMS, PREPARED, TUNING
@@ -105,17 +105,17 @@ def search(prepared: Path, current: Mapping[str, Any], seed: int) -> Iterator[Tr
     """
     began = time.monotonic()
     rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
-    validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS, "key")
+    validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
     # Rows of classes that are not trained say nothing of the settings.
     validation = validation.filter(pl.col("category").is_in(rows["category"].unique().implode()))
     if validation.is_empty():
         raise UserError("no validation rows to compare on; raise params.yaml: prepare.validation")
-    lines = rows["features"].to_list()
-    labels = rows["category"].to_list()
+    fitted_on = TrainingRows.of(rows)
+    weighed_on = TrainingRows.of(validation)
     merchants = validation["key"].rank("dense").to_numpy().astype(np.int64) - 1
 
     def answers_with(knobs: Knobs) -> ValidationAnswers:
-        return answer_validation(Classifier.fit(lines, labels, knobs), validation)
+        return answer_validation(Classifier.fit(fitted_on, weighed_on, knobs), validation)
 
     first = answers_with(dict(current))
     for number, knobs in enumerate(draws(dict(current), seed)):

@@ -1,0 +1,20 @@
+"""A classifier that is fitted on lines and labels: each line is a merchant of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from measured import KNOBS
+
+from categoriser.model.classifier import Classifier
+from categoriser.model.training_rows import TrainingRows
+
+NO_ROWS = TrainingRows([], [], [])
+
+
+def fitted(
+    lines: Sequence[str], labels: Sequence[str], knobs: Mapping[str, Any] = KNOBS
+) -> Classifier:
+    """Fit the classifier without validation rows."""
+    return Classifier.fit(TrainingRows(lines, labels, lines), NO_ROWS, knobs)
