@@ -26,6 +26,7 @@ from categoriser.errors import UserError
 from categoriser.evaluation.evaluation_file import Interval, read_evaluation
 from categoriser.model.classifier import MODEL_FILE, Classifier
 from categoriser.model.package import CLASSIFIER_FOLDER, Categoriser
+from categoriser.model.train import training_rows
 from categoriser.model.training_rows import TrainingRows
 from categoriser.params import read_params, set_params
 
@@ -194,8 +195,8 @@ def compare_pipeline(scratch: Path, file: Path | None, console: Console) -> None
         validated = pl.scan_parquet(paths.VALIDATED).select(pl.len()).collect().item()
         train = pl.read_parquet(paths.PREPARED / "train.parquet")
         validation = pl.read_parquet(paths.PREPARED / "validation.parquet")
-        rows = TrainingRows.of(train)
-        ours, bare = train_seconds(rows, TrainingRows.of(validation), scratch)
+        rows = training_rows(train)
+        ours, bare = train_seconds(rows, training_rows(validation), scratch)
         most = MOST_TRAINING_SECONDS * len(train) / TRAINING_ROWS
         figures = (f"{ours:.2f} s", f"to {most:.0f} s", f"{bare:.2f} s")
         table.add_row(f"train, {len(train):,} rows", *figures, f"{ours / bare:.2f}")

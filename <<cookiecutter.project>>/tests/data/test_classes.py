@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from fitted import fitted
 from hypothesis import given
 from hypothesis import strategies as st
-from fitted import fitted
 
 from categoriser.contract import LABEL_PREFIX
 from categoriser.data.classes import FASTTEXT_MARK, class_name_fault

@@ -12,10 +12,10 @@ from typing import Any
 import fasttext
 import numpy as np
 import pytest
+from fitted import fitted
 from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
-from fitted import fitted
 from measured import KNOBS
 
 from categoriser.errors import UserError

@@ -85,9 +85,7 @@ def test_fasttexts_own_weights_give_its_probabilities(model: Any, inputs: Inputs
 
 def test_rare_inputs_weigh_more(inputs: Inputs) -> None:
     weights = inverse_document_frequency(inputs.shares(["aldi market", "coles market"]))
-    market, aldi, fee = (
-        inputs.shares([word]).indices.min() for word in ("market", "aldi", "fee")
-    )
+    market, aldi, fee = (inputs.shares([word]).indices.min() for word in ("market", "aldi", "fee"))
     assert weights[market] == 1
     assert weights[aldi] == pytest.approx(np.log(3 / 2) + 1)
     assert weights[fee] == pytest.approx(np.log(3) + 1)

@@ -18,11 +18,14 @@ from categoriser.io.digests import digest
 from categoriser.model.classifier import Classifier
 from categoriser.model.metadata import COLDEST, HOTTEST, Metadata, ValidationFigures
 from categoriser.model.package import Categoriser, calibrate
-from categoriser.model.training_rows import TRAINING_COLUMNS, TrainingRows
+from categoriser.model.training_rows import TrainingRows
 from categoriser.params import Train, read_params
 from categoriser.paths import PREPARED, TRAINED
 
 log = logging.getLogger(__name__)
+
+# The columns of the prepared files that a fit reads.
+TRAINING_COLUMNS = ("features", "category", "key")
 
 # An answer of probability 0 that turns out true costs this probability's logarithm.
 TINY = 1e-12
@@ -38,9 +41,7 @@ def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
     """
     rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
     validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
-    classifier = Classifier.fit(
-        TrainingRows.of(rows), TrainingRows.of(validation), settings.classifier
-    )
+    classifier = Classifier.fit(training_rows(rows), training_rows(validation), settings.classifier)
     figures = validation_figures(answer_validation(classifier, validation))
     metadata = Metadata(
         classes=list(classifier.classes),
@@ -61,6 +62,12 @@ def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
     for name, value in to_builtins(figures).items():
         log.info("%s=%s", name, value)
     return categoriser
+
+
+def training_rows(rows: pl.DataFrame) -> TrainingRows:
+    """Return prepared rows, which have `TRAINING_COLUMNS`, as a classifier takes them."""
+    lines, labels, merchants = (rows[name].to_list() for name in TRAINING_COLUMNS)
+    return TrainingRows(lines, labels, merchants)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,7 @@
-"""The rows that a classifier is fitted on."""
+"""The rows that a classifier is fitted on. A leaf, since the server has the classifier too."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
-
-import polars as pl
-
-# The columns of the prepared files that a fit reads.
-TRAINING_COLUMNS = ("features", "category", "key")
+from typing import NamedTuple
 
 
 class TrainingRows(NamedTuple):
@@ -15,9 +10,3 @@ class TrainingRows(NamedTuple):
     lines: Sequence[str]
     labels: Sequence[str]
     merchants: Sequence[str]
-
-    @classmethod
-    def of(cls, rows: pl.DataFrame) -> Self:
-        """Take them from prepared rows, which have `TRAINING_COLUMNS`."""
-        columns = (rows[name].to_list() for name in TRAINING_COLUMNS)
-        return cls(*columns)

@@ -27,11 +27,12 @@ from categoriser.io.replacing import write_json
 from categoriser.model.classifier import Classifier
 from categoriser.model.metadata import Knobs
 from categoriser.model.train import (
+    TRAINING_COLUMNS,
     ValidationAnswers,
     answer_validation,
+    training_rows,
     validation_figures,
 )
-from categoriser.model.training_rows import TRAINING_COLUMNS, TrainingRows
 from categoriser.model.tuning_record import TrialRecord, TuningRecord
 from categoriser.params import read_params, set_params
 from categoriser.paths import PARAMS, PREPARED, TUNING
@@ -110,8 +111,8 @@ def search(prepared: Path, current: Mapping[str, Any], seed: int) -> Iterator[Tr
     validation = validation.filter(pl.col("category").is_in(rows["category"].unique().implode()))
     if validation.is_empty():
         raise UserError("no validation rows to compare on; raise params.yaml: prepare.validation")
-    fitted_on = TrainingRows.of(rows)
-    weighed_on = TrainingRows.of(validation)
+    fitted_on = training_rows(rows)
+    weighed_on = training_rows(validation)
     merchants = validation["key"].rank("dense").to_numpy().astype(np.int64) - 1
 
     def answers_with(knobs: Knobs) -> ValidationAnswers:
