@@ -31,6 +31,7 @@ from categoriser.errors import UserError
 from categoriser.io.replacing import write_text
 from categoriser.monitor.check import check_window
 from categoriser.monitor.checks.monitor_request import MonitorRequest
+from categoriser.monitor.formats.ground_truth import ground_truth_line, row_name
 from categoriser.monitor.monitor_settings import read_monitor_settings
 from categoriser.monitor.reporting.terminal_report import SAMPLE_TEXTS
 from categoriser.params import read_params
@@ -103,23 +104,11 @@ def send(rows: pl.DataFrame, port: int) -> list[str]:
         said = answer.read()
         if answer.status != 200:
             raise UserError(f"the server answered {answer.status}: {said.decode()}")
-        ids = [f"{identity}#{row}" for row in range(size)] if size > 1 else [identity]
-        labels += map(truth, ids, batch["category"])
+        for row, label in enumerate(batch["category"]):
+            labels.append(ground_truth_line(row_name(identity, row, size), label))
         at += size
     connection.close()
     return labels
-
-
-def truth(identity: str, label: str) -> str:
-    """Return a label as a line of ground truth."""
-    data = io.StringIO()
-    csv.writer(data, lineterminator="").writerow([label])
-    line = {
-        "groundTruthData": {"data": data.getvalue(), "encoding": "CSV"},
-        "eventMetadata": {"eventId": identity},
-        "eventVersion": "0",
-    }
-    return json.dumps(line) + "\n"
 
 
 def main() -> None:

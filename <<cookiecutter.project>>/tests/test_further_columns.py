@@ -37,8 +37,8 @@ DECLARED = """
 
 
 class Prediction("""
-USED = """{
-    "price": price_tokens,
+USED = """
+TOKENS |= {
     "country": lambda countries: [f"IN_{country.upper()}" for country in countries],
     "balance": lambda balances: [f"OWES {balance < 0}".upper() for balance in balances],
 }
@@ -143,7 +143,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     package = folder / "src/categoriser"
     edit(package / "contract.py", "\n\nclass Prediction(", DECLARED)
-    edit(package / "features.py", '{"price": price_tokens}\n', USED)
+    with (package / "features.py").open("a", encoding="utf-8") as stream:
+        stream.write(USED)
     made = Copy(folder)
     made.check("-c", GENERATE.replace("SETTINGS", repr(SETTINGS)))
     return made

@@ -31,6 +31,11 @@ HARMLESS: list[tuple[str, str]] = [
         "more labels are in quotes, and are the same labels in CSV",
     ),
     (r"traffic_hooks\.py.*: 'm' lengthened", "a query's id is known within its request only"),
+    (r"prediction_api\.py.*: 'Asked' lengthened", "a type variable's name is for people"),
+    (
+        r"prediction_api\.py.*: '-classes-' lengthened",
+        "the name of a probe says for people why it was sent; its beginning tells that it is one",
+    ),
 ]
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from categoriser.contract import Transaction
 
-# A model refuses lines of another version: raise it with every change of what a line holds.
+# A model refuses lines of another version: raise it with every change of what a line holds. Then
+# retire the champion (`make promote FORGET=champion`), which cannot read the new lines.
 VERSION = 1
 
 # Characters of a text once its signs are taken apart: one may stand for eighteen ("\ufdfa"), and
@@ -45,7 +46,8 @@ MASK = re.compile(r"xx(?<![^\W\d]xx)x*+(?![^\W\d])")
 LONG_NUMBER = re.compile(r"[0-9](?: *+[0-9]){3,}")
 
 # Edges of the fine bands in the currency's units: zero, then four bands to each doubling from 0.25.
-# Rounded, so that a price lies in the same band on every machine.
+# Rounded, so that a price lies in the same band on every machine. There may be at most 103 edges:
+# BANDS names a band below, between and above them.
 EDGES = (0.005, *(round(2 ** (step / 4), 2) for step in range(-8, 81)))
 # A coarse band ("EE") is four fine ones ("EW", "EX", "EY", "EZ").
 BANDS = [f"{letter}{letter} {letter}{fine}" for letter in ascii_uppercase for fine in "WXYZ"]

@@ -18,6 +18,7 @@ from iam_reference import PARTS, forms, grants, has_form
 from named_roles import ROLE_ARN_END
 
 from prove import resolver, roles, templates
+from prove.example import REGION
 from prove.policies import Need, allows, matches
 
 # The name that iam:PassedToService has, by the beginning of a resource's type.
@@ -67,6 +68,15 @@ def test_cloudformation_may_pass_the_roles_that_its_templates_name(actor: str, p
                     passed = {"iam:PassedToService": f"{service}.amazonaws.com"}
                     need = Need("iam:PassRole", text, passed)
                     assert allows(role, need), f"{actor} may not {need} ({template}.{key})"
+
+
+def test_the_release_may_read_and_change_the_tags_of_its_api() -> None:
+    """An API's tags have an address of their own: its ARN, percent-encoded, under /tags/."""
+    role = roles.by_actor()["release"]
+    tags = f"arn:aws:apigateway:{REGION}::/tags/arn%3Aaws%3Aapigateway%3A%3A%2Frestapis%2Fa1b2"
+    for method in ("DELETE", "GET", "POST", "PUT"):
+        assert allows(role, Need(f"apigateway:{method}", tags)), method
+    assert not allows(role, Need("apigateway:PATCH", tags))
 
 
 def test_what_is_unused_is_listed() -> None:

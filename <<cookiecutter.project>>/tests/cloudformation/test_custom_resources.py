@@ -47,6 +47,7 @@ def test_what_custom_resources_say_is_what_is_read() -> None:
             assert read - given <= left | {"Endpoint"}, f"{name}.{key}"
             # Else CloudFormation would not ask again for another release.
             assert RELEASE in json.dumps(properties), f"{name}.{key}"
+            assert properties.get("Release", RELEASE) == RELEASE, f"{name}.{key}"
 
 
 def test_every_custom_resource_asks_a_function_of_its_own_template() -> None:

@@ -62,6 +62,8 @@ def test_a_form_makes_what_it_needs() -> None:
         "apart": {"Forward", "PipelineActions"},
     }
     wanted = {"tools": TOOLS, "prod": PROD, "apart": {"prod of two"}}
+    # What every form has would be in no list.
+    assert {key.split(".")[1] for key in made_roles} == set().union(*of_roles.values())
     for key, forms in made_roles.items():
         (of,) = [kind for kind, names in of_roles.items() if key.split(".")[1] in names]
         assert forms == wanted[of], key

@@ -38,7 +38,8 @@ def test_roles_are_made_in_their_own_templates_only() -> None:
 def test_a_boundary_bounds_every_role(template: str) -> None:
     given = {"PermissionsBoundary": "arn:aws:iam::111122223333:policy/boundary"}
     for key, role in templates.resources(template, "AWS::IAM::Role").items():
-        assert resolver.resolve(role, template, given)["Properties"]["PermissionsBoundary"], key
+        bounded = resolver.resolve(role, template, given)["Properties"]
+        assert bounded["PermissionsBoundary"] == given["PermissionsBoundary"], key
         assert "PermissionsBoundary" not in resolver.resolve(role, template)["Properties"], key
 
 

@@ -64,6 +64,27 @@ def test_a_roles_conditions_can_be_met(part: str) -> None:
                         assert met or value in known[key], f"{arn}: {key} is {value}"
 
 
+def test_the_api_may_list_labels_alone() -> None:
+    [api] = [
+        item
+        for item in everything("AWS::IAM::Role").values()
+        if item["RoleName"] == f"{PROJECT}-api-{REGION}"
+    ]
+    bucket = f"arn:aws:s3:::{PROJECT}-live-{ACCOUNT}-{REGION}"
+    labels = {"s3:prefix": "ground-truth/2026/11/22/10/AROAEXAMPLE/"}
+    captures = {"s3:prefix": "captures/"}
+    assert allows(api, Need("s3:ListBucket", bucket, labels))
+    assert not allows(api, Need("s3:ListBucket", bucket, captures))
+
+
+def test_what_iam_knows_by_name_has_its_regions_name() -> None:
+    """IAM's names are an account's: two regions of one account must not share them."""
+    kinds = {"AWS::IAM::Role": "RoleName", "AWS::IAM::ManagedPolicy": "ManagedPolicyName"}
+    for kind, name in kinds.items():
+        for key, item in everything(kind).items():
+            assert re.fullmatch(rf"{PROJECT}-[a-z-]+-{REGION}", item[name]), key
+
+
 def test_in_other_forms_a_role_speaks_of_what_there_is() -> None:
     repository = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{example.GIVEN['SourceRepository']}"
     known = arns("all") | {repository}

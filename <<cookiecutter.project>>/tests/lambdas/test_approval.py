@@ -70,6 +70,7 @@ def test_a_package_is_approved_in_the_name_of_who_approved_the_execution(cloud: 
     known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
     assert known["ModelApprovalStatus"] == "Approved"
     assert {"e1,", PERSON} <= {*known["ApprovalDescription"].split()}
+    assert known["CustomerMetadataProperties"] == {"Approver": PERSON}
 
 
 @pytest.mark.actor("approve")
@@ -91,7 +92,7 @@ def test_nobodys_approval_is_none(cloud: World, actions: list[dict[str, Any]]) -
 def test_a_rollback_deploys_an_approved_package_that_nobody_approves_again(cloud: World) -> None:
     arn = package(cloud, "Approved")
     refused = package(cloud)
-    live = package(cloud, "Approved")
+    live = package(cloud, "Approved", Commit="abc")
     assert approve(cloud, arn, execution="rollback")[0] == "Success"
 
     def known(name: str) -> Any:
@@ -102,6 +103,46 @@ def test_a_rollback_deploys_an_approved_package_that_nobody_approves_again(cloud
     assert known(live)["ModelApprovalStatus"] == "Rejected"
     assert {"rollback,", arn} <= {*known(live)["ApprovalDescription"].split()}
     assert known(refused)["ModelApprovalStatus"] == "PendingManualApproval"
+    metadata = known(live)["CustomerMetadataProperties"]
+    assert metadata == {"Commit": "abc", "PutBack": "rollback"}
+
+
+@pytest.mark.actor("approve")
+def test_what_a_rollback_rejected_is_approved_again_in_its_approvers_name(cloud: World) -> None:
+    arn = package(cloud, "Rejected", Commit="abc", Approver=PERSON, PutBack="e0")
+    assert approve(cloud, arn, execution="e1")[0] == "Success"
+    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
+    assert known["ModelApprovalStatus"] == "Approved"
+    assert PERSON in known["ApprovalDescription"]
+    assert known["CustomerMetadataProperties"] == {"Commit": "abc", "Approver": PERSON}
+
+
+@pytest.mark.actor("approve")
+def test_what_a_person_rejected_stays_rejected(cloud: World) -> None:
+    arn = package(cloud)
+    cloud.training_steps.sagemaker.update_model_package(
+        ModelPackageArn=arn,
+        ModelApprovalStatus="Rejected",
+        ApprovalDescription="it forgets refunds",
+    )
+    result, told = approve(cloud, arn, action("Approval", "Succeeded", "e1"))
+    assert result == "Failure"
+    assert "(it forgets refunds): approve it there" in told["failureDetails"]["message"]
+    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
+    assert known["ModelApprovalStatus"] == "Rejected"
+
+
+@pytest.mark.actor("approve")
+def test_the_approver_is_of_the_execution_that_made_the_package(cloud: World) -> None:
+    """A release of an earlier package has an execution of its own, which nobody may have approved.
+
+    The registry takes few characters: others are replaced.
+    """
+    arn = package(cloud, Execution="e0")
+    action_of_maker = action("Approval", "Succeeded", "e0", "user/ada,lovelace")
+    assert approve(cloud, arn, action_of_maker, execution="e1")[0] == "Success"
+    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
+    assert known["CustomerMetadataProperties"]["Approver"] == "user/ada_lovelace"
 
 
 @pytest.mark.actor("approve")

@@ -109,7 +109,12 @@ def test_a_caller_labels_so_many_rows_an_hour_and_stops_nobody_else(
     assert problem(reply)["status"] == 429
     assert 0 < int(reply["multiValueHeaders"]["retry-after"][0]) <= 3600
     assert moved(capsys) == {"Overloads": 1}
-    for other in ({"caller": "AROATWO:x"}, {"apiKeyId": "key", "caller": None}, {}):
+    others: list[dict[str, str | None]] = [
+        {"caller": "AROATWO:x"},
+        {"apiKeyId": "k/../e.y", "caller": None},
+        {},
+    ]
+    for other in others:
         assert labelled(3, **other)["statusCode"] == 202
     folders = {key.split("/")[5] for key in cloud.objects(LIVE, "ground-truth/")}
     assert folders == {"AROAONE", "AROATWO", "key", "nobody"}

@@ -38,7 +38,8 @@ class Worklist:
         self.is_done = [store.label_of(name) is not None for name in self.names]
         self.open_rows = [0] * len(self.groups)
         for group, is_done in zip(self.group_of, self.is_done, strict=True):
-            self.open_rows[group] += not is_done
+            if not is_done:
+                self.open_rows[group] += 1
         self.rows_done = sum(self.is_done)
 
     def page(self, start: int, count: int, *, done: bool, browser: str) -> GroupsPage:
@@ -48,7 +49,8 @@ class Worklist:
         following = None
         for group in self.groups[max(0, start) :]:
             open_rows = self.open_rows[group.number]
-            if open_rows == group.rows if done else open_rows == 0:
+            is_wanted = open_rows < group.rows if done else open_rows > 0
+            if not is_wanted:
                 continue
             if len(found) == min(count, MOST_GROUPS):
                 following = group.number
@@ -139,7 +141,7 @@ class Worklist:
                 continue
             group = self.group_of[row]
             is_done = self.store.label_of(name) is not None
-            change = is_done - self.is_done[row]
+            change = int(is_done) - int(self.is_done[row])
             self.is_done[row] = is_done
             self.rows_done += change
             self.open_rows[group] -= change
