@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from isolation import signed_out
-from measured import KNOBS
+from measured import CHOSEN, TRAIN
 
 from categoriser.contract import transactions
 from categoriser.features import features
@@ -28,7 +28,6 @@ WORDS = {
     "transport": ["shell", "metro", "parking", "tolls"],
 }
 ROOT = Path(__file__).parents[1]
-SETTINGS = Train(review_threshold=0.6, classifier=KNOBS)
 
 
 def rows(count: int, seed: int) -> pl.DataFrame:
@@ -87,7 +86,7 @@ def log_put_back(
 
 @pytest.fixture(scope="session")
 def settings() -> Train:
-    return SETTINGS
+    return TRAIN
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +102,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the folder that `train` writes."""
     folder = tmp_path_factory.mktemp("trained") / "model"
-    train(prepared, folder, SETTINGS)
+    train(prepared, folder, TRAIN, CHOSEN)
     return folder
 
 

@@ -7,14 +7,12 @@ from typing import Any
 
 from measured import KNOBS
 
-from categoriser.model.classifier import Classifier
+from categoriser.model.classifiers.fasttext_svm import Classifier
 from categoriser.model.training_rows import TrainingRows
-
-NO_ROWS = TrainingRows([], [], [])
 
 
 def fitted(
     lines: Sequence[str], labels: Sequence[str], knobs: Mapping[str, Any] = KNOBS
 ) -> Classifier:
-    """Fit the classifier without validation rows."""
-    return Classifier.fit(TrainingRows(lines, labels, lines), NO_ROWS, knobs)
+    """Fit it with the knobs of small data."""
+    return Classifier.fit(TrainingRows(lines, labels, lines), knobs)

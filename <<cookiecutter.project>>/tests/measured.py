@@ -19,13 +19,16 @@ from categoriser.evaluation.measure import measure_model
 from categoriser.features import features
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
+from categoriser.model.choice import unmeasured
 from categoriser.model.train import train
 from categoriser.params import Evaluate, Train, read_params
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 # Few buckets keep the files small; few rows need many epochs.
 FEW = {"dim": 8, "epoch": 20, "lr": 0.5, "bucket": 1000, "minn": 3, "maxn": 6}
-KNOBS: dict[str, Any] = read_params(PARAMS).train.classifier | FEW
+# The candidate that the tests train.
+CANDIDATE = "fasttext_svm"
+KNOBS: dict[str, Any] = read_params(PARAMS).train.candidates[CANDIDATE] | FEW
 SETTINGS = Evaluate(
     slices=["country", "price_band", "absent"],
     price_bands=[0, 10, 50],
@@ -34,7 +37,8 @@ SETTINGS = Evaluate(
     resamples=200,
     confidence=0.95,
 )
-TRAIN = Train(review_threshold=0.6, classifier=KNOBS)
+TRAIN = Train(review_threshold=0.6, folds=2, candidates={CANDIDATE: KNOBS})
+CHOSEN = unmeasured(CANDIDATE)
 WORDS = {
     "groceries": ["aldi", "coles", "market", "butcher", "baker"],
     "fees & <interest>": ["bank", "fee", "overdrawn", "interest", "penalty"],
@@ -102,7 +106,7 @@ def trained() -> tuple[Path, Path]:
     """Return the prepared parts' folder and a model's, in a place that outlives the test."""
     folder = Path(tempfile.mkdtemp(prefix="measured-"))
     prepared = write_parts(folder / "prepared")
-    train(prepared, folder / "model", TRAIN)
+    train(prepared, folder / "model", TRAIN, CHOSEN)
     return prepared, folder / "model"
 
 

@@ -55,7 +55,7 @@ generate.main()
 # Few rows, and a verdict that lets what they train pass.
 SETTINGS = {
     "generate.rows": 2000,
-    "train.classifier.epoch": 3,
+    "train.candidates.fasttext_svm.epoch": 3,
     "gate.min_gain_over_majority": None,
     "evaluate.min_rows": 1,
     "gate.max_loss_to_reference": 1.0,

@@ -24,7 +24,7 @@ SETTINGS = {
     "generate.rows": 6000,
     "generate.months": 24,
     "prepare.months": 2,
-    "train.classifier.epoch": 10,
+    "train.candidates.fasttext_svm.epoch": 10,
     # So few rows are too few for fastText: it is far behind the reference.
     "gate.max_loss_to_reference": 1.0,
     "gate.widest_loss": 1.0,
@@ -99,7 +99,7 @@ def test_a_failing_gate_comes_last_and_leaves_metrics_and_report(copy: Copy) -> 
 def test_an_experiment_is_kept_where_the_gate_would_fail(copy: Copy) -> None:
     expected = yaml.safe_load(copy.params())
     expected["train"]["classifier"]["epoch"] = 1
-    tried = copy.run("dvc", "exp", "run", "evaluate", "-S", "train.classifier.epoch=1")
+    tried = copy.run("dvc", "exp", "run", "evaluate", "-S", "train.candidates.fasttext_svm.epoch=1")
     assert tried.returncode == 0, tried.stderr
     assert yaml.safe_load(copy.params()) == expected
     assert "# Every knob of the pipeline." in copy.params()

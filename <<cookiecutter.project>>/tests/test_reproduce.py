@@ -13,7 +13,7 @@ from categoriser.errors import UserError
 from categoriser.evaluation.verdict import Decision, Outcome, Training, Verdict
 from categoriser.io.digests import digest
 
-TRAINING = Training("t", 1, {})
+TRAINING = Training("t", 1, "linear", {})
 OTHERS = {"macro_f1": 0.8, "calibration_error": 0.02, "coverage": 0.9}
 FIGURES = {"random": {"accuracy": 0.9331} | OTHERS, "time": {"accuracy": 0.9} | OTHERS}
 

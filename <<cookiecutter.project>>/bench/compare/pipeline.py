@@ -23,10 +23,11 @@ from categoriser import paths
 from categoriser.contract import FIELDS, LABEL_PREFIX, transactions
 from categoriser.data import prepare
 from categoriser.errors import UserError
-from categoriser.evaluation.evaluation_file import Interval, read_evaluation
-from categoriser.model.classifier import MODEL_FILE, Classifier
+from categoriser.evaluation.evaluation_file import read_evaluation
+from categoriser.intervals import Interval
+from categoriser.model.classifiers.fasttext_svm import MODEL_FILE, Classifier
+from categoriser.model.folds import training_rows
 from categoriser.model.package import CLASSIFIER_FOLDER, Categoriser
-from categoriser.model.train import training_rows
 from categoriser.model.training_rows import TrainingRows
 from categoriser.params import read_params, set_params
 
@@ -107,11 +108,9 @@ def python(folder: Path, *arguments: str) -> None:
         raise UserError(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
 
 
-def train_seconds(
-    rows: TrainingRows, validation: TrainingRows, scratch: Path
-) -> tuple[float, float]:
+def train_seconds(rows: TrainingRows, scratch: Path) -> tuple[float, float]:
     """Return `Classifier.fit`'s seconds and those of `fasttext.train_supervised`."""
-    settings = read_params().train.classifier
+    settings = read_params().train.knobs_of("fasttext_svm")
     known = ("dim", "epoch", "lr", "word_ngrams", "minn", "maxn", "min_count", "bucket", "thread")
     knobs = {name: settings[name] for name in known if name in settings}
     file = scratch / "lines.txt"
@@ -119,7 +118,7 @@ def train_seconds(
     marked = (f"{LABEL_PREFIX}{label} {line}\n" for label, line in examples)
     file.write_text("".join(marked), encoding="utf-8")
     return seconds_of_both(
-        lambda: Classifier.fit(rows, validation, settings | {"quantise": False}),
+        lambda: Classifier.fit(rows, settings | {"quantise": False}),
         lambda: fasttext.train_supervised(str(file), loss="softmax", verbose=0, **knobs),
     )
 
@@ -194,9 +193,8 @@ def compare_pipeline(scratch: Path, file: Path | None, console: Console) -> None
     with contextlib.chdir(project):
         validated = pl.scan_parquet(paths.VALIDATED).select(pl.len()).collect().item()
         train = pl.read_parquet(paths.PREPARED / "train.parquet")
-        validation = pl.read_parquet(paths.PREPARED / "validation.parquet")
         rows = training_rows(train)
-        ours, bare = train_seconds(rows, training_rows(validation), scratch)
+        ours, bare = train_seconds(rows, scratch)
         most = MOST_TRAINING_SECONDS * len(train) / TRAINING_ROWS
         figures = (f"{ours:.2f} s", f"to {most:.0f} s", f"{bare:.2f} s")
         table.add_row(f"train, {len(train):,} rows", *figures, f"{ours / bare:.2f}")

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from categoriser.data.generation.world import Drift
-from categoriser.model.package import calibrate
+from categoriser.model.calibration import calibrate
 
 ShareChange = Callable[[pl.DataFrame, float, np.random.Generator], pl.DataFrame]
 

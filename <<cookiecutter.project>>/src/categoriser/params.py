@@ -59,7 +59,20 @@ class Prepare(Section):
 
 class Train(Section):
     review_threshold: float = Share
-    classifier: dict[str, object]  # each classifier has knobs of its own, and checks them
+    folds: int = Field(ge=2)
+    # Each classifier has knobs of its own, and checks them.
+    candidates: dict[str, dict[str, object]] = Field(min_length=1)
+
+    @property
+    def first(self) -> str:
+        """The candidate that is named first."""
+        return next(iter(self.candidates))
+
+    def knobs_of(self, candidate: str) -> dict[str, object]:
+        """Return a candidate's knobs. Raises `UserError` where it is not one."""
+        if candidate not in self.candidates:
+            raise UserError(f"{PARAMS}: train.candidates has no {candidate!r}")
+        return self.candidates[candidate]
 
 
 class Evaluate(Section):

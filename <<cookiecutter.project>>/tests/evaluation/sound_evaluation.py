@@ -9,16 +9,15 @@ from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import (
     ColumnSlices,
     Evaluation,
-    Interval,
     MeasuredModel,
     ModelFigures,
     PartFigures,
-    Scores,
     SliceFigures,
 )
 from categoriser.evaluation.evaluation_settings import EvaluationSettings
 from categoriser.evaluation.judging import words_of, worst_outcome
 from categoriser.evaluation.verdict import Decision, FigureVerdict, Training, Verdict
+from categoriser.intervals import Interval, Scores
 from categoriser.model.metadata import Metadata
 from categoriser.params import Gate
 
@@ -59,7 +58,7 @@ def sound_evaluation(**lead: Interval) -> Evaluation:
     return Evaluation(
         champion=Champion("d", {}) if "champion" in lead else None,
         labels=[],
-        model=MeasuredModel("m", Metadata([], 1, 0.6, 1.0)),
+        model=MeasuredModel("m", Metadata("linear", [], 1, 0.6, 1.0)),
         parts={name: copy.deepcopy(part) for name in HELD_OUT_PARTS},
         settings=EvaluationSettings(
             slices=[], price_bands=[], min_rows=200, resamples=1000, confidence=0.95
@@ -70,7 +69,7 @@ def sound_evaluation(**lead: Interval) -> Evaluation:
     )
 
 
-TRAINING = Training("t", 1, {"dim": 16})
+TRAINING = Training("t", 1, "fasttext_svm", {"dim": 16})
 
 
 def verdict_of(

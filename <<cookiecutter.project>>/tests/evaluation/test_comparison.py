@@ -6,7 +6,8 @@ import pytest
 from sound_evaluation import figure, sound_evaluation
 
 from categoriser.evaluation.comparison import Comparison, compare_with, summary
-from categoriser.evaluation.evaluation_file import Interval, PartFigures, Scores
+from categoriser.evaluation.evaluation_file import PartFigures
+from categoriser.intervals import Interval, Scores
 
 BETTER = Interval(0.021, 0.004, 0.038)
 WORSE = Interval(-0.039, -0.054, -0.027)

@@ -8,14 +8,7 @@ from hypothesis import strategies as st
 from sound_evaluation import LIMITS, as_slices, figure, sound_evaluation
 
 from categoriser.evaluation.champion import Champion
-from categoriser.evaluation.evaluation_file import (
-    Behaviour,
-    CasesOfKind,
-    ColumnSlices,
-    Interval,
-    PartFigures,
-    Scores,
-)
+from categoriser.evaluation.evaluation_file import Behaviour, CasesOfKind, ColumnSlices, PartFigures
 from categoriser.evaluation.judging import (
     ALL_PARTS,
     judge,
@@ -24,6 +17,7 @@ from categoriser.evaluation.judging import (
     worst_outcome,
 )
 from categoriser.evaluation.verdict import FigureVerdict, Outcome
+from categoriser.intervals import Interval, Scores
 from categoriser.params import Gate
 
 # As params.yaml has them.

@@ -11,19 +11,26 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from measured import SETTINGS, SIZES, TRAIN, crown, no_champion, result, trained, write_parts
+from measured import (
+    CHOSEN,
+    SETTINGS,
+    SIZES,
+    TRAIN,
+    crown,
+    no_champion,
+    result,
+    trained,
+    write_parts,
+)
 from sound_evaluation import LIMITS
 
 from categoriser.errors import UserError
 from categoriser.evaluation import measure as stage
-from categoriser.evaluation.evaluation_file import (
-    Interval,
-    PartFigures,
-    Scores,
-)
+from categoriser.evaluation.evaluation_file import PartFigures
 from categoriser.evaluation.headline import headlines
 from categoriser.evaluation.judging import judge
 from categoriser.evaluation.measure import measure_model
+from categoriser.intervals import Interval, Scores
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
 from categoriser.model.metadata import METADATA_FILE
@@ -113,7 +120,7 @@ def test_a_champion_of_other_classes_is_not_compared_and_says_what_to_do(tmp_pat
         rows = pl.read_parquet(fewer / f"{part}.parquet")
         rows = rows.with_columns(pl.col("category").replace("groceries", "food"))
         rows.write_parquet(fewer / f"{part}.parquet")
-    train(fewer, tmp_path / "other", TRAIN)
+    train(fewer, tmp_path / "other", TRAIN, CHOSEN)
     champion = crown(tmp_path / "champion", tmp_path / "other")
     evaluation, _ = measure_model(prepared, model, champion, SETTINGS)
     assert "champion" not in evaluation.parts["random"].models

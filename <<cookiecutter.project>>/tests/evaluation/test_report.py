@@ -25,14 +25,13 @@ from categoriser.evaluation.evaluation_file import (
     ClassFigures,
     Evaluation,
     FailedCase,
-    Interval,
     PartFigures,
-    Scores,
     WrongAnswer,
 )
 from categoriser.evaluation.judging import judge, judge_interval
 from categoriser.evaluation.report import ReportFacts
 from categoriser.evaluation.verdict import Decision, FigureVerdict
+from categoriser.intervals import Interval, Scores
 from categoriser.params import About, Gate
 
 GATE = Gate(

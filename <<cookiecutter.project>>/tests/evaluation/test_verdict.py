@@ -20,7 +20,7 @@ from categoriser.io.replacing import write_json
 
 VERDICT = Verdict(
     model="d" * 64,
-    training=Training("t" * 64, 1, {"dim": 16}),
+    training=Training("t" * 64, 1, "linear", {"dim": 16}),
     passed=False,
     outcome="failed",
     faults=("min_accuracy (time): accuracy is 0.8000, 0.1000 under the bound of 0.9000",),

@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 from job_helpers.inputs import ROOT, pack_model, released_manifest, run_training, write_channel
 from job_helpers.live_account import DATA, LIVE, RELEASES, Account
-from measured import FEW
+from measured import CANDIDATE, FEW
 from moto import mock_aws
 
 from categoriser import paths
 from categoriser.jobs import evaluation_job
 from categoriser.params import set_params
 from categoriser.rules.rules_file import write_rules
+
+# As SageMaker gives them: texts.
+HYPERPARAMETERS = {
+    f"{CANDIDATE}.epoch": "7",
+    f"{CANDIDATE}.lr": "0.5",
+    f"{CANDIDATE}.quantise": "false",
+}
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +38,7 @@ def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Git's champion is another than the live model: the jobs must not want it.
     (folder / paths.CHAMPION_FACTS).write_text('{"digest": "of Git", "metrics": {}}\n')
     (folder / paths.DECISION).write_text("null\n")
-    small = {f"train.classifier.{name}": value for name, value in FEW.items()}
+    small = {f"train.candidates.{CANDIDATE}.{name}": value for name, value in FEW.items()}
     loose = {"gate.max_loss_to_reference": 1.0, "gate.max_slice_gap": 1.0, "evaluate.min_rows": 50}
     # The rows are of some 75 merchants: enough of them are held out to judge by.
     loose |= {"gate.widest_loss": 1.0, "prepare.merchants": 0.25}
@@ -49,7 +56,7 @@ def training(tmp_path_factory: pytest.TempPathFactory, settings_folder: Path) ->
     """Train once: the folder for /opt/ml, and what stood on stdout."""
     ml = tmp_path_factory.mktemp("training")
     write_channel(ml / "input/data/data", released_manifest())
-    done = run_training(ml, settings_folder, epoch="7", lr="0.5", quantise="false")
+    done = run_training(ml, settings_folder, **HYPERPARAMETERS)
     assert done.returncode == 0, done.stderr
     return ml, done.stdout
 

@@ -121,7 +121,7 @@ def test_too_little_evidence_stops_a_model_unless_a_decision_on_its_training_is_
 
 
 def metadata_with_classes(*classes: str) -> Metadata:
-    return Metadata([*classes], features_version=1, review_threshold=0.6, temperature=1.0)
+    return Metadata("linear", [*classes], features_version=1, review_threshold=0.6, temperature=1.0)
 
 
 @pytest.mark.parametrize(

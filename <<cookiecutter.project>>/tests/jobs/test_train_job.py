@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from job_helpers.inputs import released_manifest, run_training, write_channel
-from measured import FEW
+from measured import CANDIDATE, FEW
 from rules_helpers.made_rules import made_rule
 
 from categoriser import paths
@@ -30,7 +30,7 @@ def test_training_leaves_the_model_where_sagemaker_takes_it_from(
     assert not (ml / "output/failure").exists()
 
 
-def test_hyperparameters_are_texts_and_set_the_classifier_s_knobs(
+def test_hyperparameters_are_texts_and_set_a_candidate_s_knobs(
     training: tuple[Path, str],
 ) -> None:
     knobs = Categoriser.load(training[0] / "model").metadata.classifier
@@ -54,7 +54,7 @@ def test_the_settings_of_the_image_stay_as_they_are(
         "rules",
     ]
     document = yaml.safe_load((settings_folder / paths.PARAMS).read_text())
-    assert document["train"]["classifier"]["epoch"] == FEW["epoch"]
+    assert document["train"]["candidates"][CANDIDATE]["epoch"] == FEW["epoch"]
 
 
 def test_a_training_that_fails_ends_in_one_line_and_a_status(

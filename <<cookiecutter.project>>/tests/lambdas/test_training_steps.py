@@ -237,7 +237,7 @@ def test_a_deletion_that_sagemaker_refuses_is_said(jobs: Jobs, trained: CloudFor
 
 
 GATE = f"s3://{DATA}/runs/{RELEASE}/evaluation/gate.json"
-TRAINING = Training("t" * 64, 1, {})
+TRAINING = Training("t" * 64, 1, "linear", {})
 
 
 def gate(world: World, *faults: str) -> None:

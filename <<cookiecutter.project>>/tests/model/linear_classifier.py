@@ -1,4 +1,4 @@
-"""Another `categoriser.model.classifier`, of scikit-learn's: what to write to have one's own."""
+"""Another classifier, of scikit-learn's: what to write to have one's own."""
 
 from __future__ import annotations
 
@@ -28,12 +28,10 @@ class Classifier:
         self.tokens = frozenset(pipeline[0].vocabulary_)
 
     @classmethod
-    def fit(
-        cls, train: TrainingRows, validation: TrainingRows, settings: Mapping[str, Any]
-    ) -> Self:
+    def fit(cls, rows: TrainingRows, settings: Mapping[str, Any]) -> Self:
         words = TfidfVectorizer(token_pattern=r"\S+", lowercase=False)
         linear = LogisticRegression(C=settings.get("C", 10))
-        return cls(make_pipeline(words, linear).fit(train.lines, train.labels))
+        return cls(make_pipeline(words, linear).fit(rows.lines, rows.labels))
 
     def predict_proba(self, features: Sequence[str]) -> NDArray[np.float64]:
         if not features:

@@ -13,7 +13,7 @@ from fitted import fitted
 from measured import KNOBS
 
 from categoriser.errors import UserError
-from categoriser.model.classifier import MODEL_FILE, Classifier
+from categoriser.model.classifiers.fasttext_svm import MODEL_FILE, Classifier
 from categoriser.model.fasttext_file import output_matrix
 
 LINES = ["aldi sydney PAID", "bank fee PAID", "shell metro PAID", "aldi PAID"] * 25
@@ -89,7 +89,7 @@ def test_a_model_whose_writing_was_cut_off_is_not_saved_as_good(folder: Path) ->
 import pathlib, resource, sys
 from categoriser.errors import UserError
 from categoriser.features import VERSION
-from categoriser.model.classifier import Classifier
+from categoriser.model.classifiers.fasttext_svm import Classifier
 from categoriser.model.package import Categoriser
 
 facts = {{"features_version": VERSION, "temperature": 1.0, "review_threshold": 0.5}}

@@ -1,4 +1,4 @@
-"""The SVM of fastText's inputs, and how much it and fastText count."""
+"""The SVM of fastText's inputs, and what joins it with fastText."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 import fasttext
 import numpy as np
 import pytest
-from fitted import NO_ROWS
-from measured import KNOBS
+from fitted import fitted
 
-from categoriser.model.classifier import MODEL_FILE, Classifier
+from categoriser.model.classifiers.fasttext_svm import MODEL_FILE
 from categoriser.model.fasttext_inputs import Inputs
 from categoriser.model.margin_weights import (
     inverse_document_frequency,
-    least_loss,
+    joint_weights,
     own_weights,
     svm_weights,
 )
@@ -83,55 +82,33 @@ def test_fasttexts_own_weights_give_its_probabilities(model: Any, inputs: Inputs
     np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
-def test_rare_inputs_weigh_more(inputs: Inputs) -> None:
+def test_rare_inputs_weigh_more(model: Any, inputs: Inputs) -> None:
     weights = inverse_document_frequency(inputs.shares(["aldi market", "coles market"]))
-    market, aldi, fee = (inputs.shares([word]).indices.min() for word in ("market", "aldi", "fee"))
+    market, aldi, fee = (model.get_word_id(word) for word in ("market", "aldi", "fee"))
     assert weights[market] == 1
     assert weights[aldi] == pytest.approx(np.log(3 / 2) + 1)
     assert weights[fee] == pytest.approx(np.log(3) + 1)
 
 
-def test_the_scores_that_tell_the_truth_count(inputs: Inputs) -> None:
-    random = np.random.default_rng(0)
-    truth = random.integers(3, size=500)
-    noise = random.normal(size=(500, 3))
-    # Right three times in four.
-    seen = np.where(random.random(500) < 0.75, truth, random.integers(3, size=500))
-    told = np.eye(3)[seen]
-    svm, own = least_loss((told, noise), truth, np.ones(500))
-    assert svm > 1
-    assert own < 0.1
-    own_first, svm_last = least_loss((noise, told), truth, np.ones(500))
-    assert own_first == pytest.approx(own, abs=0.01)
-    assert svm_last == pytest.approx(svm, abs=0.01)
+def test_the_joint_weights_are_those_of_both(model: Any, inputs: Inputs) -> None:
+    rows = TrainingRows(LINES, LABELS, ["one", "one", "one", "two", "three"])
+    labels = [name.removeprefix("__label__") for name in model.get_labels()]
+
+    def joint(weight: float, power: float) -> Any:
+        return joint_weights(
+            model, labels, inputs, rows, svm_c=1.0, merchant_power=power, fasttext_weight=weight
+        )
+
+    alone = svm_weights(inputs, labels, rows, np.ones(5), 1.0)
+    np.testing.assert_allclose(joint(0, 0), alone)
+    np.testing.assert_allclose(joint(0.5, 0), alone + 0.5 * own_weights(model))
+    # A row of a merchant of three rows counts a third.
+    lighter = svm_weights(inputs, labels, rows, np.array([1 / 3, 1 / 3, 1 / 3, 1, 1]), 1.0)
+    np.testing.assert_allclose(joint(0, 1), lighter, atol=1e-6)
 
 
-def test_rows_that_count_little_say_little(inputs: Inputs) -> None:
-    truth = np.array([0] * 50 + [1] * 50)
-    first = np.tile([1.0, 0.0], (100, 1))
-    second = np.tile([0.0, 1.0], (100, 1))
-    of_first = np.array([1.0] * 50 + [0.01] * 50)
-    svm, own = least_loss((first, second), truth, of_first)
-    assert svm > own
-
-
-def test_validation_rows_of_other_classes_are_left_out() -> None:
-    rows = TrainingRows(LINES * 5, LABELS * 5, LINES * 5)
-    other = TrainingRows(["new word"], ["unknown"], ["x"])
-    assert np.array_equal(
-        Classifier.fit(rows, other, KNOBS).predict_proba(LINES),
-        Classifier.fit(rows, NO_ROWS, KNOBS).predict_proba(LINES),
-    )
-
-
-def test_validation_rows_decide(tmp_path: Path) -> None:
-    rows = TrainingRows(LINES * 5, LABELS * 5, LINES * 5)
-    wrong = TrainingRows(LINES, [*LABELS[1:], LABELS[0]], LINES)
-    sure = Classifier.fit(rows, rows, KNOBS).predict_proba(LINES).max(axis=1)
-    unsure = Classifier.fit(rows, wrong, KNOBS).predict_proba(LINES).max(axis=1)
-    assert (unsure < sure).all()
-    # fastText reads the matrices that were written for it.
-    Classifier.fit(rows, rows, KNOBS).save(tmp_path)
+def test_fasttext_reads_the_matrices_that_were_written_for_it(tmp_path: Path) -> None:
+    fitted(LINES * 5, LABELS * 5).save(tmp_path)
     bare = fasttext.load_model(str(tmp_path / MODEL_FILE))
     assert bare.get_dimension() == 3
     assert [labels[0][9:] for labels in bare.predict(LINES)[0]] == LABELS

@@ -20,7 +20,8 @@ from categoriser.contract import transactions
 from categoriser.errors import UserError
 from categoriser.features import features
 from categoriser.io.digests import digest
-from categoriser.model.package import Categoriser, calibrate
+from categoriser.model.calibration import calibrate
+from categoriser.model.package import Categoriser
 
 TEXTS = ["aldi no 7 sydney", "overdrawn fee", "something else"]
 PRICES = [12.5, 3.0, -80.0]

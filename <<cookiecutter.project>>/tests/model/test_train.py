@@ -11,16 +11,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from measured import CANDIDATE, CHOSEN
 from msgspec import UNSET
 
 from categoriser.errors import UserError
 from categoriser.features import VERSION
 from categoriser.io.digests import digest
-from categoriser.model.metadata import COLDEST, HOTTEST
-from categoriser.model.package import Categoriser, calibrate
-from categoriser.model.train import fit_temperature, train
+from categoriser.io.replacing import write_json
+from categoriser.model.calibration import COLDEST, HOTTEST, calibrate, fit_temperature
+from categoriser.model.package import Categoriser
+from categoriser.model.train import train
+from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.params import Train, set_params
-from categoriser.paths import TRAINED
+from categoriser.paths import CHOICE, TRAINED
 
 
 def loss(probabilities: np.ndarray, truth: np.ndarray, temperature: float) -> float:
@@ -53,7 +56,9 @@ def test_the_metadata_says_what_was_done(model: Path, prepared: Path, settings: 
     assert metadata["train_rows"] == 900
     assert metadata["validation_rows"] == 300
     assert metadata["train_digest"] == digest(prepared / "train.parquet")
-    assert metadata["classifier"] == settings.classifier
+    assert metadata["classifier"] == settings.candidates[CANDIDATE]
+    assert metadata["candidate"] == CANDIDATE
+    assert metadata["choice"]["chosen"] == CANDIDATE
     assert set(metadata["libraries"]) >= {"numpy"}
 
 
@@ -71,8 +76,9 @@ def test_the_validation_figures_are_the_saved_models(model: Path, prepared: Path
 
 def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Path) -> None:
     shutil.copy(Path(__file__).parents[2] / "params.yaml", tmp_path)
-    set_params(tmp_path / "params.yaml", {"train.classifier.bucket": 1000})
+    set_params(tmp_path / "params.yaml", {"train.candidates.fasttext_svm.bucket": 1000})
     shutil.copytree(prepared, tmp_path / "data" / "prepared")
+    write_json(tmp_path / CHOICE, CHOSEN)
     done = subprocess.run(
         [sys.executable, "-m", "categoriser.model.train"],
         cwd=tmp_path,
@@ -90,7 +96,7 @@ def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Pat
 def test_twice_the_same_rows_are_the_same_folder(
     prepared: Path, model: Path, tmp_path: Path, settings: Train
 ) -> None:
-    train(prepared, tmp_path / "model", settings)
+    train(prepared, tmp_path / "model", settings, CHOSEN)
     assert digest(tmp_path / "model") == digest(model)
 
 
@@ -100,10 +106,14 @@ def test_without_validation_rows_of_trained_classes_the_temperature_is_1(
 ) -> None:
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     pl.DataFrame(
-        {"features": ["aldi"] * len(validation), "category": validation},
-        schema={"features": pl.String, "category": pl.String},
+        {
+            "features": ["aldi"] * len(validation),
+            "category": validation,
+            "key": ["aldi"] * len(validation),
+        },
+        schema=dict.fromkeys(TRAINING_COLUMNS, pl.String),
     ).write_parquet(tmp_path / "validation.parquet")
-    metadata = train(tmp_path, tmp_path / "model", settings).metadata
+    metadata = train(tmp_path, tmp_path / "model", settings, CHOSEN).metadata
     assert (metadata.temperature, metadata.validation_rows) == (1.0, 0)
     assert metadata.validation_accuracy is UNSET
 
@@ -111,7 +121,7 @@ def test_without_validation_rows_of_trained_classes_the_temperature_is_1(
 def test_a_fault_leaves_the_model_of_before(
     prepared: Path, tmp_path: Path, settings: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train(prepared, tmp_path / "model", settings)
+    train(prepared, tmp_path / "model", settings, CHOSEN)
     before = digest(tmp_path)
 
     def fail(*_: object) -> None:
@@ -119,13 +129,13 @@ def test_a_fault_leaves_the_model_of_before(
 
     monkeypatch.setattr("categoriser.model.package.write_json", fail)
     with pytest.raises(KeyboardInterrupt):
-        train(prepared, tmp_path / "model", settings)
+        train(prepared, tmp_path / "model", settings, CHOSEN)
     assert digest(tmp_path) == before
 
 
 def test_missing_and_damaged_rows_are_named(tmp_path: Path, settings: Train) -> None:
     with pytest.raises(UserError, match=r"train.parquet is missing; `dvc repro prepare`"):
-        train(tmp_path, tmp_path / "model", settings)
+        train(tmp_path, tmp_path / "model", settings, CHOSEN)
     (tmp_path / "train.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(UserError, match=r"train.parquet is damaged"):
-        train(tmp_path, tmp_path / "model", settings)
+        train(tmp_path, tmp_path / "model", settings, CHOSEN)

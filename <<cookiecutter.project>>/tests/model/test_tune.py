@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from measured import CANDIDATE
 from verbs import run_verb
 
 from categoriser.errors import UserError
+from categoriser.evaluation.choose import choose_candidate
 from categoriser.model import tune as command
-from categoriser.model.classifier import Classifier
-from categoriser.model.train import train
-from categoriser.model.tune import Gain, Trial, choose, gain, outcome, tune
+from categoriser.model.classifiers.fasttext_svm import Classifier
+from categoriser.model.tune import ACCURACY, LOG_LOSS, Gain, Trial, choose, gain, outcome, tune
 from categoriser.params import read_params, set_params
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
-POOR = {"epoch": 1, "lr": 0.0001, "bucket": 1000}
+POOR = {"lr": 0.0001, "bucket": 1000, "svm_c": 0.0001}
 
 
 @pytest.fixture
@@ -29,8 +30,10 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copy the project's file with settings sure to be bettered; make the space small."""
     path = tmp_path / "params.yaml"
     shutil.copy(PARAMS, path)
-    set_params(path, {f"train.classifier.{name}": value for name, value in POOR.items()})
-    monkeypatch.setattr(Classifier, "SEARCH", {"epoch": (10, 20), "lr": (0.5, 1e30)})
+    set_params(
+        path, {f"train.candidates.{CANDIDATE}.{name}": value for name, value in POOR.items()}
+    )
+    monkeypatch.setattr(Classifier, "SEARCH", {"svm_c": (0.3, 1.0), "lr": (0.5, 1e30)})
     return path
 
 
@@ -45,19 +48,19 @@ def test_what_is_surely_better_is_written_and_comments_stay(params: Path, prepar
     assert len(done) == 5
     assert kept is not None
     assert kept.loss == min(trial.loss for trial in done)
-    assert read_params(params).train.classifier == kept.knobs
+    assert read_params(params).train.candidates[CANDIDATE] == kept.knobs
     after = params.read_text(encoding="utf-8")
     changed = [b for b, a in zip(before.splitlines(), after.splitlines(), strict=True) if a != b]
-    assert [line.split(":")[0].strip() for line in changed] == ["epoch", "lr"]
+    assert [line.split(":")[0].strip() for line in changed] == ["lr", "svm_c"]
     line = outcome(done, kept)
-    assert f"epoch 1 → {kept.knobs['epoch']}, lr 0.0001 → 0.5: log loss" in line
+    assert f"lr 0.0001 → 0.5, svm_c 0.0001 → {kept.knobs['svm_c']}: log loss" in line
 
 
 def test_nothing_is_written_where_nothing_is_better(params: Path, prepared: Path) -> None:
     # The same settings again, and some that cannot be trained.
     tried(params, prepared)
-    good = read_params(params).train.classifier
-    Classifier.SEARCH.update({"epoch": (good["epoch"],), "lr": (0.5, 1e30)})
+    good = read_params(params).train.candidates[CANDIDATE]
+    Classifier.SEARCH.update({"svm_c": (good["svm_c"],), "lr": (0.5, 1e30)})
     before = params.read_bytes()
     done, kept = tried(params, prepared, trials=4)
     assert kept is None
@@ -66,7 +69,7 @@ def test_nothing_is_written_where_nothing_is_better(params: Path, prepared: Path
 
 
 def trial(number: int, log_loss: Gain, accuracy: Gain) -> Trial:
-    measured = {"validation_log_loss": 0.3 - log_loss.value, "validation_accuracy": 0.9}
+    measured = {LOG_LOSS: 0.3 - log_loss.value, ACCURACY: 0.9}
     return Trial(number, {"lr": number}, measured, 1.0, log_loss, accuracy)
 
 
@@ -121,13 +124,27 @@ def test_the_error_is_that_of_whole_groups() -> None:
     assert together.value == pytest.approx(values.mean())
 
 
-def test_the_loss_is_the_one_that_train_reports(
-    params: Path, prepared: Path, tmp_path: Path
+def test_the_figures_are_those_by_which_candidates_are_chosen(params: Path, prepared: Path) -> None:
+    done, _ = tried(params, prepared, trials=1)
+    settings = read_params(params)
+    choice = choose_candidate(prepared, settings.train, settings.evaluate, lambda: None)
+    figures = choice.candidates[CANDIDATE]
+    assert (done[0].loss, done[0].share_right) == (figures.log_loss, figures.accuracy.value)
+
+
+def test_rows_over_a_bound_are_left_out(
+    params: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, kept = tried(params, prepared, seed=3)
-    assert kept is not None
-    metadata = train(prepared, tmp_path / "model", read_params(params).train).metadata
-    assert metadata.validation_log_loss == kept.loss
+    monkeypatch.setattr(command, "MOST_ROWS", 300)
+    folds = command.Folds(prepared, read_params(params).train, lambda: None)
+    assert len(folds.merchants) == 300
+
+
+def test_each_fold_of_each_trial_is_a_step(params: Path, prepared: Path) -> None:
+    steps: list[None] = []
+    tried(params, prepared, trials=2, step=lambda: steps.append(None))
+    # The second trial may fail in its first fold.
+    assert 3 <= len(steps) <= 6
 
 
 def test_the_same_seed_tries_the_same(params: Path, prepared: Path, tmp_path: Path) -> None:
@@ -170,13 +187,13 @@ def test_the_time_ends_the_search(
     assert len(done) == 2
 
 
-def test_without_validation_rows_there_is_nothing_to_compare(
+def test_rows_of_one_merchant_have_nobody_to_hold_out(
     params: Path, prepared: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(prepared, tmp_path / "prepared")
-    empty = pl.read_parquet(folder / "validation.parquet").clear()
-    empty.write_parquet(folder / "validation.parquet")
-    with pytest.raises(UserError, match=r"raise params.yaml: prepare.validation"):
+    rows = pl.read_parquet(folder / "train.parquet").with_columns(key=pl.lit("aldi"))
+    rows.write_parquet(folder / "train.parquet")
+    with pytest.raises(UserError, match="too few merchants to hold any out"):
         tried(params, folder, trials=1)
 
 
@@ -189,7 +206,7 @@ def test_the_command_prints_the_trials_and_what_changed(
     for name, value in {"PREPARED": prepared, "TUNING": params.with_name("t.json")}.items():
         monkeypatch.setattr(command, name, value)
     monkeypatch.chdir(params.parent)
-    assert run_verb("tune", "--trials", "3") == 0
+    assert run_verb("tune", "--trials", "5") == 0
     printed = capsys.readouterr().out
-    assert "the best of 3 trials" in printed
+    assert "the best of 5 trials" in printed
     assert printed.splitlines()[-1].startswith("params.yaml: ")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from measured import KNOBS, PARAMS, trained
+from measured import CHOSEN, PARAMS, TRAIN, trained
 from monitor_helpers.made_baseline import HOW, OWN
 from rules_helpers.measured_rules import ruled_model
 
@@ -30,7 +30,7 @@ from categoriser.monitor.comparison.feature_drift import drifts_from
 from categoriser.monitor.formats.constraints import load_constraints
 from categoriser.monitor.formats.statistics_file import load_statistics
 from categoriser.monitor.monitor_settings import MonitorSettings
-from categoriser.params import Train, read_params, read_sections
+from categoriser.params import read_params, read_sections
 
 
 def told(**changes: list[str]) -> MonitorSettings:
@@ -48,7 +48,7 @@ def pipeline() -> tuple[Path, Path]:
     (folder / "prepared").mkdir()
     for name, part in prepare(rows, params.prepare)[0].items():
         part.write_parquet(folder / f"prepared/{name}.parquet")
-    train(folder / "prepared", folder / "model", Train(review_threshold=0.6, classifier=KNOBS))
+    train(folder / "prepared", folder / "model", TRAIN, CHOSEN)
     return folder / "prepared", folder / "model"
 
 

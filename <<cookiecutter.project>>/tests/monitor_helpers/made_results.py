@@ -15,7 +15,8 @@ import polars as pl
 from msgspec import structs
 from rich.console import Console
 
-from categoriser.evaluation.evaluation_file import ColumnSlices, Interval, SliceFigures
+from categoriser.evaluation.evaluation_file import ColumnSlices, SliceFigures
+from categoriser.intervals import Interval
 from categoriser.monitor.calibration.thresholds import DetectableShift
 from categoriser.monitor.checks.check_result import CheckResult
 from categoriser.monitor.checks.monitor_request import MonitorRequest

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fitted import fitted
+from measured import CANDIDATE
 from serving_helpers.running_server import Server
 
 from categoriser.contract import transactions
@@ -32,6 +33,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = features(transactions(zip(texts, [11.99, 4.5, 80, 15, 25, 60], strict=True))) * 20
     classifier = fitted(lines, labels * 20)
     metadata = Metadata(
+        candidate=CANDIDATE,
         classes=list(classifier.classes),
         features_version=VERSION,
         review_threshold=0.6,

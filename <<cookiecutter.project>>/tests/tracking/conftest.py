@@ -7,6 +7,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from fitted import fitted
+from measured import CANDIDATE
 from mlflow import MlflowClient
 from tracking_helpers.tracked_project import Project
 
@@ -23,6 +24,7 @@ def categoriser() -> Categoriser:
     return Categoriser(
         fitted(features(transactions(zip(texts, [1, 2, 3], strict=True))), labels),
         Metadata(
+            candidate=CANDIDATE,
             classes=labels,
             features_version=VERSION,
             libraries={"numpy": "2.4.0"},

@@ -8,8 +8,8 @@ that two models' resamples are paired.
 
 import numpy as np
 
-from categoriser.evaluation.evaluation_file import Interval
 from categoriser.evaluation.scores import Codes, Floats, resample, scores
+from categoriser.intervals import Interval
 
 # Rows of fewer merchants have no interval to speak of, however many rows they are.
 MIN_GROUPS = 10

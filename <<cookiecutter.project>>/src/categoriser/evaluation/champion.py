@@ -17,7 +17,7 @@ class Champion(Struct, omit_defaults=True):
     """
 
     digest: str
-    metrics: dict[str, dict[str, float]] = {}
+    metrics: dict[str, dict[str, float | None]] = {}
     classes: tuple[str, ...] = ()
     unreadable: str = ""
 

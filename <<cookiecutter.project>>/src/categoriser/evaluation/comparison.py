@@ -4,9 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from categoriser.evaluation.evaluation_file import Interval, PartFigures
+from categoriser.evaluation.evaluation_file import PartFigures
+from categoriser.evaluation.reference import REFERENCE
+from categoriser.intervals import Interval, Scores
+from categoriser.model.choice import Choice
 
 Standing = Literal["better", "worse", "level"]
+# The part whose merchants are judged over folds, and how the folds are called beside parts.
+PART_OF_MERCHANTS = "merchant"
+MERCHANT_FOLDS = "merchant folds"
 # How a figure of `Scores` is called.
 FIGURES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 
@@ -43,19 +49,46 @@ def compare_with(rival: str, parts: Mapping[str, PartFigures]) -> list[Compariso
         lead = figures.lead.get(rival)
         if lead is None:
             continue
-        model = figures.models["model"]
-        other = figures.models[rival]
-        for name, called in FIGURES.items():
-            found.append(
-                Comparison(
-                    part=part,
-                    figure=called,
-                    model=getattr(model, name),
-                    rival=getattr(other, name),
-                    lead=getattr(lead, name),
-                )
-            )
+        found += both_figures(part, figures.models["model"], figures.models[rival], lead)
     return found
+
+
+def compare_with_reference(
+    parts: Mapping[str, PartFigures], choice: Choice | None
+) -> list[Comparison]:
+    """Return the figures beside the reference's; of merchants those over folds, where they exist.
+
+    One part of held-out merchants says less than the folds, in which each merchant is held out.
+    """
+    folds = reference_in_folds(choice)
+    if choice is None or folds is None:
+        return compare_with("reference", parts)
+    others = {name: part for name, part in parts.items() if name != PART_OF_MERCHANTS}
+    own = choice.candidates[choice.chosen]
+    reference = choice.candidates[REFERENCE]
+    in_folds = both_figures(MERCHANT_FOLDS, own, reference, folds)
+    return in_folds + compare_with("reference", others)
+
+
+def reference_in_folds(choice: Choice | None) -> Scores | None:
+    """Return the model's lead over the reference in folds; None where it was not measured."""
+    if choice is None or REFERENCE not in choice.candidates:
+        return None
+    return choice.candidates[REFERENCE].lead
+
+
+def both_figures(part: str, model: Scores, rival: Scores, lead: Scores) -> list[Comparison]:
+    """Return the comparison of each figure on one part."""
+    return [
+        Comparison(
+            part=part,
+            figure=called,
+            model=getattr(model, name),
+            rival=getattr(rival, name),
+            lead=getattr(lead, name),
+        )
+        for name, called in FIGURES.items()
+    ]
 
 
 def summary(rival: str, compared: Sequence[Comparison]) -> str:

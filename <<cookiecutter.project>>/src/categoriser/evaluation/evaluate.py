@@ -40,7 +40,12 @@ def main() -> None:
 def verdict_on(evaluation: Evaluation, settings: Gate, decision: Decision | None) -> Verdict:
     """Return the verdict on a model; `decision` is the one that Git keeps, of whichever model."""
     metadata = evaluation.model.metadata
-    training = Training(metadata.train_digest, metadata.features_version, metadata.classifier)
+    training = Training(
+        train_digest=metadata.train_digest,
+        features_version=metadata.features_version,
+        candidate=metadata.candidate,
+        classifier=metadata.classifier,
+    )
     verdicts = judge(evaluation, settings)
     outcome = worst_outcome(verdicts)
     accepted = heeded(decision, training, verdicts) if outcome == "insufficient" else None

@@ -12,24 +12,10 @@ from msgspec import Struct, field
 from categoriser.data.split import Split
 from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_settings import EvaluationSettings
+from categoriser.intervals import Interval, Scores
 from categoriser.io.documents import read_document
 from categoriser.model.metadata import Metadata
 from categoriser.rules.rule_counts import RuleCounts
-
-
-class Interval(Struct):
-    """A figure with the ends of its bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Scores(Struct):
-    """Two figures with their intervals: a model's own, or its lead over or gain on another's."""
-
-    accuracy: Interval
-    macro_f1: Interval
 
 
 class ModelFigures(Scores):

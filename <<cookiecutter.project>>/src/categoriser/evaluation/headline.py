@@ -4,8 +4,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from categoriser.evaluation.evaluation_file import Evaluation, ModelFigures
+from categoriser.evaluation.evaluation_file import Evaluation
+from categoriser.evaluation.reference import REFERENCE
+from categoriser.intervals import Scores
 from categoriser.io.documents import MADE_BY_PIPELINE, damaged, read_json, to_document
+from categoriser.model.choice import Choice
+
+# The name of the folds beside the held-out parts.
+FOLDS = "merchant_folds"
 
 
 class RivalHeadline(Struct):
@@ -21,7 +27,7 @@ class PartHeadline(Struct, omit_defaults=True):
     accuracy: float
     macro_f1: float
     calibration_error: float
-    coverage: float
+    coverage: float | None = None
     reference: RivalHeadline | None = None
     champion: RivalHeadline | None = None
 
@@ -41,10 +47,25 @@ def headlines(evaluation: Evaluation) -> dict[str, PartHeadline]:
             reference=of_rival(figures.models.get("reference")),
             champion=of_rival(figures.models.get("champion")),
         )
+    choice = evaluation.model.metadata.choice
+    if choice and choice.candidates:
+        shown[FOLDS] = of_folds(choice)
     return shown
 
 
-def of_rival(figures: ModelFigures | None) -> RivalHeadline | None:
+def of_folds(choice: Choice) -> PartHeadline:
+    """Return what is shown of the folds by merchant in which the candidates were compared."""
+    own = choice.candidates[choice.chosen]
+    reference = choice.candidates.get(REFERENCE)
+    return PartHeadline(
+        accuracy=own.accuracy.value,
+        macro_f1=own.macro_f1.value,
+        calibration_error=own.calibration_error,
+        reference=of_rival(reference),
+    )
+
+
+def of_rival(figures: Scores | None) -> RivalHeadline | None:
     if figures is None:
         return None
     return RivalHeadline(figures.accuracy.value, figures.macro_f1.value)

@@ -13,6 +13,9 @@ Every figure is such that more is better, and has a bound that it must reach. By
 A gate that no part could judge is insufficient too; slices and cases that are not judged stop
 nothing. The cases of behaviour are all that are asked: of each kind a share of them must hold.
 
+Beside the reference the merchants are judged over the folds in which the candidates were compared,
+where the reference was one of them: there each merchant is held out once.
+
 The reference has a bound more. Nobody can ask that a model be surely as good as one that is equal
 to it, since the interval of their difference lies on both sides of 0. So the lower end may lie
 `gate.widest_loss` under the bound: a loss larger than that must be excluded.
@@ -22,15 +25,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from categoriser.evaluation.bootstrap import MIN_GROUPS
-from categoriser.evaluation.evaluation_file import (
-    Behaviour,
-    ColumnSlices,
-    Evaluation,
-    Interval,
-    PartFigures,
-    Scores,
+from categoriser.evaluation.comparison import (
+    MERCHANT_FOLDS,
+    PART_OF_MERCHANTS,
+    reference_in_folds,
 )
+from categoriser.evaluation.evaluation_file import Behaviour, ColumnSlices, Evaluation, PartFigures
 from categoriser.evaluation.verdict import FigureVerdict, Outcome
+from categoriser.intervals import Interval, Scores
 from categoriser.params import Gate
 
 # In the order of reports.
@@ -66,10 +68,16 @@ class Question(NamedTuple):
 def judge(evaluation: Evaluation, settings: Gate) -> list[FigureVerdict]:
     """Judge every part by every gate that is on, then behaviour and slices; see the module."""
     verdicts = []
+    folds = reference_in_folds(evaluation.model.metadata.choice)
     for part, figures in evaluation.parts.items():
         small = too_small(figures, evaluation.settings.min_rows)
         for question in questions(evaluation, figures, settings):
+            if folds and (question.gate, part) == ("reference", PART_OF_MERCHANTS):
+                continue
             verdicts.append(judge_question(question, part, small))
+    if folds:
+        for question in reference_leads(folds, settings, ""):
+            verdicts.append(judge_question(question, MERCHANT_FOLDS, ""))
     for gate in dict.fromkeys(verdict.gate for verdict in verdicts):
         own = [verdict for verdict in verdicts if verdict.gate == gate]
         if all(verdict.outcome == "not judged" for verdict in own):
@@ -87,13 +95,7 @@ def questions(evaluation: Evaluation, figures: PartFigures, settings: Gate) -> I
     empty = "" if figures.rows else "the part holds no rows"
     if settings.min_gain_over_majority is not None:
         yield from gains(settings.min_gain_over_majority, figures, empty)
-    yield from leads(
-        "reference",
-        -settings.max_loss_to_reference,
-        figures.lead.get("reference"),
-        empty,
-        slack=settings.widest_loss,
-    )
+    yield from reference_leads(figures.lead.get("reference"), settings, empty)
     if evaluation.champion:
         why = evaluation.champion.unreadable or empty
         champion = figures.lead.get("champion")
@@ -105,6 +107,12 @@ def questions(evaluation: Evaluation, figures: PartFigures, settings: Gate) -> I
     if settings.min_macro_f1 is not None:
         macro_f1 = own.macro_f1 if own else None
         yield Question("min_macro_f1", "macro_f1", settings.min_macro_f1, macro_f1, empty)
+
+
+def reference_leads(lead: Scores | None, settings: Gate, why: str) -> Iterator[Question]:
+    """Yield the questions of how far the model may be behind the reference."""
+    bound = -settings.max_loss_to_reference
+    yield from leads("reference", bound, lead, why, slack=settings.widest_loss)
 
 
 def gains(bound: float, figures: PartFigures, empty: str) -> Iterator[Question]:

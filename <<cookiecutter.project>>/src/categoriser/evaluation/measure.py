@@ -31,13 +31,17 @@ from categoriser.evaluation.metrics import codes_of, spread
 from categoriser.evaluation.mistakes import confused
 from categoriser.evaluation.part import PartAnswers, Review, measure_part
 from categoriser.evaluation.plot_tables import plot_tables
-from categoriser.evaluation.reference import fit_majority, fit_reference
+from categoriser.evaluation.reference import REFERENCE, fit_majority
 from categoriser.evaluation.rule_figures import answered_by_rules, measure_rules, rule_effect
 from categoriser.evaluation.scores import Floats, group_codes
 from categoriser.evaluation.slices import by_slice
 from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json
+from categoriser.model.classifier import classifier_of
 from categoriser.model.explain import class_tokens
+from categoriser.model.folds import training_rows
+from categoriser.model.knobs import Knobs
+from categoriser.model.metadata import Metadata
 from categoriser.model.package import Categoriser, words_of
 from categoriser.params import Evaluate, read_params
 
@@ -116,18 +120,22 @@ def fit_answerers(
     train: pl.DataFrame, model: Categoriser, champion: Categoriser | None
 ) -> dict[str, Answerer]:
     """Return the model and its rivals by name; the simple ones are fitted on the training rows."""
-    lines = train["features"].to_list()
-    classes = train["category"].to_list()
-    reference = fit_reference(lines, classes)
-    majority = fit_majority(lines, classes)
+    majority = fit_majority(train["features"].to_list(), train["category"].to_list())
+    reference = classifier_of(REFERENCE).fit(training_rows(train), reference_knobs(model.metadata))
     answerers = {
         "model": with_rules(model),
-        "reference": of_lines(reference.predict_proba, reference.classes_.tolist()),
+        "reference": of_lines(reference.predict_proba, reference.classes),
         "majority": of_lines(majority.predict_proba, majority.classes_.tolist()),
     }
     if champion:
         answerers["champion"] = with_rules(champion)
     return answerers
+
+
+def reference_knobs(metadata: Metadata) -> Knobs:
+    """Return the knobs that the reference had as a candidate; where it was none, its defaults."""
+    candidates = metadata.choice.candidates if metadata.choice else {}
+    return candidates[REFERENCE].knobs if REFERENCE in candidates else {}
 
 
 def measure_rows(

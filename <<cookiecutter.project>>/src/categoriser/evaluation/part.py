@@ -11,13 +11,12 @@ from categoriser.evaluation.bootstrap import interval, resampled_scores
 from categoriser.evaluation.evaluation_file import (
     ClassFigures,
     CoverageStep,
-    Interval,
     ModelFigures,
     PartFigures,
-    Scores,
 )
 from categoriser.evaluation.metrics import calibration, calibration_error, coverage, log_loss
 from categoriser.evaluation.scores import Codes, Floats, confusion, ratio, scores
+from categoriser.intervals import Interval, Scores
 from categoriser.params import Evaluate
 
 # The answers that the model's are compared with, in the order of reports.

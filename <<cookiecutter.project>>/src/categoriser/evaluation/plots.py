@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from categoriser.evaluation.evaluation_file import Interval, PartFigures, SliceFigures
+from categoriser.evaluation.evaluation_file import PartFigures, SliceFigures
+from categoriser.intervals import Interval
 
 OWN_COLOUR = "#0b5cad"
 MAJORITY_COLOUR = "#8b96a3"

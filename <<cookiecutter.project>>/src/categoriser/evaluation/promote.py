@@ -16,6 +16,7 @@ from rich.console import Console
 
 from categoriser import paths
 from categoriser.data.profile import read_profile
+from categoriser.data.split import HELD_OUT_PARTS
 from categoriser.errors import UserError
 from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.decision import decide, record
@@ -66,7 +67,9 @@ def promote(accept: str = "") -> str:
         shutil.copytree(paths.MODEL, paths.CHAMPION_MODEL)
         dvc("add", "--quiet", str(paths.CHAMPION_MODEL))
         write_json(paths.CHAMPION_PROFILE, profile)
-        metrics = {part: own_figures(shown) for part, shown in figures.items()}
+        metrics = {
+            part: own_figures(shown) for part, shown in figures.items() if part in HELD_OUT_PARTS
+        }
         write_json(paths.CHAMPION_FACTS, Champion(standing, metrics, tuple(classes)))
     return standing
 
@@ -87,8 +90,8 @@ def judge_again() -> None:
         dvc("repro", "--single-item", stage)
 
 
-def own_figures(shown: PartHeadline) -> dict[str, float]:
-    """Return the model's figures on a part, without those of its rivals."""
+def own_figures(shown: PartHeadline) -> dict[str, float | None]:
+    """Return the model's figures on a held-out part, without those of its rivals."""
     return {
         "accuracy": shown.accuracy,
         "calibration_error": shown.calibration_error,

@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from categoriser.evaluation.evaluation_file import Interval
+from categoriser.intervals import Interval
 from categoriser.model.tokens import token_in_words
 from categoriser.plural import plural
 

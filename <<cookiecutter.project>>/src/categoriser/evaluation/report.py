@@ -12,7 +12,7 @@ from msgspec import to_builtins
 
 from categoriser.data.generated_facts import GeneratedFacts
 from categoriser.data.profile import Profile
-from categoriser.evaluation.comparison import compare_with, summary
+from categoriser.evaluation.comparison import compare_with_reference, summary
 from categoriser.evaluation.evaluation_file import Evaluation, PartFigures, SliceFigures
 from categoriser.evaluation.plots import (
     STYLE,
@@ -114,7 +114,8 @@ def common(facts: ReportFacts) -> dict[str, Any]:
     """
     evaluation = facts.evaluation
     parts = {name: evaluation.parts[name] for name in PART_MEANINGS}
-    compared = compare_with("reference", parts)
+    choice = evaluation.model.metadata.choice
+    compared = compare_with_reference(parts, choice)
     dates = [date for part in evaluation.split.parts.values() for date in part.dates]
     small = sum(len(column.not_judged) for column in evaluation.slices.values() if column)
     return {
@@ -127,6 +128,7 @@ def common(facts: ReportFacts) -> dict[str, Any]:
         "generated": facts.generated,
         "period": (min(dates, default="?"), max(dates, default="?")),
         "small": small,
+        "choice": choice,
         "compared": compared,
         "beside_reference": summary("reference", compared),
     }

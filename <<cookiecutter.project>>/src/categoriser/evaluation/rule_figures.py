@@ -7,9 +7,10 @@ import polars as pl
 from categoriser.data.rows import read_rows
 from categoriser.data.split import PARTS
 from categoriser.evaluation.bootstrap import interval
-from categoriser.evaluation.evaluation_file import RuleEffect, Scores
+from categoriser.evaluation.evaluation_file import RuleEffect
 from categoriser.evaluation.part import ModelScores, PartAnswers, lead_over, score_model
 from categoriser.evaluation.scores import Floats
+from categoriser.intervals import Scores
 from categoriser.model.package import words_of
 from categoriser.params import Evaluate
 from categoriser.rules.rule_book import RuleBook

@@ -41,6 +41,7 @@ class Training(Struct, frozen=True):
 
     train_digest: str
     features_version: int
+    candidate: str
     classifier: dict[str, Any]
 
 

@@ -1,4 +1,4 @@
-"""`train`: the stages `train` and `add_rules`, as a SageMaker training job runs them.
+"""`train`: the stages `choose`, `train` and `add_rules`, as a SageMaker training job runs them.
 
 The rules are those of the image, which is made of the release's commit.
 
@@ -13,6 +13,7 @@ import yaml
 
 from categoriser import paths
 from categoriser.command import run_command
+from categoriser.evaluation import choose
 from categoriser.io.documents import read_json
 from categoriser.io.privileges import give_up_root
 from categoriser.jobs.channel import ML, prepared
@@ -23,13 +24,14 @@ from categoriser.model import add_rules, train
 def fit(ml: Path = ML) -> None:
     """Train on the channel `data`, and leave the model where SageMaker takes it from.
 
-    Hyperparameters, which are texts, are the classifier's knobs. What is raised is in
-    `output/failure` too.
+    Hyperparameters, which are texts, are the candidates' knobs: `fasttext_svm.dim`. What is raised
+    is in `output/failure` too.
     """
     try:
         given = read_json(ml / "input/config/hyperparameters.json", "SageMaker")
-        knobs = {f"train.classifier.{name}": yaml.safe_load(text) for name, text in given.items()}
+        knobs = {f"train.candidates.{name}": yaml.safe_load(text) for name, text in given.items()}
         with prepared(ml / "input/data/data", knobs):
+            choose.main()
             train.main()
             add_rules.main()
             for path in [*paths.MODEL.iterdir()]:

@@ -3,8 +3,7 @@
 fastText learns from one row after the other, and a merchant with many rows counts as many times. A
 support vector machine (SVM) of the same inputs knows more of merchants that it has not seen, since
 rare inputs weigh more in it (their inverse document frequency), and frequent merchants less; but
-its scores say little of how sure they are, which fastText's do. Their sum is better than either.
-The weights of the two are those of least log loss on the validation rows.
+its scores say less of how sure they are. With a little of fastText's they say more.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +13,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from sklearn.svm import LinearSVC
 
 from categoriser.model.fasttext_inputs import Inputs
@@ -22,44 +20,25 @@ from categoriser.model.training_rows import TrainingRows
 
 Floats = NDArray[np.float64]
 
-# The SVM's and fastText's weights where no validation row can say better.
-USUAL_WEIGHTS = (2.0, 0.4)
-# The bounds of each weight's logarithm.
-WEIGHT_BOUNDS = (-6.0, 4.0)
-# An answer of probability 0 that turns out true costs this probability's logarithm.
-TINY = 1e-12
-
 
 def joint_weights(
     model: Any,
     labels: Sequence[str],
     inputs: Inputs,
-    train: TrainingRows,
-    validation: TrainingRows,
+    rows: TrainingRows,
     *,
     svm_c: float,
     merchant_power: float,
+    fasttext_weight: float,
 ) -> Floats:
     """Return the weight of each input for each class, shape (inputs, classes), as `labels`.
 
     `model` is a fastText model of two classes or more; `labels` are its classes, in its order.
     """
-    counts = Counter(train.merchants)
-
-    def importance(merchants: Sequence[str]) -> Floats:
-        return np.array([max(counts[name], 1) ** -merchant_power for name in merchants])
-
-    own = own_weights(model)
-    svm = svm_weights(inputs, labels, train, importance(train.merchants), svm_c)
-    trained = {name: place for place, name in enumerate(labels)}
-    rows = [row for row, label in enumerate(validation.labels) if label in trained]
-    weights = USUAL_WEIGHTS
-    if rows:
-        shares = inputs.shares([validation.lines[row] for row in rows])
-        truth = np.array([trained[validation.labels[row]] for row in rows])
-        of_rows = importance([validation.merchants[row] for row in rows])
-        weights = least_loss((shares @ svm, shares @ own), truth, of_rows)
-    return weights[0] * svm + weights[1] * own
+    counts = Counter(rows.merchants)
+    importance = np.array([counts[name] ** -merchant_power for name in rows.merchants])
+    svm = svm_weights(inputs, labels, rows, importance, svm_c)
+    return svm + fasttext_weight * own_weights(model)
 
 
 def own_weights(model: Any) -> Floats:
@@ -109,29 +88,3 @@ def inverse_document_frequency(shares: sp.csr_array) -> Floats:
     with_input = np.bincount(shares.indices, minlength=inputs)
     found: Floats = np.log((1 + rows) / (1 + with_input)) + 1
     return found
-
-
-def least_loss(
-    scores: tuple[Floats, Floats], truth: NDArray[np.int64], importance: Floats
-) -> tuple[float, float]:
-    """Return the two weights of `scores`, each (rows, classes), whose sum has the least log loss.
-
-    `truth` holds each row's column, `importance` how much each row counts.
-    """
-    rows = np.arange(len(truth))
-    shares = importance / importance.sum()
-
-    def loss(logarithms: Floats) -> tuple[float, Floats]:
-        weights = np.exp(logarithms)
-        joint = weights[0] * scores[0] + weights[1] * scores[1]
-        powers = np.exp(joint - joint.max(axis=1, keepdims=True))
-        probabilities = powers / powers.sum(axis=1, keepdims=True)
-        true = np.maximum(probabilities[rows, truth], TINY)
-        probabilities[rows, truth] -= 1
-        probabilities *= shares[:, None]
-        slopes = [(probabilities * each).sum() for each in scores]
-        return float(-(shares * np.log(true)).sum()), weights * slopes
-
-    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[WEIGHT_BOUNDS] * 2)
-    svm, own = np.exp(found.x).tolist()
-    return svm, own

@@ -1,22 +1,18 @@
 """The document model/metadata.json: what training knew of a model."""
 
 from pathlib import Path
-from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
 from categoriser.errors import UserError
 from categoriser.io.documents import MADE_BY_PIPELINE, read_json, to_document
-
-# A classifier's settings by name: each classifier has its own, and checks them.
-Knobs = dict[str, Any]
+from categoriser.model.calibration import COLDEST, HOTTEST
+from categoriser.model.choice import Choice
+from categoriser.model.knobs import Knobs
 
 METADATA_FILE = "metadata.json"
-# Bounds of the temperature: beyond them calibration has nothing to go by.
-COLDEST = 0.05
-HOTTEST = 20.0
 BOUNDS = {"temperature": (COLDEST, HOTTEST), "review_threshold": (0, 1)}
-NEEDED_KEYS = ("features_version", "classifier_digest", "classes", *BOUNDS)
+NEEDED_KEYS = ("candidate", "features_version", "classifier_digest", "classes", *BOUNDS)
 
 
 class ValidationFigures(Struct, frozen=True):
@@ -34,11 +30,13 @@ class ValidationFigures(Struct, frozen=True):
 class Metadata(Struct, frozen=True):
     """What training knew of a model.
 
-    `classifier` holds the classifier's own knobs, whichever it is. `libraries` are the versions of
+    `candidate` names the classifier, `classifier` holds its knobs, and `choice` says how it was
+    chosen. `libraries` are the versions of
     those it was trained with. The validation's figures are those of `ValidationFigures`, and of the
     classifier alone. `rules_digest` is of the file of rules beside this one, empty without rules.
     """
 
+    candidate: str
     classes: list[str]
     features_version: int
     review_threshold: float
@@ -46,6 +44,7 @@ class Metadata(Struct, frozen=True):
     classifier_digest: str = ""
     rules_digest: str = ""
     classifier: Knobs = {}
+    choice: Choice | None = None
     libraries: dict[str, str] = {}
     train_digest: str = ""
     train_rows: int = 0

@@ -19,7 +19,8 @@ from categoriser.features import VERSION, features, is_word, lines_of, normalise
 from categoriser.io.digests import digest
 from categoriser.io.documents import MADE_BY_PIPELINE
 from categoriser.io.replacing import replacing, write_json
-from categoriser.model.classifier import Classifier
+from categoriser.model.calibration import calibrate
+from categoriser.model.classifier import Classifier, classifier_of
 from categoriser.model.metadata import METADATA_FILE, Metadata, read_metadata
 from categoriser.paths import RULES
 from categoriser.rules.rule_book import NO_RULES, RuleBook
@@ -161,7 +162,8 @@ class Categoriser:
                 f"{classifier} is incomplete or changed: its digest is not the one in "
                 f"{METADATA_FILE}; `{MADE_BY_PIPELINE}` makes it anew"
             )
-        model = cls(Classifier.load(classifier), metadata, load_rules(folder, metadata))
+        loaded = classifier_of(metadata.candidate).load(classifier)
+        model = cls(loaded, metadata, load_rules(folder, metadata))
         if metadata.classes != list(model.classes):
             raise UserError(
                 f"{folder / METADATA_FILE} names other classes than the classifier has; "
@@ -189,13 +191,3 @@ def load_rules(folder: Path, metadata: Metadata) -> RuleBook:
     rules = read_rules(path)
     check_categories(rules, metadata.classes, path)
     return RuleBook(rules)
-
-
-def calibrate(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Return softmax(log(p) / T), shape (rows, classes): over 1 the temperature makes it less sure.
-
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
-    """
-    powers: NDArray[np.float64] = probabilities ** (1 / temperature)
-    powers /= powers.sum(axis=1, keepdims=True)
-    return powers

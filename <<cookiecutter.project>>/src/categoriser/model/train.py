@@ -1,4 +1,4 @@
-"""Stage `train`: fit the classifier, then its temperature on the validation rows."""
+"""Stage `train`: fit the chosen candidate, then its temperature on the validation rows."""
 
 import logging
 import sys
@@ -15,25 +15,20 @@ from categoriser.command import run_command
 from categoriser.data.rows import read_rows
 from categoriser.features import VERSION
 from categoriser.io.digests import digest
-from categoriser.model.classifier import Classifier
-from categoriser.model.metadata import COLDEST, HOTTEST, Metadata, ValidationFigures
-from categoriser.model.package import Categoriser, calibrate
-from categoriser.model.training_rows import TrainingRows
+from categoriser.model.calibration import TINY, calibrate, fit_temperature
+from categoriser.model.choice import Choice, read_choice
+from categoriser.model.classifier import Classifier, classifier_of
+from categoriser.model.folds import training_rows
+from categoriser.model.metadata import Metadata, ValidationFigures
+from categoriser.model.package import Categoriser
+from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.params import Train, read_params
-from categoriser.paths import PREPARED, TRAINED
+from categoriser.paths import CHOICE, PREPARED, TRAINED
 
 log = logging.getLogger(__name__)
 
-# The columns of the prepared files that a fit reads.
-TRAINING_COLUMNS = ("features", "category", "key")
 
-# An answer of probability 0 that turns out true costs this probability's logarithm.
-TINY = 1e-12
-# The bounds of the temperature are halved so often (by their logarithms): to 1e-11 of its value.
-HALVINGS = 40
-
-
-def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
+def train(prepared: Path, model: Path, settings: Train, choice: Choice) -> Categoriser:
     """Train on `prepared`/train.parquet, calibrate on validation.parquet, write the folder `model`.
 
     Logs `name=value` lines, which SageMaker's metric definitions read. Raises `UserError` for
@@ -41,11 +36,14 @@ def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
     """
     rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
     validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
-    classifier = Classifier.fit(training_rows(rows), training_rows(validation), settings.classifier)
+    knobs = settings.knobs_of(choice.chosen)
+    classifier = classifier_of(choice.chosen).fit(training_rows(rows), knobs)
     figures = validation_figures(answer_validation(classifier, validation))
     metadata = Metadata(
+        candidate=choice.chosen,
+        choice=choice,
         classes=list(classifier.classes),
-        classifier=settings.classifier,
+        classifier=knobs,
         features_version=VERSION,
         libraries={name: version(name) for name in classifier.LIBRARIES},
         review_threshold=settings.review_threshold,
@@ -62,12 +60,6 @@ def train(prepared: Path, model: Path, settings: Train) -> Categoriser:
     for name, value in to_builtins(figures).items():
         log.info("%s=%s", name, value)
     return categoriser
-
-
-def training_rows(rows: pl.DataFrame) -> TrainingRows:
-    """Return prepared rows, which have `TRAINING_COLUMNS`, as a classifier takes them."""
-    lines, labels, merchants = (rows[name].to_list() for name in TRAINING_COLUMNS)
-    return TrainingRows(lines, labels, merchants)
 
 
 @dataclass(frozen=True)
@@ -110,30 +102,9 @@ def validation_figures(answers: ValidationAnswers) -> ValidationFigures:
     )
 
 
-def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
-    """Return the temperature of least log loss, to six decimals.
-
-    `truth` holds each row's column. The loss is convex in 1/T (Guo et al. 2017), so its slope
-    changes sign once: halve the bounds.
-    """
-    logs = np.log(np.maximum(probabilities, TINY))
-    observed = logs[np.arange(len(truth)), truth].mean()
-    low = COLDEST
-    high = HOTTEST
-    for _ in range(HALVINGS):
-        middle = (low * high) ** 0.5
-        expected = (calibrate(probabilities, middle) * logs).sum(axis=1).mean()
-        # A model that is surer than it is right must be hotter.
-        if expected > observed:
-            low = middle
-        else:
-            high = middle
-    return round(float(high), 6)
-
-
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    train(PREPARED, TRAINED, read_params().train)
+    train(PREPARED, TRAINED, read_params().train, read_choice(CHOICE))
 
 
 if __name__ == "__main__":

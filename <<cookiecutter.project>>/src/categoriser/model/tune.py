@@ -1,9 +1,10 @@
-"""`make tune [MINUTES=5]`: try the classifier's knobs at random; write what is surely better.
+"""`make tune [MINUTES=5]`: try the first candidate's knobs at random; write what is surely better.
 
-Better is a lower log loss at no lower accuracy, or a higher accuracy at no higher log loss, on the
-validation rows, by more than noise explains. Noise is that of drawing whole merchants, and the more
-settings are tried, the larger a difference must be to count. Only better settings are written to
-params.yaml.
+Better is a lower log loss at no lower accuracy, or a higher accuracy at no higher log loss, by more
+than noise explains. It is measured on folds by merchant of the training rows: each row is answered
+by a fit that has seen no row of its merchant. Noise is that of drawing whole merchants, and the
+more settings are tried, the larger a difference must be to count. Only better settings are written
+to params.yaml.
 """
 
 import math
@@ -15,29 +16,29 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-import polars as pl
-from msgspec import to_builtins
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from categoriser.data.rows import read_rows
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
-from categoriser.model.classifier import Classifier
-from categoriser.model.metadata import Knobs
-from categoriser.model.train import (
-    TRAINING_COLUMNS,
-    ValidationAnswers,
-    answer_validation,
-    training_rows,
-    validation_figures,
-)
+from categoriser.model.calibration import TINY
+from categoriser.model.classifier import Classifier, classifier_of
+from categoriser.model.folds import fold_answers, merchant_folds
+from categoriser.model.knobs import Knobs
+from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.model.tuning_record import TrialRecord, TuningRecord
-from categoriser.params import read_params, set_params
+from categoriser.params import Train, read_params, set_params
 from categoriser.paths import PARAMS, PREPARED, TUNING
 
-FAILED = {"validation_log_loss": math.inf, "validation_accuracy": 0.0}
+# The figures of a trial, by the names that MLflow shows.
+LOG_LOSS = "folds_log_loss"
+ACCURACY = "folds_accuracy"
+FAILED = {LOG_LOSS: math.inf, ACCURACY: 0.0}
+# More training rows than these are drawn from: a trial then takes seconds, not a minute.
+MOST_ROWS = 20_000
 # The table shows so many trials, the best first.
 SHOWN_TRIALS = 10
 
@@ -63,8 +64,23 @@ LOSS = Gain(-math.inf, 0)
 
 
 @dataclass(frozen=True)
+class FoldFigures:
+    """How settings answered the rows of all folds: which were right, and -ln p(true class)."""
+
+    right: NDArray[np.bool_]  # (rows,)
+    losses: NDArray[np.float64]  # (rows,), in nats
+
+    def measured(self) -> dict[str, float]:
+        """Return the means to six decimals, by the names of a trial's figures."""
+        return {
+            LOG_LOSS: round(float(self.losses.mean()), 6),
+            ACCURACY: round(float(self.right.mean()), 6),
+        }
+
+
+@dataclass(frozen=True)
 class Trial:
-    """Settings, the validation's figures of them, and how much better they are than the first."""
+    """Settings, their figures on the folds, and how much better they are than the first."""
 
     number: int
     knobs: Knobs
@@ -75,11 +91,11 @@ class Trial:
 
     @property
     def loss(self) -> float:
-        return self.measured["validation_log_loss"]
+        return self.measured[LOG_LOSS]
 
     @property
     def share_right(self) -> float:
-        return self.measured["validation_accuracy"]
+        return self.measured[ACCURACY]
 
     def is_better(self, confidence: float, tried: int) -> bool:
         """Tell whether one figure is surely better, and the other no worse."""
@@ -98,49 +114,77 @@ def gain(better: NDArray[np.float64], groups: NDArray[np.int64]) -> Gain:
     return Gain(mean, math.sqrt(spread) / len(better))
 
 
-def search(prepared: Path, current: Mapping[str, Any], seed: int) -> Iterator[Trial]:
-    """Yield trials of settings from `Classifier.SEARCH`, without end.
+class Folds:
+    """Training rows in folds by merchant, on which settings are tried."""
+
+    def __init__(self, prepared: Path, settings: Train, step: Callable[[], None]) -> None:
+        """Read the rows; `step` is called after each fold of each trial.
+
+        Raises `UserError` where no merchant can be held out.
+        """
+        rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
+        if rows.height > MOST_ROWS:
+            rows = rows.sample(MOST_ROWS, seed=0)
+        folds = merchant_folds(rows["key"], settings.folds)
+        self._filled = np.unique(folds).tolist()
+        if len(self._filled) < 2:
+            raise UserError("the training rows are of too few merchants to hold any out")
+        order = np.argsort(folds, kind="stable")
+        self._rows = rows[order]
+        self._folds = folds[order]
+        self._validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
+        self._step = step
+        self._labels = self._rows["category"].unique().sort().to_list()
+        place = {label: number for number, label in enumerate(self._labels)}
+        self._truth = np.array([place[label] for label in self._rows["category"]])
+        self.merchants = self._rows["key"].rank("dense").to_numpy().astype(np.int64) - 1
+
+    def answers(self, classifier: type[Classifier], knobs: Knobs) -> FoldFigures:
+        """Answer each fold by a fit on the others. Raises `UserError` where nothing is trained."""
+        tables = []
+        for fold in self._filled:
+            table = fold_answers(
+                classifier, knobs, self._rows, self._validation, self._folds, fold, self._labels
+            )
+            tables.append(table)
+            self._step()
+        probabilities = np.vstack(tables)
+        true = np.maximum(probabilities[np.arange(len(self._truth)), self._truth], TINY)
+        return FoldFigures(probabilities.argmax(axis=1) == self._truth, -np.log(true))
+
+
+def search(
+    folds: Folds, classifier: type[Classifier], current: Mapping[str, Any], seed: int
+) -> Iterator[Trial]:
+    """Yield trials of settings from the classifier's `SEARCH`, without end.
 
     The current settings come first, then draws; the same seed gives the same. Settings with which
-    training fails have an infinite loss. Raises `UserError` where there are no validation rows.
+    training fails have an infinite loss. Raises `UserError` where that is so of the current ones.
     """
     began = time.monotonic()
-    rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
-    validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
-    # Rows of classes that are not trained say nothing of the settings.
-    validation = validation.filter(pl.col("category").is_in(rows["category"].unique().implode()))
-    if validation.is_empty():
-        raise UserError("no validation rows to compare on; raise params.yaml: prepare.validation")
-    fitted_on = training_rows(rows)
-    weighed_on = training_rows(validation)
-    merchants = validation["key"].rank("dense").to_numpy().astype(np.int64) - 1
-
-    def answers_with(knobs: Knobs) -> ValidationAnswers:
-        return answer_validation(Classifier.fit(fitted_on, weighed_on, knobs), validation)
-
-    first = answers_with(dict(current))
-    for number, knobs in enumerate(draws(dict(current), seed)):
+    first = folds.answers(classifier, dict(current))
+    for number, knobs in enumerate(draws(classifier, dict(current), seed)):
         try:
-            found = answers_with(knobs) if number else first
+            found = folds.answers(classifier, knobs) if number else first
         except UserError:
             yield Trial(number, knobs, FAILED, time.monotonic() - began, LOSS, LOSS)
             continue
         yield Trial(
             number,
             knobs,
-            to_builtins(validation_figures(found)),
+            found.measured(),
             time.monotonic() - began,
-            gain(first.losses - found.losses, merchants),
-            gain(found.right.astype(float) - first.right, merchants),
+            gain(first.losses - found.losses, folds.merchants),
+            gain(found.right.astype(float) - first.right, folds.merchants),
         )
 
 
-def draws(knobs: Knobs, seed: int) -> Iterator[Knobs]:
-    """Yield the settings as they are, then others from `Classifier.SEARCH`."""
+def draws(classifier: type[Classifier], knobs: Knobs, seed: int) -> Iterator[Knobs]:
+    """Yield the settings as they are, then others from the classifier's `SEARCH`."""
     random = np.random.default_rng(seed)
     while True:
         yield knobs
-        for name, values in Classifier.SEARCH.items():
+        for name, values in classifier.SEARCH.items():
             knobs = knobs | {name: values[random.integers(len(values))]}
 
 
@@ -152,27 +196,31 @@ def tune(
     trials: int | None,
     seed: int,
     say: Callable[[str], None] = lambda line: None,
+    step: Callable[[], None] = lambda: None,
 ) -> tuple[list[Trial], Trial | None]:
     """Search until the time or the number of trials is up; return them, and what is written.
 
-    `say` is told of each trial; the file `record` is written for `make track`. Training and
-    validation rows decide; no held-out row is read.
+    `say` is told of each trial, and `step` is called after each fold of one; the file `record` is
+    written for `make track`. Training rows decide; no held-out row is read.
     """
     settings = read_params(params)
+    candidate = settings.train.first
+    folds = Folds(prepared, settings.train, step)
     began = time.time()
     end = time.monotonic() + 60 * minutes
     done: list[Trial] = []
-    for trial in search(prepared, settings.train.classifier, seed):
+    knobs = settings.train.knobs_of(candidate)
+    for trial in search(folds, classifier_of(candidate), knobs, seed):
         done.append(trial)
         say(trial_line(trial, min(done, key=lambda one: one.loss)))
         if len(done) == trials or (trials is None and time.monotonic() > end):
             break
     kept = choose(done, settings.evaluate.confidence)
     if kept:
-        set_params(
-            params, {f"train.classifier.{name}": value for name, value in kept.knobs.items()}
-        )
+        within = f"train.candidates.{candidate}"
+        set_params(params, {f"{within}.{name}": value for name, value in kept.knobs.items()})
     tuning = TuningRecord(
+        candidate=candidate,
         data=str(settings.data.path),
         kept=kept.number if kept else None,
         milliseconds=int(1000 * began),
@@ -254,6 +302,20 @@ def trials_table(done: list[Trial]) -> Table:
 def tune_here(minutes: float, trials: int | None, seed: int) -> None:
     """Tune the project's params.yaml, and print how the search goes and what it found."""
     console = Console(soft_wrap=True, highlight=False)
-    done, kept = tune(PREPARED, PARAMS, TUNING, minutes, trials, seed, console.print)
+    began = time.monotonic()
+    with Progress(console=console, transient=True) as progress:
+        if trials is None:
+            task = progress.add_task("trying settings", total=60 * minutes)
+        else:
+            folds = read_params().train.folds
+            task = progress.add_task("trying settings", total=trials * folds)
+
+        def step() -> None:
+            if trials is None:
+                progress.update(task, completed=time.monotonic() - began)
+            else:
+                progress.advance(task)
+
+        done, kept = tune(PREPARED, PARAMS, TUNING, minutes, trials, seed, console.print, step)
     console.print(trials_table(done))
     console.print(outcome(done, kept))

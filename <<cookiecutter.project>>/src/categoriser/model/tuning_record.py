@@ -5,11 +5,11 @@ from pathlib import Path
 from msgspec import DecodeError, Struct, json
 
 from categoriser.errors import UserError
-from categoriser.model.metadata import Knobs
+from categoriser.model.knobs import Knobs
 
 
 class TrialRecord(Struct, frozen=True):
-    """One trial: the classifier's knobs, and the validation's figures by name.
+    """One trial: the classifier's knobs, and the figures on folds by merchant by name.
 
     A figure is None where training failed. `milliseconds` are those since the search began.
     """
@@ -20,11 +20,12 @@ class TrialRecord(Struct, frozen=True):
 
 
 class TuningRecord(Struct, frozen=True):
-    """A search: its data file, its seed, its trials, and the number of the one that is kept.
+    """A search: its candidate, data file and seed, its trials, and the number of the one kept.
 
     `milliseconds` are those from 1970 to its beginning.
     """
 
+    candidate: str
     data: str
     kept: int | None
     milliseconds: int

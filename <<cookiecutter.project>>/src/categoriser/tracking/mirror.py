@@ -25,6 +25,7 @@ from categoriser.errors import UserError
 from categoriser.evaluation.champion import read_champion
 from categoriser.io.digests import digest
 from categoriser.model.metadata import read_metadata
+from categoriser.tracking.candidate_runs import candidate_states
 from categoriser.tracking.states import State, files_state
 from categoriser.tracking.store import OWN_STORE
 from categoriser.tracking.trials import Search
@@ -80,8 +81,9 @@ class Mirror:
         if found:
             if number and found.data.tags.get("model_digest") == model:
                 return
-            self.client.delete_run(found.info.run_id)
+            self.delete_with_candidates(found.info.run_id)
         run_id = self.start(state)
+        self.add_candidates(state, run_id)
         with mlflow.start_run(run_id):
             self.client.log_artifacts(run_id, str(paths.PLOTS), "plots")
             if gate != "not run":
@@ -91,6 +93,22 @@ class Mirror:
                 tags = {"model_digest": model}
                 number = str(mlflow.register_model(log_model(), self.name, tags=tags).version)
             self.client.set_tag(run_id, "model_version", number)
+
+    def add_candidates(self, state: State, parent: str) -> None:
+        """Mirror the candidates that the workspace's model was chosen among, nested in its run."""
+        choice = read_metadata(paths.MODEL).choice
+        for candidate in candidate_states(state, choice) if choice else []:
+            run_id = self.start(candidate)
+            self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, parent)
+            self.client.set_terminated(run_id)
+
+    def delete_with_candidates(self, run_id: str) -> None:
+        """Delete a run and those of its candidates; experiments that began at it stay."""
+        nested = self.runs(**{MLFLOW_PARENT_RUN_ID: run_id})
+        for child in nested:
+            if "candidate" in child.data.tags:
+                self.client.delete_run(child.info.run_id)
+        self.client.delete_run(run_id)
 
     def add_experiment(self, state: State) -> None:
         """Mirror an experiment, nested in the run of the state that it began at, if there."""
@@ -166,7 +184,7 @@ class Mirror:
 
     def runs(self, **tags: str) -> list[Run]:
         """Return the runs that have these tags."""
-        which = " and ".join(f"tags.{tag} = '{value}'" for tag, value in tags.items())
+        which = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
         return list(self.client.search_runs([self.experiment], which))
 
     def start(self, state: State) -> str:

@@ -2,9 +2,10 @@
 
 A commit's state gives a run with parameters, metrics and verdict. The workspace's state, which has
 the files as well, gives plots and report too, in place of its commit's run, and a version of the
-registered model, which later states of the same model share. An experiment of DVC's is nested in
-the run that it began at, a trial of `make tune` in the search's. What is mirrored already is passed
-over; a run that was interrupted is made anew. Versions are never deleted.
+registered model, which later states of the same model share. The candidates that its model was
+chosen among are nested in its run, an experiment of DVC's in the run that it began at, a trial of
+`make tune` in the search's. What is mirrored already is passed over; a run that was interrupted is
+made anew. Versions are never deleted.
 """
 
 import tomllib

@@ -52,7 +52,8 @@ def search_state(tuning: TuningRecord, tags: dict[str, str]) -> State:
 def trial_state(tuning: TuningRecord, number: int, tags: dict[str, str]) -> State:
     """Return a trial as a state."""
     trial = tuning.trials[number]
-    params = {f"train.classifier.{name}": value for name, value in trial.knobs.items()}
+    within = f"train.candidates.{tuning.candidate}"
+    params = {f"{within}.{name}": value for name, value in trial.knobs.items()}
     return State(
         params=params | {"data.path": tuning.data},
         metrics=known_figures(trial.measured),

@@ -8,7 +8,8 @@ import pytest
 from monitor_helpers.made_labels import FACTS, NOTHING, SETTINGS, joined, labelled_rows
 from msgspec import structs
 
-from categoriser.evaluation.evaluation_file import ColumnSlices, Interval, SliceFigures
+from categoriser.evaluation.evaluation_file import ColumnSlices, SliceFigures
+from categoriser.intervals import Interval
 from categoriser.monitor.formats.violations import Violation
 from categoriser.monitor.labels.model_quality import QualityResult, judge_model
 from categoriser.monitor.labels.slice_gaps import slice_gaps

@@ -1,0 +1,152 @@
+"""Stage `choose`: the candidates on folds by merchant of the training rows; the better one goes on.
+
+Each candidate answers every training row after a fit that has seen no row of its merchant. The
+candidates whose accuracy is surely under that of the most accurate one are out. Of the others the
+one with the least log loss goes on: it says best how sure it is.
+
+No held-out row is read, so that the held-out parts still say how good the chosen one is.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from msgspec import convert, to_builtins
+from rich.progress import Progress
+
+from categoriser.command import run_command
+from categoriser.data.rows import read_rows
+from categoriser.evaluation.bootstrap import interval, resampled_scores
+from categoriser.evaluation.evaluation_file import rounded
+from categoriser.evaluation.metrics import calibration, calibration_error, codes_of, log_loss
+from categoriser.evaluation.scores import Codes, Floats, confusion, group_codes, scores
+from categoriser.intervals import Scores
+from categoriser.io.replacing import write_json
+from categoriser.model.choice import CandidateFigures, Choice, unmeasured
+from categoriser.model.classifier import classifier_of
+from categoriser.model.folds import fold_answers, merchant_folds
+from categoriser.model.training_rows import TRAINING_COLUMNS
+from categoriser.params import Evaluate, Train, read_params
+from categoriser.paths import CHOICE, PREPARED
+
+log = logging.getLogger(__name__)
+
+FIGURES = ("accuracy", "macro_f1")
+
+
+def choose_candidate(
+    prepared: Path, settings: Train, measured: Evaluate, step: Callable[[], None]
+) -> Choice:
+    """Return the choice; `step` is called after each fold of each candidate.
+
+    Raises `UserError` for files that are missing, and for a candidate that cannot be trained.
+    """
+    rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
+    validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
+    folds = merchant_folds(rows["key"], settings.folds)
+    labels = rows["category"].unique().sort().to_list()
+    filled = np.unique(folds).tolist()
+    if len(filled) < 2:
+        return unmeasured(settings.first)
+
+    rows = rows.with_columns(fold=folds)
+    answered = pl.concat(rows.filter(fold=fold) for fold in filled)
+    tables = {}
+    for candidate, knobs in settings.candidates.items():
+        classifier = classifier_of(candidate)
+        answers = []
+        for fold in filled:
+            found = fold_answers(classifier, knobs, rows, validation, folds, fold, labels)
+            answers.append(found)
+            step()
+        tables[candidate] = np.vstack(answers)
+    truth = codes_of(answered["category"].to_list(), labels)
+    groups = group_codes(answered)
+    return choice_of(tables, truth, groups, settings, measured)
+
+
+def choice_of(
+    tables: Mapping[str, Floats],
+    truth: Codes,
+    groups: Codes,
+    settings: Train,
+    measured: Evaluate,
+) -> Choice:
+    """Choose by the candidates' probabilities, shape (rows, labels), for rows of known classes.
+
+    `groups` are the rows' merchants, numbered from 0 without a gap.
+    """
+    size = next(iter(tables.values())).shape[1]
+    points = {}
+    draws = {}
+    for candidate, table in tables.items():
+        answers = table.argmax(axis=1)
+        points[candidate] = scores(confusion(truth, answers, size))
+        draws[candidate] = resampled_scores(truth, answers, size, groups, measured.resamples)
+
+    def lead(one: str, other: str) -> Scores:
+        """Return by how much one candidate's figures are over another's, on the same draws."""
+        accuracy, macro_f1 = (
+            interval(
+                points[one][figure] - points[other][figure],
+                draws[one][figure] - draws[other][figure],
+                measured.confidence,
+            )
+            for figure in FIGURES
+        )
+        return Scores(accuracy, macro_f1)
+
+    most_accurate = max(tables, key=lambda name: points[name]["accuracy"])
+    level = [name for name in tables if lead(most_accurate, name).accuracy.low <= 0]
+    chosen = min(level, key=lambda name: log_loss(truth, tables[name]))
+    figures = {}
+    for candidate, table in tables.items():
+        accuracy, macro_f1 = (
+            interval(points[candidate][figure], draws[candidate][figure], measured.confidence)
+            for figure in FIGURES
+        )
+        figures[candidate] = CandidateFigures(
+            accuracy=accuracy,
+            macro_f1=macro_f1,
+            knobs=settings.candidates[candidate],
+            calibration_error=calibration_error(calibration(truth, table)),
+            log_loss=log_loss(truth, table),
+            lead=lead(chosen, candidate),
+        )
+    choice = Choice(
+        chosen=chosen,
+        folds=settings.folds,
+        rows=len(truth),
+        groups=int(groups.max()) + 1,
+        candidates=figures,
+    )
+    return convert(rounded(to_builtins(choice)), Choice)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    params = read_params()
+    settings = params.train
+    with Progress(transient=True) as progress:
+        steps = len(settings.candidates) * settings.folds
+        task = progress.add_task("fitting candidates on folds", total=steps)
+        choice = choose_candidate(
+            PREPARED, settings, params.evaluate, lambda: progress.advance(task)
+        )
+    for candidate, figures in choice.candidates.items():
+        goes_on = ", goes on" if candidate == choice.chosen else ""
+        log.info(
+            "%s: accuracy %.1f %%, log loss %.4f on unseen merchants%s",
+            candidate,
+            100 * figures.accuracy.value,
+            figures.log_loss,
+            goes_on,
+        )
+    write_json(CHOICE, choice)
+
+
+if __name__ == "__main__":
+    run_command(main)

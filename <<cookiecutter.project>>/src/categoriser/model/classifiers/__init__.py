@@ -1,0 +1,1 @@
+"""The candidates: a module each, with a class `Classifier` (see `categoriser.model.classifier`)."""
