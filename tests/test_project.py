@@ -53,6 +53,7 @@ def test_the_pipeline_runs_once(repeated):
         "generate",
         "validate",
         "prepare",
+        "choose",
         "train",
         "add_rules",
         "measure",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 
+from msgspec.structs import replace
+
 from categoriser.data.split import HELD_OUT_PARTS, Split
 from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import (
@@ -18,6 +20,7 @@ from categoriser.evaluation.evaluation_settings import EvaluationSettings
 from categoriser.evaluation.judging import words_of, worst_outcome
 from categoriser.evaluation.verdict import Decision, FigureVerdict, Training, Verdict
 from categoriser.intervals import Interval, Scores
+from categoriser.model.choice import CandidateFigures, Choice
 from categoriser.model.metadata import Metadata
 from categoriser.params import Gate
 
@@ -67,6 +70,30 @@ def sound_evaluation(**lead: Interval) -> Evaluation:
         split=Split("", [], {}),
         tokens={},
     )
+
+
+def choice_among(lead: Interval) -> Choice:
+    """Make a choice of fastText, with this lead over the reference in both figures."""
+
+    def figures(value: float, ahead: Interval) -> CandidateFigures:
+        return CandidateFigures(
+            accuracy=figure(value),
+            macro_f1=figure(value),
+            knobs={},
+            calibration_error=0.02,
+            log_loss=0.9,
+            lead=Scores(ahead, ahead),
+        )
+
+    own = figures(0.72, Interval(0, 0, 0))
+    reference = figures(0.7, lead)
+    return Choice("fasttext_svm", 3, 5000, 200, {"fasttext_svm": own, "linear": reference})
+
+
+def with_choice(evaluation: Evaluation, choice: Choice) -> Evaluation:
+    """Give an evaluation's model the choice that it was made by."""
+    evaluation.model.metadata = replace(evaluation.model.metadata, choice=choice)
+    return evaluation
 
 
 TRAINING = Training("t", 1, "fasttext_svm", {"dim": 16})

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from sound_evaluation import figure, sound_evaluation
+from sound_evaluation import choice_among, figure, sound_evaluation
 
-from categoriser.evaluation.comparison import Comparison, compare_with, summary
+from categoriser.evaluation.comparison import (
+    Comparison,
+    compare_with,
+    compare_with_reference,
+    summary,
+)
 from categoriser.evaluation.evaluation_file import PartFigures
 from categoriser.intervals import Interval, Scores
 
@@ -73,3 +78,29 @@ def test_each_part_with_rows_is_compared_in_both_figures() -> None:
         ("random", "macro-F1", "level"),
     ]
     assert compare_with("champion", evaluation.parts) == []
+
+
+def test_merchants_are_compared_over_folds_where_the_reference_was_a_candidate() -> None:
+    parts = sound_evaluation().parts
+    for part in parts.values():
+        part.models["reference"] = part.models["model"]
+    compared = compare_with_reference(parts, choice_among(BETTER))
+    assert [one.part for one in compared] == [
+        *["merchant folds"] * 2,
+        *["time"] * 2,
+        *["random"] * 2,
+    ]
+    first = compared[0]
+    assert (first.model.value, first.rival.value, first.lead) == (0.72, 0.7, BETTER)
+    assert first.words == "the model is better by 2.1 points"
+
+
+def test_without_the_reference_as_a_candidate_its_merchants_are_those_held_out() -> None:
+    parts = sound_evaluation().parts
+    for part in parts.values():
+        part.models["reference"] = part.models["model"]
+    alone = choice_among(BETTER)
+    del alone.candidates["linear"]
+    for choice in (None, alone):
+        compared = compare_with_reference(parts, choice)
+        assert {one.part for one in compared} == {"time", "merchant", "random"}

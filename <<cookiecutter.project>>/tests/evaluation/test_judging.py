@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sound_evaluation import LIMITS, as_slices, figure, sound_evaluation
+from sound_evaluation import (
+    LIMITS,
+    as_slices,
+    choice_among,
+    figure,
+    sound_evaluation,
+    with_choice,
+)
 
 from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import Behaviour, CasesOfKind, ColumnSlices, PartFigures
@@ -276,3 +283,21 @@ def test_cases_that_nobody_asked_stop_nothing_and_are_told(
     [verdict] = with_behaviour(behaviour)
     assert (verdict.outcome, verdict.why) == ("not judged", why)
     assert with_behaviour(behaviour, bound=None) == []
+
+
+@pytest.mark.parametrize(
+    ("lead", "outcome"),
+    [
+        (Interval(0.005, 0.001, 0.01), "passed"),
+        (Interval(-0.09, -0.12, -0.07), "failed"),
+        (Interval(-0.01, -0.12, 0.1), "insufficient"),
+    ],
+)
+def test_beside_the_reference_merchants_are_judged_over_folds(lead: Interval, outcome: str) -> None:
+    evaluation = with_choice(sound_evaluation(), choice_among(lead))
+    # The one part of merchants says the contrary, and is not heard.
+    evaluation.parts["merchant"].lead["reference"] = Scores(figure(-0.5), figure(-0.5))
+    verdicts = [one for one in judge(evaluation, LIMITS) if one.gate == "reference"]
+    assert {one.part for one in verdicts} == {"time", "merchant folds", "random"}
+    assert {one.outcome for one in verdicts if one.part == "merchant folds"} == {outcome}
+    assert {one.outcome for one in verdicts if one.part != "merchant folds"} == {"passed"}
