@@ -22,8 +22,8 @@ from categoriser.paths import (
     VALIDATED,
 )
 
-SPLIT = Prepare(months=2, merchants=0.1, random=0.1, validation=0.1)
-NONE = Prepare(months=0, merchants=0, random=0, validation=0)
+SPLIT = Prepare(salt="test", months=2, merchants=0.1, random=0.1, validation=0.1)
+NONE = Prepare(salt="", months=0, merchants=0, random=0, validation=0)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,19 @@ def test_held_out_merchants_are_in_no_other_part_but_time(
     assert known is not None
     assert known > 0.85
     assert split.parts["train"].line_in_training == 1
+
+
+def test_another_salt_holds_out_other_merchants_and_rows(
+    rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], Split]
+) -> None:
+    parts, _ = prepared
+    other, _ = prepare(rows, SPLIT.model_copy(update={"salt": "other"}))
+    assert other["time"].equals(parts["time"])
+    for name, column in (("merchant", "key"), ("random", "row"), ("validation", "row")):
+        drawn = parts[name][column].unique()
+        again = other[name][column].unique()
+        # Two independent draws of a tenth share a tenth of their values.
+        assert again.is_in(drawn.implode()).mean() == pytest.approx(0.1, abs=0.05)
 
 
 def test_a_row_stays_in_its_part_when_rows_are_appended(

@@ -2,7 +2,8 @@
 
 The parts are for one model, all disjoint: `time`, the last calendar months; of the rest `merchant`,
 whole merchants by a hash of their key; of the rest `random` and `validation`, rows by a hash of
-their content; `train` is what remains. A row's part depends on nothing but the row and the month
+their content; `train` is what remains. The hashes have a salt, `prepare.salt`: another one draws
+other merchants and rows. A row's part depends on nothing but the row and the month
 of the last one: it stays there when rows of that month are appended, and when later months are, it
 only ever leaves `time`. Rows alike in date, text and price share a part.
 
@@ -58,9 +59,9 @@ def part_of(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
     month = (rows["date"].dt.year() * 12 + rows["date"].dt.month()).to_numpy()
     time = pl.Series(month > month.max() - settings.months)
     merchants = rows["key"].unique()
-    merchant = merchants.filter(uniform("merchant", merchants) < settings.merchants)
+    merchant = merchants.filter(uniform("merchant", merchants, settings.salt) < settings.merchants)
     content = rows.select(pl.col("date").to_physical(), "price", "text").iter_rows()
-    row = uniform("row", (f"{day} {price!r} {text}" for day, price, text in content))
+    row = uniform("row", (f"{day} {price!r} {text}" for day, price, text in content), settings.salt)
     held_out = {
         "time": time,
         "merchant": rows["key"].is_in(merchant.to_list()),
