@@ -133,8 +133,8 @@ def test_the_column_merchant_is_the_key_where_it_says_something() -> None:
     merchant = ["  Big\tShop ", "BIG  shop", "", "M00123"]
     parts, split = prepare(table(*texts, merchant=merchant), NONE)
     assert parts["train"]["key"].to_list() == ["big shop", "big shop", "shop", "m00123"]
-    assert split.key.startswith("the column merchant; in 1 rows, where it is empty, the text")
-    assert "merchant" not in prepare(table(*texts), NONE)[1].key
+    assert split.key.startswith("the column merchant; in 1 rows, where it is empty, 4 letters")
+    assert "the column merchant" not in prepare(table(*texts), NONE)[1].key
 
 
 def test_leakage_is_counted_in_rows() -> None:

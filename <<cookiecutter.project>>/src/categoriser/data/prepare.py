@@ -7,30 +7,37 @@ other merchants and rows. A row's part depends on nothing but the row and the mo
 of the last one: it stays there when rows of that month are appended, and when later months are, it
 only ever leaves `time`. Rows alike in date, text and price share a part.
 
-A merchant's key is what `data/merchant_key.py` says: it depends on no other row, so it is stable
-too.
+A merchant here is a group of merchants that share a name, as `data/merchant_group.py` tells it: it
+depends on no other row, so it is stable too.
 """
 
+from collections.abc import Mapping
 from typing import cast
 
 import polars as pl
 
 from categoriser.command import run_command
 from categoriser.contract import FIELDS, transactions
+from categoriser.data.group_corrections import read_group_corrections
 from categoriser.data.hashed_uniform import uniform
-from categoriser.data.merchant_key import merchant_keys
+from categoriser.data.merchant_group import find_merchants
 from categoriser.data.rows import read_rows
 from categoriser.data.split import PARTS, SPLIT_FILE, Split, SplitPart
 from categoriser.errors import UserError
 from categoriser.features import lines_of, normalise
 from categoriser.io.replacing import replacing, write_json
 from categoriser.params import Prepare, read_params
-from categoriser.paths import PREPARED, VALIDATED
+from categoriser.paths import MERCHANT_GROUPS, PREPARED, VALIDATED
+
+NO_CORRECTIONS: Mapping[str, str] = {}
 
 
-def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFrame], Split]:
+def prepare(
+    rows: pl.DataFrame, settings: Prepare, corrections: Mapping[str, str] = NO_CORRECTIONS
+) -> tuple[dict[str, pl.DataFrame], Split]:
     """Split validated rows into `PARTS`, with the columns `key` and `features`, and describe it.
 
+    `key` is the merchant's group; `corrections` are those of `read_group_corrections`.
     Raises `UserError` where fewer than two classes are left to train on.
     """
     texts = rows["text"].to_list()
@@ -39,8 +46,8 @@ def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFra
     normalised = dict(zip(distinct, normalise(distinct), strict=True))
     normal = [normalised[text] for text in texts]
     lines = lines_of(normal, transactions(rows.select(FIELDS).iter_rows()))
-    key, key_is = merchant_keys(rows, normal)
-    rows = rows.with_columns(key=key, features=pl.Series(lines, dtype=pl.String))
+    merchants = find_merchants(rows, normal, corrections)
+    rows = rows.with_columns(key=merchants.group, features=pl.Series(lines, dtype=pl.String))
     part = part_of(rows, settings)
     parts = {name: rows.filter(part == name) for name in PARTS}
     classes: list[str] = parts["train"]["category"].unique().sort().to_list()
@@ -51,7 +58,7 @@ def prepare(rows: pl.DataFrame, settings: Prepare) -> tuple[dict[str, pl.DataFra
             f"{VALIDATED}: training needs rows of 2 classes or more and gets {classes} (rows: "
             f"{sizes}); {why}hold out less (prepare.* in params.yaml), or give more data"
         )
-    return parts, Split(key_is, classes, _describe(parts, classes))
+    return parts, Split(merchants.told_by, classes, _describe(parts, classes))
 
 
 def part_of(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
@@ -97,7 +104,8 @@ def _share_of(values: pl.Series, known: pl.Series) -> float | None:
 
 def main() -> None:
     rows = read_rows(VALIDATED, made_by="dvc repro validate")
-    parts, split = prepare(rows, read_params().prepare)
+    corrections = read_group_corrections(MERCHANT_GROUPS)
+    parts, split = prepare(rows, read_params().prepare, corrections)
     with replacing(PREPARED) as folder:
         folder.mkdir()
         for name, part in parts.items():

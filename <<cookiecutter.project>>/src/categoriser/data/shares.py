@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from categoriser.data.merchant_key import merchant_keys
+from categoriser.data.group_corrections import read_group_corrections
+from categoriser.data.merchant_group import find_merchants
 from categoriser.data.prepare import part_of
 from categoriser.data.split import PARTS
 from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.params import Prepare
+from categoriser.paths import MERCHANT_GROUPS
 
 # Where there are more rows, an even sample of so many is parted.
 SAMPLE_ROWS = 20_000
@@ -50,8 +52,9 @@ class Sample:
         self.step = max(1, self.count // SAMPLE_ROWS)
         chosen = rows.filter(pl.int_range(pl.len()) % self.step == 0)
         self.rows = chosen.collect(engine="streaming")
-        key, _ = merchant_keys(self.rows, normalise(self.rows["text"].to_list()))
-        self.rows = self.rows.with_columns(key=key)
+        normal = normalise(self.rows["text"].to_list())
+        corrections = read_group_corrections(MERCHANT_GROUPS)
+        self.rows = self.rows.with_columns(key=find_merchants(self.rows, normal, corrections).group)
 
     def sizes(self, settings: Prepare) -> Sizes:
         """Return what the parts get."""
