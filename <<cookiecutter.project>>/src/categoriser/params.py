@@ -55,6 +55,7 @@ class Prepare(Section):
     salt: str = Field(max_length=16, pattern=r"^[ -~]*$")
     months: int = Field(ge=0)
     merchants: float = Share
+    largest_group: float = Field(gt=0, le=1)
     random: float = Share
     validation: float = Share
 

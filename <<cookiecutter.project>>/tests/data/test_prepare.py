@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -22,8 +23,8 @@ from categoriser.paths import (
     VALIDATED,
 )
 
-SPLIT = Prepare(salt="test", months=2, merchants=0.1, random=0.1, validation=0.1)
-NONE = Prepare(salt="", months=0, merchants=0, random=0, validation=0)
+SPLIT = Prepare(salt="test", months=2, merchants=0.1, largest_group=1, random=0.1, validation=0.1)
+NONE = Prepare(salt="", months=0, merchants=0, largest_group=1, random=0, validation=0)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,11 @@ def table(*rows: tuple[str, str, float, str], **columns: list[str]) -> pl.DataFr
     frame = pl.DataFrame(rows, names, orient="row").with_columns(pl.col("date").str.to_date())
     numbers = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row")
     return frame.select(numbers, pl.all()).with_columns(pl.Series(n, v) for n, v in columns.items())
+
+
+def largest_group(part: pl.DataFrame) -> int:
+    """Count the rows of a part's largest group."""
+    return max(Counter(part["key"].to_list()).values())
 
 
 def part_of(parts: dict[str, pl.DataFrame]) -> dict[int, str]:
@@ -120,6 +126,36 @@ def test_a_row_stays_in_its_part_when_rows_are_appended(
     parts, _ = prepare(rows.filter(pl.col("date") < datetime.date(2025, 3, 1)), SPLIT)
     moved = {name for row, name in part_of(parts).items() if everywhere[row] != name}
     assert moved == {"time"}
+
+
+def test_no_group_is_more_of_the_held_out_merchants_than_its_bound(
+    rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], Split]
+) -> None:
+    whole = prepared[0]["merchant"]
+    bound = 0.02
+    assert largest_group(whole) > bound * whole.height
+    parts, split = prepare(rows, SPLIT.model_copy(update={"largest_group": bound}))
+    for name in PARTS:
+        if name != "merchant":
+            assert parts[name].equals(prepared[0][name])
+    kept = parts["merchant"]
+    assert largest_group(kept) <= bound * kept.height
+    assert kept["key"].n_unique() == whole["key"].n_unique()
+    assert kept["row"].is_in(whole["row"].implode()).all()
+    assert split.held_out.left_out == whole.height - kept.height
+    assert split.held_out.reached
+    first = split.held_out.largest[0]
+    assert first.rows == largest_group(kept)
+    assert first.share == first.rows / kept.height
+
+
+def test_rows_left_out_are_the_same_in_another_order(rows: pl.DataFrame) -> None:
+    settings = SPLIT.model_copy(update={"largest_group": 0.02})
+    parts, _ = prepare(rows, settings)
+    shuffled, _ = prepare(rows.sample(fraction=1, shuffle=True, seed=1), settings)
+    content = ["date", "text", "price"]
+    kept = parts["merchant"].select(content).sort(content)
+    assert shuffled["merchant"].select(content).sort(content).equals(kept)
 
 
 def test_rows_alike_share_a_part() -> None:

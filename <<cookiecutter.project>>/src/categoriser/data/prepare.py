@@ -5,7 +5,9 @@ whole merchants by a hash of their key; of the rest `random` and `validation`, r
 their content; `train` is what remains. The hashes have a salt, `prepare.salt`: another one draws
 other merchants and rows. A row's part depends on nothing but the row and the month
 of the last one: it stays there when rows of that month are appended, and when later months are, it
-only ever leaves `time`. Rows alike in date, text and price share a part.
+only ever leaves `time`. Rows alike in date, text and price share a part. Of a held-out merchant
+that is too much of its part, some rows, by their hash, are in no part (`prepare.largest_group`).
+How many depends on the other held-out merchants' rows, and none of them is ever in another part.
 
 A merchant here is a group of merchants that share a name, as `data/merchant_group.py` tells it: it
 depends on no other row, so it is stable too.
@@ -19,10 +21,11 @@ import polars as pl
 from categoriser.command import run_command
 from categoriser.contract import FIELDS, transactions
 from categoriser.data.group_corrections import read_group_corrections
+from categoriser.data.group_weight import describe_groups, rows_over
 from categoriser.data.hashed_uniform import uniform
 from categoriser.data.merchant_group import find_merchants
 from categoriser.data.rows import read_rows
-from categoriser.data.split import PARTS, SPLIT_FILE, Split, SplitPart
+from categoriser.data.split import LEFT_OUT, PARTS, SPLIT_FILE, Split, SplitPart
 from categoriser.errors import UserError
 from categoriser.features import lines_of, normalise
 from categoriser.io.replacing import replacing, write_json
@@ -50,6 +53,12 @@ def prepare(
     rows = rows.with_columns(key=merchants.group, features=pl.Series(lines, dtype=pl.String))
     part = part_of(rows, settings)
     parts = {name: rows.filter(part == name) for name in PARTS}
+    held_out = describe_groups(
+        parts["merchant"]["key"],
+        merchants.key.filter(part == "merchant"),
+        left_out=part.filter(part == LEFT_OUT).len(),
+        share=settings.largest_group,
+    )
     classes: list[str] = parts["train"]["category"].unique().sort().to_list()
     if len(classes) < 2:
         sizes = ", ".join(f"{name} {part.height}" for name, part in parts.items())
@@ -58,11 +67,11 @@ def prepare(
             f"{VALIDATED}: training needs rows of 2 classes or more and gets {classes} (rows: "
             f"{sizes}); {why}hold out less (prepare.* in params.yaml), or give more data"
         )
-    return parts, Split(merchants.told_by, classes, _describe(parts, classes))
+    return parts, Split(merchants.told_by, classes, _describe(parts, classes), held_out)
 
 
 def part_of(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
-    """Return the part of each row, which has its `key`, by name."""
+    """Return the part of each row, which has its `key`, by name; `LEFT_OUT` for a row of none."""
     month = (rows["date"].dt.year() * 12 + rows["date"].dt.month()).to_numpy()
     time = pl.Series(month > month.max() - settings.months)
     merchants = rows["key"].unique()
@@ -76,7 +85,16 @@ def part_of(rows: pl.DataFrame, settings: Prepare) -> pl.Series:
         "validation": row < settings.random + settings.validation,
     }
     first = (pl.when(chosen).then(pl.lit(name)) for name, chosen in held_out.items())
-    return pl.select(part=pl.coalesce(*first, pl.lit("train")))["part"]
+    frame = pl.select(part=pl.coalesce(*first, pl.lit("train")), key=rows["key"], row=row)
+    heavy = _over_weight(frame, settings.largest_group)
+    return frame.select(part=pl.when(heavy).then(pl.lit(LEFT_OUT)).otherwise("part"))["part"]
+
+
+def _over_weight(frame: pl.DataFrame, share: float) -> pl.Series:
+    """Return for each row whether it is one too many of its group in the part `merchant`."""
+    chosen = frame.with_row_index("place").filter(pl.col("part") == "merchant")
+    over = chosen.filter(rows_over(share, chosen["key"], chosen["row"]))
+    return pl.int_range(frame.height, eager=True).is_in(over["place"].implode())
 
 
 def _describe(parts: dict[str, pl.DataFrame], classes: list[str]) -> dict[str, SplitPart]:
