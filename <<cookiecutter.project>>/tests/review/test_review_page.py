@@ -16,7 +16,7 @@ from rules_helpers.made_rules import made_rule
 from categoriser.paths import RULES
 from categoriser.review.journal import Turn
 from categoriser.review.opening import open_worklist
-from categoriser.review.review_page import CLASS_KEYS, MOST_BYTES, OTHER_KEYS
+from categoriser.review.review_page import CLASS_KEYS, MOST_REQUEST_BYTES, OTHER_KEYS
 from categoriser.review.worklist import Worklist
 from categoriser.rules import rules_file
 from categoriser.rules.rules_file import read_rules, write_rules
@@ -169,7 +169,7 @@ def test_a_rule_on_a_full_disk_is_told_in_a_sentence(
 def test_a_request_has_a_bound(browser: httpx.Client, labels: Path, path: str) -> None:
     before = RULES.read_bytes()
     headers = {"content-type": "application/json"}
-    answer = browser.post(path, content=b" " * (MOST_BYTES + 1), headers=headers)
+    answer = browser.post(path, content=b" " * (MOST_REQUEST_BYTES + 1), headers=headers)
     assert answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     assert labels_read(labels) == {}
     assert RULES.read_bytes() == before

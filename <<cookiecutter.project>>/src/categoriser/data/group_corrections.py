@@ -12,9 +12,9 @@ from pathlib import Path
 from categoriser.errors import UserError
 from categoriser.features import normalise
 
-COLUMNS = ("key", "group")
+CORRECTION_COLUMNS = ("key", "group")
 # The first line is the header.
-FIRST_LINE = 2
+FIRST_CORRECTION_LINE = 2
 
 
 def read_group_corrections(path: Path) -> dict[str, str]:
@@ -23,7 +23,7 @@ def read_group_corrections(path: Path) -> dict[str, str]:
     A key is also there as it is once its text is normalised, since the keys of texts are.
     Raises `UserError` that names file, line and column, what is wrong, and what to do.
     """
-    header = ",".join(COLUMNS)
+    header = ",".join(CORRECTION_COLUMNS)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -35,9 +35,9 @@ def read_group_corrections(path: Path) -> dict[str, str]:
     reader = csv.reader(io.StringIO(text.rstrip("\r\n"), newline=""), strict=True)
     corrections: dict[str, str] = {}
     try:
-        if tuple(next(reader, ())) != COLUMNS:
+        if tuple(next(reader, ())) != CORRECTION_COLUMNS:
             raise UserError(f"{path}, line 1: the header must be {header}")
-        for line, fields in enumerate(reader, FIRST_LINE):
+        for line, fields in enumerate(reader, FIRST_CORRECTION_LINE):
             _add(corrections, fields, f"{path}, line {line}")
     except csv.Error as error:
         raise UserError(
@@ -58,12 +58,12 @@ def corrected_group(key: str, corrections: Mapping[str, str]) -> str | None:
 
 def _add(corrections: dict[str, str], fields: list[str], where: str) -> None:
     """Add a line's correction. Raises `UserError` where it is not one."""
-    if len(fields) != len(COLUMNS):
+    if len(fields) != len(CORRECTION_COLUMNS):
         raise UserError(
-            f"{where}: has {len(fields)} fields, and needs {len(COLUMNS)}; a field with a comma "
-            "goes in double quotes"
+            f"{where}: has {len(fields)} fields, and needs {len(CORRECTION_COLUMNS)}; a field with "
+            "a comma goes in double quotes"
         )
-    for name, field in zip(COLUMNS, fields, strict=True):
+    for name, field in zip(CORRECTION_COLUMNS, fields, strict=True):
         if not field.strip():
             raise UserError(f"{where}, {name}: is empty; give it a value, or take the line out")
     key, group = (" ".join(field.lower().split()) for field in fields)

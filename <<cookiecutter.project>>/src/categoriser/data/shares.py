@@ -11,7 +11,7 @@ import polars as pl
 from categoriser.data.group_corrections import read_group_corrections
 from categoriser.data.merchant_group import find_merchants
 from categoriser.data.prepare import part_of
-from categoriser.data.split import PARTS
+from categoriser.data.split import LEFT_OUT, PARTS
 from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.params import Prepare
@@ -26,9 +26,10 @@ LEAST_CLASSES = 2
 
 @dataclass(frozen=True)
 class Sizes:
-    """About how many rows each part gets, and how many classes training sees."""
+    """About how many rows each part gets, how many get into none, and the classes of training."""
 
     rows: dict[str, int]
+    left_out: int
     classes: int
 
     @property
@@ -41,7 +42,10 @@ class Sizes:
         )
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {self.rows[name]:,}" for name in PARTS)
+        parts = ", ".join(f"{name} {self.rows[name]:,}" for name in PARTS)
+        if not self.left_out:
+            return parts
+        return f"{parts}; {self.left_out:,} are left out (prepare.largest_group)"
 
 
 class Sample:
@@ -62,7 +66,8 @@ class Sample:
         counts = dict(part.value_counts().iter_rows())
         scale = self.count / self.rows.height
         rows = {name: round(counts.get(name, 0) * scale) for name in PARTS}
-        return Sizes(rows, self.rows.filter(part == "train")["category"].n_unique())
+        left_out = round(counts.get(LEFT_OUT, 0) * scale)
+        return Sizes(rows, left_out, self.rows.filter(part == "train")["category"].n_unique())
 
     @property
     def months(self) -> list[str]:

@@ -30,7 +30,7 @@ from categoriser.review.worklist import Worklist
 
 STATIC_FILES = Path(__file__).with_name("static")
 # What a request may hold: the numbers of many rows.
-MOST_BYTES = 2**20
+MOST_REQUEST_BYTES = 2**20
 # Keys of the page that are not a class's: decide by a rule, the model's answer, rows, skip, undo.
 OTHER_KEYS = "dmrsu"
 CLASS_KEYS = [*digits[1:], digits[0], *(key for key in ascii_lowercase if key not in OTHER_KEYS)]
@@ -88,7 +88,7 @@ def make_application(worklist: Worklist, title: str) -> Starlette:
         Route("/rules", _told(page.make_rule, written="The rule"), methods=["POST"]),
         Mount("/static", StaticFiles(directory=STATIC_FILES)),
     ]
-    return Starlette(routes=routes, max_body_size=MOST_BYTES)
+    return Starlette(routes=routes, max_body_size=MOST_REQUEST_BYTES)
 
 
 class ReviewPage:
