@@ -118,9 +118,11 @@ def params() -> Params:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a folder with the project's params.yaml the working directory."""
+    """Make a folder with params.yaml and no corrections of merchants the working directory."""
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     (tmp_path / "champion").mkdir()
     (tmp_path / "champion/profile.json").write_text("null\n")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/merchant_groups.csv").write_text("key,group\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -21,7 +21,7 @@ import polars as pl
 import pytest
 
 from categoriser.contract import CSV, JSON, JSON_LINES
-from categoriser.paths import RULES
+from categoriser.paths import MERCHANT_GROUPS, RULES
 from categoriser.rules.rules_file import write_rules
 
 # One process runs the pipeline for all of these tests.
@@ -138,6 +138,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     for name in ("params.yaml", "dvc.yaml", ".gitignore"):
         shutil.copy(ROOT / name, folder)
     write_rules(folder / RULES, [])
+    (folder / MERCHANT_GROUPS).write_text("key,group\n")
     for name in ("champion.json", "decision.json", "profile.json"):
         (folder / "champion" / name).write_text("null\n")
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)

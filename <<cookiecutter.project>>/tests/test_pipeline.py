@@ -49,6 +49,7 @@ class Copy:
         # The test is of the pipeline, whatever the project's own data, rules, bounds and champion
         # are.
         write_rules(folder / paths.RULES, [])
+        (folder / paths.MERCHANT_GROUPS).write_text("key,group\n")
         for facts in (paths.CHAMPION_FACTS, paths.CHAMPION_PROFILE, paths.DECISION):
             (folder / facts).write_text("null\n")
         self.set(SETTINGS)

@@ -51,8 +51,11 @@ class Validate(Section):
 
 
 class Prepare(Section):
+    # As many ASCII characters as BLAKE2b takes bytes of salt: `data.hashed_uniform`.
+    salt: str = Field(max_length=16, pattern=r"^[ -~]*$")
     months: int = Field(ge=0)
     merchants: float = Share
+    largest_group: float = Field(gt=0, le=1)
     random: float = Share
     validation: float = Share
 

@@ -15,6 +15,7 @@ PROFILE = Path("data/profile.json")
 PREPARED = Path("data/prepared")
 
 RULES = Path("rules/merchants.csv")
+MERCHANT_GROUPS = Path("rules/merchant_groups.csv")
 CHOICE = Path("data/choice.json")
 TRAINED = Path("data/trained")
 MODEL = Path("model")

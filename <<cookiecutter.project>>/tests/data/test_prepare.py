@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -22,8 +23,8 @@ from categoriser.paths import (
     VALIDATED,
 )
 
-SPLIT = Prepare(months=2, merchants=0.1, random=0.1, validation=0.1)
-NONE = Prepare(months=0, merchants=0, random=0, validation=0)
+SPLIT = Prepare(salt="test", months=2, merchants=0.1, largest_group=1, random=0.1, validation=0.1)
+NONE = Prepare(salt="", months=0, merchants=0, largest_group=1, random=0, validation=0)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,11 @@ def table(*rows: tuple[str, str, float, str], **columns: list[str]) -> pl.DataFr
     frame = pl.DataFrame(rows, names, orient="row").with_columns(pl.col("date").str.to_date())
     numbers = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row")
     return frame.select(numbers, pl.all()).with_columns(pl.Series(n, v) for n, v in columns.items())
+
+
+def largest_group(part: pl.DataFrame) -> int:
+    """Count the rows of a part's largest group."""
+    return max(Counter(part["key"].to_list()).values())
 
 
 def part_of(parts: dict[str, pl.DataFrame]) -> dict[int, str]:
@@ -95,6 +101,19 @@ def test_held_out_merchants_are_in_no_other_part_but_time(
     assert split.parts["train"].line_in_training == 1
 
 
+def test_another_salt_holds_out_other_merchants_and_rows(
+    rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], Split]
+) -> None:
+    parts, _ = prepared
+    other, _ = prepare(rows, SPLIT.model_copy(update={"salt": "other"}))
+    assert other["time"].equals(parts["time"])
+    for name, column in (("merchant", "key"), ("random", "row"), ("validation", "row")):
+        drawn = parts[name][column].unique()
+        again = other[name][column].unique()
+        # Two independent draws of a tenth share a tenth of their values.
+        assert again.is_in(drawn.implode()).mean() == pytest.approx(0.1, abs=0.05)
+
+
 def test_a_row_stays_in_its_part_when_rows_are_appended(
     rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], Split]
 ) -> None:
@@ -109,6 +128,36 @@ def test_a_row_stays_in_its_part_when_rows_are_appended(
     assert moved == {"time"}
 
 
+def test_no_group_is_more_of_the_held_out_merchants_than_its_bound(
+    rows: pl.DataFrame, prepared: tuple[dict[str, pl.DataFrame], Split]
+) -> None:
+    whole = prepared[0]["merchant"]
+    bound = 0.02
+    assert largest_group(whole) > bound * whole.height
+    parts, split = prepare(rows, SPLIT.model_copy(update={"largest_group": bound}))
+    for name in PARTS:
+        if name != "merchant":
+            assert parts[name].equals(prepared[0][name])
+    kept = parts["merchant"]
+    assert largest_group(kept) <= bound * kept.height
+    assert kept["key"].n_unique() == whole["key"].n_unique()
+    assert kept["row"].is_in(whole["row"].implode()).all()
+    assert split.held_out.left_out == whole.height - kept.height
+    assert split.held_out.reached
+    first = split.held_out.largest[0]
+    assert first.rows == largest_group(kept)
+    assert first.share == first.rows / kept.height
+
+
+def test_rows_left_out_are_the_same_in_another_order(rows: pl.DataFrame) -> None:
+    settings = SPLIT.model_copy(update={"largest_group": 0.02})
+    parts, _ = prepare(rows, settings)
+    shuffled, _ = prepare(rows.sample(fraction=1, shuffle=True, seed=1), settings)
+    content = ["date", "text", "price"]
+    kept = parts["merchant"].select(content).sort(content)
+    assert shuffled["merchant"].select(content).sort(content).equals(kept)
+
+
 def test_rows_alike_share_a_part() -> None:
     alike = [("2026-01-05", "bus fare", 2.5, label) for label in ("a", "b")] * 20
     parts, _ = prepare(table(*alike), NONE.model_copy(update={"random": 0.5}))
@@ -120,8 +169,8 @@ def test_the_column_merchant_is_the_key_where_it_says_something() -> None:
     merchant = ["  Big\tShop ", "BIG  shop", "", "M00123"]
     parts, split = prepare(table(*texts, merchant=merchant), NONE)
     assert parts["train"]["key"].to_list() == ["big shop", "big shop", "shop", "m00123"]
-    assert split.key.startswith("the column merchant; in 1 rows, where it is empty, the text")
-    assert "merchant" not in prepare(table(*texts), NONE)[1].key
+    assert split.key.startswith("the column merchant; in 1 rows, where it is empty, 4 letters")
+    assert "the column merchant" not in prepare(table(*texts), NONE)[1].key
 
 
 def test_leakage_is_counted_in_rows() -> None:

@@ -118,6 +118,17 @@ def test_what_each_part_gets_is_said_as_prepare_parts_it(
     assert said_sizes(said) == [sizes(validated(project, source), read_params().prepare)]
 
 
+def test_rows_that_are_left_out_of_all_parts_are_counted(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_params(PARAMS, {"prepare.largest_group": 0.001})
+    make_data(monkeypatch, write(project / "my.csv", lines(12)))
+    said = capsys.readouterr().out
+    [found] = said_sizes(said)
+    [left_out] = re.findall(r"; (\d+) are left out \(prepare\.largest_group\)", said)
+    assert sum(found.values()) + int(left_out) == 300
+
+
 def test_a_file_of_one_month_gets_months_that_leave_enough(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ from sound_evaluation import TRAINING, verdict_of
 
 from categoriser.data.generated_facts import GeneratedFacts, Planted
 from categoriser.data.profile import Profile
-from categoriser.data.split import SplitPart
+from categoriser.data.split import HeldOutGroups, LargeGroup, SplitPart
 from categoriser.evaluation import report
 from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import (
@@ -104,6 +104,52 @@ def test_the_report_is_one_page_that_asks_nothing_of_a_network() -> None:
         kind, content = address.split(",", 1)
         assert kind == "data:image/svg+xml;base64"
         ElementTree.fromstring(base64.b64decode(content))
+
+
+def with_merchants(half: float, held_out: HeldOutGroups) -> Evaluation:
+    """Make an evaluation whose accuracy on new merchants has an interval of this half-width."""
+    evaluation = copy.deepcopy(result()[0])
+    evaluation.parts["merchant"].models["model"].accuracy = Interval(0.7, 0.7 - half, 0.7 + half)
+    evaluation.split.held_out = held_out
+    return evaluation
+
+
+def pages(evaluation: Evaluation) -> tuple[str, str]:
+    """Return what the report and the model card say, with single spaces."""
+    shown = facts(evaluation, verdicts=[])
+    page = " ".join(Page(report.html(shown)).texts)
+    return " ".join(page.split()), " ".join(report.model_card(shown).split())
+
+
+def test_a_wide_interval_on_new_merchants_is_said_in_words() -> None:
+    for said in pages(with_merchants(0.051, HeldOutGroups())):
+        assert "Few merchants carry" in said
+        assert "more than 5.0 points to either side" in said
+    for said in pages(with_merchants(0.049, HeldOutGroups())):
+        assert "Few merchants carry" not in said
+
+
+def test_the_largest_groups_of_held_out_merchants_are_shown() -> None:
+    groups = [
+        LargeGroup("amzn", 120, 18, ["amazon uk", "amzn <b>mktp"], 0.04),
+        LargeGroup("shll", 90, 7, ["shell"], 0.03),
+    ]
+    page, card = pages(with_merchants(0.01, HeldOutGroups(0.04, True, 1234, groups)))
+    assert "No group is more than 4.0 % of the part merchant" in page
+    assert "1,234 rows are left out of all parts" in page
+    assert "a line in rules/merchant_groups.csv mends it" in page
+    assert "amzn 18 amazon uk amzn <b>mktp 120 4.0 % shll 7 shell 90 3.0 %" in page
+    assert "The largest group is 4.0 % of the part merchant" in card
+    # The card is kept in Git, where words of the data do not belong.
+    assert "amzn" not in card
+    assert "amazon" not in card
+
+
+def test_a_share_that_too_few_groups_cannot_reach_is_said() -> None:
+    groups = [LargeGroup("amzn", 120, 18, ["amazon uk"], 0.4)]
+    page, card = pages(with_merchants(0.2, HeldOutGroups(0.05, False, 77, groups)))
+    assert "Too few groups are held out for each to be at most 5.0 %" in page
+    assert "is 40.0 % of the part merchant, where 5.0 % is wanted at most; 77 rows" in card
 
 
 def test_the_report_shows_the_figures() -> None:

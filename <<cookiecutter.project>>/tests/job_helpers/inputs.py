@@ -16,7 +16,7 @@ from measured import rows
 from categoriser.manifest import File, Manifest
 
 ROOT = Path(__file__).parents[2]
-COLUMNS = ["date", "text", "price", "category", "country"]
+COLUMNS = ["date", "text", "price", "category", "country", "merchant"]
 FILE: dict[str, Any] = {
     "uri": "s3://b/raw/own.csv",
     "version_id": "v1",
@@ -33,7 +33,7 @@ def write_channel(folder: Path, made: Manifest, count: int = 3000) -> None:
     """Write a job's channel: two years of rows, and the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     days = [date(2024, 10, 1) + timedelta(days=n * 730 // count) for n in range(count)]
-    table = rows(count, seed=1).with_columns(date=pl.Series(days))
+    table = rows(count, seed=1).with_columns(date=pl.Series(days), merchant="key")
     table.select(COLUMNS).write_csv(folder / "transactions.csv")
     (folder / "data.json").write_bytes(made.json())
 

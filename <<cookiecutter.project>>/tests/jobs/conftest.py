@@ -33,6 +33,7 @@ def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "monitoring", folder / "monitoring")
     shutil.copytree(ROOT / paths.BEHAVIOUR, folder / paths.BEHAVIOUR)
     write_rules(folder / paths.RULES, [])
+    (folder / paths.MERCHANT_GROUPS).write_text("key,group\n")
     (folder / paths.CHAMPION).mkdir()
     (folder / paths.CHAMPION_PROFILE).write_text("null\n")
     # Git's champion is another than the live model: the jobs must not want it.

@@ -14,7 +14,9 @@ from review_helpers.browser import Tab, find_chromium, open_tab
 from review_helpers.reviewed_project import CAPTURES, Answered, labels_read, write_captures
 from review_helpers.running_page import served
 
+from categoriser.paths import RULES
 from categoriser.review.opening import open_worklist
+from categoriser.rules.rules_file import read_rules
 
 # WCAG 2.2, success criterion 1.4.3.
 LEAST_CONTRAST = 4.5
@@ -141,12 +143,77 @@ def test_chosen_rows_are_labelled_alone(page: Tab, labels: Path) -> None:
     assert page.text(".group.selected legend") == "Label the chosen 1 row:"
     page.press("3")
     wait_until_said(page, "1 row labelled travel")
-    assert page.text(".group.selected .count") == "2 of 3 rows to label"
+    page.wait_for("document.querySelector('.selected .count').innerText.startsWith('2 of 3 rows')")
     page.wait_for("document.querySelector('tbody tr:nth-child(2)').innerText.endsWith('travel')")
     assert page.text(".group.selected legend") == "Label all 2 rows:"
     page.press("2")
     wait_until_said(page, "2 rows labelled food")
     assert sorted(labels_read(labels).values()) == ["food", "food", "travel"]
+
+
+def test_a_group_becomes_a_rule_by_keys_alone(page: Tab, labels: Path) -> None:
+    page.press("d")
+    page.wait_for("document.activeElement.name === 'pattern'")
+    assert page.evaluate("document.activeElement.value") == "zorgo"
+    assert page.evaluate("document.querySelector('.rule select').value") == "bills"
+    # Keys of the page are letters in the form.
+    page.evaluate("document.querySelector('.rule [name=why]').focus()")
+    page.call("Input.insertText", text="Our own canteen, by contract")
+    page.press("3")
+    page.press("Enter")
+    wait_until_said(page, "Rule made: zorgo is bills.")
+    [rule] = read_rules(RULES)
+    assert (rule.pattern, rule.category, rule.who) == ("zorgo", "bills", "Ann")
+    assert (rule.price_from, rule.price_below) == (None, None)
+    assert rule.why == "Our own canteen, by contract3"
+    assert page.evaluate("document.querySelector('.rule')") is None
+    assert page.evaluate("document.activeElement.matches('.group.selected .pick')")
+    # The rows keep asking for a label.
+    assert groups(page) == ALL
+    assert labels_read(labels) == {}
+
+
+def test_a_rule_that_is_refused_can_be_mended(page: Tab) -> None:
+    page.press("ArrowDown")
+    page.press("2")
+    wait_until_said(page, "3 rows labelled food: ALDI")
+    page.click("#show-done")
+    page.wait_for("document.querySelectorAll('.group').length === 1")
+    page.click(".group.selected .ruling")
+    page.wait_for("document.activeElement.name === 'pattern'")
+    # The label that the group has is the category.
+    assert page.evaluate("document.querySelector('.rule select').value") == "food"
+    page.evaluate("document.querySelector('.rule [name=price_from]').value = 'ten'")
+    page.evaluate("document.querySelector('.rule [name=why]').value = 'a grocer'")
+    page.click(".rule [type=submit]")
+    page.wait_for("!document.querySelector('#fault').hidden")
+    assert page.text("#fault").startswith("price_from: 'ten' is not a number")
+    # The browser's own log tells of the refusal.
+    assert [text for text in page.complaints if "409" not in text] == []
+    page.complaints.clear()
+    assert read_rules(RULES) == ()
+    assert page.evaluate("document.querySelector('.rule [name=why]').value") == "a grocer"
+    page.evaluate("document.querySelector('.rule [name=price_from]').value = '10'")
+    page.click(".rule [type=submit]")
+    wait_until_said(page, "Rule made: aldi is food.")
+    assert page.evaluate("document.querySelector('#fault').hidden")
+    [rule] = read_rules(RULES)
+    assert (rule.pattern, rule.price_from, rule.category) == ("aldi", 10.0, "food")
+
+
+def test_a_rule_in_the_making_outlives_what_another_says(page: Tab, labels: Path) -> None:
+    page.press("d")
+    page.wait_for("document.activeElement.name === 'pattern'")
+    page.call("Input.insertText", text=" two")
+    other = open_worklist(CAPTURES, labels)
+    other.label(1, [], "food", seen=0, browser="other")
+    page.wait_for("document.querySelectorAll('.group').length === 3")
+    assert page.evaluate("document.activeElement.name") == "pattern"
+    assert page.evaluate("document.activeElement.value") == "zorgo two"
+    page.press("Escape")
+    page.wait_for("document.querySelector('.rule') === null")
+    assert selected(page) == "zorgo 1"
+    assert read_rules(RULES) == ()
 
 
 def test_labels_can_be_looked_at_and_changed(page: Tab, labels: Path) -> None:
@@ -209,6 +276,8 @@ def test_all_text_has_contrast(page: Tab, scheme: str) -> None:
     page.evaluate("document.querySelector('.help').open = true")
     page.press("r")
     page.wait_for("document.querySelectorAll('tbody tr').length > 0")
+    page.press("d")
+    page.wait_for("document.querySelector('.rule') !== null")
     page.evaluate("document.querySelector('#fault').hidden = false")
     page.evaluate("document.querySelector('#fault').textContent = 'A fault.'")
     found: dict[str, float] = page.evaluate(CONTRASTS)
@@ -219,12 +288,15 @@ def test_all_text_has_contrast(page: Tab, scheme: str) -> None:
 def test_all_controls_have_a_name_for_a_screen_reader(page: Tab) -> None:
     page.press("r")
     page.wait_for("document.querySelectorAll('tbody tr').length > 0")
+    page.press("d")
+    page.wait_for("document.querySelector('.rule') !== null")
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]
     roles = {"button", "checkbox", "progressbar", "list", "group", "table"}
+    roles |= {"form", "textbox", "combobox"}
     found = [
         (node["role"]["value"], node.get("name", {}).get("value", ""))
         for node in nodes
         if not node["ignored"] and node["role"]["value"] in roles
     ]
-    assert {role for role, _ in found} >= {"button", "checkbox", "progressbar", "table"}
+    assert {role for role, _ in found} >= roles - {"list", "group"}
     assert [role for role, name in found if not name] == []

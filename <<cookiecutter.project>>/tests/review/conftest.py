@@ -16,7 +16,9 @@ from categoriser.review.worklist import Worklist
 
 @pytest.fixture
 def reviewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a project with captures the working directory."""
+    """Make a project with captures the working directory, and Ann the one who works there."""
+    for name, value in (("COUNT", "1"), ("KEY_0", "user.name"), ("VALUE_0", "Ann")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
     monkeypatch.chdir(make_project(tmp_path))
     return tmp_path
 

@@ -12,9 +12,11 @@ import httpx
 import pytest
 from review_helpers.reviewed_project import labels_read
 
+from categoriser.paths import RULES
 from categoriser.review.loopback_guard import SECURITY_HEADERS, fault_in_code
 from categoriser.review.worklist import Worklist
 
+RULE = {"pattern": "zorgo", "category": "food", "why": "a grocer"}
 LABEL = {"group": 0, "category": "food", "seen": 0}
 PATIENCE_SECONDS = 10
 
@@ -80,10 +82,19 @@ def test_no_other_page_can_change_anything(
     browser: httpx.Client, labels: Path, headers: dict[str, str], status: HTTPStatus
 ) -> None:
     given = {"content-type": "application/json"} | headers
-    for path in ("/labels", "/undo"):
-        answer = browser.post(path, json=LABEL, headers=given)
+    before = RULES.read_bytes()
+    for path, document in (("/labels", LABEL), ("/undo", LABEL), ("/rules", RULE)):
+        answer = browser.post(path, json=document, headers=given)
         assert answer.status_code == status
     assert labels_read(labels) == {}
+    assert RULES.read_bytes() == before
+
+
+def test_without_the_token_no_rule_is_made(browser: httpx.Client) -> None:
+    before = RULES.read_bytes()
+    answer = httpx.post(browser.base_url.join("/rules"), json=RULE)
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert RULES.read_bytes() == before
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])

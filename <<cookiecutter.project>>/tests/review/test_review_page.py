@@ -11,11 +11,15 @@ import httpx
 import pytest
 from review_helpers.reviewed_project import CAPTURES, labels_read
 from review_helpers.running_page import served
+from rules_helpers.made_rules import made_rule
 
+from categoriser.paths import RULES
 from categoriser.review.journal import Turn
 from categoriser.review.opening import open_worklist
-from categoriser.review.review_page import CLASS_KEYS, OTHER_KEYS
+from categoriser.review.review_page import CLASS_KEYS, MOST_REQUEST_BYTES, OTHER_KEYS
 from categoriser.review.worklist import Worklist
+from categoriser.rules import rules_file
+from categoriser.rules.rules_file import read_rules, write_rules
 
 
 def post(browser: httpx.Client, path: str, **document: Any) -> dict[str, Any]:
@@ -112,6 +116,63 @@ def test_a_wrong_request_is_told_and_changes_nothing(
     assert answer.status_code == status
     assert answer.json()["detail"].endswith(".")
     assert labels_read(labels) == {}
+
+
+def test_a_rule_is_offered_with_the_groups_words_and_made(browser: httpx.Client) -> None:
+    assert browser.get("/groups/0/rule").json() == {"pattern": "zorgo"}
+    assert browser.get("/groups/99/rule").status_code == HTTPStatus.CONFLICT
+    made = post(browser, "/rules", pattern="zorgo", category="food", why="a grocer", price_from="1")
+    [rule] = read_rules(RULES)
+    assert (rule.pattern, rule.price_from, rule.category) == ("zorgo", 1.0, "food")
+    assert (rule.who, rule.why) == ("Ann", "a grocer")
+    assert made["pattern"] == "zorgo"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({"pattern": ""}, HTTPStatus.CONFLICT, "pattern: is empty"),
+        ({"category": "cars"}, HTTPStatus.CONFLICT, "the category is not a class of the model."),
+        ({"pattern": "shell"}, HTTPStatus.CONFLICT, "rules/merchants.csv has a rule for 'shell'"),
+        ({"price_from": 5}, HTTPStatus.BAD_REQUEST, "not of the page's form"),
+        ({"who": "Ben"}, HTTPStatus.BAD_REQUEST, "not of the page's form"),
+    ],
+    ids=["no words", "class", "there already", "number", "more"],
+)
+def test_a_rule_that_is_not_one_is_told_and_not_written(
+    browser: httpx.Client, changes: dict[str, Any], status: HTTPStatus, words: str
+) -> None:
+    write_rules(RULES, [made_rule("shell")])
+    before = RULES.read_bytes()
+    document = {"pattern": "zorgo", "category": "food", "why": "a grocer"} | changes
+    answer = browser.post("/rules", json=document)
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+    assert RULES.read_bytes() == before
+
+
+def test_a_rule_on_a_full_disk_is_told_in_a_sentence(
+    browser: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rules_file, "write_text", full)
+    rule = {"pattern": "zorgo", "category": "food", "why": "a grocer"}
+    answer = browser.post("/rules", json=rule)
+    assert answer.status_code == HTTPStatus.INSUFFICIENT_STORAGE
+    words = "The rule cannot be written (No space left on device). Nothing was changed."
+    assert answer.json() == {"detail": words}
+
+
+@pytest.mark.parametrize("path", ["/labels", "/rules", "/undo"])
+def test_a_request_has_a_bound(browser: httpx.Client, labels: Path, path: str) -> None:
+    before = RULES.read_bytes()
+    headers = {"content-type": "application/json"}
+    answer = browser.post(path, content=b" " * (MOST_REQUEST_BYTES + 1), headers=headers)
+    assert answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert labels_read(labels) == {}
+    assert RULES.read_bytes() == before
 
 
 def test_a_browser_whose_id_is_not_one_gets_another(browser: httpx.Client) -> None:

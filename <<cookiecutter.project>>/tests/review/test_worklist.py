@@ -166,3 +166,10 @@ def test_rows_come_in_pages(worklist: Worklist, monkeypatch: pytest.MonkeyPatch)
     last = worklist.rows_of(number, 2)
     assert (len(last.rows), last.next) == (1, None)
     assert worklist.rows_of(number, 99).rows == []
+
+
+def test_a_groups_words_are_those_of_all_its_texts(worklist: Worklist) -> None:
+    shared = {text: worklist.shared_words(number_of(worklist, text)) for text in texts(worklist)}
+    assert shared == {ZORGO: "zorgo", ALDI: "aldi", SHELL: "shell gore", NOTHING: ""}
+    with pytest.raises(UserError, match="there is no such group"):
+        worklist.shared_words(99)

@@ -19,7 +19,7 @@ import aiohttp
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_SECONDS = 20
 # Of a key that is not a letter: how the protocol names it.
-CODES = {"ArrowDown": 40, "ArrowUp": 38, "Enter": 13, "Tab": 9, " ": 32}
+CODES = {"ArrowDown": 40, "ArrowUp": 38, "Enter": 13, "Escape": 27, "Tab": 9, " ": 32}
 
 
 def find_chromium() -> str | None:

@@ -18,6 +18,8 @@ from categoriser.monitor.formats.ground_truth import ground_truth_rows
 from categoriser.monitor.formats.problems import Problems
 from categoriser.monitor.watching.watched_features import SeenInTraining
 from categoriser.params import set_params
+from categoriser.paths import RULES
+from categoriser.rules.rules_file import write_rules
 from categoriser.serving.capture import capture_line
 
 # A text, a price, the answer and its probability; two thirds of the rest go to the next class.
@@ -41,12 +43,13 @@ CAPTURES = "captures"
 
 
 def make_project(folder: Path, calls: dict[str, list[Answered]] | None = None) -> Path:
-    """Write settings, a baseline and captures into a project's folder, and return it."""
+    """Write settings, no rules, a baseline and captures into a project's folder, and return it."""
     for name in ("params.yaml", "monitoring/monitoring.yaml"):
         file = folder / name
         file.parent.mkdir(exist_ok=True, parents=True)
         file.write_bytes((ROOT / name).read_bytes())
     set_params(folder / "monitoring/monitoring.yaml", {"quality.min_rows": 2})
+    write_rules(folder / RULES, [])
     baseline = folder / "baseline"
     baseline.mkdir()
     train = pl.DataFrame(

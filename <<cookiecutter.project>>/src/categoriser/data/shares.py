@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from categoriser.data.merchant_key import merchant_keys
+from categoriser.data.group_corrections import read_group_corrections
+from categoriser.data.merchant_group import find_merchants
 from categoriser.data.prepare import part_of
-from categoriser.data.split import PARTS
+from categoriser.data.split import LEFT_OUT, PARTS
 from categoriser.errors import UserError
 from categoriser.features import normalise
 from categoriser.params import Prepare
+from categoriser.paths import MERCHANT_GROUPS
 
 # Where there are more rows, an even sample of so many is parted.
 SAMPLE_ROWS = 20_000
@@ -24,9 +26,10 @@ LEAST_CLASSES = 2
 
 @dataclass(frozen=True)
 class Sizes:
-    """About how many rows each part gets, and how many classes training sees."""
+    """About how many rows each part gets, how many get into none, and the classes of training."""
 
     rows: dict[str, int]
+    left_out: int
     classes: int
 
     @property
@@ -39,7 +42,10 @@ class Sizes:
         )
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {self.rows[name]:,}" for name in PARTS)
+        parts = ", ".join(f"{name} {self.rows[name]:,}" for name in PARTS)
+        if not self.left_out:
+            return parts
+        return f"{parts}; {self.left_out:,} are left out (prepare.largest_group)"
 
 
 class Sample:
@@ -50,8 +56,9 @@ class Sample:
         self.step = max(1, self.count // SAMPLE_ROWS)
         chosen = rows.filter(pl.int_range(pl.len()) % self.step == 0)
         self.rows = chosen.collect(engine="streaming")
-        key, _ = merchant_keys(self.rows, normalise(self.rows["text"].to_list()))
-        self.rows = self.rows.with_columns(key=key)
+        normal = normalise(self.rows["text"].to_list())
+        corrections = read_group_corrections(MERCHANT_GROUPS)
+        self.rows = self.rows.with_columns(key=find_merchants(self.rows, normal, corrections).group)
 
     def sizes(self, settings: Prepare) -> Sizes:
         """Return what the parts get."""
@@ -59,7 +66,8 @@ class Sample:
         counts = dict(part.value_counts().iter_rows())
         scale = self.count / self.rows.height
         rows = {name: round(counts.get(name, 0) * scale) for name in PARTS}
-        return Sizes(rows, self.rows.filter(part == "train")["category"].n_unique())
+        left_out = round(counts.get(LEFT_OUT, 0) * scale)
+        return Sizes(rows, left_out, self.rows.filter(part == "train")["category"].n_unique())
 
     @property
     def months(self) -> list[str]:

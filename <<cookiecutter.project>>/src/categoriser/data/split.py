@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from categoriser.io.documents import read_document
 
@@ -10,6 +10,8 @@ from categoriser.io.documents import read_document
 PARTS = ("train", "validation", "time", "merchant", "random")
 HELD_OUT_PARTS = ("time", "merchant", "random")
 SPLIT_FILE = "split.json"
+# Rows of no part: of held-out merchants that have too many.
+LEFT_OUT = "left out"
 
 
 class SplitPart(Struct):
@@ -28,12 +30,39 @@ class SplitPart(Struct):
     unseen_classes: dict[str, int]
 
 
+class LargeGroup(Struct):
+    """A group of held-out merchants: how many keys and rows it has, and its share of the part.
+
+    `examples` are its most frequent keys.
+    """
+
+    group: str
+    rows: int
+    keys: int
+    examples: list[str]
+    share: float
+
+
+class HeldOutGroups(Struct):
+    """The largest groups of the part `merchant`, and how many rows were left out for their weight.
+
+    `bound` is `prepare.largest_group`, the largest share that a group should have; where too few
+    groups are held out, it is not `reached`.
+    """
+
+    bound: float = 1.0
+    reached: bool = True
+    left_out: int = 0
+    largest: list[LargeGroup] = []
+
+
 class Split(Struct):
     """The parts by name, the classes to train on, and in words what tells a merchant."""
 
     key: str
     classes: list[str]
     parts: dict[str, SplitPart]
+    held_out: HeldOutGroups = field(default_factory=HeldOutGroups)
 
 
 def read_split(prepared: Path) -> Split:

@@ -24,12 +24,15 @@ from categoriser.evaluation.plots import (
 from categoriser.evaluation.rendering import PART_MEANINGS, render
 from categoriser.evaluation.verdict import Verdict
 from categoriser.params import About
+from categoriser.paths import MERCHANT_GROUPS
 
 # A matrix of more classes says nothing: the pairs that are confused most and the worst classes do.
 MANY_CLASSES = 40
 WORST_CLASSES = 15
 # A plot of more slices is not read.
 MOST_SLICES = 40
+# An interval that reaches further than this to either side, on average, is wide.
+WIDE = 0.05
 # The tables of rules show so many.
 MOST_RULES_SHOWN = 50
 
@@ -77,6 +80,7 @@ def html(facts: ReportFacts) -> str:
         many=MANY_CLASSES,
         worst=WORST_CLASSES,
         shown=MOST_RULES_SHOWN,
+        groups_file=MERCHANT_GROUPS,
         plots=plots,
         metadata=metadata,
         **common(facts),
@@ -109,8 +113,8 @@ def model_card(facts: ReportFacts) -> str:
 def common(facts: ReportFacts) -> dict[str, Any]:
     """Return what both pages say, by the templates' names for it.
 
-    These are the facts, the dates, how many slices are too small, and the model beside the
-    reference: figure by figure, and in a sentence.
+    These are the facts, the dates, how many slices are too small, the model beside the reference
+    (figure by figure, and in a sentence), and whether few merchants carry the figure on new ones.
     """
     evaluation = facts.evaluation
     parts = {name: evaluation.parts[name] for name in PART_MEANINGS}
@@ -131,4 +135,14 @@ def common(facts: ReportFacts) -> dict[str, Any]:
         "choice": choice,
         "compared": compared,
         "beside_reference": summary("reference", compared),
+        "few_merchants": few_merchants(parts["merchant"]),
+        "wide": WIDE,
     }
+
+
+def few_merchants(part: PartFigures) -> bool:
+    """Return whether the interval of the model's accuracy is wide; not where there are no rows."""
+    if not part.rows:
+        return False
+    accuracy = part.models["model"].accuracy
+    return (accuracy.high - accuracy.low) / 2 > WIDE

@@ -64,3 +64,9 @@ class Changed(Struct, frozen=True):
 
     groups: list[GroupState]
     progress: Progress
+
+
+class RuleOffer(Struct, frozen=True):
+    """The words that a rule for a group is offered with; "" where its texts share none."""
+
+    pattern: str

@@ -23,11 +23,16 @@ from starlette.staticfiles import StaticFiles
 from categoriser.contract import JSON
 from categoriser.errors import UserError
 from categoriser.evaluation.rendering import render
+from categoriser.paths import RULES
+from categoriser.review.page_documents import RuleOffer
+from categoriser.review.rule_making import RuleRequest, make_rule
 from categoriser.review.worklist import Worklist
 
 STATIC_FILES = Path(__file__).with_name("static")
-# Keys of the page that are not a class's: the model's answer, rows, skip, undo.
-OTHER_KEYS = "mrsu"
+# What a request may hold: the numbers of many rows.
+MOST_REQUEST_BYTES = 2**20
+# Keys of the page that are not a class's: decide by a rule, the model's answer, rows, skip, undo.
+OTHER_KEYS = "dmrsu"
 CLASS_KEYS = [*digits[1:], digits[0], *(key for key in ascii_lowercase if key not in OTHER_KEYS)]
 # A browser keeps its own id, by which it can undo what it did, for so long.
 BROWSER_COOKIE = "review-browser"
@@ -76,12 +81,14 @@ def make_application(worklist: Worklist, title: str) -> Starlette:
         Route("/", page.show),
         Route("/groups", _told(page.groups)),
         Route("/groups/{group:int}/rows", _told(page.rows)),
+        Route("/groups/{group:int}/rule", _told(page.offer_rule)),
         Route("/progress", _told(page.progress)),
         Route("/labels", _told(page.label), methods=["POST"]),
         Route("/undo", _told(page.undo), methods=["POST"]),
+        Route("/rules", _told(page.make_rule, written="The rule"), methods=["POST"]),
         Mount("/static", StaticFiles(directory=STATIC_FILES)),
     ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, max_body_size=MOST_REQUEST_BYTES)
 
 
 class ReviewPage:
@@ -140,9 +147,16 @@ class ReviewPage:
     async def undo(self, request: Request) -> Response:
         return _answer(self.worklist.undo(_browser(request)))
 
+    async def offer_rule(self, request: Request) -> Response:
+        return _answer(RuleOffer(self.worklist.shared_words(request.path_params["group"])))
 
-def _told(handler: Handler) -> Handler:
-    """Answer what goes wrong in a request with a sentence."""
+    async def make_rule(self, request: Request) -> Response:
+        asked = msgspec.json.decode(await request.body(), type=RuleRequest)
+        return _answer(make_rule(RULES, asked, self.worklist.classes))
+
+
+def _told(handler: Handler, written: str = "The labels") -> Handler:
+    """Answer what goes wrong in a request with a sentence; `written` is what it would write."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -150,7 +164,7 @@ def _told(handler: Handler) -> Handler:
         except UserError as error:
             return _answer(RequestFault(f"{error}."), HTTPStatus.CONFLICT)
         except OSError as error:
-            words = f"The labels cannot be written ({error.strerror}). Nothing was changed."
+            words = f"{written} cannot be written ({error.strerror}). Nothing was changed."
             return _answer(RequestFault(words), HTTPStatus.INSUFFICIENT_STORAGE)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return _answer(

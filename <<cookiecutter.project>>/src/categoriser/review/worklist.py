@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from categoriser.errors import UserError
+from categoriser.features import normalise
 from categoriser.review.alike_groups import AlikeGroups, Group
 from categoriser.review.journal import LabelEntry
 from categoriser.review.label_store import LabelStore
@@ -18,6 +19,7 @@ from categoriser.review.page_documents import (
     RowsPage,
     RowState,
 )
+from categoriser.review.rule_making import shared_words
 
 # What a page asks for at once, at most.
 MOST_GROUPS = 200
@@ -67,6 +69,16 @@ class Worklist:
         return RowsPage(
             self._row_states(rows, group.first + start), end if end < group.rows else None
         )
+
+    def shared_words(self, number: int) -> str:
+        """Return the words that all texts of a group share; "" for none.
+
+        Raises `UserError` for a group that is not there.
+        """
+        group = self._group(number)
+        rows = self.rows.slice(group.first, group.rows)
+        texts: list[str] = rows["text"].unique().to_list()
+        return shared_words(rows["key"][0], normalise(texts))
 
     def label(
         self, number: int, chosen: list[int], category: str, *, seen: int, browser: str

@@ -18,6 +18,7 @@ const page = {
   chosen: new Set(), // rows of the selected group
   rows: null, // its rows, where they are shown
   nextRow: null,
+  rule: null, // the form of a rule for the selected group, where it is shown
   skipped: new Set(),
 };
 
@@ -124,6 +125,7 @@ function choose(number) {
     page.chosen.clear();
     page.rows = null;
     page.nextRow = null;
+    page.rule = null;
   }
 }
 
@@ -235,6 +237,32 @@ async function toggleRows() {
   focusSelected();
 }
 
+async function toggleRule() {
+  const state = selectedState();
+  if (!state) {
+    return;
+  }
+  if (page.rule) {
+    page.rule = null;
+    redraw(page.selected);
+    focusSelected();
+    return;
+  }
+  const offer = await ask(`/groups/${page.selected}/rule`);
+  page.rule = ruleForm(state, offer.pattern);
+  redraw(page.selected);
+  page.rule.elements.pattern.focus();
+}
+
+async function makeRule() {
+  const fields = Object.fromEntries(new FormData(page.rule));
+  const rule = await ask("/rules", fields);
+  page.rule = null;
+  redraw(page.selected);
+  focusSelected();
+  say(`Rule made: ${rule.pattern} is ${spaced(rule.category)}. It answers once the pipeline has run; the group wants its label all the same.`);
+}
+
 async function moreRows() {
   const found = await ask(`/groups/${page.selected}/rows?start=${page.nextRow}`);
   page.rows.push(...found.rows);
@@ -283,10 +311,13 @@ function showProgress(progress) {
 }
 
 function drawAll() {
-  const hadFocus = byId("groups").contains(document.activeElement);
+  const focused = document.activeElement;
+  const hadFocus = byId("groups").contains(focused);
   byId("groups").replaceChildren(...page.groups.map(card));
   drawEnd();
-  if (hadFocus) {
+  if (page.rule && page.rule.contains(focused)) {
+    focused.focus({ preventScroll: true });
+  } else if (hadFocus) {
     focusSelected();
   }
 }
@@ -369,13 +400,19 @@ function work(state) {
   const toggle = make("button", { type: "button", textContent: page.rows ? "Hide the rows" : "Show the rows" });
   toggle.setAttribute("aria-expanded", String(page.rows !== null));
   toggle.addEventListener("click", () => inTurn(toggleRows));
-  const actions = make("div", { className: "actions" }, toggle);
+  const ruling = make("button", { type: "button", className: "ruling", textContent: "Make it a rule" });
+  ruling.setAttribute("aria-expanded", String(page.rule !== null));
+  ruling.addEventListener("click", () => inTurn(toggleRule));
+  const actions = make("div", { className: "actions" }, toggle, ruling);
   if (!page.done) {
     const skipping = make("button", { type: "button", textContent: "Skip" });
     skipping.addEventListener("click", () => inTurn(skip));
     actions.append(skipping);
   }
   const box = make("div", { className: "work" }, make("fieldset", {}, legend, choices), actions);
+  if (page.rule) {
+    box.append(page.rule);
+  }
   if (page.rows) {
     box.append(rowsTable(legend, state));
   }
@@ -389,6 +426,35 @@ function question(state) {
   }
   const rows = state.open === 1 || state.group.rows === 1 ? "this row" : `all ${plural(state.open || state.group.rows, "row")}`;
   return state.open > 0 ? `Label ${rows}:` : `Change the label of ${rows}:`;
+}
+
+// The form is kept as it is while the group is drawn anew, so that nothing written is lost.
+function ruleForm(state, pattern) {
+  const [labelled] = Object.keys(state.labels);
+  const chosen = labelled || state.group.answer;
+  const categories = [...byId("choices").content.querySelectorAll("button")].map(({ dataset }) => {
+    const isChosen = dataset.category === chosen;
+    return make("option", { value: dataset.category, textContent: spaced(dataset.category), selected: isChosen });
+  });
+  const field = (name, words, element) => make("label", { className: name }, words, Object.assign(element, { name }));
+  const text = (properties) => make("input", { type: "text", autocomplete: "off", ...properties });
+  const cancel = make("button", { type: "button", textContent: "Cancel" });
+  cancel.addEventListener("click", () => inTurn(toggleRule));
+  const form = make("form", { className: "rule", autocomplete: "off" },
+    make("p", { textContent: "A line of rules/merchants.csv: once the pipeline has run, all texts with these words, in a row, get the category without the model." }),
+    field("pattern", "Words, as normalised", text({ value: pattern, spellcheck: false })),
+    field("category", "Category", make("select", {}, ...categories)),
+    field("price_from", "Price from (optional)", text({ inputMode: "decimal" })),
+    field("price_below", "Price below (optional)", text({ inputMode: "decimal" })),
+    field("why", "Why", text({})),
+    make("div", { className: "actions" }, make("button", { type: "submit", textContent: "Make the rule" }), cancel),
+  );
+  form.setAttribute("aria-label", "A rule");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    inTurn(makeRule);
+  });
+  return form;
 }
 
 function rowsTable(legend, state) {
@@ -430,6 +496,7 @@ function rowLine(row, changed) {
 const NAMED_KEYS = {
   ArrowDown: () => move(1),
   ArrowUp: () => move(-1),
+  d: toggleRule,
   m: () => selectedState() && label(selectedState().group.answer),
   s: skip,
   u: undo,
@@ -446,6 +513,12 @@ function actionOf(key) {
 
 document.addEventListener("keydown", (event) => {
   const isHeld = event.ctrlKey || event.metaKey || event.altKey || event.isComposing;
+  if (event.target.closest("form")) {
+    if (event.key === "Escape" && !isHeld) {
+      inTurn(toggleRule);
+    }
+    return;
+  }
   if (!byId("keys-on").checked || isHeld) {
     return;
   }
