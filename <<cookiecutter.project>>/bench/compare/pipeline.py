@@ -26,8 +26,8 @@ from categoriser.errors import UserError
 from categoriser.evaluation.evaluation_file import read_evaluation
 from categoriser.intervals import Interval
 from categoriser.model.classifiers.fasttext_svm import MODEL_FILE, Classifier
-from categoriser.model.folds import training_rows
 from categoriser.model.package import CLASSIFIER_FOLDER, Categoriser
+from categoriser.model.prepared_rows import training_rows
 from categoriser.model.training_rows import TrainingRows
 from categoriser.params import read_params, set_params
 

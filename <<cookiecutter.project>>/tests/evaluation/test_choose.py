@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from measured import CANDIDATE, KNOBS, SETTINGS, trained
+from measured import CANDIDATE, KNOBS, PARAMS, SETTINGS, trained
 
 from categoriser.errors import UserError
 from categoriser.evaluation import choose
 from categoriser.evaluation.choose import choice_of, choose_candidate
 from categoriser.io.digests import digest
 from categoriser.model.choice import Choice, read_choice, unmeasured
-from categoriser.params import Train
+from categoriser.params import Train, read_params
 
+# The test rows are of some 75 merchants, none of which has a twentieth of the rows.
+SPLIT = read_params(PARAMS).prepare
 ROWS = 4000
 TRUTH = np.arange(ROWS) % 3
 # Forty merchants of a hundred rows.
@@ -89,7 +91,7 @@ def test_every_row_is_answered_by_a_fit_that_has_not_seen_its_merchant(
             return np.full((len(lines), len(self.classes)), 1 / len(self.classes))
 
     monkeypatch.setattr(choose, "classifier_of", lambda _: Recorder)
-    choice = choose_candidate(prepared, train(any={}), SETTINGS, lambda: None)
+    choice = choose_candidate(prepared, train(any={}), SPLIT, SETTINGS)
     merchants = set(rows["key"])
     left_out = [merchants - known for known in seen]
     assert len(left_out) == 3
@@ -103,7 +105,7 @@ def test_both_candidates_are_fitted_and_each_fold_is_a_step() -> None:
     prepared, _ = trained()
     steps: list[None] = []
     settings = train(**{CANDIDATE: KNOBS, "linear": {}})
-    choice = choose_candidate(prepared, settings, SETTINGS, lambda: steps.append(None))
+    choice = choose_candidate(prepared, settings, SPLIT, SETTINGS, lambda: steps.append(None))
     assert len(steps) == 6
     assert set(choice.candidates) == {CANDIDATE, "linear"}
     assert choice.candidates[CANDIDATE].knobs == KNOBS
@@ -117,14 +119,14 @@ def test_with_one_merchant_the_first_goes_on_unmeasured(tmp_path: Path) -> None:
         rows = pl.read_parquet(prepared / f"{part}.parquet").with_columns(key=pl.lit("aldi"))
         rows.write_parquet(tmp_path / f"{part}.parquet")
     settings = train(linear={}, **{CANDIDATE: KNOBS})
-    found = choose_candidate(tmp_path, settings, SETTINGS, lambda: None)
+    found = choose_candidate(tmp_path, settings, SPLIT, SETTINGS)
     assert found == unmeasured("linear")
 
 
 def test_a_candidate_without_a_module_is_named() -> None:
     prepared, _ = trained()
     with pytest.raises(UserError, match="no classifier 'forest'"):
-        choose_candidate(prepared, train(forest={}), SETTINGS, lambda: None)
+        choose_candidate(prepared, train(forest={}), SPLIT, SETTINGS)
 
 
 def test_the_stage_says_each_candidate_and_writes_the_choice_again_the_same(

@@ -8,7 +8,7 @@ from measured import trained
 
 from categoriser.evaluation.reference import REFERENCE, fit_majority
 from categoriser.model.classifier import classifier_of
-from categoriser.model.folds import training_rows
+from categoriser.model.prepared_rows import training_rows
 
 
 def test_the_reference_learns_and_the_majority_answers_the_commonest_class() -> None:

@@ -48,6 +48,7 @@ def test_the_settings_of_the_image_stay_as_they_are(
     training: tuple[Path, str], settings_folder: Path
 ) -> None:
     assert sorted(path.name for path in settings_folder.iterdir()) == [
+        "behaviour",
         "champion",
         "monitoring",
         "params.yaml",

@@ -1,6 +1,6 @@
 """Stage `choose`: the candidates on folds by merchant of the training rows; the better one goes on.
 
-Each candidate answers every training row after a fit that has seen no row of its merchant. The
+Each candidate answers the training rows after fits that have seen no row of their merchants. The
 candidates whose accuracy is surely under that of the most accurate one are out. Of the others the
 one with the least log loss goes on: it says best how sure it is.
 
@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from msgspec import convert, to_builtins
 from rich.progress import Progress
 
@@ -27,9 +26,9 @@ from categoriser.intervals import Scores
 from categoriser.io.replacing import write_json
 from categoriser.model.choice import CandidateFigures, Choice, unmeasured
 from categoriser.model.classifier import classifier_of
-from categoriser.model.folds import fold_answers, merchant_folds
+from categoriser.model.folds import fold_answers, in_folds
 from categoriser.model.training_rows import TRAINING_COLUMNS
-from categoriser.params import Evaluate, Train, read_params
+from categoriser.params import Evaluate, Prepare, Train, read_params
 from categoriser.paths import CHOICE, PREPARED
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,11 @@ FIGURES = ("accuracy", "macro_f1")
 
 
 def choose_candidate(
-    prepared: Path, settings: Train, measured: Evaluate, step: Callable[[], None]
+    prepared: Path,
+    settings: Train,
+    split: Prepare,
+    measured: Evaluate,
+    step: Callable[[], None] = lambda: None,
 ) -> Choice:
     """Return the choice; `step` is called after each fold of each candidate.
 
@@ -46,26 +49,23 @@ def choose_candidate(
     """
     rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
     validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
-    folds = merchant_folds(rows["key"], settings.folds)
-    labels = rows["category"].unique().sort().to_list()
-    filled = np.unique(folds).tolist()
+    rows = in_folds(rows, settings.folds, split)
+    filled = rows["fold"].unique().sort().to_list()
     if len(filled) < 2:
         return unmeasured(settings.first)
 
-    rows = rows.with_columns(fold=folds)
-    answered = pl.concat(rows.filter(fold=fold) for fold in filled)
+    labels = rows["category"].unique().sort().to_list()
     tables = {}
     for candidate, knobs in settings.candidates.items():
         classifier = classifier_of(candidate)
         answers = []
         for fold in filled:
-            found = fold_answers(classifier, knobs, rows, validation, folds, fold, labels)
-            answers.append(found)
+            answers.append(fold_answers(classifier, knobs, rows, validation, fold, labels))
             step()
         tables[candidate] = np.vstack(answers)
-    truth = codes_of(answered["category"].to_list(), labels)
-    groups = group_codes(answered)
-    return choice_of(tables, truth, groups, settings, measured)
+    asked = rows.filter("asked")
+    truth = codes_of(asked["category"].to_list(), labels)
+    return choice_of(tables, truth, group_codes(asked), settings, measured)
 
 
 def choice_of(
@@ -134,7 +134,7 @@ def main() -> None:
         steps = len(settings.candidates) * settings.folds
         task = progress.add_task("fitting candidates on folds", total=steps)
         choice = choose_candidate(
-            PREPARED, settings, params.evaluate, lambda: progress.advance(task)
+            PREPARED, settings, params.prepare, params.evaluate, lambda: progress.advance(task)
         )
     for candidate, figures in choice.candidates.items():
         goes_on = ", goes on" if candidate == choice.chosen else ""

@@ -39,10 +39,10 @@ from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.classifier import classifier_of
 from categoriser.model.explain import class_tokens
-from categoriser.model.folds import training_rows
 from categoriser.model.knobs import Knobs
 from categoriser.model.metadata import Metadata
 from categoriser.model.package import Categoriser, words_of
+from categoriser.model.prepared_rows import training_rows
 from categoriser.params import Evaluate, read_params
 
 PARTS_AS_ROWS_ARRIVE = ("time", "random")

@@ -1,7 +1,8 @@
 """Answers to merchants that a classifier has not seen: training rows in folds, merchants whole.
 
-A classifier is fitted once a fold, on the rows of all others. So every training row is answered by
-one that has seen no row of its merchant, and many merchants are measured, not one part of them.
+A classifier is fitted once a fold, on the rows of all others. So every merchant is answered by one
+that has seen no row of it, and many merchants are measured, not one part of them. As in the part of
+held-out merchants, no merchant has more than `prepare.largest_group` of the rows that are asked.
 """
 
 from collections.abc import Sequence
@@ -10,19 +11,28 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from categoriser.data.group_weight import rows_over
 from categoriser.data.hashed_uniform import uniform
 from categoriser.model.calibration import calibrate, fit_temperature
 from categoriser.model.classifier import Classifier
 from categoriser.model.knobs import Knobs
-from categoriser.model.training_rows import TRAINING_COLUMNS, TrainingRows
+from categoriser.model.prepared_rows import training_rows
+from categoriser.params import Prepare
 
-Folds = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def merchant_folds(merchants: pl.Series, count: int) -> Folds:
-    """Return the fold of each row, numbered from 0, by a hash of its merchant."""
-    return (uniform("fold", merchants) * count).floor().cast(pl.Int64).to_numpy()
+def in_folds(rows: pl.DataFrame, count: int, settings: Prepare) -> pl.DataFrame:
+    """Return rows, which have `TRAINING_COLUMNS`, by their `fold`, and whether each is `asked`.
+
+    A row's fold, from 0, is by a hash of its merchant.
+    """
+    hashed = uniform("fold", rows["key"], settings.salt)
+    order = uniform("asked", rows["features"], settings.salt)
+    return rows.with_columns(
+        fold=(hashed * count).floor().cast(pl.Int64),
+        asked=~rows_over(settings.largest_group, rows["key"], order),
+    ).sort("fold", maintain_order=True)
 
 
 def fold_answers(
@@ -30,30 +40,24 @@ def fold_answers(
     knobs: Knobs,
     rows: pl.DataFrame,
     validation: pl.DataFrame,
-    folds: Folds,
     fold: int,
     labels: Sequence[str],
 ) -> Floats:
-    """Return calibrated probabilities, shape (rows of the fold, labels).
+    """Return calibrated probabilities, shape (rows asked of the fold, labels).
 
-    `rows` and `validation` have `TRAINING_COLUMNS`. The temperature is fitted on those validation
-    rows whose merchants are not in the fold. Raises `UserError` where nothing can be trained.
+    `rows` are those of `in_folds`. The temperature is fitted on those validation rows whose
+    merchants are not in the fold. Raises `UserError` where nothing can be trained.
     """
-    held_out = rows.filter(pl.Series(folds == fold))
-    fitted = classifier.fit(training_rows(rows.filter(pl.Series(folds != fold))), knobs)
+    held_out = rows.filter(fold=fold)
+    fitted = classifier.fit(training_rows(rows.filter(pl.col("fold") != fold)), knobs)
     seen = validation.filter(~pl.col("key").is_in(held_out["key"].unique().implode()))
     temperature = validation_temperature(fitted, seen)
-    known = calibrate(fitted.predict_proba(held_out["features"].to_list()), temperature)
+    lines = held_out.filter("asked")["features"].to_list()
     place = {label: number for number, label in enumerate(labels)}
-    answers = np.zeros((held_out.height, len(labels)))
-    answers[:, [place[name] for name in fitted.classes]] = known
+    answers = np.zeros((len(lines), len(labels)))
+    columns = [place[name] for name in fitted.classes]
+    answers[:, columns] = calibrate(fitted.predict_proba(lines), temperature)
     return answers
-
-
-def training_rows(rows: pl.DataFrame) -> TrainingRows:
-    """Return prepared rows, which have `TRAINING_COLUMNS`, as a classifier takes them."""
-    lines, labels, merchants = (rows[name].to_list() for name in TRAINING_COLUMNS)
-    return TrainingRows(lines, labels, merchants)
 
 
 def validation_temperature(classifier: Classifier, validation: pl.DataFrame) -> float:

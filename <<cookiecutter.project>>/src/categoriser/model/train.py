@@ -18,9 +18,9 @@ from categoriser.io.digests import digest
 from categoriser.model.calibration import TINY, calibrate, fit_temperature
 from categoriser.model.choice import Choice, read_choice
 from categoriser.model.classifier import Classifier, classifier_of
-from categoriser.model.folds import training_rows
 from categoriser.model.metadata import Metadata, ValidationFigures
 from categoriser.model.package import Categoriser
+from categoriser.model.prepared_rows import training_rows
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.params import Train, read_params
 from categoriser.paths import CHOICE, PREPARED, TRAINED

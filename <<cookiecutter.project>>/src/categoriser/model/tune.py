@@ -26,11 +26,11 @@ from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
 from categoriser.model.calibration import TINY
 from categoriser.model.classifier import Classifier, classifier_of
-from categoriser.model.folds import fold_answers, merchant_folds
+from categoriser.model.folds import fold_answers, in_folds
 from categoriser.model.knobs import Knobs
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.model.tuning_record import TrialRecord, TuningRecord
-from categoriser.params import Train, read_params, set_params
+from categoriser.params import Prepare, Train, read_params, set_params
 from categoriser.paths import PARAMS, PREPARED, TUNING
 
 # The figures of a trial, by the names that MLflow shows.
@@ -117,7 +117,9 @@ def gain(better: NDArray[np.float64], groups: NDArray[np.int64]) -> Gain:
 class Folds:
     """Training rows in folds by merchant, on which settings are tried."""
 
-    def __init__(self, prepared: Path, settings: Train, step: Callable[[], None]) -> None:
+    def __init__(
+        self, prepared: Path, settings: Train, split: Prepare, step: Callable[[], None]
+    ) -> None:
         """Read the rows; `step` is called after each fold of each trial.
 
         Raises `UserError` where no merchant can be held out.
@@ -125,28 +127,25 @@ class Folds:
         rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
         if rows.height > MOST_ROWS:
             rows = rows.sample(MOST_ROWS, seed=0)
-        folds = merchant_folds(rows["key"], settings.folds)
-        self._filled = np.unique(folds).tolist()
+        self._rows = in_folds(rows, settings.folds, split)
+        self._filled = self._rows["fold"].unique().sort().to_list()
         if len(self._filled) < 2:
             raise UserError("the training rows are of too few merchants to hold any out")
-        order = np.argsort(folds, kind="stable")
-        self._rows = rows[order]
-        self._folds = folds[order]
         self._validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
         self._step = step
         self._labels = self._rows["category"].unique().sort().to_list()
+        asked = self._rows.filter("asked")
         place = {label: number for number, label in enumerate(self._labels)}
-        self._truth = np.array([place[label] for label in self._rows["category"]])
-        self.merchants = self._rows["key"].rank("dense").to_numpy().astype(np.int64) - 1
+        self._truth = np.array([place[label] for label in asked["category"]])
+        self.merchants = asked["key"].rank("dense").to_numpy().astype(np.int64) - 1
 
     def answers(self, classifier: type[Classifier], knobs: Knobs) -> FoldFigures:
         """Answer each fold by a fit on the others. Raises `UserError` where nothing is trained."""
         tables = []
         for fold in self._filled:
-            table = fold_answers(
-                classifier, knobs, self._rows, self._validation, self._folds, fold, self._labels
+            tables.append(
+                fold_answers(classifier, knobs, self._rows, self._validation, fold, self._labels)
             )
-            tables.append(table)
             self._step()
         probabilities = np.vstack(tables)
         true = np.maximum(probabilities[np.arange(len(self._truth)), self._truth], TINY)
@@ -205,7 +204,7 @@ def tune(
     """
     settings = read_params(params)
     candidate = settings.train.first
-    folds = Folds(prepared, settings.train, step)
+    folds = Folds(prepared, settings.train, settings.prepare, step)
     began = time.time()
     end = time.monotonic() + 60 * minutes
     done: list[Trial] = []
