@@ -1,1 +1,1 @@
-"""Months that are made up: the real server answers them, and the project's own verbs do the rest."""
+"""Months that are made up, which the real server answers and the project's own verbs take up."""

@@ -104,7 +104,7 @@ def retrain(params: Params) -> None:
 
 
 def keep_report(folder: Path) -> None:
-    """Copy what says most of the retrained model to a folder, in place of an earlier rehearsal's."""
+    """Copy what says most of the retrained model to a folder, in place of the last rehearsal's."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for path in KEPT:

@@ -204,7 +204,9 @@ def test_the_first_screen_shows_the_model_beside_the_champion() -> None:
     shown = facts(evaluation, generated=planted)
     text = " ".join(" ".join(Page(report.html(shown)).texts).split())
     first = text[: text.index("answered without review")]
-    sentence = "The model is better than the champion in accuracy (newest month, 2026-03, 1,234 rows)"
+    sentence = (
+        "The model is better than the champion in accuracy (newest month, 2026-03, 1,234 rows)"
+    )
     assert sentence in first
     row = "newest month, 2026-03, 1,234 rows accuracy 84.3 % 82.2 % +2.1 (+0.4 to +3.8)"
     assert f"{row} the model is better by 2.1 points" in first
