@@ -5,7 +5,7 @@ show first get their labels, which go the way that a team's go: `feedback`, `dat
 the next month has a model that has learned from them. Without review the first model stays.
 
 `python -m rehearsal.reviewed_months` plays it in a copy of the project, and prints both curves as
-the table of docs/review.md. The gate is not asked: what is shown is what labels are worth.
+the table of docs/review.md.
 """
 
 import shutil
@@ -34,6 +34,9 @@ NEW_MERCHANTS = (0.1, 0.2, 0.3, 0.4)
 # So many rows are labelled each month; a label of a group of alike rows counts for each of them.
 REVIEWED_ROWS = 200
 REVIEW_LABELS = "labels"
+# From the data to a model and its baseline. The candidate that was chosen stays: no month is about
+# another one. The gate is not asked: what is shown is what labels are worth.
+STAGES = ("validate", "prepare", "train", "add_rules", "baseline")
 # The model that stays as it is.
 FIRST_MODEL = Path("first_model")
 
@@ -62,10 +65,11 @@ def play_months(
     params = read_params()
     refuse_own_data(params, "this rehearsal")
     with project_copy():
+        # Labels are of the newest month, which is learned from.
         set_params(paths.PARAMS, {"prepare.months": 0})
         # A review gives few labels at a time, and an export asks for more.
         set_params(paths.MONITORING, {"quality.min_rows": reviewed_rows // 2})
-        dvc("repro", "baseline")
+        dvc("repro", "--single-item", *STAGES)
         shutil.copytree(paths.MODEL, FIRST_MODEL)
         for number, share in enumerate(NEW_MERCHANTS, 1):
             drift = Drift(new_merchants=share)
@@ -100,7 +104,7 @@ def retrain(folder: Path) -> None:
     """Train on the data and on all labels up to now, those of this folder among them."""
     export_feedback(str(folder / CAPTURES), str(folder / REVIEW_LABELS))
     take_files(f"{paths.GENERATED} {paths.FEEDBACK_TRAIN}")
-    dvc("repro", "baseline")
+    dvc("repro", "--single-item", *STAGES)
 
 
 def in_markdown(months: list[PlayedMonth]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from measured import SETTINGS, TRAIN, crown, result, trained, write_parts
+from measured import CHOSEN, SETTINGS, TRAIN, crown, result, trained, write_parts
 
 from categoriser.data.split import HELD_OUT_PARTS
 from categoriser.evaluation.beside_champion import compare_answers
@@ -45,7 +45,7 @@ def with_champion(folder: Path) -> tuple[Evaluation, Categoriser]:
     fewer = write_parts(folder / "fewer")
     rows = pl.read_parquet(fewer / "train.parquet").head(150)
     rows.write_parquet(fewer / "train.parquet")
-    train(fewer, folder / "other", TRAIN)
+    train(fewer, folder / "other", TRAIN, CHOSEN)
     champion = crown(folder / "champion", folder / "other")
     evaluation, _ = measure_model(prepared, model, champion, SETTINGS)
     return evaluation, Categoriser.load(folder / "other")

@@ -17,8 +17,9 @@ from categoriser.params import set_params
 # So few rows and little training are enough to see what labels teach.
 FEW = {
     "generate.rows": 4000,
-    "train.classifier.epoch": 5,
-    "train.classifier.bucket": 50_000,
+    "train.folds": 2,
+    "train.candidates.fasttext_svm.epoch": 5,
+    "train.candidates.fasttext_svm.bucket": 50_000,
     "evaluate.resamples": 200,
 }
 
