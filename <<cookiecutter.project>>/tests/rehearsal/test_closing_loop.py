@@ -15,6 +15,7 @@ from categoriser.errors import UserError
 from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import BesideChampion, Interval
 from categoriser.evaluation.verdict import Training, Verdict
+from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
 from categoriser.params import set_params
 from rehearsal import closing_loop
@@ -108,8 +109,10 @@ def test_the_champion_stays_where_it_is_the_model(inside: Path) -> None:
     with project_copy():
         closing_loop.settle_champion()
         facts = paths.CHAMPION_FACTS.read_bytes()
-        closing_loop.settle_champion()
-        assert paths.CHAMPION_FACTS.read_bytes() == facts
+        with project_copy():
+            closing_loop.settle_champion()
+            assert paths.CHAMPION_FACTS.read_bytes() == facts
+            assert digest(paths.CHAMPION_MODEL) == digest(paths.MODEL)
         set_params(paths.PARAMS, {"train.review_threshold": 0.5})
         with pytest.raises(UserError, match=r"model is of an earlier state .*: train.*`make run`"):
             closing_loop.settle_champion()
