@@ -8,7 +8,8 @@ import polars as pl
 from categoriser import paths
 from categoriser.contract import FIELDS, transactions
 from categoriser.data.generated_facts import read_generated_facts
-from categoriser.data.merchant_key import merchant_keys
+from categoriser.data.merchant_group import find_merchants
+from categoriser.data.prepare import NO_CORRECTIONS
 from categoriser.evaluation.beside_champion import Flags, compare_answers
 from categoriser.evaluation.evaluation_file import BesideChampion
 from categoriser.evaluation.scores import group_codes
@@ -35,7 +36,7 @@ def compare_on(
     New merchants are those without a row in the generated data. The slice is the planted one.
     """
     normal = normalise(rows["text"].to_list())
-    rows = rows.with_columns(key=merchant_keys(rows, normal)[0])
+    rows = rows.with_columns(key=find_merchants(rows, normal, NO_CORRECTIONS).group)
     is_new = is_of_new_merchant(rows)
     planted = read_generated_facts(paths.GENERATED_FACTS).planted
     is_planted = (rows[planted.column] == planted.value).to_numpy()
