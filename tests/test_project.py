@@ -128,6 +128,19 @@ def test_a_month_that_drifts_is_served_captured_and_found(repeated):
     assert status(project) == before
 
 
+def test_the_loop_closes(repeated):
+    """With the defaults: labels of a drifted month, retraining, a gate that passes, a sure gain."""
+    project, _, _ = repeated
+    before = status(project)
+    params = (project.folder / "params.yaml").read_text()
+    shown = project.run("make", "loop").stdout
+    assert "The retrained model is surely better than the champion" in shown
+    assert "The retrained model passes its gate." in shown
+    assert "the champion" in (project.folder / "reports/loop/report.html").read_text()
+    assert (project.folder / "params.yaml").read_text() == params
+    assert status(project) == before
+
+
 @pytest.mark.skipif(not BIRMINGHAM.exists(), reason="the real data lie beside the checkout only")
 def test_own_data_take_the_place_of_the_generated(project, tmp_path):
     """A project on real transactions: no merchant, no country, a class fewer, a column more."""

@@ -29,6 +29,7 @@ MONITORING = Path("monitoring/monitoring.yaml")
 THRESHOLDS = Path("monitoring/thresholds.json")
 
 FEEDBACK = Path("feedback")
+FEEDBACK_TRAIN = FEEDBACK / "train.csv"
 HOLDOUT = FEEDBACK / "holdout.csv"
 REVIEW_LABELS = Path("labels")
 
@@ -41,6 +42,7 @@ REPORT = Path("reports/report.html")
 MODEL_CARD = Path("reports/model_card.md")
 MONITOR = Path("reports/monitor")
 DRIFT = Path("reports/drift")
+LOOP = Path("reports/loop")
 REVIEW_EXPORT = Path("reports/review")
 
 CHAMPION = Path("champion")

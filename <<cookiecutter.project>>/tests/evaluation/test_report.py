@@ -21,6 +21,7 @@ from categoriser.evaluation import report
 from categoriser.evaluation.champion import Champion
 from categoriser.evaluation.evaluation_file import (
     Behaviour,
+    BesideChampion,
     CasesOfKind,
     ClassFigures,
     Evaluation,
@@ -179,6 +180,46 @@ def test_the_first_screen_shows_the_model_beside_the_reference() -> None:
     assert "better than the reference in accuracy" in report.model_card(facts(evaluation))
 
 
+def test_the_first_screen_shows_the_model_beside_the_champion() -> None:
+    evaluation = copy.deepcopy(result()[0])
+    lead = Interval(0.021, 0.004, 0.038)
+    for part in evaluation.parts.values():
+        part.models["champion"] = part.models["reference"]
+        part.lead["champion"] = Scores(Interval(0, -0.01, 0.01), Interval(0, -0.01, 0.01))
+    own = Interval(0.843, 0.8, 0.9)
+    other = Interval(0.822, 0.8, 0.9)
+    evaluation.beside_champion = [
+        BesideChampion("newest month, 2026-03", 1234, 50, own, other, lead),
+        BesideChampion("country: NZ", 321, 40, own, other, Interval(0, -0.01, 0.01)),
+    ]
+    planted = GeneratedFacts(
+        rows=2000,
+        seed=0,
+        months=["2026-01", "2026-03"],
+        label_noise=0.1,
+        planted=Planted("country", "NZ", 0.2),
+        ceiling=0.912,
+        ceiling_by={},
+    )
+    shown = facts(evaluation, generated=planted)
+    text = " ".join(" ".join(Page(report.html(shown)).texts).split())
+    first = text[: text.index("answered without review")]
+    sentence = (
+        "The model is better than the champion in accuracy (newest month, 2026-03, 1,234 rows)"
+    )
+    assert sentence in first
+    row = "newest month, 2026-03, 1,234 rows accuracy 84.3 % 82.2 % +2.1 (+0.4 to +3.8)"
+    assert f"{row} the model is better by 2.1 points" in first
+    assert "country: NZ, 321 rows accuracy" in first
+    assert "the generated data's planted slice is country: NZ" in first
+    assert "better than the champion in accuracy" in report.model_card(shown)
+
+
+def test_without_a_champion_nothing_is_said_beside_it() -> None:
+    assert "beside the champion" not in report.html(facts())
+    assert "than the champion" not in report.html(facts()) + report.model_card(facts())
+
+
 def test_what_a_failed_gate_lacks_is_on_top() -> None:
     verdict = FigureVerdict(
         gate="min_accuracy",
@@ -228,6 +269,8 @@ def test_text_from_the_data_is_escaped_everywhere() -> None:
     evaluation.model.metadata = replace(evaluation.model.metadata, classes=[evil])
     evaluation.split.key = evil
     evaluation.tokens = {evil: [(evil, 0.5)]}
+    level = Interval(0, 0, 0)
+    evaluation.beside_champion = [BesideChampion(f"country: {evil}", 9, 9, level, level, level)]
     for part in evaluation.parts.values():
         part.classes[0].label = evil
         part.confused[0].truth = evil

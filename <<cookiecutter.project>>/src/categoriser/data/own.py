@@ -21,6 +21,7 @@ from categoriser.data.intake.form import OWN_FORM, Form
 from categoriser.data.intake.reading import read_table
 from categoriser.data.intake.recognise import recognise
 from categoriser.data.intake.settle import accepts_proposals, propose, settle_form
+from categoriser.data.labels_held_out import labels_held_out
 from categoriser.data.profile import Profile, accepted_profile
 from categoriser.data.table import Table, own_table
 from categoriser.data.validate import BadRowsError, validate
@@ -187,6 +188,9 @@ def take_files(file: str) -> None:
         raise UserError(
             f"{error}\n  The data stay as they were: `make run` goes on with {params.data.path}"
         ) from None
+    note = labels_held_out(files, max(found.months), read_params().prepare.months)
+    if note:
+        sys.stdout.write(f"note: {note}\n")
     bad = found.bad_rows
     aside = f"; {bad:,} of them are bad and will be set aside (see {ASIDE})" if bad else ""
     sys.stdout.write(

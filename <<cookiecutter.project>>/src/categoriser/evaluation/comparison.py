@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from categoriser.evaluation.evaluation_file import PartFigures
+from categoriser.evaluation.evaluation_file import BesideChampion, PartFigures
 from categoriser.evaluation.reference import REFERENCE
 from categoriser.intervals import Interval, Scores
 from categoriser.model.choice import Choice
@@ -88,6 +88,20 @@ def both_figures(part: str, model: Scores, rival: Scores, lead: Scores) -> list[
             lead=getattr(lead, name),
         )
         for name, called in FIGURES.items()
+    ]
+
+
+def compare_on_chosen_rows(chosen: Sequence[BesideChampion]) -> list[Comparison]:
+    """Return the accuracy of the model and the champion on rows that are no held-out part."""
+    return [
+        Comparison(
+            part=f"{one.name}, {one.rows:,} rows",
+            figure=FIGURES["accuracy"],
+            model=one.model,
+            rival=one.champion,
+            lead=one.lead,
+        )
+        for one in chosen
     ]
 
 

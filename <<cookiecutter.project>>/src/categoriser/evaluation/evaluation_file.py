@@ -136,6 +136,20 @@ class ColumnSlices(Struct):
     spread: float | None = None
 
 
+class BesideChampion(Struct):
+    """The accuracy of the model and of the champion on the same rows, which `name` describes.
+
+    `lead` is the model's less the champion's, and `groups` counts the merchants.
+    """
+
+    name: str
+    rows: int
+    groups: int
+    model: Interval
+    champion: Interval
+    lead: Interval
+
+
 class FailedCase(Struct):
     """A case that does not hold, by its line in the file: the first answer that is wrong.
 
@@ -182,7 +196,8 @@ class Evaluation(Struct):
     `settings` are those by which the figures were made. `parts` are the held-out parts by name;
     `slices` the columns by name, None where the data lacks the column; `tokens` each class's
     heaviest tokens with their weights. `behaviour` is None without a file of cases. `rules` counts
-    all prepared rows by the rules that they meet; None without rules.
+    all prepared rows by the rules that they meet; None without rules. `beside_champion` is on the
+    newest month's rows and the worst slices, and empty without a champion to compare with.
     """
 
     champion: Champion | None
@@ -195,6 +210,7 @@ class Evaluation(Struct):
     tokens: dict[str, list[tuple[str, float]]]
     behaviour: Behaviour | None = None
     rules: RuleCounts | None = None
+    beside_champion: list[BesideChampion] = []
 
 
 def read_evaluation(path: Path) -> Evaluation:

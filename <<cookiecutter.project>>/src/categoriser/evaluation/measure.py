@@ -18,6 +18,7 @@ from categoriser.command import run_command
 from categoriser.data.rows import read_rows
 from categoriser.data.split import HELD_OUT_PARTS, read_split
 from categoriser.evaluation.behaviour import measure_behaviour
+from categoriser.evaluation.beside_champion import CHAMPION_ANSWER, compare_with_champion
 from categoriser.evaluation.champion_model import load_comparable_champion
 from categoriser.evaluation.evaluation_file import (
     Evaluation,
@@ -97,6 +98,9 @@ def measure_model(
         parts[part], judged[part] = measure_rows(frame, answerers, categoriser, labels, settings)
 
     rows = pl.concat(judged[part] for part in PARTS_AS_ROWS_ARRIVE)
+    slices = by_slice(
+        rows, rows["truth"].to_numpy(), rows["answer"].to_numpy(), group_codes(rows), settings
+    )
     lines = pl.concat(frames.values())["features"].to_list()
     evaluation = Evaluation(
         champion=facts,
@@ -105,12 +109,11 @@ def measure_model(
         parts=parts,
         rules=measure_rules(prepared, categoriser.rules),
         settings=convert(settings.model_dump(), EvaluationSettings),
-        slices=by_slice(
-            rows, rows["truth"].to_numpy(), rows["answer"].to_numpy(), group_codes(rows), settings
-        ),
+        slices=slices,
         split=read_split(prepared),
         tokens=class_tokens(categoriser, lines),
         behaviour=measure_behaviour(settings.behaviour, categoriser),
+        beside_champion=compare_with_champion(pl.concat(judged.values()), rows, slices, settings),
     )
     evaluation = convert(rounded(to_builtins(evaluation)), Evaluation)
     return evaluation, plot_tables(evaluation.parts, judged, labels)
@@ -147,7 +150,8 @@ def measure_rows(
 ) -> tuple[PartFigures, pl.DataFrame]:
     """Measure a part; return its figures, and its rows as the model answers them.
 
-    The rows have `truth` and `answer`, as places in `labels`, and the answer's `probability`.
+    The rows have `truth` and `answer`, as places in `labels`, the answer's `probability` and, where
+    there is a champion, its answer.
     """
     lines = frame["features"].to_list()
     truth = codes_of(frame["category"].to_list(), labels)
@@ -156,6 +160,9 @@ def measure_rows(
     judged = frame.with_columns(
         truth=truth, answer=own.argmax(axis=1), probability=own.max(axis=1, initial=0)
     )
+    if "champion" in tables:
+        champion = pl.Series(CHAMPION_ANSWER, tables["champion"].argmax(axis=1))
+        judged = judged.with_columns(champion)
     if frame.is_empty():
         return PartFigures(rows=0, groups=0), judged
     ruled = answered_by_rules(categoriser.rules, frame)

@@ -12,7 +12,12 @@ from msgspec import to_builtins
 
 from categoriser.data.generated_facts import GeneratedFacts
 from categoriser.data.profile import Profile
-from categoriser.evaluation.comparison import compare_with_reference, summary
+from categoriser.evaluation.comparison import (
+    compare_on_chosen_rows,
+    compare_with,
+    compare_with_reference,
+    summary,
+)
 from categoriser.evaluation.evaluation_file import Evaluation, PartFigures, SliceFigures
 from categoriser.evaluation.plots import (
     STYLE,
@@ -114,13 +119,17 @@ def common(facts: ReportFacts) -> dict[str, Any]:
     """Return what both pages say, by the templates' names for it.
 
     These are the facts, the dates, how many slices are too small, the model beside the reference
-    (figure by figure, and in a sentence), and whether few merchants carry the figure on new ones.
+    and the champion (figure by figure, and in a sentence), and whether few merchants carry the
+    figure on new ones.
     """
     evaluation = facts.evaluation
     parts = {name: evaluation.parts[name] for name in PART_MEANINGS}
     choice = evaluation.model.metadata.choice
     compared = compare_with_reference(parts, choice)
+    with_champion = compare_with("champion", parts)
+    with_champion += compare_on_chosen_rows(evaluation.beside_champion)
     dates = [date for part in evaluation.split.parts.values() for date in part.dates]
+    planted = facts.generated.planted if facts.generated else None
     small = sum(len(column.not_judged) for column in evaluation.slices.values() if column)
     return {
         "about": facts.about,
@@ -137,6 +146,9 @@ def common(facts: ReportFacts) -> dict[str, Any]:
         "beside_reference": summary("reference", compared),
         "few_merchants": few_merchants(parts["merchant"]),
         "wide": WIDE,
+        "with_champion": with_champion,
+        "beside_champion": summary("champion", with_champion),
+        "planted": f"{planted.column}: {planted.value}" if planted else "",
     }
 
 

@@ -1,0 +1,43 @@
+"""A project on few rows whose pipeline has run, for the rehearsals to play in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from pipeline_copy import Copy
+
+from categoriser import paths
+from categoriser.params import set_params
+
+# So few rows and little training are enough to see what labels teach.
+FEW = {
+    "generate.rows": 4000,
+    "train.folds": 2,
+    "train.candidates.fasttext_svm.epoch": 5,
+    "train.candidates.fasttext_svm.bucket": 50_000,
+    "evaluate.resamples": 200,
+}
+
+
+@pytest.fixture(scope="session")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    copy = Copy(tmp_path_factory.mktemp("rehearsed"))
+    copy.set(FEW)
+    set_params(copy.folder / paths.MONITORING, {"thresholds.weeks": 100})
+    done = copy.run("dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return copy
+
+
+@pytest.fixture
+def inside(rehearsed: Copy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in that project, as its commands do, and let DVC find its Python and its code."""
+    monkeypatch.setenv("PYTHONPATH", str(rehearsed.folder / "src"))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    with chdir(rehearsed.folder):
+        yield rehearsed.folder
