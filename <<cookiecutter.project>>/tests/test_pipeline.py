@@ -31,7 +31,7 @@ def test_a_failing_gate_comes_last_and_leaves_metrics_and_report(copy: Copy) -> 
 
 def test_an_experiment_is_kept_where_the_gate_would_fail(copy: Copy) -> None:
     expected = yaml.safe_load(copy.params())
-    expected["train"]["classifier"]["epoch"] = 1
+    expected["train"]["candidates"]["fasttext_svm"]["epoch"] = 1
     tried = copy.run("dvc", "exp", "run", "evaluate", "-S", "train.candidates.fasttext_svm.epoch=1")
     assert tried.returncode == 0, tried.stderr
     assert yaml.safe_load(copy.params()) == expected
