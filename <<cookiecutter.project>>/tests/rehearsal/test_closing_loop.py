@@ -98,6 +98,7 @@ def test_another_champion_is_refused(inside: Path) -> None:
 
 
 def test_the_champion_stays_where_it_is_the_model(inside: Path) -> None:
+    """As after `make promote`: what depends on the champion has changed, and nothing else."""
     with project_copy():
         closing_loop.settle_champion()
         facts = paths.CHAMPION_FACTS.read_bytes()
