@@ -10,8 +10,9 @@ on AWS that train on labels. All of it happens in a copy of the project.
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -73,12 +74,31 @@ def settle_champion() -> None:
             "whose settings and data the retrained one would have: `make promote` makes that one "
             "the champion, and `make promote FORGET=champion` retires the other"
         )
-    changed = dvc_status()
+    changed = changed_stages()
     if changed:
         raise UserError(
             f"{paths.MODEL} is of an earlier state (changed since: {', '.join(changed)}); "
             "`make run` brings it up to date"
         )
+
+
+def changed_stages() -> list[str]:
+    """Name the stages of which something has changed since they ran, other than the champion."""
+    changed = []
+    for stage, changes in dvc_status().items():
+        of_champion = [
+            isinstance(change, dict)
+            and all(Path(path).is_relative_to(paths.CHAMPION) for path in _paths_in(change))
+            for change in changes
+        ]
+        if not all(of_champion):
+            changed.append(stage)
+    return changed
+
+
+def _paths_in(change: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the paths that a part of `dvc status` names, such as {"changed deps": {path: how}}."""
+    return [path for found in change.values() for path in found]
 
 
 def serve_month(params: Params) -> None:

@@ -20,7 +20,7 @@ FEW = {
     "train.folds": 2,
     "train.candidates.fasttext_svm.epoch": 5,
     "train.candidates.fasttext_svm.bucket": 50_000,
-    "evaluate.resamples": 200,
+    "evaluate.resamples": 100,
 }
 
 

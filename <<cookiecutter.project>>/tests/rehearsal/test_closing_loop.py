@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from pipeline_copy import Copy
+from sound_evaluation import verdict_of
 
 from categoriser import paths
 from categoriser.errors import UserError
 from categoriser.evaluation.champion import Champion
-from categoriser.evaluation.evaluation_file import BesideChampion, Interval
-from categoriser.evaluation.verdict import Training, Verdict
+from categoriser.evaluation.evaluation_file import BesideChampion
+from categoriser.evaluation.verdict import FigureVerdict, Outcome
+from categoriser.intervals import Interval
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
 from categoriser.params import set_params
@@ -62,18 +64,6 @@ def compared(*leads: Interval) -> list[BesideChampion]:
     return [BesideChampion("all rows", 500, 50, some, some, lead) for lead in leads]
 
 
-def verdict_of(*, passed: bool) -> Verdict:
-    return Verdict(
-        model="m",
-        training=Training("t", 1, {}),
-        passed=passed,
-        outcome="passed" if passed else "failed",
-        faults=() if passed else ("champion (random): too far behind",),
-        doubts=(),
-        verdicts=(),
-    )
-
-
 @pytest.mark.parametrize(
     ("low", "passed", "closes", "said"),
     [
@@ -86,7 +76,9 @@ def test_the_loop_closes_where_the_gate_passes_and_the_gain_is_sure(
     low: float, passed: bool, closes: bool, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = compared(Interval(0.02, low, 0.04))
-    assert closing_loop.tell(found, verdict_of(passed=passed)) is closes
+    outcome: Outcome = "passed" if passed else "failed"
+    champion = FigureVerdict("champion", "random", "lead", outcome, why="too far behind")
+    assert closing_loop.tell(found, verdict_of(champion)) is closes
     shown = capsys.readouterr().out
     assert said in shown
     assert ("champion (random): too far behind" in shown) is not passed
@@ -106,6 +98,7 @@ def test_another_champion_is_refused(inside: Path) -> None:
 
 
 def test_the_champion_stays_where_it_is_the_model(inside: Path) -> None:
+    """As after `make promote`: what depends on the champion has changed, and nothing else."""
     with project_copy():
         closing_loop.settle_champion()
         facts = paths.CHAMPION_FACTS.read_bytes()

@@ -54,7 +54,7 @@ def _chosen(
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield the rows to compare on, with what they are."""
     month = held_out["date"].dt.strftime("%Y-%m")
-    newest = month.max()
+    newest = str(month.max())
     yield f"newest month, {newest}", held_out.filter(month == newest)
     bands = price_bands(as_they_arrive["price"], settings.price_bands)
     rows = as_they_arrive.with_columns(bands.alias(PRICE_BAND))
