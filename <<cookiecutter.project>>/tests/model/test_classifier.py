@@ -96,6 +96,7 @@ def test_the_commands_run(swapped: dict[str, str], prepared: Path, tmp_path: Pat
     shutil.copytree(prepared, tmp_path / "data" / "prepared")
     shutil.copy(ROOT / "params.yaml", tmp_path)
     run(swapped, tmp_path, "categoriser", "tune", "--trials", "2")
+    run(swapped, tmp_path, "categoriser.evaluation.choose")
     run(swapped, tmp_path, "categoriser.model.train")
     write_rules(tmp_path / RULES, [])
     run(swapped, tmp_path, "categoriser.model.add_rules")

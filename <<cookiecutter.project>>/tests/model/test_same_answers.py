@@ -16,12 +16,14 @@ import httpx
 import numpy as np
 import polars as pl
 import pytest
+from measured import CHOSEN
 from rules_helpers.made_rules import made_rule
 
 from categoriser import paths
 from categoriser.contract import FIELDS, transactions
 from categoriser.data import generate, prepare, validate
 from categoriser.features import features
+from categoriser.io.replacing import write_json
 from categoriser.model import add_rules
 from categoriser.model import train as train_stage
 from categoriser.model.batch import predict_file
@@ -68,6 +70,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pl.concat([rows, odd]).write_csv(paths.GENERATED)
         validate.main()
         prepare.main()
+        write_json(paths.CHOICE, CHOSEN)
         train_stage.main()
         write_rules(paths.RULES, TEAMS_RULES)
         add_rules.main()
