@@ -61,6 +61,11 @@ VARIABLES = {
 }
 # A user's settings of pip under which a first command fails that does not overrule them.
 PIP = {"PIP_REQUIRE_VIRTUALENV": "1", "PIP_USER": "1"}
+# What these folders of tests/ hold asks nothing of AWS, of a build or of the answers: the tests of the
+# project with the default answers are enough (tests/test_project.py).
+TESTED_ELSEWHERE = ("data", "evaluation", "model", "rehearsal", "review", "rules", "serving")
+IGNORED = [f"--ignore=tests/{name}" for name in TESTED_ELSEWHERE]
+FEWER_TESTS = " ".join(["--cov-fail-under=0", *IGNORED])
 # Where this machine reaches packages: a build on AWS has its own way.
 NETWORK = re.compile(r"(PIP|UV|SSL_CERT)_.*|(https?|no|all)_proxy", re.IGNORECASE)
 
@@ -78,7 +83,7 @@ class Build:
         known = {name: value for name, value in os.environ.items() if NETWORK.fullmatch(name)}
         cache = os.environ.get("UV_CACHE_DIR") or str(home / ".cache/uv")
         programs = [str(Path(sys._base_executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
-        environment = known | PIP | VARIABLES
+        environment = known | PIP | VARIABLES | {"PYTEST_ADDOPTS": FEWER_TESTS}
         environment |= {"HOME": str(self.home), "PATH": ":".join(programs), "UV_CACHE_DIR": cache}
         environment |= {"CODEBUILD_SRC_DIR": str(self.folder)}
         environment |= {"CODEBUILD_SRC_DIR_Data": str(self.folder.with_name("data"))}
@@ -139,6 +144,10 @@ def test_every_answer_is_away_from_its_default():
     asked = {name: default for name, default in answered({}).items() if not name.startswith("_")}
     assert set(ANSWERS) == set(asked)
     assert [name for name in asked if ANSWERS[name] == asked[name]] == []
+
+
+def test_what_is_tested_elsewhere_is_there(build):
+    assert all((build.folder / "tests" / name).is_dir() for name in TESTED_ELSEWHERE)
 
 
 def test_its_linters_and_its_tests_pass_in_build(build):
