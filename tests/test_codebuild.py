@@ -61,8 +61,8 @@ VARIABLES = {
 }
 # A user's settings of pip under which a first command fails that does not overrule them.
 PIP = {"PIP_REQUIRE_VIRTUALENV": "1", "PIP_USER": "1"}
-# What these folders of tests/ hold asks nothing of AWS, of a build or of the answers. It is run in the
-# project with the default answers (tests/test_project.py).
+# What these folders of tests/ hold asks nothing of AWS, of a build or of the answers. It is run in
+# the project with the default answers (tests/test_project.py).
 TESTED_ELSEWHERE = ("data", "evaluation", "model", "rehearsal", "review", "rules", "serving")
 IGNORED = [f"--ignore=tests/{name}" for name in TESTED_ELSEWHERE]
 FEWER_TESTS = " ".join(["--cov-fail-under=0", *IGNORED])

@@ -92,7 +92,7 @@ def test_a_training_that_fails_says_why_where_sagemaker_looks(
         (data / "transactions.csv").write_text("date,text,price,category\n" + "x,y,z,\n" * 5000)
     config = tmp_path / "input/config"
     config.mkdir(parents=True)
-    knobs = {"epochs": "5"} if fault == "unknown knob" else {}
+    knobs = {f"{CANDIDATE}.epochs": "5"} if fault == "unknown knob" else {}
     (config / "hyperparameters.json").write_text(json.dumps(knobs))
     monkeypatch.chdir(settings_folder)
     with pytest.raises(UserError, match=told):

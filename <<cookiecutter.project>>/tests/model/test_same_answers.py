@@ -60,6 +60,8 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     set_params(folder / paths.PARAMS, own)
     (folder / "champion").mkdir()
     (folder / paths.CHAMPION_PROFILE).write_text("null")
+    (folder / "rules").mkdir()
+    (folder / paths.MERCHANT_GROUPS).write_text("key,group\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         generate.main()
