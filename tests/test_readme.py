@@ -146,7 +146,7 @@ def test_the_commands_work_in_the_order_in_which_they_stand(reader):
         assert all(re.search(part, said) for part in expected), f"{command}\n{said}"
     assert [start for start in SAYS if not any(one.startswith(start) for one in run)] == []
     answers = (reader.folder / "answers.csv").read_text(encoding="utf-8")
-    assert answers.startswith("text,price,category,probability,review\nspotify")
+    assert answers.startswith("text,price,category,probability,review,source\nspotify")
     feedback = (reader.folder / "feedback/train.csv").read_text(encoding="utf-8")
     assert feedback.partition("\n")[0] == "date,text,price,category,country"
     assert (reader.folder / "reports/monitor/report.html").stat().st_size > 100_000
