@@ -27,16 +27,18 @@ def unseen_merchants_table() -> Table:
     table = Table(title=title)
     for name in ("salt", "candidate", "accuracy", "macro-F1", "log loss", "calibration error"):
         table.add_column(name, justify="left" if name in ("salt", "candidate") else "right")
-    table.add_column("lead over the reference", justify="right")
+    for name in ("lead over the reference in accuracy", "in log loss"):
+        table.add_column(name, justify="right")
     for _ in range(DRAWS):
         salt = fresh_salt()
         split = params.prepare.model_copy(update={"salt": salt})
         choice = choose_candidate(paths.PREPARED, params.train, split, params.evaluate)
         for candidate, figures in choice.candidates.items():
             is_chosen = candidate == choice.chosen
-            lead = ""
+            leads = []
             if is_chosen and REFERENCE in choice.candidates:
-                lead = with_interval(choice.candidates[REFERENCE].lead.accuracy)
+                reference = choice.candidates[REFERENCE]
+                leads = [with_interval(reference.lead.accuracy), with_interval(reference.loss_lead)]
             table.add_row(
                 salt,
                 f"{candidate} (goes on)" if is_chosen else candidate,
@@ -44,7 +46,7 @@ def unseen_merchants_table() -> Table:
                 f"{figures.macro_f1.value:.4f}",
                 f"{figures.log_loss:.4f}",
                 f"{figures.calibration_error:.4f}",
-                lead,
+                *leads,
             )
     return table
 

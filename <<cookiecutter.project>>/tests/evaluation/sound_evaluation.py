@@ -83,6 +83,7 @@ def choice_among(lead: Interval) -> Choice:
             calibration_error=0.02,
             log_loss=0.9,
             lead=Scores(ahead, ahead),
+            loss_lead=ahead,
         )
 
     own = figures(0.72, Interval(0, 0, 0))

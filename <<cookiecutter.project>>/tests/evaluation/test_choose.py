@@ -68,8 +68,10 @@ def test_figures_and_leads_are_those_of_the_answers() -> None:
     assert good.accuracy.low < 0.8 < good.accuracy.high
     assert poor.lead.accuracy.value == pytest.approx(0.1)
     assert poor.lead.accuracy.low > 0
-    nothing = good.lead.accuracy
-    assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
+    assert poor.loss_lead.value == pytest.approx(poor.log_loss - good.log_loss, abs=1e-5)
+    assert 0 < poor.loss_lead.low < poor.loss_lead.value < poor.loss_lead.high
+    for nothing in (good.lead.accuracy, good.loss_lead):
+        assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
 
 
 def test_every_row_is_answered_by_a_fit_that_has_not_seen_its_merchant(

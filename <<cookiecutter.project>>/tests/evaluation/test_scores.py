@@ -26,3 +26,13 @@ def test_scores_are_those_of_scikit_learn(rows: list[tuple[int, int]]) -> None:
     by_class = precision_recall_fscore_support(truth, answers, labels=range(5), zero_division=0)
     for name, expected in zip(("precision", "recall", "f1", "support"), by_class, strict=True):
         np.testing.assert_allclose(found[name], expected)
+
+
+def test_the_means_of_resamples_are_those_of_the_rows_of_the_drawn_groups() -> None:
+    groups = np.array([0, 0, 0, 1, 2, 2])
+    right = np.array([1.0, 0, 1, 1, 0, 0])
+    # A row's cell says whether it is right: the same draws count both.
+    counts = list(scores.resample(right.astype(np.int64), 2, groups, 50))
+    shares = [cells[1] / cells.sum() for cells in counts]
+    np.testing.assert_allclose(scores.resampled_means(right, groups, 50), shares)
+    assert len(set(shares)) > 5

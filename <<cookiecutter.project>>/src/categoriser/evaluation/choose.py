@@ -20,9 +20,16 @@ from categoriser.command import run_command
 from categoriser.data.rows import read_rows
 from categoriser.evaluation.bootstrap import interval, resampled_scores
 from categoriser.evaluation.evaluation_file import rounded
-from categoriser.evaluation.metrics import calibration, calibration_error, codes_of, log_loss
-from categoriser.evaluation.scores import Codes, Floats, confusion, group_codes, scores
-from categoriser.intervals import Scores
+from categoriser.evaluation.metrics import calibration, calibration_error, codes_of, row_losses
+from categoriser.evaluation.scores import (
+    Codes,
+    Floats,
+    confusion,
+    group_codes,
+    resampled_means,
+    scores,
+)
+from categoriser.intervals import Interval, Scores
 from categoriser.io.replacing import write_json
 from categoriser.model.choice import CandidateFigures, Choice, unmeasured
 from categoriser.model.classifier import classifier_of
@@ -82,10 +89,12 @@ def choice_of(
     size = next(iter(tables.values())).shape[1]
     points = {}
     draws = {}
+    losses = {}
     for candidate, table in tables.items():
         answers = table.argmax(axis=1)
         points[candidate] = scores(confusion(truth, answers, size))
         draws[candidate] = resampled_scores(truth, answers, size, groups, measured.resamples)
+        losses[candidate] = row_losses(truth, table)
 
     def lead(one: str, other: str) -> Scores:
         """Return by how much one candidate's figures are over another's, on the same draws."""
@@ -99,9 +108,15 @@ def choice_of(
         )
         return Scores(accuracy, macro_f1)
 
+    def loss_lead(one: str, other: str) -> Interval:
+        """Return by how much one candidate's log loss is under another's, on the same draws."""
+        saved = losses[other] - losses[one]
+        drawn = resampled_means(saved, groups, measured.resamples)
+        return interval(float(saved.mean()), drawn, measured.confidence)
+
     most_accurate = max(tables, key=lambda name: points[name]["accuracy"])
     level = [name for name in tables if lead(most_accurate, name).accuracy.low <= 0]
-    chosen = min(level, key=lambda name: log_loss(truth, tables[name]))
+    chosen = min(level, key=lambda name: float(losses[name].mean()))
     figures = {}
     for candidate, table in tables.items():
         accuracy, macro_f1 = (
@@ -113,8 +128,9 @@ def choice_of(
             macro_f1=macro_f1,
             knobs=settings.candidates[candidate],
             calibration_error=calibration_error(calibration(truth, table)),
-            log_loss=log_loss(truth, table),
+            log_loss=float(losses[candidate].mean()),
             lead=lead(chosen, candidate),
+            loss_lead=loss_lead(chosen, candidate),
         )
     choice = Choice(
         chosen=chosen,

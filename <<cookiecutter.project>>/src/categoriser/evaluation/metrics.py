@@ -59,7 +59,14 @@ def calibration_error(bins: Sequence[CalibrationBin]) -> float:
 
 def log_loss(truth: Codes, probabilities: Floats) -> float:
     """Mean of -ln p(true class), in nats; a class that the model does not know has `LEAST`."""
-    return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], LEAST)).mean())
+    return float(row_losses(truth, probabilities).mean())
+
+
+def row_losses(truth: Codes, probabilities: Floats) -> Floats:
+    """Return each row's -ln p(true class), in nats: (rows,)."""
+    true = np.maximum(probabilities[np.arange(len(truth)), truth], LEAST)
+    losses: Floats = -np.log(true)
+    return losses
 
 
 def coverage(

@@ -62,8 +62,20 @@ def resample(cells: Codes, width: int, groups: Codes, resamples: int) -> Iterato
     Row i lies in cell `cells[i]` of `width` and in group `groups[i]`; groups are numbered from 0
     without a gap.
     """
-    number = int(groups.max()) + 1
+    for times in drawn_groups(int(groups.max()) + 1, resamples):
+        yield np.bincount(cells, weights=times[groups], minlength=width).astype(float)
+
+
+def resampled_means(values: Floats, groups: Codes, resamples: int) -> Floats:
+    """Return the mean value of the rows in each draw of `resample`: (resamples,)."""
+    rows = np.bincount(groups)
+    sums = np.bincount(groups, weights=values)
+    draws = drawn_groups(len(rows), resamples)
+    return np.array([(times @ sums) / (times @ rows) for times in draws])
+
+
+def drawn_groups(number: int, resamples: int) -> Iterator[Codes]:
+    """Yield, for each draw with replacement, how often each of so many groups is drawn."""
     generator = np.random.default_rng(SEED)
     for _ in range(resamples):
-        times = np.bincount(generator.integers(number, size=number), minlength=number)
-        yield np.bincount(cells, weights=times[groups], minlength=width).astype(float)
+        yield np.bincount(generator.integers(number, size=number), minlength=number)

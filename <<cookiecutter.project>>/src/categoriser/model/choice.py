@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from categoriser.intervals import Scores
+from categoriser.intervals import Interval, Scores
 from categoriser.io.documents import read_document
 from categoriser.model.knobs import Knobs
 
@@ -12,13 +12,15 @@ from categoriser.model.knobs import Knobs
 class CandidateFigures(Scores):
     """A candidate's figures over all folds: shares, and the log loss in nats.
 
-    `lead` is the chosen candidate's figure less this one's, on the same rows.
+    `lead` is the chosen candidate's figure less this one's, on the same rows, and `loss_lead` this
+    one's log loss less the chosen one's: both are over 0 where the chosen one is better.
     """
 
     knobs: Knobs
     calibration_error: float
     log_loss: float
     lead: Scores
+    loss_lead: Interval
 
 
 class Choice(Struct, frozen=True):

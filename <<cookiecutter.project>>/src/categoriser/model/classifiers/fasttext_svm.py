@@ -85,9 +85,9 @@ class Classifier:
         "minn": (2, 3, 4),
         "maxn": (4, 5, 6),
         "min_count": (1, 2),
-        "svm_c": (0.1, 0.2, 0.4, 1.0),
-        "merchant_power": (0.0, 0.25, 0.5, 0.75),
-        "fasttext_weight": (0.0, 0.03, 0.07, 0.15, 0.3),
+        "svm_c": (0.1, 0.2, 0.35, 0.7, 1.5),
+        "merchant_power": (0.0, 0.3, 0.6),
+        "fasttext_weight": (0.0, 0.02, 0.05, 0.1, 0.2, 0.4),
     }
 
     def __init__(self, model: Any) -> None:
