@@ -162,16 +162,25 @@ def test_own_data_take_the_place_of_the_generated(project, tmp_path):
             FILE=str(file),
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done
+        return done.returncode, done.stdout + done.stderr
 
-    run('python -m categoriser data -- "$FILE"')
+    status, said = run('python -m categoriser data -- "$FILE"')
+    assert status == 0, said
     assert "path: data/own.csv" in (folder / "params.yaml").read_text()
     assert Path(folder / "data/own.csv.dvc").exists()
-    run("dvc repro")
+    # The merchants that are held out have no name in common with training's: they are hard to
+    # tell, and a few of them have most rows. The gate wants more evidence, and a person decides.
+    status, said = run("dvc repro")
+    assert status != 0
+    assert "too little evidence for the model to go on: majority (merchant)" in said
+    status, said = run('python -m categoriser promote --accept "real data, watched by hand"')
+    assert status == 0, said
+    verdict = json.loads((folder / "reports/gate.json").read_text())
+    assert (verdict["outcome"], verdict["passed"]) == ("insufficient", True)
     metrics = json.loads((folder / "reports/metrics.json").read_text())
-    for part in ("random", "time", "merchant"):
-        assert metrics[part]["accuracy"] > 0.5
+    for part in ("random", "time"):
+        assert metrics[part]["accuracy"] > 0.7
+    assert metrics["merchant_folds"]["accuracy"] > 0.35
     assert "health" not in (folder / "model/metadata.json").read_text()
 
 

@@ -16,9 +16,9 @@ from categoriser.data.generation.world import Drift
 from categoriser.errors import UserError
 from categoriser.params import Generate, Params
 
-MONTH_DRIFT = Drift(new_merchants=0.2, price_scale=1.5, mix={"travel": 2}, new_bank=0.15)
+MONTH_DRIFT = Drift(new_merchants=0.3, price_scale=1.5, mix={"travel": 2}, new_bank=0.15)
 DRIFT_IN_WORDS = (
-    "a fifth from new merchants, prices half as high again, travel doubled, a new bank's wording"
+    "30 % from new merchants, prices half as high again, travel doubled, a new bank's wording"
 )
 ROWS_IN_MONTH = 5000
 # Longer than any month.

@@ -96,7 +96,7 @@ def test_tokens_of_prices_are_no_words(sure: Categoriser) -> None:
 def test_the_classifier_tells_the_tokens_it_knows() -> None:
     knobs = {"dim": 4, "epoch": 1, "lr": 0.1, "word_ngrams": 1, "minn": 0, "maxn": 0}
     knobs |= {"min_count": 2, "bucket": 10, "thread": 1, "seed": 0, "quantise": False}
-    knobs |= {"svm_c": 1.0, "merchant_power": 0.5}
+    knobs |= {"svm_c": 1.0, "merchant_power": 0.5, "fasttext_weight": 0.1}
     lines = ["aldi EE", "aldi EE", "seldom EE"]
     known = fitted(lines, ["a", "b", "a"], knobs).tokens
     assert {"aldi", "EE"} <= known
