@@ -173,6 +173,7 @@ def test_own_data_take_the_place_of_the_generated(project, tmp_path):
     status, said = run("dvc repro")
     assert status != 0
     assert "too little evidence for the model to go on: majority (merchant)" in said
+    run("git config user.name Ann && git config user.email ann@bank.example")
     status, said = run('python -m categoriser promote --accept "real data, watched by hand"')
     assert status == 0, said
     verdict = json.loads((folder / "reports/gate.json").read_text())
