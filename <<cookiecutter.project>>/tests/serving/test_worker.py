@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,27 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(
     status, log = running.stop()
     assert status == 0
     assert json.loads(log[-1])["event"] == "stopped"
+
+
+# Long enough for many a client to come just before the socket is closed.
+SLOW_CLOSE = """
+import time
+def accept_the_rest(self, accept=worker.Worker.accept_the_rest):
+    accept(self)
+    time.sleep(0.3)
+worker.Worker.accept_the_rest = accept_the_rest
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the filter of packets is Linux's")
+def test_nobody_comes_in_between_the_last_look_and_the_close(model: Path) -> None:
+    running = Server(model, "--workers", "2", change=SLOW_CLOSE)
+    loads, _ = load(running, 8, NewConnections)
+    running.process.terminate()
+    for thread in loads:
+        thread.join(60)
+    assert [thread.lost for thread in loads] == [None] * 8
+    assert running.stop()[0] == 0
 
 
 # The clock is read as a worker heeds a signal; here a second signal comes just then.

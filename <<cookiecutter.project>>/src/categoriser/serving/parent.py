@@ -158,6 +158,7 @@ class Parent:
         if self.stopping:
             return
         self.stopping = True
+        self.shared.stopping[0] = 1
         self.kill_at = (
             time.monotonic() + worker.LINGER_SECONDS + worker.GRACE_SECONDS + LAST_SECONDS
         )

@@ -22,6 +22,7 @@ import uvicorn
 
 from categoriser.serving.connection import Connection
 from categoriser.serving.log import lines
+from categoriser.serving.syn_filter import refuse_new_connections
 
 # A worker that is to end answers for so long with `Connection: close`, and takes new connections:
 # what is under way to it then is answered, and its clients go elsewhere by themselves. uvicorn
@@ -55,10 +56,15 @@ class SharedState(NamedTuple):
 
     loads: memoryview  # connections
     ready: memoryview  # 1 where a worker takes connections
+    stopping: memoryview  # one place: 1 once all of them are to end
 
     @classmethod
     def of(cls, workers: int) -> Self:
-        return cls(loads=_shared_integers(workers), ready=_shared_integers(workers))
+        return cls(
+            loads=_shared_integers(workers),
+            ready=_shared_integers(workers),
+            stopping=_shared_integers(1),
+        )
 
 
 def _shared_integers(count: int) -> memoryview:
@@ -127,13 +133,20 @@ class Worker(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.most = 0
         asyncio.get_running_loop().remove_reader(self.listener)
-        with suppress(OSError):
-            for _ in range(MOST_CONNECTIONS):
-                self.accept()
+        # A worker that ends alone leaves the socket to the others.
+        if self.shared.stopping[0]:
+            refuse_new_connections(self.listener)
+        self.accept_the_rest()
         self.listener.close()
         # Their requests are under way.
         await asyncio.sleep(LINGER_SECONDS)
         await super().shutdown([])
+
+    def accept_the_rest(self) -> None:
+        """Accept the connections that wait."""
+        with suppress(OSError):
+            for _ in range(MOST_CONNECTIONS):
+                self.accept()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Ctrl-C comes twice, from the terminal and as the parent's SIGTERM, and the second may come
