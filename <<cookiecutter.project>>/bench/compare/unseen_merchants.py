@@ -32,7 +32,7 @@ def unseen_merchants_table() -> Table:
     for _ in range(DRAWS):
         salt = fresh_salt()
         split = params.prepare.model_copy(update={"salt": salt})
-        choice = choose_candidate(paths.PREPARED, params.train, split, params.evaluate)
+        choice, _ = choose_candidate(paths.PREPARED, params.train, split, params.evaluate)
         for candidate, figures in choice.candidates.items():
             is_chosen = candidate == choice.chosen
             leads = []

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from categoriser.data.generation.world import Drift
-from categoriser.model.calibration import calibrate
+from categoriser.model.calibration import Calibration
 
 ShareChange = Callable[[pl.DataFrame, float, np.random.Generator], pl.DataFrame]
 
@@ -57,7 +57,9 @@ def without_prices(answers: pl.DataFrame, share: float) -> pl.DataFrame:
 
 def tempered(answers: pl.DataFrame, temperature: float) -> pl.DataFrame:
     """Calibrate the answers' probabilities once more, by another temperature."""
-    table = calibrate(answers["probabilities"].to_numpy(), temperature)
+    known_words = np.zeros(answers.height)
+    calibration = Calibration(temperature=temperature)
+    table = calibration.calibrate(answers["probabilities"].to_numpy(), known_words)
     return answers.with_columns(
         probabilities=pl.Series(table, dtype=answers.schema["probabilities"])
     )

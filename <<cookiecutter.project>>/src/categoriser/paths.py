@@ -17,6 +17,7 @@ PREPARED = Path("data/prepared")
 RULES = Path("rules/merchants.csv")
 MERCHANT_GROUPS = Path("rules/merchant_groups.csv")
 CHOICE = Path("data/choice.json")
+UNSEEN_ANSWERS = Path("data/unseen_answers.parquet")
 TRAINED = Path("data/trained")
 MODEL = Path("model")
 

@@ -15,6 +15,7 @@ from categoriser.errors import UserError
 from categoriser.evaluation import choose
 from categoriser.evaluation.choose import choice_of, choose_candidate
 from categoriser.io.digests import digest
+from categoriser.model.answers import read_answers
 from categoriser.model.choice import Choice, read_choice, unmeasured
 from categoriser.params import Train, read_params
 
@@ -45,22 +46,34 @@ def chosen(**tables: Any) -> Choice:
     return choice_of(tables, TRUTH, GROUPS, settings, SETTINGS)
 
 
-def test_of_two_that_are_as_accurate_the_surer_goes_on() -> None:
-    choice = chosen(blunt=answers(0.8, 0.5), calibrated=answers(0.8, 0.8))
+def test_the_reference_goes_on_where_nothing_is_surely_more_accurate() -> None:
+    choice = chosen(surer=answers(0.801, 0.8, seed=1), linear=answers(0.8, 0.5))
+    assert choice.chosen == "linear"
+    assert choice.candidates["surer"].lead.accuracy.high > 0
+    assert choice.candidates["surer"].log_loss < choice.candidates["linear"].log_loss
+    assert choice.candidates["surer"].calibration_error < 0.002
+    assert choice.candidates["linear"].calibration_error == pytest.approx(0.3)
+
+
+def test_of_those_that_are_surely_more_accurate_the_surer_goes_on() -> None:
+    tables = {
+        "linear": answers(0.7, 0.7),
+        "blunt": answers(0.82, 0.4, seed=1),
+        "calibrated": answers(0.8, 0.8, seed=2),
+    }
+    choice = chosen(**tables)
+    assert choice.candidates["linear"].lead.accuracy.low > 0
+    assert choice.candidates["calibrated"].log_loss < choice.candidates["blunt"].log_loss
     assert choice.chosen == "calibrated"
-    assert choice.candidates["calibrated"].log_loss < choice.candidates["blunt"].log_loss
-    assert choice.candidates["calibrated"].calibration_error < 0.001
-    assert choice.candidates["blunt"].calibration_error == pytest.approx(0.3)
 
 
-def test_the_surer_does_not_go_on_where_it_is_surely_less_accurate() -> None:
-    choice = chosen(calibrated=answers(0.7, 0.7), blunt=answers(0.8, 0.34))
-    assert choice.candidates["calibrated"].log_loss < choice.candidates["blunt"].log_loss
-    assert choice.chosen == "blunt"
+def test_without_the_reference_the_first_is_the_one_to_beat() -> None:
+    assert chosen(first=answers(0.8, 0.5), second=answers(0.8, 0.8)).chosen == "first"
+    assert chosen(first=answers(0.7, 0.7), second=answers(0.8, 0.8, seed=1)).chosen == "second"
 
 
 def test_figures_and_leads_are_those_of_the_answers() -> None:
-    choice = chosen(good=answers(0.8, 0.8), poor=answers(0.7, 0.7, seed=1))
+    choice = chosen(poor=answers(0.7, 0.7, seed=1), good=answers(0.8, 0.8))
     assert choice.chosen == "good"
     assert (choice.folds, choice.rows, choice.groups) == (3, ROWS, 40)
     good, poor = choice.candidates["good"], choice.candidates["poor"]
@@ -83,6 +96,7 @@ def test_every_row_is_answered_by_a_fit_that_has_not_seen_its_merchant(
 
     class Recorder:
         classes = tuple(sorted(rows["category"].unique()))
+        tokens: frozenset[str] = frozenset()
 
         @classmethod
         def fit(cls, given: Any, _: Any) -> Recorder:
@@ -93,7 +107,7 @@ def test_every_row_is_answered_by_a_fit_that_has_not_seen_its_merchant(
             return np.full((len(lines), len(self.classes)), 1 / len(self.classes))
 
     monkeypatch.setattr(choose, "classifier_of", lambda _: Recorder)
-    choice = choose_candidate(prepared, train(any={}), SPLIT, SETTINGS)
+    choice, unseen = choose_candidate(prepared, train(any={}), SPLIT, SETTINGS)
     merchants = set(rows["key"])
     left_out = [merchants - known for known in seen]
     assert len(left_out) == 3
@@ -101,28 +115,34 @@ def test_every_row_is_answered_by_a_fit_that_has_not_seen_its_merchant(
     assert sum(len(names) for names in left_out) == len(merchants)
     assert choice.rows == rows.height
     assert choice.groups == len(merchants)
+    assert len(unseen.truth) == rows.height
 
 
 def test_both_candidates_are_fitted_and_each_fold_is_a_step() -> None:
     prepared, _ = trained()
     steps: list[None] = []
     settings = train(**{CANDIDATE: KNOBS, "linear": {}})
-    choice = choose_candidate(prepared, settings, SPLIT, SETTINGS, lambda: steps.append(None))
+    choice, unseen = choose_candidate(
+        prepared, settings, SPLIT, SETTINGS, lambda: steps.append(None)
+    )
     assert len(steps) == 6
     assert set(choice.candidates) == {CANDIDATE, "linear"}
     assert choice.candidates[CANDIDATE].knobs == KNOBS
     # Words tell the class, whichever merchant.
     assert all(figures.accuracy.value > 0.6 for figures in choice.candidates.values())
+    right = unseen.probabilities.argmax(axis=1) == unseen.truth
+    assert right.mean() == pytest.approx(choice.candidates[choice.chosen].accuracy.value, abs=1e-6)
 
 
-def test_with_one_merchant_the_first_goes_on_unmeasured(tmp_path: Path) -> None:
+def test_with_one_merchant_the_reference_goes_on_unmeasured(tmp_path: Path) -> None:
     prepared, _ = trained()
     for part in ("train", "validation"):
         rows = pl.read_parquet(prepared / f"{part}.parquet").with_columns(key=pl.lit("aldi"))
         rows.write_parquet(tmp_path / f"{part}.parquet")
-    settings = train(linear={}, **{CANDIDATE: KNOBS})
-    found = choose_candidate(tmp_path, settings, SPLIT, SETTINGS)
-    assert found == unmeasured("linear")
+    settings = train(**{CANDIDATE: KNOBS, "linear": {}})
+    choice, unseen = choose_candidate(tmp_path, settings, SPLIT, SETTINGS)
+    assert choice == unmeasured("linear")
+    assert unseen.probabilities.shape == (0, 3)
 
 
 def test_a_candidate_without_a_module_is_named() -> None:
@@ -137,13 +157,15 @@ def test_the_stage_says_each_candidate_and_writes_the_choice_again_the_same(
     prepared, _ = trained()
     monkeypatch.setattr(choose, "PREPARED", prepared)
     monkeypatch.setattr(choose, "CHOICE", project / "choice.json")
+    monkeypatch.setattr(choose, "UNSEEN_ANSWERS", project / "unseen.parquet")
     with caplog.at_level(logging.INFO):
         choose.main()
     choice = read_choice(project / "choice.json")
-    before = digest(project / "choice.json")
+    before = digest(project / "choice.json"), digest(project / "unseen.parquet")
     told = {line.partition(":")[0]: line for line in caplog.messages if "log loss" in line}
     assert set(told) == set(choice.candidates)
     goes_on = [name for name, line in told.items() if line.endswith(", goes on")]
     assert goes_on == [choice.chosen]
     choose.main()
-    assert digest(project / "choice.json") == before
+    assert (digest(project / "choice.json"), digest(project / "unseen.parquet")) == before
+    assert len(read_answers(project / "unseen.parquet").truth) == choice.rows

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from measured import PARAMS
 
-from categoriser.model.calibration import calibrate
-from categoriser.model.folds import fold_answers, in_folds
+from categoriser.model.answers import Answers
+from categoriser.model.folds import FoldAnswers, answer_fold, calibrated, in_folds
 from categoriser.params import read_params
 
 SPLIT = read_params(PARAMS).prepare
@@ -71,28 +71,43 @@ class Told:
         return np.tile(shares, (len(lines), 1))
 
 
+def three_folds() -> pl.DataFrame:
+    """Return folds of two, two and four rows: fold 1 is all of m1, the only merchant of food."""
+    return rows(2, 2, 4).with_columns(fold=pl.Series([0] * 2 + [1] * 2 + [2] * 4), asked=True)
+
+
 def test_a_fold_is_answered_by_the_others_in_the_labels_columns() -> None:
-    found = rows(2, 2, 4).with_columns(fold=pl.Series([0] * 2 + [1] * 2 + [2] * 4), asked=True)
     validation = pl.DataFrame({"features": ["x"], "category": ["unheard"], "key": ["m9"]})
     classifier: Any = Told
-    # Fold 1 is all of m1, the only merchant of food.
-    answers = fold_answers(classifier, {}, found, validation, 1, ["food", "fuel", "rent"])
-    assert answers.tolist() == [[0, 1, 0]] * 2
-    # Beside fold 0 are two rows of food and four of fuel. Without validation the temperature is 1.
-    answers = fold_answers(classifier, {}, found, validation, 0, ["food", "fuel", "rent"])
-    np.testing.assert_allclose(answers, [[1 / 3, 2 / 3, 0]] * 2)
+    labels = ["food", "fuel", "rent"]
+    found = answer_fold(classifier, {}, three_folds(), validation, 1, labels)
+    assert found.unseen.probabilities.tolist() == [[0, 1, 0]] * 2
+    assert found.unseen.truth.tolist() == [0, 0]
+    assert found.unseen.novelty.tolist() == [1, 1]
+    assert len(found.seen.truth) == 0
+    # Beside fold 0 are two rows of food and four of fuel.
+    found = answer_fold(classifier, {}, three_folds(), validation, 0, labels)
+    np.testing.assert_allclose(found.unseen.probabilities, [[1 / 3, 2 / 3, 0]] * 2)
 
 
-def test_the_temperature_is_of_validation_rows_whose_merchants_are_not_in_the_fold() -> None:
-    found = rows(2, 2, 4).with_columns(fold=pl.Series([0] * 2 + [1] * 2 + [2] * 4), asked=True)
+def test_validation_rows_of_merchants_in_the_fold_do_not_calibrate_it() -> None:
     lines = ["x"] * 40
-    own = pl.DataFrame({"features": lines, "category": ["food"] * 40, "key": ["m0"] * 40})
-    others = own.with_columns(key=pl.lit("m2"))
+    merchants = ["m0"] * 15 + ["m2"] * 25
+    validation = pl.DataFrame({"features": lines, "category": ["food"] * 40, "key": merchants})
     classifier: Any = Told
-    shares = np.array([[1 / 3, 2 / 3]] * 2)
-    unmoved = fold_answers(classifier, {}, found, own, 0, ["food", "fuel"])
-    np.testing.assert_allclose(unmoved, shares)
-    # All of them are food, which has a third: the answers are made as unsure as can be.
-    moved = fold_answers(classifier, {}, found, others, 0, ["food", "fuel"])
-    np.testing.assert_allclose(moved, calibrate(shares, 20.0))
-    assert moved[0, 0] == pytest.approx(0.49, abs=0.01)
+    found = answer_fold(classifier, {}, three_folds(), validation, 0, ["food", "fuel"])
+    assert found.seen.truth.tolist() == [0] * 25
+
+
+def test_a_fold_is_calibrated_by_the_others_and_not_by_itself() -> None:
+    sure = np.array([[0.9, 0.1]] * 100)
+    known = np.zeros(100)
+    right = np.zeros(100, np.int64)
+    half_right = np.arange(100) % 2
+    nothing = Answers.none(2)
+    as_said = FoldAnswers(Answers(sure, known, right), nothing)
+    doubtful = FoldAnswers(Answers(sure, known, half_right), nothing)
+    table = calibrated([as_said, doubtful])
+    # The other fold's answers were right in half of its rows, and all right.
+    assert table[:100, 0] == pytest.approx(0.5, abs=0.06)
+    assert (table[100:, 0] > 0.99).all()

@@ -11,16 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as checks
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from categoriser.contract import transactions
 from categoriser.errors import UserError
 from categoriser.features import features
 from categoriser.io.digests import digest
-from categoriser.model.calibration import calibrate
+from categoriser.model.calibration import novelty_of
 from categoriser.model.package import Categoriser
 
 TEXTS = ["aldi no 7 sydney", "overdrawn fee", "something else"]
@@ -53,7 +50,8 @@ def test_text_and_price_are_answered_as_their_features(categoriser: Categoriser)
     direct = categoriser.predict_proba(ASKED)
     assert np.array_equal(direct, categoriser.predict_features(features(ASKED)))
     raw = categoriser.classifier.predict_proba(features(ASKED))
-    assert np.array_equal(direct, calibrate(raw, categoriser.temperature))
+    novelty = novelty_of(features(ASKED), categoriser.classifier.tokens)
+    assert np.array_equal(direct, categoriser.calibration.calibrate(raw, novelty))
     assert not np.array_equal(direct, raw)
 
 
@@ -78,21 +76,17 @@ def test_no_rows_have_no_answers(categoriser: Categoriser) -> None:
     assert categoriser.predict([]) == []
 
 
-@given(
-    st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda row: sum(row) > 0.1),
-    st.floats(0.05, 20),
-)
-@checks(deadline=None)
-def test_calibration_is_the_softmax_of_the_logarithms_over_t(row: list[float], t: float) -> None:
-    probabilities = np.array([row]) / sum(row)
-    with np.errstate(divide="ignore"):
-        scores = np.log(probabilities) / t
-    expected = np.exp(scores - np.logaddexp.reduce(scores, axis=1))
-    np.testing.assert_allclose(calibrate(probabilities, t), expected, atol=1e-12)
-
-
 @pytest.mark.parametrize(
-    "name", ["temperature", "review_threshold", "classes", "classifier_digest", "features_version"]
+    "name",
+    [
+        "temperature",
+        "novel_temperature",
+        "label_noise",
+        "review_threshold",
+        "classes",
+        "classifier_digest",
+        "features_version",
+    ],
 )
 def test_metadata_that_lack_something_are_refused(copy: Path, name: str) -> None:
     path = copy / "metadata.json"
@@ -113,8 +107,13 @@ def test_a_missing_folder_names_the_command(tmp_path: Path) -> None:
     ("facts", "message"),
     [
         *(
-            ({"temperature": value}, "temperature is .*, and must be a number from 0.05 to 20")
+            ({name: value}, f"{name} is .*, and must be a number from 0.05 to 20")
+            for name in ("temperature", "novel_temperature")
             for value in (None, "1", True, -1, 0, 1e-300, 21, math.inf, math.nan)
+        ),
+        *(
+            ({"label_noise": value}, "label_noise is .*, and must be a number from 0 to 0.5")
+            for value in (None, "0.1", -0.1, 0.6, math.nan)
         ),
         *(
             (

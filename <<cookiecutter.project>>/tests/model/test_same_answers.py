@@ -26,6 +26,7 @@ from categoriser.features import features
 from categoriser.io.replacing import write_json
 from categoriser.model import add_rules
 from categoriser.model import train as train_stage
+from categoriser.model.answers import Answers, write_answers
 from categoriser.model.batch import predict_file
 from categoriser.model.package import Categoriser
 from categoriser.params import set_params
@@ -73,6 +74,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         validate.main()
         prepare.main()
         write_json(paths.CHOICE, CHOSEN)
+        write_answers(paths.UNSEEN_ANSWERS, Answers.none(1))
         train_stage.main()
         write_rules(paths.RULES, TEAMS_RULES)
         add_rules.main()

@@ -1,4 +1,4 @@
-"""Training: its temperature, its metadata, its log, and its faults."""
+"""Training: its metadata, its log, and its faults."""
 
 from __future__ import annotations
 
@@ -18,35 +18,13 @@ from categoriser.errors import UserError
 from categoriser.features import VERSION
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
-from categoriser.model.calibration import COLDEST, HOTTEST, calibrate, fit_temperature
+from categoriser.model.answers import Answers, write_answers
+from categoriser.model.calibration import Calibration, row_losses
 from categoriser.model.package import Categoriser
 from categoriser.model.train import train
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.params import Train, set_params
-from categoriser.paths import CHOICE, TRAINED
-
-
-def loss(probabilities: np.ndarray, truth: np.ndarray, temperature: float) -> float:
-    calibrated = calibrate(probabilities, temperature)
-    return float(-np.log(calibrated[np.arange(len(truth)), truth]).mean())
-
-
-@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])
-def test_the_temperature_that_made_the_labels_is_found(true_temperature: float) -> None:
-    random = np.random.default_rng(0)
-    said = random.dirichlet([0.4] * 4, size=20_000)
-    honest = calibrate(said, true_temperature)
-    truth = (honest.cumsum(axis=1) < random.random((len(said), 1))).sum(axis=1).clip(0, 3)
-    found = fit_temperature(said, truth)
-    assert found == pytest.approx(true_temperature, rel=0.05)
-    for other in (found * 0.97, found * 1.03):
-        assert loss(said, truth, found) < loss(said, truth, other)
-
-
-def test_an_answer_of_probability_nought_that_is_true_is_borne() -> None:
-    certain = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    assert fit_temperature(certain, np.array([0, 1, 1])) == HOTTEST
-    assert fit_temperature(certain, np.array([0, 1, 0])) == COLDEST
+from categoriser.paths import CHOICE, TRAINED, UNSEEN_ANSWERS
 
 
 def test_the_metadata_says_what_was_done(model: Path, prepared: Path, settings: Train) -> None:
@@ -71,7 +49,7 @@ def test_the_validation_figures_are_the_saved_models(model: Path, prepared: Path
     assert metadata.validation_accuracy == pytest.approx((said.argmax(1) == truth).mean())
     assert metadata.validation_accuracy is not UNSET
     assert metadata.validation_accuracy > 0.75  # one label in five is drawn at random
-    assert metadata.validation_log_loss == pytest.approx(loss(said, truth, 1), abs=1e-5)
+    assert metadata.validation_log_loss == pytest.approx(row_losses(truth, said).mean(), abs=1e-5)
 
 
 def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Path) -> None:
@@ -79,6 +57,7 @@ def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Pat
     set_params(tmp_path / "params.yaml", {"train.candidates.fasttext_svm.bucket": 1000})
     shutil.copytree(prepared, tmp_path / "data" / "prepared")
     write_json(tmp_path / CHOICE, CHOSEN)
+    write_answers(tmp_path / UNSEEN_ANSWERS, Answers.none(3))
     done = subprocess.run(
         [sys.executable, "-m", "categoriser.model.train"],
         cwd=tmp_path,
@@ -87,8 +66,8 @@ def test_the_log_has_the_form_that_sagemaker_reads(prepared: Path, tmp_path: Pat
         text=True,
     )
     metadata = json.loads((tmp_path / TRAINED / "metadata.json").read_text())
-    names = ["train_rows", "temperature", "validation_rows"]
-    names += ["validation_accuracy", "validation_log_loss"]
+    names = ["train_rows", "temperature", "novel_temperature", "label_noise"]
+    names += ["validation_rows", "validation_accuracy", "validation_log_loss"]
     assert done.stdout.splitlines() == [f"{name}={metadata[name]}" for name in names]
     assert done.stderr == ""
 
@@ -101,7 +80,7 @@ def test_twice_the_same_rows_are_the_same_folder(
 
 
 @pytest.mark.parametrize("validation", [[], ["unheard of"]])
-def test_without_validation_rows_of_trained_classes_the_temperature_is_1(
+def test_without_validation_rows_of_trained_classes_nothing_is_calibrated(
     prepared: Path, tmp_path: Path, settings: Train, validation: list[str]
 ) -> None:
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
@@ -114,7 +93,7 @@ def test_without_validation_rows_of_trained_classes_the_temperature_is_1(
         schema=dict.fromkeys(TRAINING_COLUMNS, pl.String),
     ).write_parquet(tmp_path / "validation.parquet")
     metadata = train(tmp_path, tmp_path / "model", settings, CHOSEN).metadata
-    assert (metadata.temperature, metadata.validation_rows) == (1.0, 0)
+    assert (metadata.calibration, metadata.validation_rows) == (Calibration(), 0)
     assert metadata.validation_accuracy is UNSET
 
 

@@ -127,7 +127,7 @@ def test_the_error_is_that_of_whole_groups() -> None:
 def test_the_figures_are_those_by_which_candidates_are_chosen(params: Path, prepared: Path) -> None:
     done, _ = tried(params, prepared, trials=1)
     settings = read_params(params)
-    choice = choose_candidate(prepared, settings.train, settings.prepare, settings.evaluate)
+    choice, _ = choose_candidate(prepared, settings.train, settings.prepare, settings.evaluate)
     figures = choice.candidates[CANDIDATE]
     assert (done[0].loss, done[0].share_right) == (figures.log_loss, figures.accuracy.value)
 

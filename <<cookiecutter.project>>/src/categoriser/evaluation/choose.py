@@ -1,8 +1,8 @@
 """Stage `choose`: the candidates on folds by merchant of the training rows; the better one goes on.
 
 Each candidate answers the training rows after fits that have seen no row of their merchants. The
-candidates whose accuracy is surely under that of the most accurate one are out. Of the others the
-one with the least log loss goes on: it says best how sure it is.
+reference goes on, unless others are surely more accurate: of those, the one with the least log
+loss, since it says best how sure it is.
 
 No held-out row is read, so that the held-out parts still say how good the chosen one is.
 """
@@ -11,8 +11,8 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 from msgspec import convert, to_builtins
 from rich.progress import Progress
 
@@ -20,7 +20,8 @@ from categoriser.command import run_command
 from categoriser.data.rows import read_rows
 from categoriser.evaluation.bootstrap import interval, resampled_scores
 from categoriser.evaluation.evaluation_file import rounded
-from categoriser.evaluation.metrics import calibration, calibration_error, codes_of, row_losses
+from categoriser.evaluation.metrics import calibration, calibration_error
+from categoriser.evaluation.reference import REFERENCE
 from categoriser.evaluation.scores import (
     Codes,
     Floats,
@@ -31,16 +32,26 @@ from categoriser.evaluation.scores import (
 )
 from categoriser.intervals import Interval, Scores
 from categoriser.io.replacing import write_json
+from categoriser.model.answers import Answers, write_answers
+from categoriser.model.calibration import row_losses
+from categoriser.model.calibration_fit import MOST_ROWS
 from categoriser.model.choice import CandidateFigures, Choice, unmeasured
 from categoriser.model.classifier import classifier_of
-from categoriser.model.folds import fold_answers, in_folds
+from categoriser.model.folds import answer_fold, calibrated, in_folds
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.params import Evaluate, Prepare, Train, read_params
-from categoriser.paths import CHOICE, PREPARED
+from categoriser.paths import CHOICE, PREPARED, UNSEEN_ANSWERS
 
 log = logging.getLogger(__name__)
 
 FIGURES = ("accuracy", "macro_f1")
+
+
+class Chosen(NamedTuple):
+    """The choice, and the chosen candidate's answers to all folds, uncalibrated."""
+
+    choice: Choice
+    unseen: Answers
 
 
 def choose_candidate(
@@ -49,7 +60,7 @@ def choose_candidate(
     split: Prepare,
     measured: Evaluate,
     step: Callable[[], None] = lambda: None,
-) -> Choice:
+) -> Chosen:
     """Return the choice; `step` is called after each fold of each candidate.
 
     Raises `UserError` for files that are missing, and for a candidate that cannot be trained.
@@ -58,21 +69,31 @@ def choose_candidate(
     validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
     rows = in_folds(rows, settings.folds, split)
     filled = rows["fold"].unique().sort().to_list()
-    if len(filled) < 2:
-        return unmeasured(settings.first)
-
     labels = rows["category"].unique().sort().to_list()
+    if len(filled) < 2:
+        return Chosen(unmeasured(to_beat(settings)), Answers.none(len(labels)))
+
+    unseen = {}
     tables = {}
     for candidate, knobs in settings.candidates.items():
         classifier = classifier_of(candidate)
-        answers = []
+        folds = []
         for fold in filled:
-            answers.append(fold_answers(classifier, knobs, rows, validation, fold, labels))
+            folds.append(answer_fold(classifier, knobs, rows, validation, fold, labels))
             step()
-        tables[candidate] = np.vstack(answers)
-    asked = rows.filter("asked")
-    truth = codes_of(asked["category"].to_list(), labels)
-    return choice_of(tables, truth, group_codes(asked), settings, measured)
+        unseen[candidate] = Answers.joined([fold.unseen for fold in folds])
+        tables[candidate] = calibrated(folds)
+    truth = next(iter(unseen.values())).truth
+    choice = choice_of(tables, truth, group_codes(rows.filter("asked")), settings, measured)
+    return Chosen(choice, unseen[choice.chosen])
+
+
+def to_beat(settings: Train) -> str:
+    """Return the candidate that goes on where none is surely better.
+
+    It is the reference, or the first that is named where the reference is no candidate.
+    """
+    return REFERENCE if REFERENCE in settings.candidates else settings.first
 
 
 def choice_of(
@@ -114,9 +135,9 @@ def choice_of(
         drawn = resampled_means(saved, groups, measured.resamples)
         return interval(float(saved.mean()), drawn, measured.confidence)
 
-    most_accurate = max(tables, key=lambda name: points[name]["accuracy"])
-    level = [name for name in tables if lead(most_accurate, name).accuracy.low <= 0]
-    chosen = min(level, key=lambda name: float(losses[name].mean()))
+    beaten = to_beat(settings)
+    better = [name for name in tables if lead(name, beaten).accuracy.low > 0]
+    chosen = min(better, key=lambda name: float(losses[name].mean()), default=beaten)
     figures = {}
     for candidate, table in tables.items():
         accuracy, macro_f1 = (
@@ -149,7 +170,7 @@ def main() -> None:
     with Progress(transient=True) as progress:
         steps = len(settings.candidates) * settings.folds
         task = progress.add_task("fitting candidates on folds", total=steps)
-        choice = choose_candidate(
+        choice, unseen = choose_candidate(
             PREPARED, settings, params.prepare, params.evaluate, lambda: progress.advance(task)
         )
     for candidate, figures in choice.candidates.items():
@@ -161,6 +182,7 @@ def main() -> None:
             figures.log_loss,
             goes_on,
         )
+    write_answers(UNSEEN_ANSWERS, unseen.sample(MOST_ROWS))
     write_json(CHOICE, choice)
 
 

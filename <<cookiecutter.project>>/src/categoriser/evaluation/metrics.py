@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from categoriser.evaluation.evaluation_file import CalibrationBin, CoverageStep
 from categoriser.evaluation.scores import Codes, Floats, ratio
+from categoriser.model.calibration import row_losses
 
 BINS = 15
-# A probability under this counts as this in the log loss, which would be infinite otherwise.
-LEAST = 1e-15
 
 
 def codes_of(values: Sequence[str], labels: Sequence[str]) -> Codes:
@@ -60,13 +59,6 @@ def calibration_error(bins: Sequence[CalibrationBin]) -> float:
 def log_loss(truth: Codes, probabilities: Floats) -> float:
     """Mean of -ln p(true class), in nats; a class that the model does not know has `LEAST`."""
     return float(row_losses(truth, probabilities).mean())
-
-
-def row_losses(truth: Codes, probabilities: Floats) -> Floats:
-    """Return each row's -ln p(true class), in nats: (rows,)."""
-    true = np.maximum(probabilities[np.arange(len(truth)), truth], LEAST)
-    losses: Floats = -np.log(true)
-    return losses
 
 
 def coverage(

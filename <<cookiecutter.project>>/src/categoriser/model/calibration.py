@@ -1,45 +1,69 @@
-"""Calibrated probabilities: one temperature, fitted on rows that the classifier has not seen.
+"""Calibrated probabilities: an answer is as often right as its probability says.
 
-Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
+A temperature makes answers less sure, or surer (Guo et al. 2017, "On Calibration of Modern Neural
+Networks", section 4.2). Two things are added. A classifier is too sure of merchants that it has not
+seen, so the temperature depends on how new a line's words are. And where some labels are wrong, no
+answer can be surer than that: a share of each is spread over all classes.
 """
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
-# Bounds of the temperature: beyond them calibration has nothing to go by.
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+# Bounds of a temperature: beyond them calibration has nothing to go by.
 COLDEST = 0.05
 HOTTEST = 20.0
-# An answer of probability 0 that turns out true costs this probability's logarithm.
-TINY = 1e-12
-# The bounds of the temperature are halved so often (by their logarithms): to 1e-11 of its value.
-HALVINGS = 40
+MOST_NOISE = 0.5
+# A probability under this counts as this in the log loss, which would be infinite otherwise.
+LEAST = 1e-15
 
 
-def calibrate(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Return softmax(log(p) / T), shape (rows, classes): over 1, T makes it less sure."""
-    powers: NDArray[np.float64] = probabilities ** (1 / temperature)
-    powers /= powers.sum(axis=1, keepdims=True)
-    return powers
+class Calibration(Struct, frozen=True):
+    """The three numbers: by default they change nothing.
 
-
-def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
-    """Return the temperature of least log loss, to six decimals; 1 without rows.
-
-    `truth` holds each row's column. The loss is convex in 1/T, so its slope changes sign once:
-    halve the bounds.
+    `temperature` is that of lines whose every token is known from training, and `novel_temperature`
+    that of lines with no known token; others lie between. `label_noise` is the share of an answer
+    that all classes have alike.
     """
-    if not len(truth):
-        return 1.0
-    logs = np.log(np.maximum(probabilities, TINY))
-    observed = logs[np.arange(len(truth)), truth].mean()
-    low = COLDEST
-    high = HOTTEST
-    for _ in range(HALVINGS):
-        middle = (low * high) ** 0.5
-        expected = (calibrate(probabilities, middle) * logs).sum(axis=1).mean()
-        # A model that is surer than it is right must be hotter.
-        if expected > observed:
-            low = middle
-        else:
-            high = middle
-    return round(float(high), 6)
+
+    temperature: float = 1.0
+    novel_temperature: float = 1.0
+    label_noise: float = 0.0
+
+    def calibrate(self, probabilities: Floats, novelty: Floats) -> Floats:
+        """Return calibrated probabilities, shape (rows, classes).
+
+        They are (1 - noise) softmax(log(p) / T) + noise / classes; `novelty`, shape (rows,), is
+        what `novelty_of` tells of the rows.
+        """
+        temperatures = self.temperature ** (1 - novelty) * self.novel_temperature**novelty
+        powers: Floats = probabilities ** (1 / temperatures)[:, np.newaxis]
+        powers *= (1 - self.label_noise) / powers.sum(axis=1, keepdims=True)
+        powers += self.label_noise / probabilities.shape[1]
+        return powers
+
+
+def novelty_of(lines: Sequence[str], known: Collection[str]) -> Floats:
+    """Return the share of each line's tokens that are not `known`, shape (lines,).
+
+    A line without tokens is as new as can be.
+    """
+    is_known = known.__contains__
+    shares = np.ones(len(lines))
+    for place, line in enumerate(lines):
+        tokens = line.split()
+        if tokens:
+            shares[place] = 1 - sum(map(is_known, tokens)) / len(tokens)
+    return shares
+
+
+def row_losses(truth: Codes, probabilities: Floats) -> Floats:
+    """Return each row's -ln p(true class), in nats: (rows,)."""
+    true = np.maximum(probabilities[np.arange(len(truth)), truth], LEAST)
+    losses: Floats = -np.log(true)
+    return losses

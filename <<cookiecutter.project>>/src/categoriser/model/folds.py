@@ -6,20 +6,20 @@ held-out merchants, no merchant has more than `prepare.largest_group` of the row
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from categoriser.data.group_weight import rows_over
 from categoriser.data.hashed_uniform import uniform
-from categoriser.model.calibration import calibrate, fit_temperature
+from categoriser.model.answers import Answers
+from categoriser.model.calibration import Floats
+from categoriser.model.calibration_fit import fit_calibration
 from categoriser.model.classifier import Classifier
 from categoriser.model.knobs import Knobs
 from categoriser.model.prepared_rows import training_rows
 from categoriser.params import Prepare
-
-Floats = NDArray[np.float64]
 
 
 def in_folds(rows: pl.DataFrame, count: int, settings: Prepare) -> pl.DataFrame:
@@ -35,35 +35,45 @@ def in_folds(rows: pl.DataFrame, count: int, settings: Prepare) -> pl.DataFrame:
     ).sort("fold", maintain_order=True)
 
 
-def fold_answers(
+@dataclass(frozen=True)
+class FoldAnswers:
+    """What a classifier that has not seen a fold's merchants answers, uncalibrated."""
+
+    unseen: Answers  # the fold's rows that are asked
+    seen: Answers  # the validation rows whose merchants are not in the fold
+
+
+def answer_fold(
     classifier: type[Classifier],
     knobs: Knobs,
     rows: pl.DataFrame,
     validation: pl.DataFrame,
     fold: int,
     labels: Sequence[str],
-) -> Floats:
-    """Return calibrated probabilities, shape (rows asked of the fold, labels).
+) -> FoldAnswers:
+    """Answer a fold after a fit on the others.
 
-    `rows` are those of `in_folds`. The temperature is fitted on those validation rows whose
-    merchants are not in the fold. Raises `UserError` where nothing can be trained.
+    `rows` are those of `in_folds`, and `labels` are their classes. Raises `UserError` where nothing
+    can be trained.
     """
     held_out = rows.filter(fold=fold)
     fitted = classifier.fit(training_rows(rows.filter(pl.col("fold") != fold)), knobs)
-    seen = validation.filter(~pl.col("key").is_in(held_out["key"].unique().implode()))
-    temperature = validation_temperature(fitted, seen)
-    lines = held_out.filter("asked")["features"].to_list()
-    place = {label: number for number, label in enumerate(labels)}
-    answers = np.zeros((len(lines), len(labels)))
-    columns = [place[name] for name in fitted.classes]
-    answers[:, columns] = calibrate(fitted.predict_proba(lines), temperature)
-    return answers
+    is_seen = ~pl.col("key").is_in(held_out["key"].unique().implode())
+    seen = validation.filter(is_seen & pl.col("category").is_in(labels))
+    return FoldAnswers(
+        unseen=Answers.of(fitted, held_out.filter("asked"), labels),
+        seen=Answers.of(fitted, seen, labels),
+    )
 
 
-def validation_temperature(classifier: Classifier, validation: pl.DataFrame) -> float:
-    """Return the temperature that fits validation rows best, of classes that were trained."""
-    place = {name: number for number, name in enumerate(classifier.classes)}
-    known = validation.filter(pl.col("category").is_in(classifier.classes))
-    probabilities = classifier.predict_proba(known["features"].to_list())
-    truth = np.array([place[name] for name in known["category"]], int)
-    return fit_temperature(probabilities, truth)
+def calibrated(folds: Sequence[FoldAnswers]) -> Floats:
+    """Return calibrated probabilities of all folds' rows, shape (rows, labels), in their order.
+
+    What calibrates a fold is of other merchants: its validation rows, and the other folds.
+    """
+    tables = []
+    for fold in folds:
+        others = Answers.joined([other.unseen for other in folds if other is not fold])
+        calibration = fit_calibration(fold.seen, others)
+        tables.append(calibration.calibrate(fold.unseen.probabilities, fold.unseen.novelty))
+    return np.vstack(tables)

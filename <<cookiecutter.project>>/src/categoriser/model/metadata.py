@@ -6,12 +6,17 @@ from msgspec import UNSET, Struct, UnsetType
 
 from categoriser.errors import UserError
 from categoriser.io.documents import MADE_BY_PIPELINE, read_json, to_document
-from categoriser.model.calibration import COLDEST, HOTTEST
+from categoriser.model.calibration import COLDEST, HOTTEST, MOST_NOISE, Calibration
 from categoriser.model.choice import Choice
 from categoriser.model.knobs import Knobs
 
 METADATA_FILE = "metadata.json"
-BOUNDS = {"temperature": (COLDEST, HOTTEST), "review_threshold": (0, 1)}
+BOUNDS = {
+    "temperature": (COLDEST, HOTTEST),
+    "novel_temperature": (COLDEST, HOTTEST),
+    "label_noise": (0, MOST_NOISE),
+    "review_threshold": (0, 1),
+}
 NEEDED_KEYS = ("candidate", "features_version", "classifier_digest", "classes", *BOUNDS)
 
 
@@ -22,6 +27,8 @@ class ValidationFigures(Struct, frozen=True):
     """
 
     temperature: float
+    novel_temperature: float
+    label_noise: float
     validation_rows: int
     validation_accuracy: float | UnsetType = UNSET
     validation_log_loss: float | UnsetType = UNSET
@@ -31,16 +38,19 @@ class Metadata(Struct, frozen=True):
     """What training knew of a model.
 
     `candidate` names the classifier, `classifier` holds its knobs, and `choice` says how it was
-    chosen. `libraries` are the versions of
-    those it was trained with. The validation's figures are those of `ValidationFigures`, and of the
-    classifier alone. `rules_digest` is of the file of rules beside this one, empty without rules.
+    chosen. `libraries` are the versions of those it was trained with. The two temperatures and the
+    noise are those of `Calibration`. The validation's figures are those of `ValidationFigures`, and
+    of the classifier alone. `rules_digest` is of the file of rules beside this one, empty without
+    rules.
     """
 
     candidate: str
     classes: list[str]
     features_version: int
     review_threshold: float
-    temperature: float
+    temperature: float = 1.0
+    novel_temperature: float = 1.0
+    label_noise: float = 0.0
     classifier_digest: str = ""
     rules_digest: str = ""
     classifier: Knobs = {}
@@ -51,6 +61,10 @@ class Metadata(Struct, frozen=True):
     validation_rows: int = 0
     validation_accuracy: float | UnsetType = UNSET
     validation_log_loss: float | UnsetType = UNSET
+
+    @property
+    def calibration(self) -> Calibration:
+        return Calibration(self.temperature, self.novel_temperature, self.label_noise)
 
 
 def read_metadata(model: Path) -> Metadata:

@@ -1,4 +1,4 @@
-"""The trained categoriser as one folder: classifier, temperature, threshold, metadata, rules.
+"""The trained categoriser as one folder: classifier, calibration, threshold, metadata, rules.
 
 Everything that asks the model goes through `Categoriser`: evaluation, the server, the commands. So
 do the rules: what they answer, the model is not asked.
@@ -19,7 +19,7 @@ from categoriser.features import VERSION, features, is_word, lines_of, normalise
 from categoriser.io.digests import digest
 from categoriser.io.documents import MADE_BY_PIPELINE
 from categoriser.io.replacing import replacing, write_json
-from categoriser.model.calibration import calibrate
+from categoriser.model.calibration import Calibration, novelty_of
 from categoriser.model.classifier import Classifier, classifier_of
 from categoriser.model.metadata import METADATA_FILE, Metadata, read_metadata
 from categoriser.paths import RULES
@@ -57,8 +57,8 @@ class Categoriser:
         return self.classifier.classes
 
     @property
-    def temperature(self) -> float:
-        return self.metadata.temperature
+    def calibration(self) -> Calibration:
+        return self.metadata.calibration
 
     @property
     def review_threshold(self) -> float:
@@ -69,7 +69,8 @@ class Categoriser:
 
         They are for lines of `features`; no rule goes before them.
         """
-        return calibrate(self.classifier.predict_proba(lines), self.temperature)
+        probabilities = self.classifier.predict_proba(lines)
+        return self.calibration.calibrate(probabilities, novelty_of(lines, self.classifier.tokens))
 
     def predict_proba(self, rows: Sequence[Transaction]) -> NDArray[np.float64]:
         """Return the same as `predict_features`, for rows. Raises as `features`."""

@@ -24,9 +24,9 @@ from rich.table import Table
 from categoriser.data.rows import read_rows
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
-from categoriser.model.calibration import TINY
+from categoriser.model.calibration import row_losses
 from categoriser.model.classifier import Classifier, classifier_of
-from categoriser.model.folds import fold_answers, in_folds
+from categoriser.model.folds import answer_fold, calibrated, in_folds
 from categoriser.model.knobs import Knobs
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.model.tuning_record import TrialRecord, TuningRecord
@@ -141,15 +141,15 @@ class Folds:
 
     def answers(self, classifier: type[Classifier], knobs: Knobs) -> FoldFigures:
         """Answer each fold by a fit on the others. Raises `UserError` where nothing is trained."""
-        tables = []
+        folds = []
         for fold in self._filled:
-            tables.append(
-                fold_answers(classifier, knobs, self._rows, self._validation, fold, self._labels)
+            folds.append(
+                answer_fold(classifier, knobs, self._rows, self._validation, fold, self._labels)
             )
             self._step()
-        probabilities = np.vstack(tables)
-        true = np.maximum(probabilities[np.arange(len(self._truth)), self._truth], TINY)
-        return FoldFigures(probabilities.argmax(axis=1) == self._truth, -np.log(true))
+        table = calibrated(folds)
+        right = table.argmax(axis=1) == self._truth
+        return FoldFigures(right, row_losses(self._truth, table))
 
 
 def search(
