@@ -17,16 +17,18 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from bench.compare.bare_fasttext import KNOBS, BareFastText, figures_by_part, write_lines
 from bench.compare.timing import seconds, seconds_of_both
 from bench.compare.unseen_merchants import fresh_salt, unseen_merchants_table, with_interval
 from bench.many_rules import RULES, with_many_rules
 from categoriser import paths
-from categoriser.contract import FIELDS, LABEL_PREFIX, transactions
+from categoriser.contract import FIELDS, transactions
 from categoriser.data import prepare
 from categoriser.errors import UserError
 from categoriser.evaluation.evaluation_file import read_evaluation
-from categoriser.model.classifiers.fasttext_svm import MODEL_FILE, Classifier
-from categoriser.model.package import CLASSIFIER_FOLDER, Categoriser
+from categoriser.model.choice import read_choice
+from categoriser.model.classifier import classifier_of
+from categoriser.model.package import Categoriser
 from categoriser.model.prepared_rows import training_rows
 from categoriser.model.training_rows import TrainingRows
 from categoriser.params import read_params, set_params
@@ -111,28 +113,25 @@ def python(folder: Path, *arguments: str) -> None:
 
 
 def train_seconds(rows: TrainingRows, scratch: Path) -> tuple[float, float]:
-    """Return `Classifier.fit`'s seconds and those of `fasttext.train_supervised`."""
-    settings = read_params().train.knobs_of("fasttext_svm")
-    known = ("dim", "epoch", "lr", "word_ngrams", "minn", "maxn", "min_count", "bucket", "thread")
-    knobs = {name: settings[name] for name in known if name in settings}
+    """Return seconds of the chosen candidate's fit, and of `fasttext.train_supervised`."""
+    train = read_params().train
+    chosen = read_choice(paths.CHOICE).chosen
     file = scratch / "lines.txt"
-    examples = zip(rows.labels, rows.lines, strict=True)
-    marked = (f"{LABEL_PREFIX}{label} {line}\n" for label, line in examples)
-    file.write_text("".join(marked), encoding="utf-8")
+    write_lines(file, rows)
     return seconds_of_both(
-        lambda: Classifier.fit(rows, settings | {"quantise": False}),
-        lambda: fasttext.train_supervised(str(file), loss="softmax", verbose=0, **knobs),
+        lambda: classifier_of(chosen).fit(rows, train.knobs_of(chosen)),
+        lambda: fasttext.train_supervised(str(file), loss="softmax", verbose=0, **KNOBS),
     )
 
 
-def predict_seconds(rows: pl.DataFrame) -> tuple[float, float]:
+def predict_seconds(train: TrainingRows, rows: pl.DataFrame) -> tuple[float, float]:
     """Return seconds for transactions to probabilities, and for lines by fastText alone."""
     categoriser = Categoriser.load(paths.MODEL)
-    bare = fasttext.load_model(str(paths.MODEL / CLASSIFIER_FOLDER / MODEL_FILE))
+    bare = BareFastText.fit(train, KNOBS)
     asked = transactions(rows.select(FIELDS).iter_rows())
     lines = rows["features"].to_list()
     return seconds_of_both(
-        lambda: categoriser.predict_proba(asked), lambda: bare.predict(lines, k=-1)
+        lambda: categoriser.predict_proba(asked), lambda: bare.predict_texts(lines)
     )
 
 
@@ -155,24 +154,29 @@ def prepare_seconds(scratch: Path) -> tuple[float, float]:
 def accuracy_table() -> Table:
     """Each held-out part's figures, and by how much the model leads, with intervals."""
     salt = read_params().prepare.salt
-    table = Table(title=f"held-out rows (salt {salt}): model, scikit-learn reference, model's lead")
-    for name in ("part", "rows", "figure", "model", "reference", "lead"):
+    title = f"held-out rows (salt {salt}): model, scikit-learn reference, model's lead, fastText"
+    table = Table(title=title)
+    for name in ("part", "rows", "figure", "model", "reference", "lead", "fastText alone"):
         table.add_column(name, justify="left" if name in ("part", "figure") else "right")
 
-    for part, found in read_evaluation(paths.EVALUATION).parts.items():
-        if not found.rows:
-            continue
+    measured = read_evaluation(paths.EVALUATION).parts
+    parts = {part: found for part, found in measured.items() if found.rows}
+    peers = figures_by_part(paths.PREPARED, [*parts])
+    for part, found in parts.items():
+        peer = dict(zip(("accuracy", "log_loss", "calibration_error"), peers[part], strict=True))
         model = found.models["model"]
         reference = found.models["reference"]
         lead = found.lead["reference"]
         rows = str(found.rows)
         accuracies = (model.accuracy, reference.accuracy, lead.accuracy)
-        table.add_row(part, rows, "accuracy", *[with_interval(one) for one in accuracies])
+        intervals = [with_interval(one) for one in accuracies]
+        table.add_row(part, rows, "accuracy", *intervals, peer["accuracy"])
         macro_f1s = (model.macro_f1, reference.macro_f1, lead.macro_f1)
         table.add_row(part, rows, "macro_f1", *[with_interval(one) for one in macro_f1s])
         for name in ("log_loss", "calibration_error"):
             own, other = (getattr(one, name) for one in (model, reference))
-            table.add_row(part, rows, name, f"{own:.4f}", f"{other:.4f}", f"{other - own:+.4f}")
+            figures = (f"{own:.4f}", f"{other:.4f}", f"{other - own:+.4f}", peer[name])
+            table.add_row(part, rows, name, *figures)
     return table
 
 
@@ -203,7 +207,7 @@ def compare_pipeline(scratch: Path, file: Path | None, console: Console) -> None
 
         copies = math.ceil(BATCH_ROWS / len(train))
         batch = pl.concat([train] * copies).head(BATCH_ROWS)
-        ours, bare = (BATCH_ROWS / time for time in predict_seconds(batch))
+        ours, bare = (BATCH_ROWS / time for time in predict_seconds(rows, batch))
         figures = (f"{ours:,.0f} rows/s", "from 100,000", f"{bare:,.0f} rows/s")
         table.add_row("predict a batch", *figures, f"{ours / bare:.2f}")
 

@@ -6,6 +6,7 @@ import secrets
 
 from rich.table import Table
 
+from bench.compare.bare_fasttext import figures_on_folds
 from categoriser import paths
 from categoriser.evaluation.choose import choose_candidate
 from categoriser.evaluation.reference import REFERENCE
@@ -48,6 +49,8 @@ def unseen_merchants_table() -> Table:
                 f"{figures.calibration_error:.4f}",
                 *leads,
             )
+        accuracy, log_loss, error = figures_on_folds(paths.PREPARED, params.train.folds, split)
+        table.add_row(salt, "fastText alone", accuracy, "", log_loss, error)
     return table
 
 

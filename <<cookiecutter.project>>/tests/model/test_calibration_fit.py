@@ -17,7 +17,8 @@ from categoriser.model.calibration import (
 )
 from categoriser.model.calibration_fit import fit_calibration
 
-ROWS = 20_000
+# As many as are not sampled.
+ROWS = 10_000
 NONE = Answers.none(4)
 
 

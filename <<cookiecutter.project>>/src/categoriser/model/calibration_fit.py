@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import logsumexp
 
 from categoriser.model.answers import Answers
 from categoriser.model.calibration import COLDEST, HOTTEST, LEAST, MOST_NOISE, Calibration, Floats
@@ -11,11 +10,11 @@ from categoriser.model.calibration import COLDEST, HOTTEST, LEAST, MOST_NOISE, C
 # sure than they are right.
 UNSEEN_SHARE = 0.25
 # More rows of either kind say nothing new.
-MOST_ROWS = 20_000
+MOST_ROWS = 10_000
 # Where the search starts: the logarithms of both temperatures, and the noise.
 START = ((0.0, 0.0, 0.01), (0.5, 0.0, 0.01), (0.0, 0.5, 0.01), (0.0, 0.0, 0.05))
 BOUNDS = ((np.log(COLDEST), np.log(HOTTEST)), (np.log(COLDEST), np.log(HOTTEST)), (0, MOST_NOISE))
-SEARCH = {"initial_simplex": START, "maxiter": 400, "xatol": 1e-5, "fatol": 1e-9}
+SEARCH = {"initial_simplex": START, "maxiter": 400, "xatol": 1e-4, "fatol": 1e-7}
 
 
 class Fitted:
@@ -31,8 +30,8 @@ class Fitted:
         """Return the weighted mean of -ln p(true class); the temperatures are logarithms."""
         warmth = temperature * (1 - self.novelty) + novel_temperature * self.novelty
         inverse = np.exp(-warmth)
-        sums = logsumexp(self.logs * inverse[:, np.newaxis], axis=1)
-        true = np.exp(self.truth * inverse - sums)
+        powers = np.exp(self.logs * inverse[:, np.newaxis])
+        true = np.exp(self.truth * inverse) / powers.sum(axis=1)
         true = (1 - noise) * true + noise / self.logs.shape[1]
         return -self.weight * float(np.log(np.maximum(true, LEAST)).mean())
 

@@ -20,6 +20,9 @@ from categoriser.model.training_rows import TrainingRows
 
 Floats = NDArray[np.float64]
 
+# Ten times scikit-learn's: a third of the time is saved, and no answer was another.
+TOLERANCE = 1e-3
+
 
 def joint_weights(
     model: Any,
@@ -70,7 +73,7 @@ def svm_weights(
     weighted = shares @ sp.diags_array(rarity)
     lengths = np.sqrt(weighted.multiply(weighted).sum(axis=1))
     rows = sp.diags_array(1 / lengths) @ weighted
-    svm = LinearSVC(C=svm_c, dual=True, fit_intercept=False, random_state=0)
+    svm = LinearSVC(C=svm_c, dual=True, fit_intercept=False, random_state=0, tol=TOLERANCE)
     svm.fit(rows.tocsr(), truth, sample_weight=weights)
     coefficients = svm.coef_
     if len(labels) == 2:
