@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 from sound_evaluation import choice_among, figure, sound_evaluation
 
 from categoriser.evaluation.comparison import (
+    beside_reference,
     Comparison,
     compare_with,
     compare_with_reference,
+    why_chosen,
     summary,
 )
 from categoriser.evaluation.evaluation_file import PartFigures
@@ -104,3 +107,22 @@ def test_without_the_reference_as_a_candidate_its_merchants_are_those_held_out()
     for choice in (None, alone):
         compared = compare_with_reference(parts, choice)
         assert {one.part for one in compared} == {"time", "merchant", "random"}
+
+
+def test_a_model_that_is_the_reference_has_nothing_beside_it() -> None:
+    parts = sound_evaluation().parts
+    choice = structs.replace(choice_among(BETTER), chosen="linear")
+    assert compare_with_reference(parts, choice) == []
+    assert beside_reference(choice, []) == "The model is the reference itself."
+    assert beside_reference(None, []) == "The model is not compared with the reference."
+
+
+@pytest.mark.parametrize(
+    ("lead", "why"),
+    [
+        (BETTER, "its accuracy is surely over that of linear"),
+        (LEVEL, "no other candidate's accuracy is surely over its"),
+    ],
+)
+def test_it_is_said_why_a_candidate_goes_on(lead: Interval, why: str) -> None:
+    assert why_chosen(choice_among(lead)) == why

@@ -58,8 +58,11 @@ def compare_with_reference(
 ) -> list[Comparison]:
     """Return the figures beside the reference's; of merchants those over folds, where they exist.
 
-    One part of held-out merchants says less than the folds, in which each merchant is held out.
+    One part of held-out merchants says less than the folds, in which each merchant is held out. A
+    model that is the reference itself has nothing beside it.
     """
+    if is_reference(choice):
+        return []
     folds = reference_in_folds(choice)
     if choice is None or folds is None:
         return compare_with("reference", parts)
@@ -68,6 +71,26 @@ def compare_with_reference(
     reference = choice.candidates[REFERENCE]
     in_folds = both_figures(MERCHANT_FOLDS, own, reference, folds)
     return in_folds + compare_with("reference", others)
+
+
+def is_reference(choice: Choice | None) -> bool:
+    """Tell whether the reference itself was chosen."""
+    return choice is not None and choice.chosen == REFERENCE
+
+
+def beside_reference(choice: Choice | None, compared: Sequence[Comparison]) -> str:
+    """Say in a sentence where the model stands beside the reference."""
+    if is_reference(choice):
+        return "The model is the reference itself."
+    return summary("reference", compared)
+
+
+def why_chosen(choice: Choice) -> str:
+    """Say why the chosen candidate goes on, as the folds told."""
+    beaten = [name for name, one in choice.candidates.items() if one.lead.accuracy.low > 0]
+    if beaten:
+        return f"its accuracy is surely over that of {', '.join(sorted(beaten))}"
+    return "no other candidate's accuracy is surely over its"
 
 
 def reference_in_folds(choice: Choice | None) -> Scores | None:

@@ -34,6 +34,7 @@ def render(template: str, package: str = "categoriser.evaluation", **values: Any
     environment.filters |= {
         "cell": cell,
         "counted": plural,
+        "nats": nats,
         "percent": percent,
         "points": points,
         "said": token_in_words,
@@ -56,6 +57,11 @@ def percent(share: float | None) -> str:
 def points(share: float | None) -> str:
     """Write a difference of shares in percentage points."""
     return "–" if share is None else f"{100 * share:+.1f}".replace("-", "−")
+
+
+def nats(difference: float) -> str:
+    """Write a difference of log losses."""
+    return f"{difference:+.3f}".replace("-", "−")
 
 
 def span(interval: Interval, signed: bool = False) -> str:

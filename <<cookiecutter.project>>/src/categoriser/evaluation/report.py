@@ -13,9 +13,11 @@ from msgspec import to_builtins
 from categoriser.data.generated_facts import GeneratedFacts
 from categoriser.data.profile import Profile
 from categoriser.evaluation.comparison import (
+    beside_reference,
     compare_on_chosen_rows,
     compare_with,
     compare_with_reference,
+    why_chosen,
     summary,
 )
 from categoriser.evaluation.evaluation_file import Evaluation, PartFigures, SliceFigures
@@ -143,7 +145,8 @@ def common(facts: ReportFacts) -> dict[str, Any]:
         "small": small,
         "choice": choice,
         "compared": compared,
-        "beside_reference": summary("reference", compared),
+        "beside_reference": beside_reference(choice, compared),
+        "why_chosen": why_chosen(choice) if choice else "",
         "few_merchants": few_merchants(parts["merchant"]),
         "wide": WIDE,
         "with_champion": with_champion,
