@@ -16,7 +16,10 @@ from container_helpers.registry import Registry
 
 # MB over the base image: that is another's, and of another size elsewhere.
 ADDED = {SERVE: 60, JOB: 610}
-HOLDS = {SERVE: {"src"}, JOB: {"champion", "monitoring", "params.yaml", "rules", "src"}}
+HOLDS = {
+    SERVE: {"src"},
+    JOB: {"behaviour", "champion", "monitoring", "params.yaml", "rules", "src"},
+}
 CONTENTS = """
 import importlib.metadata, importlib.util, json, os, shutil
 unwanted = ("sagemaker", "mlflow", "dvc", "pip", "setuptools")

@@ -17,7 +17,7 @@ from container_helpers.containers import (
 )
 from container_helpers.engine import LABEL, LIMITS, docker
 from container_helpers.images import JOB, RUN_AS
-from measured import FEW
+from measured import CANDIDATE, FEW
 
 from categoriser.io.documents import read_json
 from categoriser.io.replacing import write_json
@@ -67,7 +67,8 @@ def test_a_step_without_its_input_fails_and_says_why(tmp_path: Path) -> None:
 def test_a_job_that_is_started_as_root_writes_as_another(command: str, tmp_path: Path) -> None:
     """All under /opt/ml is root's at first, as it is in SageMaker; evaluate finds no model."""
     ml = tmp_path / "ml"
-    write_json(ml / "input/config/hyperparameters.json", {n: str(v) for n, v in FEW.items()})
+    knobs = {f"{CANDIDATE}.{name}": str(value) for name, value in FEW.items()}
+    write_json(ml / "input/config/hyperparameters.json", knobs)
     channel(ml / "input/data/data", rows=3000)
     channel(ml / "processing/input/data", rows=3000)
     for name in ("model", "output/data", "processing/output"):

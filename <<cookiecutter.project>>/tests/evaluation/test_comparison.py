@@ -7,12 +7,12 @@ from msgspec import structs
 from sound_evaluation import choice_among, figure, sound_evaluation
 
 from categoriser.evaluation.comparison import (
-    beside_reference,
     Comparison,
+    beside_reference,
     compare_with,
     compare_with_reference,
-    why_chosen,
     summary,
+    why_chosen,
 )
 from categoriser.evaluation.evaluation_file import PartFigures
 from categoriser.intervals import Interval, Scores

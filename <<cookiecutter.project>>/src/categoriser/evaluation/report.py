@@ -17,8 +17,8 @@ from categoriser.evaluation.comparison import (
     compare_on_chosen_rows,
     compare_with,
     compare_with_reference,
-    why_chosen,
     summary,
+    why_chosen,
 )
 from categoriser.evaluation.evaluation_file import Evaluation, PartFigures, SliceFigures
 from categoriser.evaluation.plots import (

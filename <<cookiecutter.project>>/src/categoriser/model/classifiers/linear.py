@@ -12,18 +12,16 @@ from typing import Annotated, Any, ClassVar, Self
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import SGDClassifier
-from sklearn.pipeline import FeatureUnion
 
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
+from categoriser.model.linear_inputs import LinearInputs
 from categoriser.model.training_rows import TrainingRows
 
 VOCABULARY_FILE = "vocabulary.json"
 WEIGHTS_FILE = "weights.npz"
 KNOBS = "params.yaml: train.candidates.linear"
+LINES_AT_ONCE = 1024  # lines whose inputs are in memory at once
 
 Floats = NDArray[np.float64]
 
@@ -60,19 +58,12 @@ class Classifier:
     }
 
     def __init__(
-        self,
-        classes: tuple[str, ...],
-        words: TfidfVectorizer,
-        pieces: TfidfVectorizer,
-        weights: Floats,
-        intercepts: Floats,
+        self, classes: tuple[str, ...], inputs: LinearInputs, weights: Floats, intercepts: Floats
     ) -> None:
         self.classes = classes
         # A pair of words is not a token.
-        self.tokens = frozenset(name for name in words.vocabulary_ if " " not in name)
-        self._words = words
-        self._pieces = pieces
-        self._inputs = union_of(words, pieces)
+        self.tokens = frozenset(name for name in inputs.words if " " not in name)
+        self._inputs = inputs
         self._weights = weights  # (inputs, classes)
         self._intercepts = intercepts  # (classes,)
 
@@ -83,60 +74,50 @@ class Classifier:
             knobs = msgspec.convert(dict(settings), Settings)
         except msgspec.ValidationError as error:
             raise UserError(f"{KNOBS}: {error}") from None
-        words = word_vectorizer()
-        pieces = piece_vectorizer(knobs.piece)
+        # Here, since what only loads a model does without.
+        from categoriser.model.linear_fit import fit_inputs, fit_weights
+
+        classes = tuple(sorted(set(rows.labels)))
         try:
-            inputs = union_of(words, pieces).fit_transform(rows.lines)
+            inputs, table = fit_inputs(rows.lines, knobs.piece)
         except ValueError as error:
             raise UserError(
                 f"nothing can be trained on these {len(rows.lines)} rows with the settings {KNOBS} "
                 f"({error})"
             ) from None
-        classes = tuple(sorted(set(rows.labels)))
         if len(classes) == 1:
-            return cls(classes, words, pieces, np.zeros((inputs.shape[1], 1)), np.zeros(1))
-        linear = SGDClassifier(
-            loss="log_loss",
-            alpha=knobs.alpha,
-            random_state=0,
-            max_iter=knobs.passes,
-            tol=None,
-            average=True,
-        ).fit(inputs, rows.labels)
-        weights = linear.coef_.T
-        intercepts = linear.intercept_
-        if len(classes) == 2:
-            # scikit-learn keeps those of the second class alone.
-            weights = np.hstack([-weights, weights])
-            intercepts = np.hstack([-intercepts, intercepts])
-        return cls(classes, words, pieces, np.ascontiguousarray(weights), intercepts)
+            return cls(classes, inputs, np.zeros((len(inputs.rarity), 1)), np.zeros(1))
+        weights, intercepts = fit_weights(table, rows.labels, knobs.alpha, knobs.passes)
+        return cls(classes, inputs, weights, intercepts)
 
     def predict_proba(self, features: Sequence[str]) -> Floats:
         """Return probabilities, shape (rows, classes), columns as `classes`, each row's sum 1."""
-        if not features:
-            return np.zeros((0, len(self.classes)))
-        scores: Floats = expit(self._inputs.transform(features) @ self._weights + self._intercepts)
-        sums = scores.sum(axis=1, keepdims=True)
+        shares = np.zeros((len(features), len(self.classes)))
+        for start in range(0, len(features), LINES_AT_ONCE):
+            part = features[start : start + LINES_AT_ONCE]
+            scores = self._inputs.scores(part, self._weights) + self._intercepts
+            # The logistic function of the scores.
+            shares[start : start + LINES_AT_ONCE] = np.exp(-np.logaddexp(0, -scores))
+        sums = shares.sum(axis=1, keepdims=True)
         # All of them are 0 where each class is as good as excluded.
-        scores[sums[:, 0] == 0] = 1
-        found: Floats = scores / scores.sum(axis=1, keepdims=True)
+        shares[sums[:, 0] == 0] = 1
+        found: Floats = shares / shares.sum(axis=1, keepdims=True)
         return found
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder that exists."""
         vocabulary = Vocabulary(
             classes=self.classes,
-            piece=self._pieces.ngram_range[0],
-            words=names_in_order(self._words),
-            pieces=names_in_order(self._pieces),
+            piece=self._inputs.length,
+            words=self._inputs.words,
+            pieces=self._inputs.pieces,
         )
         write_json(folder / VOCABULARY_FILE, vocabulary)
         np.savez(
             folder / WEIGHTS_FILE,
             weights=self._weights,
             intercepts=self._intercepts,
-            words=self._words.idf_,
-            pieces=self._pieces.idf_,
+            rarity=self._inputs.rarity,
         )
 
     @classmethod
@@ -147,58 +128,16 @@ class Classifier:
             vocabulary = msgspec.json.decode(content, type=Vocabulary)
             # Arrays of numbers: nothing that a file could run.
             with np.load(folder / WEIGHTS_FILE, allow_pickle=False) as arrays:
-                words = known_inputs(word_vectorizer(), vocabulary.words, arrays["words"])
-                pieces = known_inputs(
-                    piece_vectorizer(vocabulary.piece), vocabulary.pieces, arrays["pieces"]
-                )
                 weights = arrays["weights"]
                 intercepts = arrays["intercepts"]
-            inputs = len(vocabulary.words) + len(vocabulary.pieces)
-            if weights.shape != (inputs, len(vocabulary.classes)):
+                rarity = arrays["rarity"]
+            count = len(vocabulary.words) + len(vocabulary.pieces)
+            if weights.shape != (count, len(vocabulary.classes)) or rarity.shape != (count,):
                 raise ValueError("its weights are not those of its vocabulary")
         except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
             raise UserError(
                 f"{folder} does not hold a whole linear model ({error}): is a file missing, or was "
                 "the disk full? `dvc repro` makes it anew"
             ) from None
-        return cls(vocabulary.classes, words, pieces, weights, intercepts)
-
-
-def word_vectorizer() -> TfidfVectorizer:
-    """Return the inputs that are words and pairs of words, not yet fitted."""
-    return TfidfVectorizer(
-        token_pattern=r"\S+",  # noqa: S106 (a word)
-        ngram_range=(1, 2),
-        lowercase=False,
-        sublinear_tf=True,
-    )
-
-
-def piece_vectorizer(length: int) -> TfidfVectorizer:
-    """Return the inputs that are pieces of words, not yet fitted; a rare piece is not one."""
-    return TfidfVectorizer(
-        analyzer="char_wb",
-        ngram_range=(length, length),
-        min_df=2,
-        lowercase=False,
-        sublinear_tf=True,
-    )
-
-
-def union_of(words: TfidfVectorizer, pieces: TfidfVectorizer) -> FeatureUnion:
-    """Return both kinds of inputs beside each other."""
-    return FeatureUnion([("words", words), ("pieces", pieces)])
-
-
-def names_in_order(vectorizer: TfidfVectorizer) -> tuple[str, ...]:
-    """Return the inputs' names in the order of their columns."""
-    return tuple(vectorizer.get_feature_names_out().tolist())
-
-
-def known_inputs(
-    vectorizer: TfidfVectorizer, names: Sequence[str], rarity: Floats
-) -> TfidfVectorizer:
-    """Give a vectorizer the inputs and the inverse document frequencies that it had."""
-    vectorizer.set_params(vocabulary={name: place for place, name in enumerate(names)})
-    vectorizer.idf_ = rarity
-    return vectorizer
+        inputs = LinearInputs(vocabulary.words, vocabulary.pieces, vocabulary.piece, rarity)
+        return cls(vocabulary.classes, inputs, weights, intercepts)
