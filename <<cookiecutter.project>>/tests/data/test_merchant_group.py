@@ -78,8 +78,20 @@ def groups_of(frame: pl.DataFrame, corrections: dict[str, str]) -> list[str]:
 
 
 def test_the_column_merchant_tells_the_group_where_it_says_something() -> None:
-    frame = rows(["AMZN 1", "AMZN 2", "AMZN 3", "x"], ["Amazon  Books", "", None, "amazon books"])
-    assert groups_of(frame, {}) == ["amazon books", "amzn", "amzn", "amazon books"]
+    frame = rows(["AMZN 1", "TESCO 2", "TESCO 3", "x"], ["Amazon  Books", "", None, "amazon books"])
+    assert groups_of(frame, {}) == ["amazon books", "tsc", "tsc", "amazon books"]
+
+
+def test_a_row_without_a_name_is_of_the_merchant_first_named_for_such_a_text() -> None:
+    texts = ["AMZN PRIME", "AMAZON FRESH", "AMZN PRIME 12", "AMAZON EU", "AMAZON FRESH", "ALDI"]
+    names = ["Prime", "Fresh", "", "", "", ""]
+    frame = rows([*texts, "AMAZON FRESH"], [*names, "Other"])
+    found = groups_of(frame, {})
+    # By its key; by its letters, where "Prime" came first; by its key; by nothing.
+    assert found[2:6] == ["prime", "prime", "fresh", "ald"]
+    told_by = find_merchants(frame, normalise(frame["text"].to_list()), {}).told_by
+    assert "in 4 rows, where it is empty, the merchant that it first names" in told_by
+    assert groups_of(frame, {"amazon eu": "shop"})[3] == "shop"
 
 
 def test_corrections_come_before_the_column_and_the_text() -> None:

@@ -165,12 +165,13 @@ def test_rows_alike_share_a_part() -> None:
 
 
 def test_the_column_merchant_is_the_key_where_it_says_something() -> None:
-    texts = [("2026-01-05", "shop 12 perth au", 1.0, label) for label in "abab"]
+    texts = ["shop 12 perth au", "shop 12 perth au", "kiosk 7 perth au", "shop 12 perth au"]
+    given = [("2026-01-05", text, 1.0, label) for text, label in zip(texts, "abab", strict=True)]
     merchant = ["  Big\tShop ", "BIG  shop", "", "M00123"]
-    parts, split = prepare(table(*texts, merchant=merchant), NONE)
-    assert parts["train"]["key"].to_list() == ["big shop", "big shop", "shop", "m00123"]
-    assert split.key.startswith("the column merchant; in 1 rows, where it is empty, 4 letters")
-    assert "the column merchant" not in prepare(table(*texts), NONE)[1].key
+    parts, split = prepare(table(*given, merchant=merchant), NONE)
+    assert parts["train"]["key"].to_list() == ["big shop", "big shop", "ksk", "m00123"]
+    assert split.key.startswith("the column merchant; in 1 rows, where it is empty, the merchant")
+    assert "the column merchant" not in prepare(table(*given), NONE)[1].key
 
 
 def test_leakage_is_counted_in_rows() -> None:

@@ -7,13 +7,17 @@ without the vowels inside. So `amazon mktplce eu`, `amzn prime` and `amazonfresh
 without, or a place. To join different merchants does no harm: it hides a few more names from
 training. To part one merchant does, since training then knows what is held out.
 
-What this gets wrong, a line in `rules/merchant_groups.csv` mends. A row's group depends on no other
-row, so it is stable.
+Where the column names some rows' merchants and not others' (labels that come back name none), a
+row without a name is of the merchant that the column first names for such a text: for the same
+key, else for the same letters. Else training would know a held-out name by its texts.
+
+What this gets wrong, a line in `rules/merchant_groups.csv` mends. A row's group depends on no later
+row that names what was named before, so it is stable.
 """
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -51,21 +55,50 @@ def find_merchants(
         f"{GROUP_LETTERS} letters of the text's first distinctive word, without vowels inside, or "
         f"as {MERCHANT_GROUPS} says"
     )
+    key_of = cache(text_key)
+    text_keys = [key_of(text) for text in normal]
     names = [""] * rows.height
+    named = Named({}, {})
     if "merchant" in rows.columns:
         column = rows["merchant"].fill_null("").str.to_lowercase()
         names = column.str.strip_chars().str.replace_all(r"\s+", " ").to_list()
-        told_by = f"the column merchant; in {names.count('')} rows, where it is empty, {told_by}"
-    key_of = cache(text_key)
-    group_of = cache(group_of_key)
+        told_by = (
+            f"the column merchant; in {names.count('')} rows, where it is empty, the merchant that "
+            f"it first names for such a text, else {told_by}"
+        )
+        if "" in names:
+            named = first_names(names, text_keys)
+    group_of = cache(lambda key: named.of(key) or group_of_key(key))
     correct = cache(lambda key: corrected_group(key, corrections))
     keys = []
     groups = []
-    for name, text in zip(names, normal, strict=True):
-        key = name or key_of(text)
+    for name, of_text in zip(names, text_keys, strict=True):
+        key = name or of_text
         keys.append(key)
         groups.append(correct(key) or name or group_of(key))
     return Merchants(pl.Series(keys, dtype=pl.String), pl.Series(groups, dtype=pl.String), told_by)
+
+
+class Named(NamedTuple):
+    """The merchant that the column first names for a text: by its key, and by its group."""
+
+    by_key: dict[str, str]
+    by_group: dict[str, str]
+
+    def of(self, key: str) -> str | None:
+        """Return the merchant of a text's key; None where no such text has a name."""
+        return self.by_key.get(key) or self.by_group.get(group_of_key(key))
+
+
+def first_names(names: Sequence[str], keys: Sequence[str]) -> Named:
+    """Return what is named first; `names` are the rows', empty for none, `keys` their texts'."""
+    named = Named({}, {})
+    group_of = cache(group_of_key)
+    for name, key in zip(names, keys, strict=True):
+        if name:
+            named.by_key.setdefault(key, name)
+            named.by_group.setdefault(group_of(key), name)
+    return named
 
 
 def group_of_key(key: str) -> str:

@@ -9,8 +9,7 @@ only ever leaves `time`. Rows alike in date, text and price share a part. Of a h
 that is too much of its part, some rows, by their hash, are in no part (`prepare.largest_group`).
 How many depends on the other held-out merchants' rows, and none of them is ever in another part.
 
-A merchant here is a group of merchants that share a name, as `data/merchant_group.py` tells it: it
-depends on no other row, so it is stable too.
+A merchant here is a group of merchants that share a name, as `data/merchant_group.py` tells it.
 """
 
 from collections.abc import Mapping
