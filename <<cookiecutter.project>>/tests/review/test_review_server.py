@@ -102,7 +102,9 @@ def test_the_monitor_judges_quality_by_what_the_page_has_written(reviewed: Path)
     shutil.rmtree(reviewed / CAPTURES)
     (reviewed / BASELINE).rename(reviewed / "other-baseline")
     (reviewed / BASELINE).symlink_to(made())
-    captured(reviewed / CAPTURES, rows(300, seed=7), size=3)
+    # A word that training has not seen is for a person to look at.
+    text = pl.when(pl.col("row") % 10 == 0).then(pl.lit("zyx")).otherwise("text")
+    captured(reviewed / CAPTURES, rows(300, seed=7).with_columns(text=text), size=3)
     with reviewing(reviewed, CAPTURES, "--labels", "said") as (browser, _):
         done = label_all(browser, ["transport"])
     assert done > 0
