@@ -70,6 +70,10 @@ class Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
     ]
 
 
+# A probability has so many decimals, whatever form carries it.
+PROBABILITY_DECIMALS = 10
+
+
 class Prediction(msgspec.Struct, frozen=True):
     """A row's answer.
 

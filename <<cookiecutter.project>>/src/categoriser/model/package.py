@@ -13,7 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from categoriser.contract import Prediction, Transaction
+from categoriser.contract import PROBABILITY_DECIMALS, Prediction, Transaction
 from categoriser.errors import UserError
 from categoriser.features import VERSION, features, is_word, lines_of, normalise
 from categoriser.io.digests import digest
@@ -70,7 +70,10 @@ class Categoriser:
         They are for lines of `features`; no rule goes before them.
         """
         probabilities = self.classifier.predict_proba(lines)
-        return self.calibration.calibrate(probabilities, novelty_of(lines, self.classifier.tokens))
+        novelty = novelty_of(lines, self.classifier.tokens)
+        # As CSV carries them: many answers are as sure as can be, and of those the last bits would
+        # tell captures from the baseline.
+        return self.calibration.calibrate(probabilities, novelty).round(PROBABILITY_DECIMALS)
 
     def predict_proba(self, rows: Sequence[Transaction]) -> NDArray[np.float64]:
         """Return the same as `predict_features`, for rows. Raises as `features`."""

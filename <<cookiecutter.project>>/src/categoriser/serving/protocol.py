@@ -24,6 +24,7 @@ from categoriser.contract import (
     MAX_ROWS,
     MEDIA_TYPES,
     NUMBER,
+    PROBABILITY_DECIMALS,
     ColumnError,
     Prediction,
     Transaction,
@@ -150,10 +151,10 @@ def _csv_lines(body: str) -> Iterator[str]:
 def render_answers(predictions: Sequence[Prediction], kind: str, *, single: bool) -> bytes:
     """Write the answers in the given type, a bare object where `single`.
 
-    CSV: the label, then each class's probability to 10 decimals. JSON: `Prediction`'s fields.
+    CSV: the label, then each class's probability. JSON: `Prediction`'s fields.
     """
     if kind == CSV:
-        line = "%s" + ",%.10f" * len(predictions[0].probabilities) + "\n"
+        line = "%s" + f",%.{PROBABILITY_DECIMALS}f" * len(predictions[0].probabilities) + "\n"
         cells: list[str | float] = []
         for prediction in predictions:
             cells.append(_csv_label(prediction.category))
