@@ -35,6 +35,8 @@ MAX_ROWS = 10_000
 MAX_BODY_BYTES = 6 * 2**20
 # The API answers within the 29 seconds that API Gateway waits.
 MAX_API_ROWS = 1_000
+# A probability has so many decimals, whatever form carries it.
+PROBABILITY_DECIMALS = 10
 
 NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 # What no text holds: NUL, and halves of surrogate pairs, which JSON's escapes can spell.
@@ -68,10 +70,6 @@ class Transaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
             examples=[11.99, -4.5],
         ),
     ]
-
-
-# A probability has so many decimals, whatever form carries it.
-PROBABILITY_DECIMALS = 10
 
 
 class Prediction(msgspec.Struct, frozen=True):
