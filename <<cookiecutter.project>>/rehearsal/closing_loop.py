@@ -54,7 +54,7 @@ def close_loop() -> bool:
     with project_copy():
         settle_champion()
         serve_month(params)
-        retrain(params)
+        retrain()
         verdict = read_verdict(paths.VERDICT)
         keep_report(kept)
         found = compare_next_month(params)
@@ -109,15 +109,11 @@ def serve_month(params: Params) -> None:
     say(f"{rows.height:,} rows served, captured and labelled: {DRIFT_IN_WORDS}")
 
 
-def retrain(params: Params) -> None:
+def retrain() -> None:
     """Train on the data and the labels. Raises `UserError` where a stage before the gate fails."""
     export_feedback(CAPTURES, TRUTH)
     set_params(paths.PARAMS, {"prepare.months": 0})
     take_files(f"{paths.GENERATED} {paths.FEEDBACK_TRAIN}")
-    if params.evaluate.behaviour:
-        # One's own data have cases of their own; these rows are generated, as those before.
-        cases = params.evaluate.behaviour.as_posix()
-        set_params(paths.PARAMS, {"evaluate.behaviour": cases})
     paths.VERDICT.unlink()
     if call("dvc", "repro") and not paths.VERDICT.exists():
         raise UserError("the pipeline failed before the gate, as DVC says above")

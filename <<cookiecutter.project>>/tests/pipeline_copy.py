@@ -19,7 +19,10 @@ SETTINGS = {
     "generate.rows": 6000,
     "generate.months": 24,
     "prepare.months": 2,
-    "train.candidates.fasttext_svm.epoch": 10,
+    # Few rows need few folds, buckets and draws.
+    "train.folds": 2,
+    "train.candidates.fasttext_svm.bucket": 50_000,
+    "evaluate.resamples": 100,
     # So few rows are too few for fastText: it is far behind the reference.
     "gate.max_loss_to_reference": 1.0,
     "gate.widest_loss": 1.0,
@@ -48,6 +51,7 @@ class Copy:
         for facts in (paths.CHAMPION_FACTS, paths.CHAMPION_PROFILE, paths.DECISION):
             (folder / facts).write_text("null\n")
         self.set(SETTINGS)
+        set_params(folder / paths.MONITORING, {"thresholds.weeks": 100})
         for command in (
             ["init"],
             ["config", "user.name", "Ann"],

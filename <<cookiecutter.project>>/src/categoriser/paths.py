@@ -22,6 +22,7 @@ TRAINED = Path("data/trained")
 MODEL = Path("model")
 
 BEHAVIOUR = Path("behaviour")
+GENERATED_CASES = BEHAVIOUR / "generated.csv"
 OWN_CASES = BEHAVIOUR / "own.csv"
 
 BASELINE = Path("baseline")

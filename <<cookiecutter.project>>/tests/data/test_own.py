@@ -98,6 +98,22 @@ def test_ones_own_rows_take_the_place_of_the_generated(
     assert contents(repository) == stands
 
 
+@pytest.mark.parametrize(
+    ("files", "cases", "then"),
+    [
+        (["my.csv"], "behaviour/generated.csv", "behaviour/own.csv"),
+        (["my.csv"], "behaviour/team.csv", None),
+        (["data/generated.csv", "my.csv"], "behaviour/generated.csv", None),
+    ],
+)
+def test_cases_of_the_generated_rows_go_with_these_rows(
+    project: Path, files: list[str], cases: str, then: str | None
+) -> None:
+    set_params(PARAMS, {"evaluate.behaviour": cases})
+    found = own.cases_for([Path(file).absolute() for file in files], read_params())
+    assert found.get("evaluate.behaviour") == then
+
+
 def test_rows_are_held_to_the_last_accepted_data(
     project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -36,7 +36,7 @@ def test_a_candidate_without_a_module_is_named_beside_those_there_are(name: str)
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # Not the classifier's own tests, nor tuning's, which name fastText's knobs; of the server's those
-# of its answers.
+# of its answers, and of the report's those of its figures.
 TESTS: dict[str, list[str]] = {
     "model": [
         "model/test_package.py",
@@ -56,7 +56,7 @@ TESTS: dict[str, list[str]] = {
         "serving/test_protocol.py",
     ],
 }
-NAMED = {"serving": "answer or captured"}
+NAMED = {"serving": "answer or captured", "report": "shows"}
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,7 @@ def test_the_commands_run(swapped: dict[str, str], prepared: Path, tmp_path: Pat
     params = yaml.safe_load((tmp_path / "params.yaml").read_text())
     del params["train"]["candidates"]["linear"]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    run(swapped, tmp_path, "dvc", "init", "--quiet", "--no-scm")
     run(swapped, tmp_path, "categoriser", "tune", "--trials", "2")
     run(swapped, tmp_path, "categoriser.evaluation.choose")
     run(swapped, tmp_path, "categoriser.model.train")

@@ -16,9 +16,21 @@ from verbs import run_verb
 
 from categoriser.errors import UserError
 from categoriser.evaluation.choose import choose_candidate
+from categoriser.io.replacing import write_json
 from categoriser.model import tune as command
+from categoriser.model.choice import unmeasured
 from categoriser.model.classifiers.fasttext_svm import Classifier
-from categoriser.model.tune import ACCURACY, LOG_LOSS, Gain, Trial, choose, gain, outcome, tune
+from categoriser.model.tune import (
+    ACCURACY,
+    LOG_LOSS,
+    Gain,
+    Trial,
+    candidate_of,
+    choose,
+    gain,
+    outcome,
+    tune,
+)
 from categoriser.params import read_params, set_params
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -38,7 +50,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def tried(params: Path, prepared: Path, **how: Any) -> tuple[list[Trial], Trial | None]:
-    settings = {"minutes": 0.0, "trials": 3, "seed": 0} | how
+    settings = {"minutes": 0.0, "trials": 3, "seed": 0, "candidate": CANDIDATE} | how
     return tune(prepared, params, params.with_name("tuning.json"), **settings)
 
 
@@ -206,8 +218,37 @@ def test_the_command_prints_the_trials_and_what_changed(
 ) -> None:
     for name, value in {"PREPARED": prepared, "TUNING": params.with_name("t.json")}.items():
         monkeypatch.setattr(command, name, value)
+    monkeypatch.setattr(command, "dvc_status", dict)
     monkeypatch.chdir(params.parent)
-    assert run_verb("tune", "--trials", "5") == 0
+    assert run_verb("tune", "--trials", "5", "--candidate", CANDIDATE) == 0
     printed = capsys.readouterr().out
     assert "the best of 5 trials" in printed
+    assert f"{CANDIDATE}, on folds by merchant" in printed
     assert printed.splitlines()[-1].startswith("params.yaml: ")
+
+
+def test_rows_of_earlier_data_are_not_searched_on(
+    params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "dvc_status", lambda: {"validate": [], "train": []})
+    monkeypatch.chdir(params.parent)
+    earlier = (
+        r"data/prepared is of an earlier state \(changed since: validate\); `dvc repro prepare`"
+    )
+    with pytest.raises(UserError, match=earlier):
+        run_verb("tune", "--trials", "1")
+
+
+def test_the_candidate_that_went_on_last_is_tuned(params: Path, tmp_path: Path) -> None:
+    train = read_params(params).train
+    file = tmp_path / "choice.json"
+    assert candidate_of(train, file) == CANDIDATE
+    write_json(file, unmeasured("linear"))
+    assert candidate_of(train, file) == "linear"
+    write_json(file, unmeasured("one that has gone"))
+    assert candidate_of(train, file) == CANDIDATE
+
+
+def test_no_other_than_a_candidate_is_tuned(params: Path, prepared: Path) -> None:
+    with pytest.raises(UserError, match=r"train\.candidates has no 'forest'"):
+        tried(params, prepared, candidate="forest")

@@ -11,16 +11,11 @@ from pathlib import Path
 import pytest
 from pipeline_copy import Copy
 
-from categoriser import paths
-from categoriser.params import set_params
 
-# So few rows and little training are enough to see what labels teach.
+# Fewer rows yet, and less training, are enough to see what labels teach.
 FEW = {
     "generate.rows": 4000,
-    "train.folds": 2,
     "train.candidates.fasttext_svm.epoch": 5,
-    "train.candidates.fasttext_svm.bucket": 50_000,
-    "evaluate.resamples": 100,
 }
 
 
@@ -28,7 +23,6 @@ FEW = {
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     copy = Copy(tmp_path_factory.mktemp("rehearsed"))
     copy.set(FEW)
-    set_params(copy.folder / paths.MONITORING, {"thresholds.weeks": 100})
     done = copy.run("dvc", "repro")
     assert done.returncode == 0, done.stdout + done.stderr
     return copy

@@ -124,11 +124,14 @@ def tune(
         int | None, typer.Option(help="Try so many settings, however long they take.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed tries the same settings.")] = 0,
+    candidate: Annotated[
+        str | None, typer.Option(help="Whose knobs; without it, of the one that went on last.")
+    ] = None,
 ) -> None:
-    """Search the classifier's knobs; what is surely better becomes the setting."""
+    """Search a candidate's knobs; what is surely better becomes the setting."""
     from categoriser.model.tune import tune_here
 
-    tune_here(minutes, trials, seed)
+    tune_here(minutes, trials, seed, candidate)
 
 
 @verbs.command()

@@ -30,7 +30,7 @@ from categoriser.io.dvc_commands import dvc
 from categoriser.io.replacing import replacing, restored_on_failure
 from categoriser.io.text_files import read_lines
 from categoriser.params import Params, read_params, set_params
-from categoriser.paths import HOLDOUT, OWN, OWN_CASES, PARAMS
+from categoriser.paths import GENERATED, GENERATED_CASES, HOLDOUT, OWN, OWN_CASES, PARAMS
 
 TRACKED = OWN.with_name(f"{OWN.name}.dvc")
 ASIDE = OWN.with_name("own_set_aside.csv")
@@ -48,7 +48,8 @@ def form_reader(form: Form) -> FormReader:
 def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> Profile:
     """Validate, copy to `data/own.csv` (unzipped), track it with DVC, and set `data.path`.
 
-    The cases of behaviour are then one's own too (`evaluate.behaviour`): nobody needs to have any.
+    Where no file has the generated rows, their cases of behaviour do not stay either
+    (`evaluate.behaviour`): one's own take their place, which nobody needs to have.
     Returns the rows' profile. Bad rows are written to `data/own_set_aside.csv`; where all are good,
     there is no such file. Raises `UserError` for a file that does not pass, or whose form is not
     settled, and where DVC fails; then nothing else has changed.
@@ -72,9 +73,16 @@ def take(sources: Sequence[Path], params: Params, accepted: Profile | None) -> P
             with replacing(OWN) as copy:
                 _write(sources, forms, copy)
             dvc("add", "--quiet", OWN.as_posix())
-            own = {"data.path": OWN.as_posix(), "evaluate.behaviour": OWN_CASES.as_posix()}
-            set_params(PARAMS, own | changes)
+            set_params(PARAMS, {"data.path": OWN.as_posix()} | cases_for(sources, params) | changes)
     return found
+
+
+def cases_for(sources: Sequence[Path], params: Params) -> dict[str, str]:
+    """Return the setting of the file of cases that rows from these files ask for, if any."""
+    are_generated = GENERATED.resolve() in [source.resolve() for source in sources]
+    if are_generated or params.evaluate.behaviour != GENERATED_CASES:
+        return {}
+    return {"evaluate.behaviour": OWN_CASES.as_posix()}
 
 
 def _validate_one(

@@ -1,4 +1,4 @@
-"""`make tune [MINUTES=5]`: try the first candidate's knobs at random; write what is surely better.
+"""`make tune [MINUTES=5]`: try a candidate's knobs at random; write what is surely better.
 
 Better is a lower log loss at no lower accuracy, or a higher accuracy at no higher log loss, by more
 than noise explains. It is measured on folds by merchant of the training rows: each row is answered
@@ -23,15 +23,17 @@ from rich.table import Table
 
 from categoriser.data.rows import read_rows
 from categoriser.errors import UserError
+from categoriser.io.dvc_commands import dvc_status
 from categoriser.io.replacing import write_json
 from categoriser.model.calibration import row_losses
+from categoriser.model.choice import read_choice
 from categoriser.model.classifier import Classifier, classifier_of
 from categoriser.model.folds import answer_fold, calibrated, in_folds
 from categoriser.model.knobs import Knobs
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.model.tuning_record import TrialRecord, TuningRecord
 from categoriser.params import Prepare, Train, read_params, set_params
-from categoriser.paths import PARAMS, PREPARED, TUNING
+from categoriser.paths import CHOICE, PARAMS, PREPARED, TUNING
 
 # The figures of a trial, by the names that MLflow shows.
 LOG_LOSS = "folds_log_loss"
@@ -39,6 +41,8 @@ ACCURACY = "folds_accuracy"
 FAILED = {LOG_LOSS: math.inf, ACCURACY: 0.0}
 # More training rows than these are drawn from: a trial then takes seconds, not a minute.
 MOST_ROWS = 20_000
+# The stages that make the rows which are searched on.
+PREPARING = ("generate", "validate", "prepare")
 # The table shows so many trials, the best first.
 SHOWN_TRIALS = 10
 
@@ -194,21 +198,23 @@ def tune(
     minutes: float,
     trials: int | None,
     seed: int,
+    candidate: str,
     say: Callable[[str], None] = lambda line: None,
     step: Callable[[], None] = lambda: None,
 ) -> tuple[list[Trial], Trial | None]:
-    """Search until the time or the number of trials is up; return them, and what is written.
+    """Search a candidate's knobs until the time or the number of trials is up.
 
+    Return the trials, and the one whose knobs are written, if any.
     `say` is told of each trial, and `step` is called after each fold of one; the file `record` is
-    written for `make track`. Training rows decide; no held-out row is read.
+    written for `make track`. Training rows decide; no held-out row is read. Raises `UserError`
+    where the candidate is none of `params`.
     """
     settings = read_params(params)
-    candidate = settings.train.first
+    knobs = settings.train.knobs_of(candidate)
     folds = Folds(prepared, settings.train, settings.prepare, step)
     began = time.time()
     end = time.monotonic() + 60 * minutes
     done: list[Trial] = []
-    knobs = settings.train.knobs_of(candidate)
     for trial in search(folds, classifier_of(candidate), knobs, seed):
         done.append(trial)
         say(trial_line(trial, min(done, key=lambda one: one.loss)))
@@ -267,7 +273,7 @@ def outcome(done: list[Trial], kept: Trial | None) -> str:
         )
         return (
             f"{PARAMS}: {changed}: log loss {first.loss:.4f} → {kept.loss:.4f}, "
-            f"accuracy {first.share_right:.2%} → {kept.share_right:.2%}. `make run` trains with it."
+            f"accuracy {first.share_right:.2%} → {kept.share_right:.2%}. Next: `make run`."
         )
     best = min(done[1:], key=lambda trial: trial.loss, default=first)
     if best is first or not math.isfinite(best.loss):
@@ -298,16 +304,41 @@ def trials_table(done: list[Trial]) -> Table:
     return shown
 
 
-def tune_here(minutes: float, trials: int | None, seed: int) -> None:
-    """Tune the project's params.yaml, and print how the search goes and what it found."""
+def candidate_of(train: Train, choice: Path) -> str:
+    """Return the candidate that went on last; where none has, the one that is named first."""
+    if not choice.exists():
+        return train.first
+    chosen = read_choice(choice).chosen
+    return chosen if chosen in train.candidates else train.first
+
+
+def refuse_stale_rows() -> None:
+    """Raise `UserError` where the prepared rows are not those of data and settings."""
+    changed = dvc_status()
+    stale = [stage for stage in PREPARING if stage in changed]
+    if stale:
+        raise UserError(
+            f"{PREPARED} is of an earlier state (changed since: {', '.join(stale)}); "
+            "`dvc repro prepare` makes it anew"
+        )
+
+
+def tune_here(minutes: float, trials: int | None, seed: int, candidate: str | None) -> None:
+    """Tune the project's params.yaml, and print how the search goes and what it found.
+
+    Without a candidate, it is that which went on last. Raises `UserError` where the prepared rows
+    are not those of data and settings.
+    """
+    refuse_stale_rows()
+    train = read_params().train
+    candidate = candidate or candidate_of(train, CHOICE)
     console = Console(soft_wrap=True, highlight=False)
     began = time.monotonic()
     with Progress(console=console, transient=True) as progress:
         if trials is None:
             task = progress.add_task("trying settings", total=60 * minutes)
         else:
-            folds = read_params().train.folds
-            task = progress.add_task("trying settings", total=trials * folds)
+            task = progress.add_task("trying settings", total=trials * train.folds)
 
         def step() -> None:
             if trials is None:
@@ -315,6 +346,9 @@ def tune_here(minutes: float, trials: int | None, seed: int) -> None:
             else:
                 progress.advance(task)
 
-        done, kept = tune(PREPARED, PARAMS, TUNING, minutes, trials, seed, console.print, step)
+        done, kept = tune(
+            PREPARED, PARAMS, TUNING, minutes, trials, seed, candidate, console.print, step
+        )
+    console.print(f"{candidate}, on folds by merchant of the training rows:")
     console.print(trials_table(done))
     console.print(outcome(done, kept))
