@@ -111,6 +111,11 @@ def lines_of(normal: Sequence[str], rows: Sequence[Transaction]) -> list[str]:
     return lines
 
 
+def words_of(lines: Sequence[str]) -> list[list[str]]:
+    """Return the words of each line, the tokens of the other columns among them."""
+    return [line.split() for line in lines]
+
+
 def price_tokens(prices: Sequence[float]) -> list[str]:
     """Return the tokens of each price, in the currency's units; a negative one is a refund.
 

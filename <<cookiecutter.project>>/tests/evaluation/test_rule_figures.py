@@ -11,7 +11,8 @@ from measured import SETTINGS, crown, result, trained
 from rules_helpers.measured_rules import ruled_evaluation, ruled_model
 
 from categoriser.evaluation.measure import measure_model
-from categoriser.model.package import Categoriser, words_of
+from categoriser.features import words_of
+from categoriser.model.package import Categoriser
 
 PARTS = ("time", "merchant", "random")
 

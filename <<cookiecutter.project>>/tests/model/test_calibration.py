@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
 
+from categoriser.features import words_of
 from categoriser.model.calibration import LEAST, Calibration, novelty_of, row_losses
 
 TEMPERATURES = st.floats(0.05, 20)
@@ -49,7 +50,7 @@ def test_each_row_has_the_temperature_of_its_novelty() -> None:
 
 
 def test_novelty_is_the_share_of_tokens_that_are_not_known() -> None:
-    lines = ["aldi EE EW ZB", "kebab EE EW ZB", "kebab house", "aldi aldi kebab x", ""]
+    lines = words_of(["aldi EE EW ZB", "kebab EE EW ZB", "kebab house", "aldi aldi kebab x", ""])
     known = frozenset(["aldi", "EE", "EW", "ZB"])
     assert novelty_of(lines, known) == pytest.approx([0, 0.25, 1, 0.5, 1])
     assert novelty_of([], known).shape == (0,)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from categoriser.contract import transactions
 from categoriser.errors import UserError
-from categoriser.features import features
+from categoriser.features import features, words_of
 from categoriser.io.digests import digest
 from categoriser.model.calibration import novelty_of
 from categoriser.model.package import Categoriser
@@ -50,7 +50,7 @@ def test_text_and_price_are_answered_as_their_features(categoriser: Categoriser)
     direct = categoriser.predict_proba(ASKED)
     assert np.array_equal(direct, categoriser.predict_features(features(ASKED)))
     raw = categoriser.classifier.predict_proba(features(ASKED))
-    novelty = novelty_of(features(ASKED), categoriser.classifier.tokens)
+    novelty = novelty_of(words_of(features(ASKED)), categoriser.classifier.tokens)
     assert np.array_equal(direct, categoriser.calibration.calibrate(raw, novelty).round(10))
     assert not np.array_equal(direct, raw)
 

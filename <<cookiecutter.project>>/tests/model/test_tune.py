@@ -50,7 +50,8 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def tried(params: Path, prepared: Path, **how: Any) -> tuple[list[Trial], Trial | None]:
-    settings = {"minutes": 0.0, "trials": 3, "seed": 0, "candidate": CANDIDATE} | how
+    standard = {"minutes": 0.0, "trials": 3, "seed": 0, "candidate": CANDIDATE}
+    settings: dict[str, Any] = standard | how
     return tune(prepared, params, params.with_name("tuning.json"), **settings)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from pipeline_copy import Copy
 
-
 # Fewer rows yet, and less training, are enough to see what labels teach.
 FEW = {
     "generate.rows": 4000,

@@ -36,13 +36,14 @@ from categoriser.evaluation.reference import REFERENCE, fit_majority
 from categoriser.evaluation.rule_figures import answered_by_rules, measure_rules, rule_effect
 from categoriser.evaluation.scores import Floats, group_codes
 from categoriser.evaluation.slices import by_slice
+from categoriser.features import words_of
 from categoriser.io.digests import digest
 from categoriser.io.replacing import replacing, write_json
 from categoriser.model.classifier import classifier_of
 from categoriser.model.explain import class_tokens
 from categoriser.model.knobs import Knobs
 from categoriser.model.metadata import Metadata
-from categoriser.model.package import Categoriser, words_of
+from categoriser.model.package import Categoriser
 from categoriser.model.prepared_rows import training_rows
 from categoriser.params import Evaluate, read_params
 

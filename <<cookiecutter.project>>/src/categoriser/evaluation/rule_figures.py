@@ -10,8 +10,8 @@ from categoriser.evaluation.bootstrap import interval
 from categoriser.evaluation.evaluation_file import RuleEffect
 from categoriser.evaluation.part import ModelScores, PartAnswers, lead_over, score_model
 from categoriser.evaluation.scores import Floats
+from categoriser.features import words_of
 from categoriser.intervals import Scores
-from categoriser.model.package import words_of
 from categoriser.params import Evaluate
 from categoriser.rules.rule_book import RuleBook
 from categoriser.rules.rule_counts import RuleCounts, count_rules

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from categoriser.data.rows import read_rows
+from categoriser.features import words_of
 from categoriser.io.replacing import replacing
 from categoriser.model.calibration import Codes, Floats, novelty_of
 from categoriser.model.classifier import Classifier
@@ -35,7 +36,7 @@ class Answers:
         columns = [place[name] for name in classifier.classes]
         probabilities[:, columns] = classifier.predict_proba(lines)
         truth = np.array([place[label] for label in rows["category"]], np.int64)
-        return cls(probabilities, novelty_of(lines, classifier.tokens), truth)
+        return cls(probabilities, novelty_of(words_of(lines), classifier.tokens), truth)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:

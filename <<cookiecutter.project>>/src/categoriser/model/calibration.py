@@ -41,25 +41,22 @@ class Calibration(Struct, frozen=True):
         They are (1 - noise) softmax(log(p) / T) + noise / classes; `novelty`, shape (rows,), is
         what `novelty_of` tells of the rows.
         """
-        temperatures = self.temperature ** (1 - novelty) * self.novel_temperature**novelty
-        powers: Floats = probabilities ** (1 / temperatures)[:, np.newaxis]
+        # 1 / T, where ln(T) goes evenly from one temperature to the other.
+        exponents = (self.temperature / self.novel_temperature) ** novelty / self.temperature
+        powers: Floats = probabilities ** exponents[:, np.newaxis]
         powers *= (1 - self.label_noise) / powers.sum(axis=1, keepdims=True)
         powers += self.label_noise / probabilities.shape[1]
         return powers
 
 
-def novelty_of(lines: Sequence[str], known: Collection[str]) -> Floats:
+def novelty_of(lines: Sequence[Sequence[str]], known: Collection[str]) -> Floats:
     """Return the share of each line's tokens that are not `known`, shape (lines,).
 
-    A line without tokens is as new as can be.
+    A line is given as its tokens. One without any is as new as can be.
     """
     is_known = known.__contains__
-    shares = np.ones(len(lines))
-    for place, line in enumerate(lines):
-        tokens = line.split()
-        if tokens:
-            shares[place] = 1 - sum(map(is_known, tokens)) / len(tokens)
-    return shares
+    shares = [1 - sum(map(is_known, line)) / len(line) if line else 1.0 for line in lines]
+    return np.array(shares, np.float64)
 
 
 def row_losses(truth: Codes, probabilities: Floats) -> Floats:

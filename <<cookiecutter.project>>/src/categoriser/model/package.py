@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from categoriser.contract import PROBABILITY_DECIMALS, Prediction, Transaction
 from categoriser.errors import UserError
-from categoriser.features import VERSION, features, is_word, lines_of, normalise
+from categoriser.features import VERSION, features, is_word, words_of
 from categoriser.io.digests import digest
 from categoriser.io.documents import MADE_BY_PIPELINE
 from categoriser.io.replacing import replacing, write_json
@@ -69,8 +69,14 @@ class Categoriser:
 
         They are for lines of `features`; no rule goes before them.
         """
+        return self._probabilities(lines, words_of(lines))
+
+    def _probabilities(
+        self, lines: Sequence[str], words: Sequence[Sequence[str]]
+    ) -> NDArray[np.float64]:
+        """Return the same, where the words of the lines are known."""
         probabilities = self.classifier.predict_proba(lines)
-        novelty = novelty_of(lines, self.classifier.tokens)
+        novelty = novelty_of(words, self.classifier.tokens)
         # As CSV carries them: many answers are as sure as can be, and of those the last bits would
         # tell captures from the baseline.
         return self.calibration.calibrate(probabilities, novelty).round(PROBABILITY_DECIMALS)
@@ -89,32 +95,26 @@ class Categoriser:
 
     def predict(self, rows: Sequence[Transaction]) -> list[Prediction]:
         """Return an answer for each row: a rule's, or else the model's. Raises as `features`."""
-        normal = normalise([row.text for row in rows])
-        words = words_of(normal)
+        lines = features(rows)
+        words = words_of(lines)
         ruled = {}
         if self.rules:
             prices = [row.price for row in rows]
             for place, rule in self.rules.answering(words, prices):
                 ruled[place] = self.rule_answers[rule.category]
         if not ruled:
-            return self._ask_model(normal, words, rows)
+            return self._ask_model(lines, words)
         left = [place for place in range(len(rows)) if place not in ruled]
         answers = iter(
-            self._ask_model(
-                [normal[place] for place in left],
-                [words[place] for place in left],
-                [rows[place] for place in left],
-            )
+            self._ask_model([lines[place] for place in left], [words[place] for place in left])
         )
         return [ruled[place] if place in ruled else next(answers) for place in range(len(rows))]
 
-    def _ask_model(
-        self, normal: Sequence[str], words: Sequence[Sequence[str]], rows: Sequence[Transaction]
-    ) -> list[Prediction]:
-        """Return the model's answers to rows, whose normalised texts and their words are given."""
+    def _ask_model(self, lines: Sequence[str], words: Sequence[Sequence[str]]) -> list[Prediction]:
+        """Return the model's answers to lines of `features`, whose words are given."""
         classes = self.classes
         threshold = self.review_threshold
-        probabilities = self.predict_features(lines_of(normal, rows))
+        probabilities = self._probabilities(lines, words)
         best = probabilities.argmax(axis=1).tolist()
         answers = []
         table = probabilities.tolist()
@@ -174,11 +174,6 @@ class Categoriser:
                 f"`{MADE_BY_PIPELINE}` makes it anew"
             )
         return model
-
-
-def words_of(lines: Sequence[str]) -> list[list[str]]:
-    """Return the words of each line of `features`, or of each normalised text."""
-    return [line.split() for line in lines]
 
 
 def load_rules(folder: Path, metadata: Metadata) -> RuleBook:
