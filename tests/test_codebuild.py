@@ -62,7 +62,7 @@ VARIABLES = {
 # A user's settings of pip under which a first command fails that does not overrule them.
 PIP = {"PIP_REQUIRE_VIRTUALENV": "1", "PIP_USER": "1"}
 # What these folders and files of tests/ hold asks nothing of AWS, of a build or of the answers. It
-# is run in the project with the default answers (tests/test_project.py), where coverage is measured.
+# is run in the project with the default answers (tests/test_project.py), and measured there.
 TESTED_ELSEWHERE = (
     "data",
     "evaluation",
