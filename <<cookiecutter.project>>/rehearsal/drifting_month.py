@@ -16,9 +16,7 @@ from categoriser.monitor.monitor_settings import read_monitor_settings
 from categoriser.monitor.reporting.terminal_report import SAMPLE_TEXTS
 from categoriser.params import read_params
 from rehearsal.drifted_months import DRIFT_IN_WORDS, drifted_month, refuse_own_data
-from rehearsal.served_rows import CAPTURES, ENDPOINT_HERE, serve_rows, write_labels
-
-TRUTH = "truth"
+from rehearsal.served_rows import CAPTURES, ENDPOINT_HERE, TRUTH, serve_rows, write_labels
 
 
 def main() -> None:

@@ -33,7 +33,6 @@ from rehearsal.served_rows import CAPTURES, serve_rows
 NEW_MERCHANTS = (0.1, 0.2, 0.3, 0.4)
 # So many rows are labelled each month; a label of a group of alike rows counts for each of them.
 REVIEWED_ROWS = 200
-REVIEW_LABELS = "labels"
 # From the data to a model and its baseline. The candidate that was chosen stays: no month is about
 # another one. The gate is not asked: what is shown is what labels are worth.
 STAGES = ("validate", "prepare", "train", "add_rules", "baseline")
@@ -91,7 +90,7 @@ def review(folder: Path, categories: dict[str, str], rows: int) -> tuple[int, in
 
     `categories` are all rows' by their names. Returns the numbers of rows and of their groups.
     """
-    worklist = open_worklist(str(folder / CAPTURES), folder / REVIEW_LABELS)
+    worklist = open_worklist(str(folder / CAPTURES), folder / paths.REVIEW_LABELS)
     chosen = worklist.names[:rows]
     given: dict[str, list[str]] = {}
     for name in chosen:
@@ -102,7 +101,7 @@ def review(folder: Path, categories: dict[str, str], rows: int) -> tuple[int, in
 
 def retrain(folder: Path) -> None:
     """Train on the data and on all labels up to now, those of this folder among them."""
-    export_feedback(str(folder / CAPTURES), str(folder / REVIEW_LABELS))
+    export_feedback(str(folder / CAPTURES), str(folder / paths.REVIEW_LABELS))
     take_files(f"{paths.GENERATED} {paths.FEEDBACK_TRAIN}")
     dvc("repro", "--single-item", *STAGES)
 

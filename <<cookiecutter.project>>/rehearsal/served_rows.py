@@ -24,6 +24,7 @@ from categoriser.monitor.formats.ground_truth import ground_truth_line, row_name
 ROWS_OF_REQUESTS = (1, 1, 1, 1, 20)
 ENDPOINT_HERE = "local"
 CAPTURES = "captures"
+TRUTH = "truth"
 
 
 def serve_rows(rows: pl.DataFrame, model: Path, folder: Path, calls: str) -> dict[str, str]:

@@ -13,12 +13,13 @@ import polars as pl
 
 from categoriser.contract import LABEL_PREFIX
 from categoriser.data.rows import read_rows
+from categoriser.evaluation.choose import DRAW
 from categoriser.evaluation.metrics import calibration, calibration_error
 from categoriser.model.answers import Answers
 from categoriser.model.calibration import Codes, Floats, row_losses
 from categoriser.model.calibration_fit import fit_calibration
 from categoriser.model.classifiers import fasttext_svm
-from categoriser.model.folds import answer_fold, calibrated, in_folds
+from categoriser.model.folds import answer_folds, calibrated, in_folds
 from categoriser.model.prepared_rows import training_rows
 from categoriser.model.training_rows import TRAINING_COLUMNS, TrainingRows
 from categoriser.params import Prepare
@@ -86,12 +87,9 @@ def figures_by_part(prepared: Path, parts: list[str]) -> dict[str, list[str]]:
 
 def figures_on_folds(prepared: Path, count: int, split: Prepare) -> list[str]:
     """Return `figures_of` fastText by itself on folds by merchant of the training rows."""
-    rows = in_folds(read_rows(prepared / "train.parquet", *TRAINING_COLUMNS), count, split)
+    rows = in_folds(read_rows(prepared / "train.parquet", *TRAINING_COLUMNS), count, split, DRAW)
     validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
     labels = rows["category"].unique().sort().to_list()
-    folds = [
-        answer_fold(BareFastText, KNOBS, rows, validation, fold, labels)
-        for fold in rows["fold"].unique().sort()
-    ]
+    folds = answer_folds(BareFastText, KNOBS, rows, validation, labels, lambda: None)
     truth = np.concatenate([fold.unseen.truth for fold in folds])
     return figures_of(truth, calibrated(folds))

@@ -102,6 +102,11 @@ def test_corrections_come_before_the_column_and_the_text() -> None:
     assert merchants.key.to_list() == ["kindle svcs", "amazon fresh", "amazon eu"]
 
 
+def test_a_correction_of_a_name_holds_for_the_rows_that_take_it() -> None:
+    frame = rows(["SPOTIFY P0D", "SPOTIFY P0E"], ["Spotify AB", ""])
+    assert groups_of(frame, {"spotify ab": "music"}) == ["music", "music"]
+
+
 @settings(deadline=None)
 @given(st.lists(st.text(st.sampled_from("abe hsop1"), max_size=20), min_size=1))
 def test_a_group_depends_on_no_other_row(texts: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from categoriser.evaluation.behaviour import behaviour_on, measure_behaviour
 from categoriser.evaluation.behaviour_cases import fillers, read_cases
 from categoriser.evaluation.evaluation_file import Behaviour
 from categoriser.model.package import Categoriser
+from categoriser.rules.rule import Rule
+from categoriser.rules.rule_book import RuleBook
 
 HEADER = "kind,text,price,category\n"
 
@@ -32,6 +35,17 @@ def test_cases_that_hold_are_counted_by_kind(tmp_path: Path) -> None:
     counts = {kind: (one.cases, one.held, one.failed) for kind, one in found.kinds.items()}
     assert counts == {"minimum": (2, 2, []), "refund": (1, 1, []), "invariance": (1, 1, [])}
     assert found.unasked == {}
+
+
+def test_rules_answer_the_cases_as_they_answer_requests(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(f"{HEADER}minimum,aldi aa sydney,20,groceries\n")
+    model = Categoriser.load(trained()[1])
+    day = date(2026, 11, 2)
+    rule = Rule("aldi", None, None, "transport", "Ada", day, "it is a garage here")
+    ruled = Categoriser(model.classifier, model.metadata, RuleBook([rule]))
+    found = behaviour_on(read_cases(tmp_path / "own.csv"), ruled, "own.csv")
+    [failed] = found.kinds["minimum"].failed
+    assert (failed.answer, failed.probability) == ("transport", 1)
 
 
 def test_a_case_that_fails_says_what_was_answered(tmp_path: Path) -> None:

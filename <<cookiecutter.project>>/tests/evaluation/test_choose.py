@@ -13,6 +13,7 @@ from measured import CANDIDATE, KNOBS, PARAMS, SETTINGS, trained
 
 from categoriser.errors import UserError
 from categoriser.evaluation import choose
+from categoriser.evaluation.bootstrap import MIN_GROUPS
 from categoriser.evaluation.choose import choice_of, choose_candidate
 from categoriser.io.digests import digest
 from categoriser.model.answers import read_answers
@@ -53,6 +54,21 @@ def test_the_reference_goes_on_where_nothing_is_surely_more_accurate() -> None:
     assert choice.candidates["surer"].log_loss < choice.candidates["linear"].log_loss
     assert choice.candidates["surer"].calibration_error < 0.002
     assert choice.candidates["linear"].calibration_error == pytest.approx(0.3)
+
+
+def test_of_few_merchants_no_lead_is_sure() -> None:
+    tables = {"linear": answers(0.6, 0.7), "better": answers(0.9, 0.7, seed=1)}
+    settings = train(**{name: {} for name in tables})
+    few = np.minimum(GROUPS, MIN_GROUPS - 2)
+    assert choice_of(tables, TRUTH, few, settings, SETTINGS).chosen == "linear"
+    enough = np.minimum(GROUPS, MIN_GROUPS - 1)
+    assert choice_of(tables, TRUTH, enough, settings, SETTINGS).chosen == "better"
+
+
+def test_small_knobs_are_kept_as_they_are() -> None:
+    settings = train(linear={"alpha": 4e-7})
+    choice = choice_of({"linear": answers(0.8, 0.8)}, TRUTH, GROUPS, settings, SETTINGS)
+    assert choice.candidates["linear"].knobs == {"alpha": 4e-7}
 
 
 def test_of_those_that_are_surely_more_accurate_the_surer_goes_on() -> None:

@@ -34,6 +34,7 @@ def test_a_decision_holds_for_its_training_and_for_what_it_names() -> None:
         replace(TRAINING, train_digest="other rows"),
         replace(TRAINING, features_version=2),
         replace(TRAINING, classifier={"dim": 32}),
+        replace(TRAINING, rules="other rules"),
     ):
         assert heeded(made, other, [ACCURACY]) is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sound_evaluation import (
     LIMITS,
     as_slices,
@@ -283,6 +284,13 @@ def test_cases_that_nobody_asked_stop_nothing_and_are_told(
     [verdict] = with_behaviour(behaviour)
     assert (verdict.outcome, verdict.why) == ("not judged", why)
     assert with_behaviour(behaviour, bound=None) == []
+
+
+def test_folds_of_few_merchants_are_too_little_evidence() -> None:
+    choice = replace(choice_among(Interval(0.01, 0.005, 0.02)), groups=9)
+    verdicts = judge(with_choice(sound_evaluation(), choice), LIMITS)
+    found = {(one.outcome, one.why) for one in verdicts if one.part == "merchant folds"}
+    assert found == {("insufficient", "9 merchants, fewer than 10")}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def rows(*sizes: int) -> pl.DataFrame:
 
 
 def test_a_merchant_is_whole_in_one_fold_and_each_fold_has_its_share() -> None:
-    found = in_folds(rows(*[3] * 300), 3, SPLIT)
+    found = in_folds(rows(*[3] * 300), 3, SPLIT, "fold")
     assert found.height == 900
     assert found.group_by("key").agg(pl.col("fold").n_unique())["fold"].unique().to_list() == [1]
     sizes = found.group_by("fold").len().sort("fold")
@@ -38,14 +38,23 @@ def test_a_merchant_is_whole_in_one_fold_and_each_fold_has_its_share() -> None:
 def test_another_salt_draws_other_folds() -> None:
     many = rows(*[1] * 300)
     first, again, other = (
-        in_folds(many, 3, SPLIT.model_copy(update={"salt": salt})) for salt in ("a", "a", "b")
+        in_folds(many, 3, SPLIT.model_copy(update={"salt": salt}), "fold")
+        for salt in ("a", "a", "b")
     )
     assert first.equals(again)
     assert not first.equals(other)
 
 
+def test_another_draw_has_other_folds_of_the_same_rows() -> None:
+    one, other = (in_folds(rows(*[1] * 300), 3, SPLIT, draw) for draw in ("one", "other"))
+    assert not one.equals(other)
+    assert one.sort("features")["key"].equals(other.sort("features")["key"])
+
+
 def test_no_merchant_has_more_than_its_share_of_what_is_asked() -> None:
-    found = in_folds(rows(900, *[5] * 100), 3, SPLIT.model_copy(update={"largest_group": 0.1}))
+    found = in_folds(
+        rows(900, *[5] * 100), 3, SPLIT.model_copy(update={"largest_group": 0.1}), "fold"
+    )
     asked = found.filter("asked")
     assert asked.filter(key="m0").height <= 0.1 * asked.height
     assert asked.filter(pl.col("key") != "m0").height == 500

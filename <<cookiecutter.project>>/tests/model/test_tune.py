@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import numpy as np
 import polars as pl
 import pytest
 from measured import CANDIDATE
+from rich.console import Console
 from verbs import run_verb
 
 from categoriser.errors import UserError
+from categoriser.evaluation import choose as choose_stage
 from categoriser.evaluation.choose import choose_candidate
 from categoriser.io.replacing import write_json
 from categoriser.model import tune as command
@@ -29,6 +32,7 @@ from categoriser.model.tune import (
     choose,
     gain,
     outcome,
+    trials_table,
     tune,
 )
 from categoriser.params import read_params, set_params
@@ -137,7 +141,11 @@ def test_the_error_is_that_of_whole_groups() -> None:
     assert together.value == pytest.approx(values.mean())
 
 
-def test_the_figures_are_those_by_which_candidates_are_chosen(params: Path, prepared: Path) -> None:
+def test_the_figures_are_those_by_which_candidates_are_chosen_on_other_folds(
+    params: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command.DRAW != choose_stage.DRAW
+    monkeypatch.setattr(command, "DRAW", choose_stage.DRAW)
     done, _ = tried(params, prepared, trials=1)
     settings = read_params(params)
     choice, _ = choose_candidate(prepared, settings.train, settings.prepare, settings.evaluate)
@@ -248,6 +256,17 @@ def test_the_candidate_that_went_on_last_is_tuned(params: Path, tmp_path: Path) 
     assert candidate_of(train, file) == "linear"
     write_json(file, unmeasured("one that has gone"))
     assert candidate_of(train, file) == CANDIDATE
+
+
+def test_a_knob_that_the_settings_leave_out_is_shown_with_what_was_tried() -> None:
+    done = [trial(0, NONE, NONE), trial(1, Gain(0.1, 0.01), NONE)]
+    done[0].knobs.clear()
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(trials_table(done))
+    assert re.search(r"log loss +┃ accuracy +┃ lr ", captured.get())
+    assert "default" in captured.get()
+    assert "lr default → 1: log loss" in outcome(done, done[1])
 
 
 def test_no_other_than_a_candidate_is_tuned(params: Path, prepared: Path) -> None:

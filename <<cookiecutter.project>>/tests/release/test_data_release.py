@@ -60,6 +60,27 @@ def test_a_banks_export_is_released_in_the_projects_form(
     assert list(held.dvc) == ["bank.csv.gz"]
 
 
+def test_exports_of_one_name_are_all_released(
+    root: Path, buckets: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_release, "bucket_name", lambda *_: DATA)
+    files = [Path("january/bank.csv"), Path("february/bank.csv")]
+    for file, day in zip(files, ("13.10.2026", "14.10.2026"), strict=True):
+        file.parent.mkdir()
+        rows = ROWS.replace(",", ";").replace("2026-10-01", day).replace(".5;", ",50;")
+        file.write_text(rows)
+    with pytest.raises(UserError, match="ACCEPT=1"):
+        release_data(changed(), tools_session(), files)
+    release_data(changed(), tools_session(), files)
+    s3 = boto3.client("s3")
+    held = unzip(s3.get_object(Bucket=DATA, Key="releases/data.zip")["Body"].read(), "data.zip")
+    days = []
+    for one in held.files:
+        uploaded = s3.get_object(Bucket=DATA, Key="raw/bank.csv", VersionId=one.version_id)
+        days.append(uploaded["Body"].read().decode().splitlines()[1].split(",")[0])
+    assert days == ["2026-10-13", "2026-10-14"]
+
+
 def test_data_that_are_not_valid_are_not_released(root: Path, buckets: None) -> None:
     Path("bad.csv").write_text("date,text,price,category\n2026-10-01,aldi,free,groceries\n")
 

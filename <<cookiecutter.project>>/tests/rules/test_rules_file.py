@@ -118,6 +118,16 @@ def test_files_and_rules_have_bounds(file: Path, monkeypatch: pytest.MonkeyPatch
         read_rules(file)
 
 
+def test_no_file_is_written_that_is_too_large_to_be_read(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = file.read_bytes()
+    monkeypatch.setattr(rules_file, "MOST_BYTES", len(before) + 10)
+    with pytest.raises(UserError, match="bytes: take rules out"):
+        append_rule(file, replace(read_rules(file)[0], pattern="ola"))
+    assert file.read_bytes() == before
+
+
 def test_one_pattern_may_have_rules_for_several_prices(file: Path) -> None:
     file.write_text(HEADER + GOOD + GOOD.replace(",,25.5", ",25.5,"))
     assert len(read_rules(file)) == 2

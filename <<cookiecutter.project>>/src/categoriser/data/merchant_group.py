@@ -68,8 +68,14 @@ def find_merchants(
         )
         if "" in names:
             named = first_names(names, text_keys)
-    group_of = cache(lambda key: named.of(key) or group_of_key(key))
     correct = cache(lambda key: corrected_group(key, corrections))
+
+    @cache
+    def group_of(key: str) -> str:
+        """Return the group of a text's key, of which no correction is."""
+        name = named.of(key)
+        return (correct(name) or name) if name else group_of_key(key)
+
     keys = []
     groups = []
     for name, of_text in zip(names, text_keys, strict=True):

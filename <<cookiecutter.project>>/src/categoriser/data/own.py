@@ -174,7 +174,10 @@ def in_own_form(sources: Sequence[Path], folder: Path) -> list[Path]:
         if form == OWN_FORM:
             found.append(source)
             continue
-        found.append(folder / f"{source.name.removesuffix('.gz').removesuffix('.csv')}.csv")
+        # Files of several folders may have one name.
+        own = folder / str(len(found))
+        own.mkdir()
+        found.append(own / f"{source.name.removesuffix('.gz').removesuffix('.csv')}.csv")
         join([source], found[-1], [form])
     return found
 

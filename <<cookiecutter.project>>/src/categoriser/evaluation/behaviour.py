@@ -6,6 +6,7 @@ from pathlib import Path
 
 from categoriser.evaluation.behaviour_cases import KINDS, Case, read_cases
 from categoriser.evaluation.evaluation_file import Behaviour, CasesOfKind, FailedCase
+from categoriser.features import features
 from categoriser.model.package import Categoriser
 
 
@@ -20,7 +21,7 @@ def measure_behaviour(file: Path | None, model: Categoriser) -> Behaviour | None
 
 
 def behaviour_on(cases: Sequence[Case], model: Categoriser, file: str) -> Behaviour:
-    """Return how the model behaves on cases.
+    """Return how the model behaves on cases, with its rules.
 
     Cases of a category that the model does not have are not asked.
     """
@@ -31,7 +32,7 @@ def behaviour_on(cases: Sequence[Case], model: Categoriser, file: str) -> Behavi
         if case.category not in known:
             unasked[case.category] += 1
             continue
-        table = model.predict_proba(case.asked)
+        table = model.answer_features(features(case.asked), [row.price for row in case.asked])
         given = [model.classes[place] for place in table.argmax(axis=1)]
         failed = failed_case(case, given, table.max(axis=1).tolist())
         found = kinds[case.kind]

@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from categoriser.command import run_command
 from categoriser.data.rows import read_rows
-from categoriser.evaluation.bootstrap import interval, resampled_scores
+from categoriser.evaluation.bootstrap import MIN_GROUPS, interval, resampled_scores
 from categoriser.evaluation.evaluation_file import rounded
 from categoriser.evaluation.metrics import calibration, calibration_error
 from categoriser.evaluation.reference import REFERENCE
@@ -37,7 +37,7 @@ from categoriser.model.calibration import row_losses
 from categoriser.model.calibration_fit import MOST_ROWS
 from categoriser.model.choice import CandidateFigures, Choice, unmeasured
 from categoriser.model.classifier import classifier_of
-from categoriser.model.folds import answer_fold, calibrated, in_folds
+from categoriser.model.folds import answer_folds, calibrated, in_folds
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.params import Evaluate, Prepare, Train, read_params
 from categoriser.paths import CHOICE, PREPARED, UNSEEN_ANSWERS
@@ -45,6 +45,8 @@ from categoriser.paths import CHOICE, PREPARED, UNSEEN_ANSWERS
 log = logging.getLogger(__name__)
 
 FIGURES = ("accuracy", "macro_f1")
+# Which draw of folds decides.
+DRAW = "fold"
 
 
 class Chosen(NamedTuple):
@@ -67,20 +69,16 @@ def choose_candidate(
     """
     rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
     validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
-    rows = in_folds(rows, settings.folds, split)
-    filled = rows["fold"].unique().sort().to_list()
+    rows = in_folds(rows, settings.folds, split, DRAW)
     labels = rows["category"].unique().sort().to_list()
-    if len(filled) < 2:
+    if rows["fold"].n_unique() < 2:
         return Chosen(unmeasured(to_beat(settings)), Answers.none(len(labels)))
 
     unseen = {}
     tables = {}
     for candidate, knobs in settings.candidates.items():
         classifier = classifier_of(candidate)
-        folds = []
-        for fold in filled:
-            folds.append(answer_fold(classifier, knobs, rows, validation, fold, labels))
-            step()
+        folds = answer_folds(classifier, knobs, rows, validation, labels, step)
         unseen[candidate] = Answers.joined([fold.unseen for fold in folds])
         tables[candidate] = calibrated(folds)
     truth = next(iter(unseen.values())).truth
@@ -136,7 +134,10 @@ def choice_of(
         return interval(float(saved.mean()), drawn, measured.confidence)
 
     beaten = to_beat(settings)
-    better = [name for name in tables if lead(name, beaten).accuracy.low > 0]
+    count = int(groups.max()) + 1
+    # Of few merchants no lead is sure, whatever its interval.
+    able = tables if count >= MIN_GROUPS else ()
+    better = [name for name in able if lead(name, beaten).accuracy.low > 0]
     chosen = min(better, key=lambda name: float(losses[name].mean()), default=beaten)
     figures = {}
     for candidate, table in tables.items():
@@ -157,7 +158,7 @@ def choice_of(
         chosen=chosen,
         folds=settings.folds,
         rows=len(truth),
-        groups=int(groups.max()) + 1,
+        groups=count,
         candidates=figures,
     )
     return convert(rounded(to_builtins(choice)), Choice)

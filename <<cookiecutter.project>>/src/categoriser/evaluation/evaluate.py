@@ -45,6 +45,7 @@ def verdict_on(evaluation: Evaluation, settings: Gate, decision: Decision | None
         features_version=metadata.features_version,
         candidate=metadata.candidate,
         classifier=metadata.classifier,
+        rules=metadata.rules_digest,
     )
     verdicts = judge(evaluation, settings)
     outcome = worst_outcome(verdicts)

@@ -17,6 +17,9 @@ from categoriser.io.documents import read_document
 from categoriser.model.metadata import Metadata
 from categoriser.rules.rule_counts import RuleCounts
 
+# Where the document holds knobs.
+EXACT = ("knobs", "classifier")
+
 
 class ModelFigures(Scores):
     """How good one model's answers to a part's rows are.
@@ -219,9 +222,12 @@ def read_evaluation(path: Path) -> Evaluation:
 
 
 def rounded(value: Any) -> Any:
-    """Round every float in nested dicts and lists to six decimals: enough, and easier to read."""
+    """Round every float in nested dicts and lists to six decimals: enough, and easier to read.
+
+    Knobs stay as they are: a small one would be another.
+    """
     if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
+        return {key: item if key in EXACT else rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [rounded(item) for item in value]
     return round(value, 6) if isinstance(value, float) else value

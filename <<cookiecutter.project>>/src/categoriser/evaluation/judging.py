@@ -68,16 +68,18 @@ class Question(NamedTuple):
 def judge(evaluation: Evaluation, settings: Gate) -> list[FigureVerdict]:
     """Judge every part by every gate that is on, then behaviour and slices; see the module."""
     verdicts = []
-    folds = reference_in_folds(evaluation.model.metadata.choice)
+    choice = evaluation.model.metadata.choice
+    folds = reference_in_folds(choice)
     for part, figures in evaluation.parts.items():
-        small = too_small(figures, evaluation.settings.min_rows)
+        small = too_small(figures.rows, figures.groups, evaluation.settings.min_rows)
         for question in questions(evaluation, figures, settings):
             if folds and (question.gate, part) == ("reference", PART_OF_MERCHANTS):
                 continue
             verdicts.append(judge_question(question, part, small))
-    if folds:
+    if choice and folds:
+        small = too_small(choice.rows, choice.groups, evaluation.settings.min_rows)
         for question in reference_leads(folds, settings, ""):
-            verdicts.append(judge_question(question, MERCHANT_FOLDS, ""))
+            verdicts.append(judge_question(question, MERCHANT_FOLDS, small))
     for gate in dict.fromkeys(verdict.gate for verdict in verdicts):
         own = [verdict for verdict in verdicts if verdict.gate == gate]
         if all(verdict.outcome == "not judged" for verdict in own):
@@ -143,12 +145,12 @@ def judge_question(question: Question, part: str, small: str) -> FigureVerdict:
     return judge_interval(gate, part, figure, bound, measured, slack)
 
 
-def too_small(figures: PartFigures, min_rows: int) -> str:
+def too_small(rows: int, groups: int, min_rows: int) -> str:
     """Say why a part is too small to judge by; nothing where it is not."""
-    if figures.rows < min_rows:
-        return f"{figures.rows} rows, fewer than {min_rows} (evaluate.min_rows)"
-    if figures.groups < MIN_GROUPS:
-        return f"{figures.groups} merchants, fewer than {MIN_GROUPS}"
+    if rows < min_rows:
+        return f"{rows} rows, fewer than {min_rows} (evaluate.min_rows)"
+    if groups < MIN_GROUPS:
+        return f"{groups} merchants, fewer than {MIN_GROUPS}"
     return ""
 
 

@@ -37,12 +37,16 @@ class FigureVerdict(Struct, frozen=True):
 
 
 class Training(Struct, frozen=True):
-    """What tells one training from others: its rows, its features' version, and its settings."""
+    """What tells one training from others: its rows, its features' version, its settings, rules.
+
+    `rules` is the digest of the rules that go before the model, or empty.
+    """
 
     train_digest: str
     features_version: int
     candidate: str
     classifier: dict[str, Any]
+    rules: str = ""
 
 
 class Decision(Struct, frozen=True):

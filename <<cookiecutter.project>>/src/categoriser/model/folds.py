@@ -5,7 +5,7 @@ that has seen no row of it, and many merchants are measured, not one part of the
 held-out merchants, no merchant has more than `prepare.largest_group` of the rows that are asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +22,13 @@ from categoriser.model.prepared_rows import training_rows
 from categoriser.params import Prepare
 
 
-def in_folds(rows: pl.DataFrame, count: int, settings: Prepare) -> pl.DataFrame:
+def in_folds(rows: pl.DataFrame, count: int, settings: Prepare, draw: str) -> pl.DataFrame:
     """Return rows, which have `TRAINING_COLUMNS`, by their `fold`, and whether each is `asked`.
 
-    A row's fold, from 0, is by a hash of its merchant.
+    A row's fold, from 0, is by a hash of its merchant and of the draw's name: under another name
+    the folds are others.
     """
-    hashed = uniform("fold", rows["key"], settings.salt)
+    hashed = uniform(draw, rows["key"], settings.salt)
     order = uniform("asked", rows["features"], settings.salt)
     return rows.with_columns(
         fold=(hashed * count).floor().cast(pl.Int64),
@@ -41,6 +42,25 @@ class FoldAnswers:
 
     unseen: Answers  # the fold's rows that are asked
     seen: Answers  # the validation rows whose merchants are not in the fold
+
+
+def answer_folds(
+    classifier: type[Classifier],
+    knobs: Knobs,
+    rows: pl.DataFrame,
+    validation: pl.DataFrame,
+    labels: Sequence[str],
+    step: Callable[[], None],
+) -> list[FoldAnswers]:
+    """Answer each fold that has rows, in their order; `step` is called after each.
+
+    Raises `UserError` as `answer_fold`.
+    """
+    folds = []
+    for fold in rows["fold"].unique().sort().to_list():
+        folds.append(answer_fold(classifier, knobs, rows, validation, fold, labels))
+        step()
+    return folds
 
 
 def answer_fold(

@@ -28,7 +28,7 @@ from categoriser.io.replacing import write_json
 from categoriser.model.calibration import row_losses
 from categoriser.model.choice import read_choice
 from categoriser.model.classifier import Classifier, classifier_of
-from categoriser.model.folds import answer_fold, calibrated, in_folds
+from categoriser.model.folds import answer_folds, calibrated, in_folds
 from categoriser.model.knobs import Knobs
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.model.tuning_record import TrialRecord, TuningRecord
@@ -43,6 +43,10 @@ FAILED = {LOG_LOSS: math.inf, ACCURACY: 0.0}
 MOST_ROWS = 20_000
 # The stages that make the rows which are searched on.
 PREPARING = ("generate", "validate", "prepare")
+# Not the folds of `choose`: knobs that fit these by chance would seem better there too.
+DRAW = "tune"
+# What a knob is called that the settings do not name.
+DEFAULT = "default"
 # The table shows so many trials, the best first.
 SHOWN_TRIALS = 10
 
@@ -131,9 +135,8 @@ class Folds:
         rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
         if rows.height > MOST_ROWS:
             rows = rows.sample(MOST_ROWS, seed=0)
-        self._rows = in_folds(rows, settings.folds, split)
-        self._filled = self._rows["fold"].unique().sort().to_list()
-        if len(self._filled) < 2:
+        self._rows = in_folds(rows, settings.folds, split, DRAW)
+        if self._rows["fold"].n_unique() < 2:
             raise UserError("the training rows are of too few merchants to hold any out")
         self._validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
         self._step = step
@@ -145,12 +148,9 @@ class Folds:
 
     def answers(self, classifier: type[Classifier], knobs: Knobs) -> FoldFigures:
         """Answer each fold by a fit on the others. Raises `UserError` where nothing is trained."""
-        folds = []
-        for fold in self._filled:
-            folds.append(
-                answer_fold(classifier, knobs, self._rows, self._validation, fold, self._labels)
-            )
-            self._step()
+        folds = answer_folds(
+            classifier, knobs, self._rows, self._validation, self._labels, self._step
+        )
         table = calibrated(folds)
         right = table.argmax(axis=1) == self._truth
         return FoldFigures(right, row_losses(self._truth, table))
@@ -267,7 +267,7 @@ def outcome(done: list[Trial], kept: Trial | None) -> str:
     first = done[0]
     if kept:
         changed = ", ".join(
-            f"{name} {first.knobs.get(name)} → {value}"
+            f"{name} {first.knobs.get(name, DEFAULT)} → {value}"
             for name, value in kept.knobs.items()
             if first.knobs.get(name) != value
         )
@@ -294,13 +294,16 @@ def signed(value: float) -> str:
 def trials_table(done: list[Trial]) -> Table:
     """Show the best trials, with those knobs that differ between trials."""
     ranked = sorted(done, key=lambda trial: trial.loss)
-    values = {name: {str(trial.knobs.get(name)) for trial in done} for name in done[0].knobs}
+    tried = dict.fromkeys(name for trial in done for name in trial.knobs)
+    values = {name: {str(trial.knobs.get(name)) for trial in done} for name in tried}
     names = [name for name, tried in values.items() if len(tried) > 1]
     title = f"the best of {len(done)} trials"
     shown = Table("trial", "log loss", "accuracy", *names, title=title)
     for trial in ranked[:SHOWN_TRIALS]:
         figures = (f"{trial.loss:.4f}", f"{trial.share_right:.4f}")
-        shown.add_row(str(trial.number), *figures, *(str(trial.knobs[name]) for name in names))
+        shown.add_row(
+            str(trial.number), *figures, *(str(trial.knobs.get(name, DEFAULT)) for name in names)
+        )
     return shown
 
 

@@ -52,14 +52,19 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
         ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error}") from None
-    if len(content) > MOST_BYTES:
-        raise UserError(f"{path} is larger than {MOST_BYTES} bytes: take rules out")
+    check_size(len(content), path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(f"{path}, line {line}: is not UTF-8; save the file as UTF-8") from None
     return parse_rules(text, path)
+
+
+def check_size(size: int, path: Path) -> None:
+    """Raise `UserError` where a file of so many bytes would be too large."""
+    if size > MOST_BYTES:
+        raise UserError(f"{path} is larger than {MOST_BYTES} bytes: take rules out")
 
 
 def parse_rules(text: str, path: Path) -> tuple[Rule, ...]:
@@ -216,6 +221,7 @@ def write_rules(path: Path, rules: Sequence[Rule]) -> None:
             )
         )
     text = stream.getvalue()
+    check_size(len(text.encode("utf-8")), path)
     parse_rules(text, path)
     write_text(path, text)
 
