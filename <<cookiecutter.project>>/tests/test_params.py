@@ -39,6 +39,7 @@ def test_the_projects_own_file_is_good() -> None:
         ({"validate": {"tolerence": 0.1}}, "validate.tolerence: .*not permitted"),
         ({"evaluate": {"resamples": ...}}, "evaluate.resamples: Field required"),
         ({"evaluate": {"price_bands": [0, 50, 10]}}, "evaluate: .*price_bands must rise"),
+        ({"evaluate": {"behaviour": "own.csv"}}, "evaluate: .*must be a file in behaviour/"),
         ({"gate": {"min_accuracy": 1.5}}, "gate.min_accuracy"),
     ],
 )

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_text
-from categoriser.paths import PARAMS
+from categoriser.paths import BEHAVIOUR, PARAMS
 
 Share = Field(ge=0, le=1)
 
@@ -91,6 +91,13 @@ class Evaluate(Section):
     def bands_rise(self) -> Self:
         if sorted(set(self.price_bands)) != self.price_bands:
             raise ValueError("price_bands must rise")
+        return self
+
+    @model_validator(mode="after")
+    def cases_are_watched(self) -> Self:
+        # The stage `measure` depends on this folder, and jobs get it.
+        if self.behaviour and self.behaviour.parent != BEHAVIOUR:
+            raise ValueError(f"behaviour must be a file in {BEHAVIOUR}/")
         return self
 
 
