@@ -6,8 +6,10 @@ The tests beside it drive the same requests over HTTP, and need no browser.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 from review_helpers.browser import Tab, find_chromium, open_tab
@@ -47,6 +49,10 @@ CONTRASTS = """
   return found;
 })()
 """
+# A page asks for news when a test calls this, and at no other time.
+ASK_WHEN_TOLD = "window.setInterval = (task) => { window.askForNews = task; };"
+# Merchants of which nobody has heard, with two rows each, in the order of the page.
+MANY = [f"zorg{first}{second}" for first in "abcdefghij" for second in ascii_lowercase]
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +71,26 @@ def page(tab: Tab, address: str) -> Iterator[Tab]:
     assert tab.complaints == []
 
 
+@pytest.fixture
+def asked(tab: Tab) -> Iterator[Tab]:
+    """Make the tab's pages ask for news when a test says so alone, and see that all went well."""
+    script = tab.call("Page.addScriptToEvaluateOnNewDocument", source=ASK_WHEN_TOLD)
+    yield tab
+    tab.call("Page.removeScriptToEvaluateOnNewDocument", **script)
+    assert tab.complaints == []
+
+
+@pytest.fixture
+def many(reviewed: Path, labels: Path) -> Iterator[str]:
+    """Serve a page with many groups, and yield its address."""
+    calls: dict[str, list[Answered]] = {
+        name: [(f"{name} {number}", 5.0, "bills", 0.4) for number in (1, 2)] for name in MANY
+    }
+    write_captures(reviewed, calls)
+    with served(open_worklist(CAPTURES, labels)) as address:
+        yield address
+
+
 def open_page(tab: Tab, address: str) -> None:
     tab.complaints.clear()
     tab.go(address)
@@ -73,6 +99,37 @@ def open_page(tab: Tab, address: str) -> None:
 
 def wait_until_said(tab: Tab, words: str) -> None:
     tab.wait_for(f"document.querySelector('#said').textContent.startsWith({json.dumps(words)})")
+
+
+def wait_until_done(tab: Tab, script: str = "") -> None:
+    """Run a script, and wait until the page has done all that it was asked for."""
+    tab.call("Runtime.evaluate", expression=f"{script}; lastTask", awaitPromise=True)
+
+
+def press(tab: Tab, *keys: str) -> None:
+    for key in keys:
+        tab.press(key)
+    wait_until_done(tab)
+
+
+def click(tab: Tab, selector: str) -> None:
+    tab.click(selector)
+    wait_until_done(tab)
+
+
+def ask_for_news(tab: Tab) -> None:
+    wait_until_done(tab, "askForNews()")
+
+
+def label_elsewhere(labels: Path, number: int, *rows: int) -> None:
+    """Label a group, or its rows of these places, with another server."""
+    other = open_worklist(CAPTURES, labels)
+    chosen = [other.groups[number].first + row for row in rows]
+    other.label(number, chosen, "travel", seen=other.store.count, browser="other")
+
+
+def legend(tab: Tab) -> str:
+    return tab.text(".group.selected legend")
 
 
 def groups(tab: Tab) -> list[str]:
@@ -247,6 +304,155 @@ def test_what_another_says_is_shown(page: Tab, labels: Path) -> None:
     assert page.text("#progress-said") == "2 of 7 rows labelled, 1 of 4 groups"
     # It was not this browser's.
     assert page.evaluate("document.querySelector('#undo').disabled")
+
+
+def test_what_another_says_before_a_label_is_shown_after_it(
+    asked: Tab, address: str, labels: Path
+) -> None:
+    open_page(asked, address)
+    label_elsewhere(labels, 1, 0)
+    press(asked, "2")
+    assert asked.text("#said") == "2 rows labelled food: zorgo 1"
+    assert selected(asked) == ALL[1]
+    assert legend(asked) == "Label all 2 rows:"
+    press(asked, "2")
+    assert Counter(labels_read(labels).values()) == {"food": 4, "travel": 1}
+
+
+def test_a_group_that_another_has_labelled_is_not_offered_after_a_label(
+    asked: Tab, address: str, labels: Path
+) -> None:
+    open_page(asked, address)
+    label_elsewhere(labels, 1)
+    press(asked, "2")
+    assert groups(asked) == ALL[2:]
+    assert selected(asked) == ALL[2]
+
+
+def test_rows_that_are_shown_have_what_another_said_after_a_label(
+    asked: Tab, address: str, labels: Path
+) -> None:
+    open_page(asked, address)
+    press(asked, "ArrowDown", "r")
+    click(asked, "tbody tr:nth-child(2) input")
+    label_elsewhere(labels, 1, 2)
+    press(asked, "2")
+    assert selected(asked) == ALL[1]
+    assert legend(asked) == "Label this row:"
+    assert [text.split()[-1] for text in asked.texts("tbody tr")] == ["–", "food", "travel"]
+
+
+def test_more_groups_do_not_pass_for_news_of_those_before(
+    asked: Tab, many: str, labels: Path
+) -> None:
+    open_page(asked, many)
+    label_elsewhere(labels, 0, 0)
+    label_elsewhere(labels, 50, 0)
+    click(asked, "#more")
+    # It shows two rows still: the label for all of them is the last word.
+    assert legend(asked) == "Label all 2 rows:"
+    press(asked, "2")
+    assert asked.text("#said") == "2 rows labelled food: zorgaa 1"
+    # Of the group that came later the page has shown what the other said.
+    click(asked, '[data-number="50"] .pick')
+    assert legend(asked) == "Label this row:"
+    press(asked, "2")
+    assert asked.text("#said") == "1 row labelled food: zorgby 1"
+    assert Counter(labels_read(labels).values()) == {"food": 3, "travel": 1}
+
+
+def test_what_another_said_before_more_groups_came_is_news(
+    asked: Tab, many: str, labels: Path
+) -> None:
+    open_page(asked, many)
+    label_elsewhere(labels, 0, 0)
+    click(asked, "#more")
+    ask_for_news(asked)
+    assert legend(asked) == "Label this row:"
+    assert len(groups(asked)) == 100
+
+
+def test_news_leave_a_group_far_down_selected_and_its_rule_open(
+    asked: Tab, many: str, labels: Path
+) -> None:
+    open_page(asked, many)
+    for _ in range(4):
+        click(asked, "#more")
+    click(asked, '[data-number="230"] .pick')
+    press(asked, "r", "d")
+    asked.call("Input.insertText", text=" two")
+    label_elsewhere(labels, 0)
+    ask_for_news(asked)
+    assert selected(asked) == "zorgiw 1"
+    assert asked.evaluate("document.activeElement.value") == "zorgiw two"
+    # The group of the other is gone, and the next one has come.
+    assert groups(asked) == [f"{name} 1" for name in MANY[1:251]]
+    press(asked, "Escape", "2")
+    assert asked.text("#said") == "2 rows labelled food: zorgiw 1"
+
+
+def test_news_after_many_skipped_groups_leave_the_others(
+    asked: Tab, many: str, labels: Path
+) -> None:
+    open_page(asked, many)
+    press(asked, *"s" * 60)
+    assert selected(asked) == "zorgci 1"
+    label_elsewhere(labels, 259)
+    ask_for_news(asked)
+    assert selected(asked) == "zorgci 1"
+    assert groups(asked)[0] == "zorgci 1"
+    assert asked.evaluate("document.querySelector('#empty').hidden")
+
+
+def test_groups_after_many_skipped_ones_are_found_again(asked: Tab, many: str) -> None:
+    open_page(asked, many)
+    press(asked, *"s" * 60)
+    click(asked, "#show-done")
+    assert groups(asked) == []
+    click(asked, "#show-open")
+    assert groups(asked)[0] == selected(asked) == "zorgci 1"
+
+
+def test_a_group_that_another_labels_is_left_for_none_until_a_key_moves_on(
+    asked: Tab, address: str, labels: Path
+) -> None:
+    open_page(asked, address)
+    press(asked, "ArrowDown")
+    label_elsewhere(labels, 1)
+    ask_for_news(asked)
+    assert groups(asked) == [ALL[0], *ALL[2:]]
+    assert asked.text("#said") == f"Labelled elsewhere: {ALL[1]}"
+    # The key was meant for the group that is gone.
+    press(asked, "2")
+    assert {*labels_read(labels).values()} == {"travel"}
+    press(asked, "ArrowDown")
+    assert selected(asked) == ALL[2]
+
+
+def test_a_group_that_another_takes_back_is_selected_where_there_was_none(
+    asked: Tab, address: str, labels: Path
+) -> None:
+    open_page(asked, address)
+    for number in range(3):
+        label_elsewhere(labels, number)
+    press(asked, "ArrowDown", "ArrowDown", "ArrowDown", "2")
+    assert groups(asked) == []
+    open_worklist(CAPTURES, labels).undo("other")
+    ask_for_news(asked)
+    assert groups(asked) == [selected(asked)] == [ALL[2]]
+
+
+def test_undo_brings_back_a_group_that_is_far_down(asked: Tab, many: str, labels: Path) -> None:
+    open_page(asked, many)
+    for _ in range(4):
+        click(asked, "#more")
+    click(asked, '[data-number="230"] .pick')
+    press(asked, "2")
+    open_page(asked, many.partition("?")[0])
+    press(asked, "u")
+    assert asked.text("#said") == "Undone: zorgiw 1"
+    assert selected(asked) == "zorgiw 1"
+    assert labels_read(labels) == {}
 
 
 def test_a_review_that_has_ended_is_told(tab: Tab, reviewed: Path, labels: Path) -> None:

@@ -200,6 +200,72 @@ def test_a_full_disk_changes_nothing(
     assert labels_read(folder) == {("a", 0): "food"}
 
 
+@pytest.mark.parametrize("at", [(Turn, "append"), (Path, "write_text")], ids=["journal", "files"])
+def test_news_outlive_a_full_disk(
+    store: LabelStore, folder: Path, monkeypatch: pytest.MonkeyPatch, at: tuple[type, str]
+) -> None:
+    own = add(store, "food", "a", "b")
+    other = LabelStore(folder)
+    add(other, "travel", "c")
+    with monkeypatch.context() as patch:
+        patch.setattr(*at, full)
+        with pytest.raises(OSError, match="No space"):
+            store.add([("bills", ["d"])])
+    assert store.read_news() == {"c"}
+    add(other, "travel", "b", "e")
+    add(other, "travel", "b")
+    with monkeypatch.context() as patch:
+        patch.setattr(Turn, "append", full)
+        with pytest.raises(OSError, match="No space"):
+            store.withdraw(own)
+    add(other, "travel", "f")
+    assert store.read_news() == {"b", "e", "f"}
+    assert store.read_news() == set()
+
+
+def test_news_outlive_a_full_disk_on_which_their_files_cannot_be_made(
+    store: LabelStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(LabelStore(folder), "food", "a")
+    # The other process died before it made the file.
+    [file] = truths(folder)
+    file.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="No space"):
+            store.read_news()
+    assert store.read_news() == {"a"}
+
+
+def test_a_label_whose_file_comes_to_no_place_is_news(
+    store: LabelStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(OSError, match="No space"):
+            store.add([("food", ["a"])])
+    # The journal has it, and so have all who read it.
+    assert len(journal_of(folder)) == 1
+    assert store.read_news() == {"a"}
+
+
+def test_news_outlive_a_withdrawal_of_nothing(store: LabelStore, folder: Path) -> None:
+    add(LabelStore(folder), "food", "a")
+    with pytest.raises(UserError, match="no label has this id"):
+        store.withdraw("0" * 32)
+    assert store.read_news() == {"a"}
+
+
+def test_rows_that_another_has_labelled_can_be_left_to_it(store: LabelStore, folder: Path) -> None:
+    add(LabelStore(folder), "travel", "b", "c")
+    labels, news = store.add_where_none([("food", ["a", "b"]), ("bills", ["c"])])
+    assert [(label.category, label.rows) for label in labels] == [("food", ["a"])]
+    assert news == {"a", "b", "c"}
+    assert labels_read(folder) == {("a", 0): "food", ("b", 0): "travel", ("c", 0): "travel"}
+    assert store.add_where_none([("food", ["a", "b"])]) == ([], set())
+    assert len(journal_of(folder)) == 2
+
+
 def test_files_that_were_changed_or_left_half_written_are_made_anew(
     store: LabelStore, folder: Path
 ) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from review_helpers.reviewed_project import CAPTURES, labels_read
+from review_helpers.reviewed_project import CAPTURES, journal_of, labels_read
 
 from categoriser.errors import UserError
+from categoriser.io.text_files import read_lines
 from categoriser.review import labelling_manifest
 from categoriser.review.label_store import LabelStore
 from categoriser.review.labelling_manifest import export_manifest, import_manifest
@@ -125,6 +127,36 @@ def test_a_persons_label_stays_and_a_file_may_be_read_twice(
     import_manifest(file, labels)
     assert "0 rows labelled" in capsys.readouterr().out
     assert labels_read(labels) == before
+
+
+def test_a_persons_label_stays_that_comes_while_the_file_is_read(
+    labels: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read_while_a_person_labels(file: Path) -> Iterator[bytes]:
+        yield from read_lines(file)
+        LabelStore(labels).add([("travel", ["call-2"])])
+
+    file = write_output(*map(answered, exported(labels)))
+    monkeypatch.setattr(labelling_manifest, "read_lines", read_while_a_person_labels)
+    capsys.readouterr()
+    import_manifest(file, labels)
+    found = labels_read(labels)
+    assert found.pop(("call-2", 0)) == "travel"
+    assert [*found.values()] == ["food"] * 6
+    assert f"6 rows labelled in {labels}; 1 row had a label already" in capsys.readouterr().out
+
+
+def test_a_row_that_is_named_several_times_is_labelled_once(
+    labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = exported(labels)[0]
+    twice = line | {"review-rows": line["review-rows"] * 2}
+    capsys.readouterr()
+    import_manifest(write_output(answered(twice), answered(line), answered(line, "bills")), labels)
+    # The first line that names it counts.
+    assert labels_read(labels) == {("call-3", 0): "food", ("call-3", 1): "food"}
+    assert [entry["rows"] for entry in journal_of(labels)] == [["call-3#0", "call-3#1"]]
+    assert f"2 rows labelled in {labels}; 0 rows had a label already" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from review_helpers.reviewed_project import CAPTURES, labels_read
 
 from categoriser.errors import UserError
+from categoriser.review.journal import Turn
 from categoriser.review.opening import open_worklist
 from categoriser.review.page_documents import Changed
 from categoriser.review.worklist import Worklist
@@ -128,6 +129,23 @@ def test_two_servers_see_each_other_and_the_last_word_counts(
     # The first one's undo leaves what the other said.
     worklist.undo("me")
     assert {*labels_read(labels).values()} == {"travel"}
+
+
+def test_what_another_said_is_known_after_a_label_that_could_not_be_written(
+    worklist: Worklist, labels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    label(open_worklist(CAPTURES, labels), ALDI, "travel", browser="other")
+    with monkeypatch.context() as patch:
+        # The other's label comes after the news were asked for, and before the own one is written.
+        patch.setattr(worklist.store, "read_news", set)
+        patch.setattr(Turn, "append", full)
+        with pytest.raises(OSError, match="No space"):
+            label(worklist, ZORGO, "food")
+    assert worklist.news("me").rows_done == 3
+    assert texts(worklist) == [ZORGO, SHELL, NOTHING]
 
 
 def test_labels_are_there_after_a_new_start(worklist: Worklist, labels: Path) -> None:

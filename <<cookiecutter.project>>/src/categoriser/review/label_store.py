@@ -58,6 +58,7 @@ class LabelStore:
         self.numbers: dict[str, int] = {}  # of a label's entry in the journal, from 1
         self.withdrawn: set[str] = set()
         self.of_rows: dict[str, list[str]] = {}  # ids of the labels that count, the last one last
+        self.news: set[str] = set()  # rows that something was said of, and no caller knows it yet
         folder.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(folder / JOURNAL_FILE)
         with self.journal.turn() as turn:
@@ -94,7 +95,8 @@ class LabelStore:
     def read_news(self) -> set[str]:
         """Take in what other processes have written; return the rows that it is about."""
         with self.journal.turn() as turn:
-            return self._read_news(turn)
+            self._read_news(turn)
+        return self._hand_out_news()
 
     def add(
         self, given: Sequence[tuple[str, list[str]]], browser: str = ""
@@ -102,14 +104,32 @@ class LabelStore:
         """Give rows a category, for each pair of a category and rows.
 
         Returns the labels, and the rows that they and others' news are about. Raises `OSError`
-        where the disk takes nothing: then no label is kept.
+        where the disk takes nothing: then no label is kept, and others' news come with the next
+        call.
         """
-        time = datetime.now(UTC)
-        labels = [
-            LabelEntry(uuid.uuid4().hex, time, self.who, browser, category, rows)
-            for category, rows in given
-        ]
-        return labels, self._write(labels)
+        labels = self._new_labels(given, browser)
+        with self.journal.turn() as turn:
+            self._read_news(turn)
+            self._append(turn, labels)
+        return labels, self._hand_out_news()
+
+    def add_where_none(
+        self, given: Sequence[tuple[str, list[str]]]
+    ) -> tuple[list[LabelEntry], set[str]]:
+        """Give rows a category as `add` does, but only those that have no label.
+
+        No other process can label them between the look and the label.
+        """
+        with self.journal.turn() as turn:
+            self._read_news(turn)
+            missing = [
+                (category, [row for row in rows if self.label_of(row) is None])
+                for category, rows in given
+            ]
+            labels = self._new_labels([(category, rows) for category, rows in missing if rows])
+            if labels:
+                self._append(turn, labels)
+        return labels, self._hand_out_news()
 
     def withdraw(self, label: str) -> set[str]:
         """Withdraw a label; return the rows that it and others' news are about.
@@ -118,12 +138,12 @@ class LabelStore:
         that no label has.
         """
         with self.journal.turn() as turn:
-            news = self._read_news(turn)
+            self._read_news(turn)
             if label not in self.labels:
                 raise UserError("no label has this id")
-            if label in self.withdrawn:
-                return news
-            return news | self._append(turn, [WithdrawalEntry(label, datetime.now(UTC), self.who)])
+            if label not in self.withdrawn:
+                self._append(turn, [WithdrawalEntry(label, datetime.now(UTC), self.who)])
+        return self._hand_out_news()
 
     def labelled_elsewhere(self) -> set[tuple[str, int]]:
         """Return the calls and rows that have a label from elsewhere in the same folder.
@@ -145,18 +165,32 @@ class LabelStore:
             )
         return found
 
-    def _write(self, entries: Sequence[Entry]) -> set[str]:
-        with self.journal.turn() as turn:
-            return self._read_news(turn) | self._append(turn, entries)
+    def _new_labels(
+        self, given: Iterable[tuple[str, list[str]]], browser: str = ""
+    ) -> list[LabelEntry]:
+        time = datetime.now(UTC)
+        return [
+            LabelEntry(uuid.uuid4().hex, time, self.who, browser, category, rows)
+            for category, rows in given
+        ]
 
-    def _read_news(self, turn: Turn) -> set[str]:
+    def _hand_out_news(self) -> set[str]:
+        """Return the rows that something was said of since the last time.
+
+        A call that raises hands nothing out: the next one does.
+        """
+        news = self.news
+        self.news = set()
+        return news
+
+    def _read_news(self, turn: Turn) -> None:
         """Take in what others wrote, and make its files, should they have died before that."""
         first = self.count + 1
         rows, losing, gaining = self._take(turn.read(), first)
+        self.news |= rows
         self._publish(losing | gaining)
-        return rows
 
-    def _append(self, turn: Turn, entries: Sequence[Entry]) -> set[str]:
+    def _append(self, turn: Turn, entries: Sequence[Entry]) -> None:
         """Write entries to the journal, and change the ground truth around it."""
         rows, losing, gaining = self._take(entries, first=self.count + 1)
         new = {entry.id for entry in entries if isinstance(entry, LabelEntry)}
@@ -169,8 +203,8 @@ class LabelStore:
         except BaseException:
             self._start(turn)
             raise
+        self.news |= rows
         self._put_in_place(more)
-        return rows
 
     def _start(self, turn: Turn) -> None:
         """Take in all that the journal has, and nothing else, here and in the ground truth."""

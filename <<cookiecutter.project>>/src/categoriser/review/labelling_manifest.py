@@ -110,26 +110,27 @@ def _source(group: Group, count: int) -> str:
 def import_manifest(file: Path, labels: Path) -> None:
     """Take the labels of a job's output manifest, and say how many there were.
 
-    A row that has a label already keeps it: what a person said here goes before, and a file may be
-    read twice. Raises `UserError`, and keeps nothing, for a file that is not such a manifest.
+    A row that has a label already keeps it: what a person said here goes before, also while the
+    file is read, and a file may be read twice. Of several lines that name a row the first one
+    counts. Raises `UserError`, and keeps nothing, for a file that is not such a manifest.
     """
     classes = read_baseline_facts(BASELINE).classes
-    given: dict[str, list[str]] = {}
+    category_of: dict[str, str] = {}
     unlabelled = 0
-    known = 0
     store = LabelStore(labels)
     for number, content in enumerate(read_lines(file), 1):
         found = _read_line(content, classes, f"{file}, line {number},")
         if found is None:
             unlabelled += 1
             continue
-        rows = [row for row in found.rows if store.label_of(row) is None]
-        known += len(found.rows) - len(rows)
-        if rows:
-            given.setdefault(found.category, []).extend(rows)
-    if given:
-        store.add([*given.items()])
-    taken = sum(map(len, given.values()))
+        for row in found.rows:
+            category_of.setdefault(row, found.category)
+    given: dict[str, list[str]] = {}
+    for row, category in category_of.items():
+        given.setdefault(category, []).append(row)
+    added, _ = store.add_where_none([*given.items()])
+    taken = sum(len(label.rows) for label in added)
+    known = len(category_of) - taken
     print_line(
         f"{plural(taken, 'row')} labelled in {labels}; {plural(known, 'row')} had a label already; "
         f"{plural(unlabelled, 'text')} without a label in {file}"

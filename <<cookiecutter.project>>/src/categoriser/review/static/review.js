@@ -10,10 +10,11 @@ const byId = (id) => document.getElementById(id);
 
 const page = {
   done: false, // which groups are shown: to label, or labelled
-  groups: [], // in the order in which they are shown
+  groups: [], // in the order of their numbers, each with the entries of the journal it was `seen` at
   next: null, // the number from which the next groups come
   selected: null, // the number of the group that is worked on
-  entries: 0, // of the server's journal, that this page has seen
+  place: -1, // the number of the group that was selected last
+  entries: 0, // of the server's journal, that all groups here show
   progress: null,
   chosen: new Set(), // rows of the selected group
   rows: null, // its rows, where they are shown
@@ -94,32 +95,57 @@ function selectedState() {
   return page.groups[indexOf(page.selected)];
 }
 
-async function load(count) {
-  const found = await ask(`/groups?start=0&count=${count}&done=${page.done}`);
-  page.groups = found.groups.filter((state) => !page.skipped.has(state.group.number));
-  page.next = found.next;
+// Groups from a number on that are not skipped. The server knows no skips, and gives less than was
+// asked for where that is much.
+async function fetchGroups(start, count) {
+  const found = await ask(`/groups?start=${start}&count=${count}&done=${page.done}`);
   showProgress(found.progress);
-  if (indexOf(page.selected) < 0) {
-    choose(page.groups.length > 0 ? page.groups[0].group.number : null);
+  const { entries } = found.progress;
+  const groups = found.groups.filter((state) => !page.skipped.has(state.group.number)).map((state) => ({ ...state, seen: entries }));
+  return { groups, next: found.next, entries };
+}
+
+// Fetch so many groups, all that are shown, and the selected one.
+async function fetchShown(count) {
+  const last = Math.max(page.selected ?? -1, ...page.groups.map((state) => state.group.number));
+  const found = await fetchGroups(0, count);
+  const { groups, entries } = found;
+  let { next } = found;
+  while (next !== null && (next <= last || groups.length === 0)) {
+    const more = await fetchGroups(next, Math.max(GROUPS_AT_ONCE, count - groups.length));
+    groups.push(...more.groups);
+    next = more.next;
+  }
+  page.groups = groups;
+  page.next = next;
+  // The first groups show no more than this, even if those that came after them do.
+  page.entries = entries;
+}
+
+async function load(count) {
+  await fetchShown(count);
+  if (!selectedState()) {
+    chooseNext();
   }
   drawAll();
 }
 
+// The groups before these do not show what was said since they came: that stays news.
 async function loadMore() {
-  if (page.next === null) {
-    return;
+  const more = [];
+  while (page.next !== null && more.length === 0) {
+    const found = await fetchGroups(page.next, GROUPS_AT_ONCE);
+    more.push(...found.groups.filter((state) => indexOf(state.group.number) < 0));
+    page.next = found.next;
   }
-  const found = await ask(`/groups?start=${page.next}&count=${GROUPS_AT_ONCE}&done=${page.done}`);
-  const more = found.groups.filter((state) => !page.skipped.has(state.group.number) && indexOf(state.group.number) < 0);
   page.groups.push(...more);
-  page.next = found.next;
-  showProgress(found.progress);
   byId("groups").append(...more.map(card));
   drawEnd();
 }
 
 // Make a group the selected one; nothing of the one before stays open.
 function choose(number) {
+  page.place = number ?? page.place;
   if (number !== page.selected) {
     page.selected = number;
     page.chosen.clear();
@@ -127,6 +153,12 @@ function choose(number) {
     page.nextRow = null;
     page.rule = null;
   }
+}
+
+// The group after the place of the selection, or else the last one.
+function chooseNext() {
+  const next = page.groups.find((state) => state.group.number > page.place) || page.groups.at(-1);
+  choose(next ? next.group.number : null);
 }
 
 function select(number) {
@@ -145,13 +177,22 @@ function focusSelected() {
   }
 }
 
-async function move(step) {
-  const at = indexOf(page.selected) + step;
-  if (at >= page.groups.length) {
+// From the place of the selection, also where its group is gone.
+async function moveDown() {
+  const isBelow = (state) => state.group.number > page.place;
+  if (!page.groups.some(isBelow)) {
     await loadMore();
   }
-  if (at >= 0 && at < page.groups.length) {
-    select(page.groups[at].group.number);
+  const next = page.groups.find(isBelow) || page.groups.at(-1);
+  if (next) {
+    select(next.group.number);
+  }
+}
+
+function moveUp() {
+  const next = page.groups.findLast((state) => state.group.number < page.place) || page.groups[0];
+  if (next) {
+    select(next.group.number);
   }
 }
 
@@ -183,16 +224,32 @@ async function label(category) {
     return;
   }
   const rows = [...page.chosen];
-  const changed = await ask("/labels", { group: page.selected, category, seen: page.entries, rows });
-  const now = changed.groups.find((other) => other.group.number === page.selected) || state;
+  const changed = await ask("/labels", { group: page.selected, category, seen: state.seen, rows });
+  const { entries } = changed.progress;
   showProgress(changed.progress);
   say(`${plural(changed.progress.last.rows, "row")} labelled ${spaced(category)}: ${state.group.text}`);
-  page.groups[indexOf(page.selected)] = now;
   page.chosen.clear();
-  if (now.open === 0 && !page.done) {
-    await leaveSelected();
-    return;
+  if (entries === page.entries + 1) {
+    page.entries = entries;
+    await showLabelled(changed.groups.find((other) => other.group.number === page.selected) || state, entries);
+  } else {
+    // Others said something too, of which this answer need not tell.
+    await load(Math.max(GROUPS_AT_ONCE, page.groups.length));
+    await redrawSelected();
   }
+}
+
+// Show what the selected group's label made of it, and leave it where nothing of it is open.
+async function showLabelled(state, entries) {
+  page.groups[indexOf(page.selected)] = { ...state, seen: entries };
+  if (state.open === 0 && !page.done) {
+    await leaveSelected();
+  } else {
+    await redrawSelected();
+  }
+}
+
+async function redrawSelected() {
   if (page.rows) {
     await showRows();
   }
@@ -272,7 +329,9 @@ async function moreRows() {
 
 async function show(done) {
   page.done = done;
+  page.groups = [];
   page.selected = null;
+  page.place = -1;
   byId("show-open").setAttribute("aria-pressed", String(!done));
   byId("show-done").setAttribute("aria-pressed", String(done));
   say("");
@@ -282,24 +341,28 @@ async function show(done) {
 // What others say of the same rows while this page is open.
 async function news() {
   const progress = await ask("/progress");
-  if (progress.entries !== page.entries) {
-    const shown = page.rows !== null;
-    const chosen = [...page.chosen];
-    const selected = page.selected;
-    await load(Math.max(GROUPS_AT_ONCE, page.groups.length));
-    if (page.selected === selected && shown) {
-      await showRows();
-      page.chosen = new Set(chosen);
-      redraw(selected);
-    }
+  if (progress.entries === page.entries) {
+    return;
   }
+  const before = selectedState();
+  const wasEmpty = page.groups.length === 0;
+  await fetchShown(Math.max(GROUPS_AT_ONCE, page.groups.length));
+  if (wasEmpty) {
+    chooseNext();
+  } else if (before && !selectedState()) {
+    // No other group is selected in its place: the next key may still be meant for it.
+    choose(null);
+    say(`Labelled elsewhere: ${before.group.text}`);
+  } else if (page.rows) {
+    await showRows();
+  }
+  drawAll();
 }
 
 // What the page shows.
 
 function showProgress(progress) {
   page.progress = progress;
-  page.entries = progress.entries;
   byId("progress").max = Math.max(1, progress.rows);
   byId("progress").value = progress.rows_done;
   const rows = `${progress.rows_done.toLocaleString("en")} of ${plural(progress.rows, "row")} labelled`;
@@ -494,8 +557,8 @@ function rowLine(row, changed) {
 // Keys.
 
 const NAMED_KEYS = {
-  ArrowDown: () => move(1),
-  ArrowUp: () => move(-1),
+  ArrowDown: moveDown,
+  ArrowUp: moveUp,
   d: toggleRule,
   m: () => selectedState() && label(selectedState().group.answer),
   s: skip,
