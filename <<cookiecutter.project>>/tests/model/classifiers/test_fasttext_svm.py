@@ -40,6 +40,16 @@ def saved(classifier: Classifier, folder: Path) -> bytes:
     return (folder / MODEL_FILE).read_bytes()
 
 
+def test_a_model_of_many_classes_has_fewer_buckets_and_stays_small(tmp_path: Path) -> None:
+    labels = [f"type {number}" for number in range(200)]
+    lines = [f"shop{number} ltd PAID" for number in range(200)]
+    many = fitted(lines * 2, labels * 2, KNOBS | {"bucket": 500_000, "epoch": 1})
+    content = saved(many, tmp_path / "model")
+    assert 40_000_000 < len(content) < 50_000_000
+    best = many.predict_proba(lines).argmax(axis=1)
+    assert np.mean([many.classes[place] for place in best] == np.array(labels)) > 0.9
+
+
 def test_classes_are_the_labels_sorted_whatever_they_hold(small: Classifier) -> None:
     assert small.classes == ("a fee", "food", "Ünïcode\t%,é")
 

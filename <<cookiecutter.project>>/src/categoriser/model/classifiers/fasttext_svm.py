@@ -23,6 +23,9 @@ from categoriser.model.training_rows import TrainingRows
 
 MODEL_FILE = "fasttext.bin"
 LINES_AT_ONCE = 4096  # lines whose vectors are in memory at once
+# A model has a weight of four bytes for each input and class: together no more than 48 MB.
+MOST_WEIGHTS = 12_000_000
+FEWEST_BUCKETS = 10_000
 KNOBS_OF_SVM = ("svm_c", "merchant_power", "fasttext_weight")
 KNOBS = "params.yaml: train.candidates.fasttext_svm"
 
@@ -33,7 +36,8 @@ Length = Annotated[int, msgspec.Meta(ge=0, le=64)]
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The knobs under `train.candidates.fasttext_svm`, named as fastText's Python names them.
 
-    Three are not fastText's. `svm_c` is the SVM's C: the larger, the closer it follows the training
+    `bucket` is the most: of many classes a model has fewer (`buckets_for`). Three are not
+    fastText's. `svm_c` is the SVM's C: the larger, the closer it follows the training
     rows. `merchant_power` says how much less a row counts for it, the more rows its merchant has: a
     row of n counts as n ** -merchant_power. `fasttext_weight` is how much fastText's own scores
     count beside the SVM's: more makes the model better at merchants that it has seen, and worse at
@@ -115,7 +119,8 @@ class Classifier:
                 lines.write(f"{marks[label]} {line}\n")
             lines.flush()
             try:
-                knobs |= {"loss": "softmax", "verbose": 0}
+                bucket = buckets_for(rows, len(marks), knobs["bucket"])
+                knobs |= {"bucket": bucket, "loss": "softmax", "verbose": 0}
                 model = fasttext.train_supervised(lines.name, **knobs)
                 if len(marks) > 1:
                     join_svm(model, rows, of_svm)
@@ -179,6 +184,15 @@ class Classifier:
             raise UserError(
                 f"{path} is not a fastText model ({error}); `dvc repro` makes it anew"
             ) from None
+
+
+def buckets_for(rows: TrainingRows, classes: int, most: int) -> int:
+    """Return the number of a model's buckets.
+
+    With the words' own weights, all are no more than `MOST_WEIGHTS`, unless words are very many.
+    """
+    words = len({word for line in rows.lines for word in line.split()})
+    return min(most, max(MOST_WEIGHTS // max(classes, 1) - words, FEWEST_BUCKETS))
 
 
 def classes_of(model: Any) -> list[str]:
