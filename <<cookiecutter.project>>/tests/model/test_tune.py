@@ -248,6 +248,11 @@ def test_rows_of_earlier_data_are_not_searched_on(
         run_verb("tune", "--trials", "1")
 
 
+def test_no_trials_are_refused() -> None:
+    with pytest.raises(UserError, match="0 trials try nothing"):
+        run_verb("tune", "--trials", "0")
+
+
 def test_the_candidate_that_went_on_last_is_tuned(params: Path, tmp_path: Path) -> None:
     train = read_params(params).train
     file = tmp_path / "choice.json"

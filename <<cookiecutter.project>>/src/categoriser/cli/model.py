@@ -121,7 +121,7 @@ def rules() -> None:
 def tune(
     minutes: Annotated[float, typer.Option(help="Search for so long.")] = 5,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Try so many settings, however long they take.")
+        int | None, typer.Option(help="Try so many settings, however long they take.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed tries the same settings.")] = 0,
     candidate: Annotated[

@@ -330,8 +330,10 @@ def tune_here(minutes: float, trials: int | None, seed: int, candidate: str | No
     """Tune the project's params.yaml, and print how the search goes and what it found.
 
     Without a candidate, it is that which went on last. Raises `UserError` where the prepared rows
-    are not those of data and settings.
+    are not those of data and settings, and for no trials.
     """
+    if trials is not None and trials < 1:
+        raise UserError(f"{trials} trials try nothing: ask for one or more")
     refuse_stale_rows()
     train = read_params().train
     candidate = candidate or candidate_of(train, CHOICE)
