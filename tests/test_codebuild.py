@@ -67,7 +67,6 @@ TESTED_ELSEWHERE = (
     "data",
     "evaluation",
     "model",
-    "monitor",
     "prove/test_mutants.py",
     "rehearsal",
     "review",

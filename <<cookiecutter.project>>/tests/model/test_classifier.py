@@ -36,7 +36,7 @@ def test_a_candidate_without_a_module_is_named_beside_those_there_are(name: str)
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # Not the classifier's own tests, nor tuning's, which name fastText's knobs; of the server's those
-# of its answers, and of the report's those of its figures.
+# of its answers.
 TESTS: dict[str, list[str]] = {
     "model": [
         "model/test_package.py",
@@ -56,7 +56,7 @@ TESTS: dict[str, list[str]] = {
         "serving/test_protocol.py",
     ],
 }
-NAMED = {"serving": "answer or captured", "report": "shows"}
+NAMED = {"serving": "answer or captured"}
 
 
 @pytest.fixture(scope="module")
