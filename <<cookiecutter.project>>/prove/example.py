@@ -47,6 +47,9 @@ GIVEN: Parameters = {
     "LambdaPython": "3.13",
     "LiveBucket": f"{PROJECT}-live-111122223333-ap-southeast-2",
     "LogDays": 90,
+    "ModelDataUrl": (
+        f"s3://{PROJECT}-data-111122223333-ap-southeast-2/runs/{RELEASE}/training/x/output/model.tar.gz"
+    ),
     "ModelPackageArn": (f"arn:aws:sagemaker:ap-southeast-2:111122223333:model-package/{PROJECT}/7"),
     "MonitorInstance": "ml.t3.medium",
     "Network": "none",

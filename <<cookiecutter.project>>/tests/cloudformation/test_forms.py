@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import train_stage
 from account_resources import IN, made
 
 from prove import roles, templates
@@ -56,8 +57,8 @@ def test_a_form_makes_what_it_needs() -> None:
     for key, forms in deployments.items():
         assert forms == ({"API keys"} if "Key" in key else PROD - {"API keys"}), key
     of_roles = {
-        "tools": {"Approve", "Base", "Build", "Events", "Jobs", "Monthly", "Pipeline", "Retrain"}
-        | {"Stage", "Test", "Train"},
+        "tools": {"Approve", "Base", "Build", "Events", "Monthly", "Pipeline", "Retrain"}
+        | {"Registered", "Stage", "Test", "Train", *train_stage.ROLES},
         "prod": {"Api", "CodeDeploy", "Monitor", "Release", "Schedule", "Watch"},
         "apart": {"Forward", "PipelineActions"},
     }

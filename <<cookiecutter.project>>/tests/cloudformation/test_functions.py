@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import train_stage
 from account_resources import everything, key_arn, topic_arn
 from release_names import ALARMS, candidate, live_endpoint
 from source_code import function, reads
@@ -27,10 +28,11 @@ HANDLERS = {
     f"{PROJECT}-dev-hosting": "endpoint_start.handler",
     f"{PROJECT}-golden": "golden_cases.handler",
     f"{PROJECT}-hosting": "endpoint_start.handler",
-    f"{PROJECT}-jobs": "training_steps.handler",
+    f"{PROJECT}-registered": "registered_model.handler",
     f"{PROJECT}-retrain": "retraining.handler",
     f"CodeDeployHook_{PROJECT}-after": "traffic_hooks.after",
     f"CodeDeployHook_{PROJECT}-before": "traffic_hooks.before",
+    **train_stage.HANDLERS,
 }
 
 

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import train_stage
 from account_resources import RELEASED, role_arns, texts
 from pipeline_actions import (
     actions,
@@ -163,7 +164,7 @@ def test_the_stages_are_those_of_the_talk() -> None:
     } == {
         "Source": ["Git", "Base", "Data"],
         "Build": ["Build"],
-        "Train": ["Train"],
+        "Train": train_stage.ACTIONS,
         "DeployDev": ["Deploy", "Test"],
         "Approval": ["Approve"],
         "DeployProd": ["Package", "Deploy", "Monitor"],

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import train_stage
 from botocore.loaders import create_loader
 from iam_reference import PARTS, roles_of
 
@@ -90,7 +91,8 @@ def test_trust_is_loose_only_where_aws_does_not_say_what_the_service_sends() -> 
         for actor, role in roles_of("all")
         if "IfExists" in json.dumps(role["AssumeRolePolicyDocument"])
     }
-    functions = {"api", "approve", "hooks", "hosting", "jobs", "retrain"}
+    functions = {"api", "approve", "hooks", "hosting", "registered", "retrain"}
+    functions |= train_stage.LAMBDA_ACTORS
     assert loose == {"pipeline", "stage", "release", "codedeploy"} | functions
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import train_stage
 from account_resources import ACCOUNTS, IN, made, role_arns, source
 
 from prove import templates
@@ -32,9 +33,10 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::Lambda::Function": lambda item: {
         "prediction_api.handler": "api",
         "endpoint_start.handler": "hosting",
-        "training_steps.handler": "jobs",
         "approval.handler": "approve",
+        "registered_model.handler": "registered",
         "retraining.handler": "retrain",
+        **train_stage.ACTORS,
     }.get(item["Handler"], "hooks"),
     "AWS::SageMaker::Model": lambda item: "endpoint",
     "AWS::Scheduler::Schedule": lambda item: (

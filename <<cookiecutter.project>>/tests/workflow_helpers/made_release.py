@@ -73,8 +73,7 @@ def main(address: str, form: str, verdict: str) -> None:
         "aws_secret_access_key": "none",
     }
     s3 = boto3.client("s3", **signed_in)
-    place = {"LocationConstraint": REGION}
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     requests = json.dumps(requests_of(FORMS[form])).encode()
     s3.put_object(Bucket=bucket, Key=f"{run}/requests.json", Body=requests)
     s3.put_object(Bucket=bucket, Key=f"{run}/evaluation/gate.json", Body=encode(VERDICTS[verdict]))

@@ -1,9 +1,9 @@
-"""A double of AWS in a process of its own: moto's server, which writes down what SageMaker is asked.
+"""A double of AWS in a process of its own: moto's server, which records what SageMaker is asked.
 
 `python -m workflow_helpers.recorded_aws FOLDER` prints its address, and serves until it is ended.
-In the folder it writes `requests.jsonl`, a line `{"operation": …, "request": …}` for each request of
-SageMaker's, and reads `faults.json` anew at each request: a list of `Fault`. moto's jobs are done as
-soon as they are made, and its server takes any credentials.
+In the folder it writes `requests.jsonl`, a line `{"operation": …, "request": …}` for each request
+of SageMaker's, and reads `faults.json` anew at each request: a list of `Fault`. moto's jobs are
+done as soon as they are made, and its server takes any credentials.
 """
 
 import io
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from msgspec import Struct
 from msgspec.json import decode
 from werkzeug.serving import make_server
@@ -33,8 +33,8 @@ Environment = dict[str, Any]
 class Fault(Struct, frozen=True):
     """What an operation answers in place of what it would: an error, or other fields.
 
-    The first `times` requests of the operation get it. An error has a `code` and a `message`; without
-    a code the `answer` is laid over moto's.
+    The first `times` requests of the operation get it. An error has a `code` and a `message`;
+    without a code the `answer` is laid over moto's.
     """
 
     operation: str
@@ -106,7 +106,8 @@ def main(folder: str) -> None:
     moto = DomainDispatcherApplication(create_backend_app)
     recorded = RecordedSageMaker(moto, Path(folder))
     server = make_server("127.0.0.1", 0, recorded, threaded=True)
-    print(f"http://127.0.0.1:{server.port}", flush=True)
+    sys.stdout.write(f"http://127.0.0.1:{server.port}\n")
+    sys.stdout.flush()
     server.serve_forever()
 
 

@@ -1,6 +1,6 @@
 """Starts the double of AWS, prepares a release in it, and reads what it was asked.
 
-It needs boto3, PyYAML and the project's own `prove.example` alone, since a workflow's engine has an environment of its own: the double
+A workflow's engine has an environment of its own: there this needs boto3 and PyYAML. The double
 runs with the Python of `.venv`, which has moto.
 """
 
@@ -60,7 +60,7 @@ class RunningAws:
         )
 
     def fail(self, *faults: dict[str, Any]) -> None:
-        """Let operations of SageMaker's go wrong: each is a `workflow_helpers.recorded_aws.Fault`."""
+        """Let operations of SageMaker's go wrong, each as `recorded_aws.Fault` says."""
         (self.folder / "faults.json").write_text(json.dumps(faults), encoding="utf-8")
 
     def make_release(self, form: str = "plain", verdict: str = "passed") -> dict[str, Any]:
@@ -69,7 +69,8 @@ class RunningAws:
         Give the requests of its jobs, by step. Forms and verdicts are those of
         `workflow_helpers.made_release`.
         """
-        command = [PYTHON, "-m", "workflow_helpers.made_release", self.address, form, verdict]
+        module = "workflow_helpers.made_release"
+        command = [str(PYTHON), "-m", module, self.address, form, verdict]
         subprocess.run(command, cwd=ROOT, env=VARIABLES, check=True)
         found = self.client("s3").get_object(Bucket=BUCKET, Key=f"{PREFIX}/requests.json")
         requests: dict[str, Any] = json.load(found["Body"])
@@ -86,7 +87,7 @@ class RunningAws:
 @contextmanager
 def running_aws(folder: Path) -> Iterator[RunningAws]:
     """Run the double of AWS, with files in a folder, until the block ends."""
-    command = [PYTHON, "-m", "workflow_helpers.recorded_aws", folder]
+    command = [str(PYTHON), "-m", "workflow_helpers.recorded_aws", str(folder)]
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen(command, env=VARIABLES, stdout=subprocess.PIPE, stderr=log) as process,
