@@ -72,7 +72,7 @@ def main(address: str, form: str, verdict: str) -> None:
         "aws_access_key_id": "none",
         "aws_secret_access_key": "none",
     }
-    s3 = boto3.client("s3", **signed_in)
+    s3: Any = boto3.client("s3", **signed_in)
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     requests = json.dumps(requests_of(FORMS[form])).encode()
     s3.put_object(Bucket=bucket, Key=f"{run}/requests.json", Body=requests)
