@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import train_stage
 from account_resources import ACCOUNTS, IN, everything
 
 from categoriser.contract import VARIANT
@@ -60,7 +61,7 @@ def arns(part: str) -> set[str]:
         known |= {group, f"{group}:log-stream:x"}
     known |= {f"arn:aws:cloudformation:{place}:stack/{PROJECT}-{name}/0" for name in IN[part]}
     job = f"{PROJECT}-{RELEASE}"
-    sagemaker = [f"training-job/{job}-training", f"processing-job/{job}-evaluation"]
+    sagemaker = [*train_stage.RESOURCES]
     sagemaker += [f"processing-job/{PROJECT}-{kind}-x" for kind in ("check", "label")]
     sagemaker += [f"model-package/{PROJECT}/7"]
     known |= {f"arn:aws:sagemaker:{place}:{each}" for each in sagemaker}

@@ -34,7 +34,8 @@ class Fault(Struct, frozen=True):
     """What an operation answers in place of what it would: an error, or other fields.
 
     The first `times` requests of the operation get it. An error has a `code` and a `message`;
-    without a code the `answer` is laid over moto's.
+    without a code the `answer` is laid over moto's, or is all of it where moto knows no such
+    operation (`unknown`).
     """
 
     operation: str
@@ -42,6 +43,7 @@ class Fault(Struct, frozen=True):
     code: str = ""
     message: str = "a fault of the test"
     answer: dict[str, Any] = {}
+    unknown: bool = False
 
 
 class RecordedSageMaker:
@@ -65,6 +67,8 @@ class RecordedSageMaker:
         if fault and fault.code:
             error = {"__type": fault.code, "message": fault.message}
             return reply(start, "400 Bad Request", error)
+        if fault and fault.unknown:
+            return reply(start, "200 OK", fault.answer)
         if fault:
             status, answer = self._ask_moto(environment)
             return reply(start, status, answer | fault.answer)
