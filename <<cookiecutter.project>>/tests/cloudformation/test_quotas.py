@@ -49,6 +49,7 @@ LENGTHS = {
     "AWS::SageMaker::ModelPackageGroup": 63,
     "AWS::Scheduler::Schedule": 64,
     "AWS::Scheduler::ScheduleGroup": 64,
+    **train_stage.LENGTHS,
 }
 # A role's name ends in the region: the longest there is.
 LONG_REGION = LONGEST_PROJECT | {"AWS::Region": "ap-southeast-2"}

@@ -23,6 +23,7 @@ ROLES = {
     ("AWS::Lambda::Function", "Role"): "lambda",
     ("AWS::SageMaker::Model", "ExecutionRoleArn"): "sagemaker",
     ("AWS::Scheduler::Schedule", "RoleArn"): "scheduler",
+    **{(kind, "RoleArn"): service for kind, service in train_stage.WORKERS.items()},
 }
 # Whose work it is, by the name that the resource has.
 ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -42,6 +43,7 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::Scheduler::Schedule": lambda item: (
         "monthly" if item["Name"].endswith("-monthly") else "schedule"
     ),
+    **{kind: lambda item, actor=actor: actor for kind, actor in train_stage.WORKERS.items()},
 }
 
 
