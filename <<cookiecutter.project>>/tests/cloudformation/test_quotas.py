@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import botocore.session
+import train_stage
 from pipeline_actions import written_actions
 
 from prove import project_files, resolver, templates

@@ -25,6 +25,12 @@ ROLES = {
     ("AWS::Scheduler::Schedule", "RoleArn"): "scheduler",
     **{(kind, "RoleArn"): service for kind, service in train_stage.WORKERS.items()},
 }
+
+
+def worker(kind: str) -> Callable[[dict[str, Any]], str]:
+    return lambda item: train_stage.WORKERS[kind]
+
+
 # Whose work it is, by the name that the resource has.
 ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::CodeBuild::Project": lambda item: str(item["Name"].removeprefix(f"{PROJECT}-")),
@@ -43,7 +49,7 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::Scheduler::Schedule": lambda item: (
         "monthly" if item["Name"].endswith("-monthly") else "schedule"
     ),
-    **{kind: lambda item, actor=actor: actor for kind, actor in train_stage.WORKERS.items()},
+    **{kind: worker(kind) for kind in train_stage.WORKERS},
 }
 
 
