@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import train_stage
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from prove import resolver, templates
@@ -93,6 +94,7 @@ UNUSED: dict[str, dict[str, tuple[str, ...]]] = {
             "s3:REST.PUT.OBJECT",
         ),
     },
+    **train_stage.UNUSED,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import train_stage
 from cloudformation_calls import (
     STACKS,
     UNUSED,
@@ -28,6 +29,7 @@ SERVICES = {
     "AWS::Lambda": "lambda",
     "AWS::SageMaker": "sagemaker",
     "AWS::Scheduler": "scheduler",
+    **{kind.rpartition("::")[0]: service for kind, service in train_stage.WORKERS.items()},
 }
 ROLE_ARN = f"arn:aws:iam:{ROLE_ARN_END.pattern}"
 

