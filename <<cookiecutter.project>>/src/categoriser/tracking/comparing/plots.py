@@ -1,0 +1,299 @@
+"""The plots of a comparison, as specifications of Vega-Lite 5.
+
+Names and values come from MLflow: they are data and titles here, and never fields or expressions.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from categoriser.intervals import Interval
+from categoriser.tracking.comparing.comparison import ComparedRun, Comparison, Parameter, number
+from categoriser.tracking.comparing.wording import NOTHING, ends_text, value_text
+
+Row = dict[str, Any]
+Drawn = tuple[ComparedRun, Interval]
+# Numbers over 0 of which the last is so many times the first are drawn by their logarithms.
+WIDE_SPAN = 50
+# An axis has so many marks, and a plot colours for so many groups.
+MOST_TICKS = 8
+MOST_GROUPS = 10
+AXIS_WIDTH = 140
+LEAST_WIDTH = 560
+PARALLEL_HEIGHT = 320
+PANEL_WIDTH = 240
+PANEL_HEIGHT = 170
+PANELS_BESIDE = 3
+LONGEST_LABEL = 120  # pixels
+INK = "#3c4858"
+CONFIG: Row = {
+    "font": "system-ui, sans-serif",
+    "view": {"stroke": None},
+    "axis": {"gridColor": "#e7ecf1", "labelColor": INK, "titleColor": INK},
+    "legend": {"labelLimit": 4 * LONGEST_LABEL, "titleLimit": 4 * LONGEST_LABEL},
+}
+HEAD: Row = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "config": CONFIG}
+
+
+class Axis:
+    """An axis of the parallel coordinates: where a value lies on it, from 0 to 1.
+
+    Numbers lie by their size, texts in their order, each as far from the next.
+    """
+
+    def __init__(self, name: str, texts: Sequence[str], numbers: bool) -> None:
+        self.name = name
+        known = set(texts) - {NOTHING}
+        self.numbers = sorted(map(float, known)) if numbers else []
+        self.texts = [] if numbers else sorted(known)
+
+    def position(self, text: str) -> float | None:
+        """Return where a value lies; None for none."""
+        if text == NOTHING:
+            return None
+        if not self.numbers:
+            return self.texts.index(text) / max(len(self.texts) - 1, 1)
+        low, high = self.numbers[0], self.numbers[-1]
+        if low == high:
+            return 0.5
+        if is_wide(self.numbers):
+            return math.log(float(text) / low) / math.log(high / low)
+        return (float(text) - low) / (high - low)
+
+    def ticks(self) -> list[str]:
+        """Return the values that are written at the axis."""
+        values = [repr(value) for value in self.numbers] or self.texts
+        if len(values) <= MOST_TICKS:
+            return values
+        steps = MOST_TICKS - 1
+        return [values[step * (len(values) - 1) // steps] for step in range(MOST_TICKS)]
+
+
+def is_wide(numbers: Sequence[float]) -> bool:
+    """Return whether numbers, sorted, are read better by their logarithms."""
+    return numbers[0] > 0 and numbers[-1] > WIDE_SPAN * numbers[0]
+
+
+def drawn(compared: Comparison) -> list[Drawn]:
+    """Return the runs that the plots show, those that have the metric, each with its figure."""
+    figures = [(one, one.figure(compared.metric)) for one in compared.runs]
+    return [(one, figure) for one, figure in figures if figure]
+
+
+def parallel_plot(compared: Comparison) -> Row:
+    """Draw each run as a line over the parameters that differ and the metric, which colours it."""
+    runs = drawn(compared)
+    axes = [axis_of(parameter, runs) for parameter in compared.parameters]
+    axes.append(Axis(compared.metric, [repr(figure.value) for _, figure in runs], True))
+    points = [point for one in runs for point in line_points(*one, compared, axes)]
+    ticks = [
+        {"axis": place, "position": axis.position(text), "text": shown(text)}
+        for place, axis in enumerate(axes)
+        for text in axis.ticks()
+    ]
+    across: Row = {
+        "field": "axis",
+        "type": "quantitative",
+        "scale": {"domain": [-0.1, len(axes) - 0.6], "nice": False, "zero": False},
+        "axis": None,
+    }
+    up: Row = {"field": "position", "type": "quantitative", "axis": None}
+    up["scale"] = {"domain": [-0.03, 1.03], "nice": False}
+    heads = [
+        {"axis": place, "position": 1.03, "name": axis.name} for place, axis in enumerate(axes)
+    ]
+    return HEAD | {
+        "description": f"Each of {len(runs)} runs as a line over {len(axes) - 1} parameters and "
+        f"{compared.metric}",
+        "width": max(LEAST_WIDTH, AXIS_WIDTH * len(axes)),
+        "height": PARALLEL_HEIGHT,
+        "padding": {"top": 24, "left": 5, "right": 5, "bottom": 5},
+        "layer": [
+            {
+                "data": {"values": heads},
+                "mark": {"type": "rule", "color": "#9aa7b4"},
+                "encoding": {"x": across},
+            },
+            run_lines(points, compared.metric, across, up),
+            {
+                "data": {"values": ticks},
+                "mark": text_mark(dx=5, color=INK, fontSize=10),
+                "encoding": {"x": across, "y": up, "text": {"field": "text"}},
+            },
+            {
+                "data": {"values": heads},
+                "mark": text_mark(dy=-14, fontWeight="bold", limit=AXIS_WIDTH - 10),
+                "encoding": {"x": across, "y": up, "text": {"field": "name"}},
+            },
+        ],
+    }
+
+
+def run_lines(points: list[Row], metric: str, across: Row, up: Row) -> Row:
+    """Draw the lines; the one that the pointer is on stands out, and tells its run."""
+    pointed = {"param": "pointed", "empty": False}
+    return {
+        "data": {"values": points},
+        "params": [
+            {
+                "name": "pointed",
+                "select": {"type": "point", "fields": ["run"], "on": "pointerover"},
+            }
+        ],
+        "mark": {"type": "line", "point": {"size": 24}, "invalid": "break-paths-filter-domains"},
+        "encoding": {
+            "x": across,
+            "y": up,
+            "detail": {"field": "run"},
+            "color": {
+                "field": "metric",
+                "type": "quantitative",
+                "scale": {"scheme": "viridis", "zero": False},
+                "legend": {"title": metric, "format": ".4~f"},
+            },
+            "opacity": {"condition": pointed | {"value": 1}, "value": 0.55},
+            "strokeWidth": {"condition": pointed | {"value": 4}, "value": 1.5},
+            "tooltip": [
+                {"field": "name", "title": "run"},
+                {"field": "parameter"},
+                {"field": "value"},
+                {"field": "metric", "title": metric, "format": ".4f"},
+            ],
+        },
+    }
+
+
+def text_mark(**more: Any) -> Row:
+    return {"type": "text", "align": "left", "baseline": "middle", "limit": LONGEST_LABEL} | more
+
+
+def axis_of(parameter: Parameter, runs: Sequence[Drawn]) -> Axis:
+    """Return a parameter's axis."""
+    texts = [one.run.params.get(parameter.name, NOTHING) for one, _ in runs]
+    return Axis(parameter.short, texts, parameter.numbers)
+
+
+def line_points(
+    one: ComparedRun, figure: Interval, compared: Comparison, axes: Sequence[Axis]
+) -> list[Row]:
+    """Return the points of a run's line, one on each axis."""
+    texts = [one.run.params.get(each.name, NOTHING) for each in compared.parameters]
+    texts.append(repr(figure.value))
+    return [
+        {
+            "run": one.run.id,
+            "name": one.run.name,
+            "axis": place,
+            "parameter": axis.name,
+            "position": axis.position(text),
+            "value": shown(text),
+            "metric": figure.value,
+        }
+        for place, (axis, text) in enumerate(zip(axes, texts, strict=True))
+    ]
+
+
+def shown(text: str) -> str:
+    """Write a number in few digits; leave another text."""
+    value = number(text)
+    return text if value is None else f"{value:.5g}"
+
+
+def panels_plot(compared: Comparison) -> Row:
+    """Draw the metric by each parameter, in panels of one height; whiskers are intervals."""
+    runs = drawn(compared)
+    rows = [panel_row(*one, compared) for one in runs]
+    figures = [value for row in rows for value in (row["metric"], row["low"], row["high"])]
+    margin = (max(figures) - min(figures)) / 20 or 0.01
+    domain = [min(figures) - margin, max(figures) + margin]
+    return HEAD | {
+        "description": f"{compared.metric} of {len(runs)} runs by each of "
+        f"{len(compared.parameters)} parameters",
+        "data": {"values": rows},
+        "columns": PANELS_BESIDE,
+        "concat": [
+            panel(place, parameter, compared, domain)
+            for place, parameter in enumerate(compared.parameters)
+        ],
+    }
+
+
+def panel_row(one: ComparedRun, figure: Interval, compared: Comparison) -> Row:
+    """Return what the panels show of a run; `p0` is its value of the first parameter."""
+    row: Row = {
+        "run": one.run.name,
+        "group": str(one.group),
+        "best": "best" if one.best else "others",
+        "metric": figure.value,
+        "low": figure.low,
+        "high": figure.high,
+        "interval": ends_text(figure) or NOTHING,
+        "figure": value_text(figure.value),
+    }
+    for place, parameter in enumerate(compared.parameters):
+        text = one.run.params.get(parameter.name, NOTHING)
+        row[f"p{place}"] = number(text) if parameter.numbers else text
+    return row
+
+
+def panel(place: int, parameter: Parameter, compared: Comparison, domain: list[float]) -> Row:
+    """Draw the metric by one parameter."""
+    field = f"p{place}"
+    across: Row = {"field": field, "title": parameter.short}
+    across |= numbers_scale(parameter, compared) if parameter.numbers else texts_scale()
+    y: Row = {"field": "metric", "type": "quantitative", "title": compared.metric}
+    y["scale"] = {"domain": domain, "nice": False, "zero": False}
+    colours: Row = {"field": "group", "type": "nominal"}
+    colours["legend"] = {"title": "group"} if len(compared.groups) <= MOST_GROUPS else None
+    tooltip = [
+        {"field": "run"},
+        {"field": "group"},
+        {"field": field, "title": parameter.short},
+        {"field": "figure", "title": compared.metric},
+        {"field": "interval"},
+    ]
+    return {
+        "width": PANEL_WIDTH,
+        "height": PANEL_HEIGHT,
+        "encoding": {"x": across, "color": colours, "tooltip": tooltip},
+        "layer": [
+            {
+                "mark": {"type": "rule", "opacity": 0.4},
+                "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "opacity": 0.85},
+                "encoding": {
+                    "y": y,
+                    "shape": {
+                        "field": "best",
+                        "type": "nominal",
+                        "scale": {"domain": ["best", "others"], "range": ["diamond", "circle"]},
+                        "legend": {"title": None},
+                    },
+                    "size": {
+                        "condition": {"test": {"field": "best", "equal": "best"}, "value": 160},
+                        "value": 45,
+                    },
+                },
+            },
+        ],
+    }
+
+
+def numbers_scale(parameter: Parameter, compared: Comparison) -> Row:
+    """Return how numbers lie on a panel's horizontal axis."""
+    numbers = sorted(
+        float(one.run.params[parameter.name])
+        for one, _ in drawn(compared)
+        if parameter.name in one.run.params
+    )
+    if numbers and is_wide(numbers):
+        return {"type": "quantitative", "scale": {"type": "log"}}
+    return {"type": "quantitative", "scale": {"zero": False}}
+
+
+def texts_scale() -> Row:
+    """Return how texts lie there, each as far from the next."""
+    labels = {"labelLimit": LONGEST_LABEL, "labelAngle": -25, "labelOverlap": True}
+    return {"type": "nominal", "axis": labels}
