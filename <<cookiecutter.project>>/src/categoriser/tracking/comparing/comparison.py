@@ -19,8 +19,6 @@ METRICS: dict[Kind, tuple[str, ...]] = {
     "candidates": ("folds_accuracy",),
     "trials": ("folds_log_loss",),
 }
-# Of a metric that ends so, less is better.
-LESS_IS_BETTER = ("loss", "error")
 # What makes the folds, and so the figures on them.
 FOLDS = "train.folds"
 # Of the digests, so many characters tell the data apart.
@@ -117,6 +115,10 @@ def metric_of(runs: Sequence[RecordedRun], kind: Kind, asked: str | None) -> str
     return asked
 
 
+def less_is_better(metric: str) -> bool:
+    return metric.endswith(("loss", "error"))
+
+
 def data_key(run: RecordedRun, metric: str) -> tuple[str, ...]:
     """Return what must be equal for figures to be comparable: data, parts, and folds of folds'."""
     digests = (run.tags.get("dvc_data", ""), run.tags.get("dvc_prepared", ""))
@@ -125,7 +127,7 @@ def data_key(run: RecordedRun, metric: str) -> tuple[str, ...]:
 
 def on_same_data(runs: Sequence[RecordedRun], metric: str) -> Comparison:
     """Compare runs that may be compared."""
-    sign = 1 if metric.endswith(LESS_IS_BETTER) else -1
+    sign = 1 if less_is_better(metric) else -1
 
     def worse(value: float | None) -> float:
         return math.inf if value is None else sign * value

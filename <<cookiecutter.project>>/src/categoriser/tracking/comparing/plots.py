@@ -5,19 +5,30 @@ Names and values come from MLflow: they are data and titles here, and never fiel
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 from categoriser.intervals import Interval
-from categoriser.tracking.comparing.comparison import ComparedRun, Comparison, Parameter, number
+from categoriser.tracking.comparing.comparison import (
+    ComparedRun,
+    Comparison,
+    Parameter,
+    less_is_better,
+    number,
+)
 from categoriser.tracking.comparing.wording import NOTHING, ends_text, value_text
 
 Row = dict[str, Any]
 Drawn = tuple[ComparedRun, Interval]
 # Numbers over 0 of which the last is so many times the first are drawn by their logarithms.
 WIDE_SPAN = 50
-# An axis has so many marks, and a plot colours for so many groups.
-MOST_TICKS = 8
+# Values are written at an axis where they lie this share of it apart.
+TICKS_APART = 0.07
+# More groups than these have no legend.
 MOST_GROUPS = 10
+# Characters of a line above an axis.
+HEAD_WIDTH = 18
+HEAD_HEIGHT = 14  # pixels
 AXIS_WIDTH = 140
 LEAST_WIDTH = 560
 PARALLEL_HEIGHT = 320
@@ -60,13 +71,16 @@ class Axis:
             return math.log(float(text) / low) / math.log(high / low)
         return (float(text) - low) / (high - low)
 
-    def ticks(self) -> list[str]:
-        """Return the values that are written at the axis."""
-        values = [repr(value) for value in self.numbers] or self.texts
-        if len(values) <= MOST_TICKS:
-            return values
-        steps = MOST_TICKS - 1
-        return [values[step * (len(values) - 1) // steps] for step in range(MOST_TICKS)]
+    def ticks(self) -> list[Row]:
+        """Return the values that are written at the axis: the ends, and of others what has room."""
+        known = [repr(value) for value in self.numbers] or self.texts
+        lying = [(self.position(text) or 0.0, shown(text)) for text in known]
+        kept = lying[:1]
+        for position, text in lying[1:-1]:
+            if kept[-1][0] + TICKS_APART <= position <= lying[-1][0] - TICKS_APART:
+                kept.append((position, text))
+        kept += lying[1:][-1:]
+        return [{"position": position, "text": text} for position, text in kept]
 
 
 def is_wide(numbers: Sequence[float]) -> bool:
@@ -86,51 +100,47 @@ def parallel_plot(compared: Comparison) -> Row:
     axes = [axis_of(parameter, runs) for parameter in compared.parameters]
     axes.append(Axis(compared.metric, [repr(figure.value) for _, figure in runs], True))
     points = [point for one in runs for point in line_points(*one, compared, axes)]
-    ticks = [
-        {"axis": place, "position": axis.position(text), "text": shown(text)}
+    ticks = [tick | {"axis": place} for place, axis in enumerate(axes) for tick in axis.ticks()]
+    heads = [
+        {"axis": place, "position": 1.03, "name": wrap(axis.name, HEAD_WIDTH)}
         for place, axis in enumerate(axes)
-        for text in axis.ticks()
     ]
-    across: Row = {
-        "field": "axis",
-        "type": "quantitative",
-        "scale": {"domain": [-0.1, len(axes) - 0.6], "nice": False, "zero": False},
-        "axis": None,
-    }
+    across: Row = {"field": "axis", "type": "quantitative", "axis": None}
+    across["scale"] = {"domain": [-0.1, len(axes) - 0.4], "nice": False, "zero": False}
     up: Row = {"field": "position", "type": "quantitative", "axis": None}
     up["scale"] = {"domain": [-0.03, 1.03], "nice": False}
-    heads = [
-        {"axis": place, "position": 1.03, "name": axis.name} for place, axis in enumerate(axes)
-    ]
+    place: Row = {"x": across, "y": up}
+    said = {"data": {"values": ticks}, "encoding": place | {"text": {"field": "text"}}}
+    top = HEAD_HEIGHT * max(len(head["name"]) for head in heads)
+    bold = {"fontWeight": "bold", "lineHeight": HEAD_HEIGHT, "limit": AXIS_WIDTH}
     return HEAD | {
         "description": f"Each of {len(runs)} runs as a line over {len(axes) - 1} parameters and "
         f"{compared.metric}",
         "width": max(LEAST_WIDTH, AXIS_WIDTH * len(axes)),
         "height": PARALLEL_HEIGHT,
-        "padding": {"top": 24, "left": 5, "right": 5, "bottom": 5},
+        "padding": {"top": top + HEAD_HEIGHT, "left": 5, "right": 5, "bottom": 5},
         "layer": [
             {
                 "data": {"values": heads},
                 "mark": {"type": "rule", "color": "#9aa7b4"},
                 "encoding": {"x": across},
             },
-            run_lines(points, compared.metric, across, up),
-            {
-                "data": {"values": ticks},
-                "mark": text_mark(dx=5, color=INK, fontSize=10),
-                "encoding": {"x": across, "y": up, "text": {"field": "text"}},
-            },
+            run_lines(points, compared, place),
+            # White under the text, so that it is read over lines.
+            said | {"mark": text_mark(dx=6, stroke="white", strokeWidth=4, opacity=0.85)},
+            said | {"mark": text_mark(dx=6, color=INK)},
             {
                 "data": {"values": heads},
-                "mark": text_mark(dy=-14, fontWeight="bold", limit=AXIS_WIDTH - 10),
-                "encoding": {"x": across, "y": up, "text": {"field": "name"}},
+                "mark": text_mark(dy=-top) | bold,
+                "encoding": place | {"text": {"field": "name"}},
             },
         ],
     }
 
 
-def run_lines(points: list[Row], metric: str, across: Row, up: Row) -> Row:
-    """Draw the lines; the one that the pointer is on stands out, and tells its run."""
+def run_lines(points: list[Row], compared: Comparison, place: Row) -> Row:
+    """Draw the lines, the better the darker; that which is pointed at stands out, and is named."""
+    metric = compared.metric
     pointed = {"param": "pointed", "empty": False}
     return {
         "data": {"values": points},
@@ -141,14 +151,13 @@ def run_lines(points: list[Row], metric: str, across: Row, up: Row) -> Row:
             }
         ],
         "mark": {"type": "line", "point": {"size": 24}, "invalid": "break-paths-filter-domains"},
-        "encoding": {
-            "x": across,
-            "y": up,
+        "encoding": place
+        | {
             "detail": {"field": "run"},
             "color": {
                 "field": "metric",
                 "type": "quantitative",
-                "scale": {"scheme": "viridis", "zero": False},
+                "scale": {"scheme": "viridis", "reverse": not less_is_better(metric)},
                 "legend": {"title": metric, "format": ".4~f"},
             },
             "opacity": {"condition": pointed | {"value": 1}, "value": 0.55},
@@ -164,7 +173,7 @@ def run_lines(points: list[Row], metric: str, across: Row, up: Row) -> Row:
 
 
 def text_mark(**more: Any) -> Row:
-    return {"type": "text", "align": "left", "baseline": "middle", "limit": LONGEST_LABEL} | more
+    return {"type": "text", "align": "left", "limit": LONGEST_LABEL} | more
 
 
 def axis_of(parameter: Parameter, runs: Sequence[Drawn]) -> Axis:
@@ -241,10 +250,11 @@ def panel(place: int, parameter: Parameter, compared: Comparison, domain: list[f
     field = f"p{place}"
     across: Row = {"field": field, "title": parameter.short}
     across |= numbers_scale(parameter, compared) if parameter.numbers else texts_scale()
-    y: Row = {"field": "metric", "type": "quantitative", "title": compared.metric}
+    y: Row = {"field": "metric", "type": "quantitative", "title": None}
     y["scale"] = {"domain": domain, "nice": False, "zero": False}
     colours: Row = {"field": "group", "type": "nominal"}
-    colours["legend"] = {"title": "group"} if len(compared.groups) <= MOST_GROUPS else None
+    few = len(compared.groups) <= MOST_GROUPS
+    colours["legend"] = {"title": "group", "symbolOpacity": 1} if few else None
     tooltip = [
         {"field": "run"},
         {"field": "group"},
@@ -295,5 +305,5 @@ def numbers_scale(parameter: Parameter, compared: Comparison) -> Row:
 
 def texts_scale() -> Row:
     """Return how texts lie there, each as far from the next."""
-    labels = {"labelLimit": LONGEST_LABEL, "labelAngle": -25, "labelOverlap": True}
+    labels = {"labelLimit": LONGEST_LABEL, "labelAngle": -30, "labelOverlap": "greedy"}
     return {"type": "nominal", "axis": labels}
