@@ -14,7 +14,7 @@ from categoriser.io.replacing import write_text
 from categoriser.paths import VEGA
 from categoriser.tracking.comparing.comparison import compare
 from categoriser.tracking.comparing.page import html
-from categoriser.tracking.comparing.recorded_runs import MOST_RUNS, Kind, read_runs
+from categoriser.tracking.comparing.recorded_runs import Kind, read_runs
 from categoriser.tracking.comparing.table import print_comparison
 from categoriser.tracking.store import check_store, store_address
 from categoriser.tracking.track import project_name
@@ -45,5 +45,5 @@ def compare_here(experiment: str | None, metric: str | None, kind: Kind, output:
     if len(compared) > 1:
         console.print("Runs on different data are not comparable, so each has a table of its own.")
     if not is_all:
-        console.print(f"These are the newest {MOST_RUNS:,} {kind}; the others are left out.")
+        console.print(f"These are the newest {len(runs):,} {kind}; the others are left out.")
     console.print(f"Page: {output}", soft_wrap=True, highlight=False, markup=False)

@@ -36,6 +36,7 @@ PANEL_WIDTH = 240
 PANEL_HEIGHT = 170
 PANELS_BESIDE = 3
 LONGEST_LABEL = 120  # pixels
+LEAST_LABEL = 24
 INK = "#3c4858"
 CONFIG: Row = {
     "font": "system-ui, sans-serif",
@@ -89,8 +90,8 @@ def is_wide(numbers: Sequence[float]) -> bool:
 
 
 def drawn(compared: Comparison) -> list[Drawn]:
-    """Return the runs that the plots show, those that have the metric, each with its figure."""
-    figures = [(one, one.figure(compared.metric)) for one in compared.runs]
+    """Return the runs that have the metric, each with its figure; the best is last, so on top."""
+    figures = [(one, one.figure(compared.metric)) for one in reversed(compared.runs)]
     return [(one, figure) for one, figure in figures if figure]
 
 
@@ -249,7 +250,8 @@ def panel(place: int, parameter: Parameter, compared: Comparison, domain: list[f
     """Draw the metric by one parameter."""
     field = f"p{place}"
     across: Row = {"field": field, "title": parameter.short}
-    across |= numbers_scale(parameter, compared) if parameter.numbers else texts_scale()
+    values = [one.run.params.get(parameter.name, NOTHING) for one, _ in drawn(compared)]
+    across |= numbers_scale(values) if parameter.numbers else texts_scale(values)
     y: Row = {"field": "metric", "type": "quantitative", "title": None}
     y["scale"] = {"domain": domain, "nice": False, "zero": False}
     colours: Row = {"field": "group", "type": "nominal"}
@@ -291,19 +293,15 @@ def panel(place: int, parameter: Parameter, compared: Comparison, domain: list[f
     }
 
 
-def numbers_scale(parameter: Parameter, compared: Comparison) -> Row:
+def numbers_scale(values: Sequence[str]) -> Row:
     """Return how numbers lie on a panel's horizontal axis."""
-    numbers = sorted(
-        float(one.run.params[parameter.name])
-        for one, _ in drawn(compared)
-        if parameter.name in one.run.params
-    )
+    numbers = sorted(float(text) for text in values if text != NOTHING)
     if numbers and is_wide(numbers):
         return {"type": "quantitative", "scale": {"type": "log"}}
     return {"type": "quantitative", "scale": {"zero": False}}
 
 
-def texts_scale() -> Row:
-    """Return how texts lie there, each as far from the next."""
-    labels = {"labelLimit": LONGEST_LABEL, "labelAngle": -30, "labelOverlap": "greedy"}
-    return {"type": "nominal", "axis": labels}
+def texts_scale(values: Sequence[str]) -> Row:
+    """Return how texts lie there, each as far from the next, its label cut to its room."""
+    room = max(PANEL_WIDTH // len(set(values)), LEAST_LABEL)
+    return {"type": "nominal", "axis": {"labelLimit": room, "labelAngle": 0, "labelOverlap": True}}

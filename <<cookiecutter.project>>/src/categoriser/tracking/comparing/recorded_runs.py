@@ -49,8 +49,8 @@ def read_runs(project: str, name: str | None, kind: Kind) -> tuple[list[Recorded
         order_by=["attributes.start_time DESC"],
     )
     if not found:
-        where = f"the experiment {name!r}" if name else f"the experiments of {project}"
-        raise UserError(f"{where} has no {kind} yet: {MADE_BY[kind]}")
+        where = f"the experiment {name!r}" if name else f"any experiment of {project}"
+        raise UserError(f"there are no {kind} in {where} yet: {MADE_BY[kind]}")
     runs = [recorded(run, experiments[run.info.experiment_id].name) for run in found]
     return runs, not found.token
 
