@@ -102,7 +102,7 @@ def parallel_plot(compared: Comparison) -> Row:
     axes.append(Axis(compared.metric, [repr(figure.value) for _, figure in runs], True))
     points = [point for one in runs for point in line_points(*one, compared, axes)]
     ticks = [tick | {"axis": place} for place, axis in enumerate(axes) for tick in axis.ticks()]
-    heads = [
+    heads: list[Row] = [
         {"axis": place, "position": 1.03, "name": wrap(axis.name, HEAD_WIDTH)}
         for place, axis in enumerate(axes)
     ]
