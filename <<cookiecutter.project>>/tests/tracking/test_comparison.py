@@ -86,7 +86,7 @@ def test_parameters_that_differ_have_the_shortest_names_that_tell_them_apart() -
     other = recorded(2, 0.5, **{"train.a.lr": 0.2, "train.b.lr": "auto", "same": 1})
     [compared] = compare([one, other], "runs", None)
     assert [(each.short, each.numbers) for each in compared.parameters] == [
-        ("dim", True),
+        ("dim", False),  # one value has no scale
         ("a.lr", True),
         ("b.lr", False),
     ]

@@ -31,7 +31,7 @@ class Parameter:
 
     name: str
     short: str
-    numbers: bool  # all values are
+    numbers: bool  # there are several values, and all are numbers
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def differing(runs: Sequence[RecordedRun]) -> list[Parameter]:
     """Return the parameters that are not the same in all runs; to lack one is a value too."""
     names = sorted({name for run in runs for name in run.params})
     differ = [name for name in names if len({run.params.get(name) for run in runs}) > 1]
-    return [Parameter(name, shortest(name, differ), all_numbers(name, runs)) for name in differ]
+    return [Parameter(name, shortest(name, differ), are_numbers(name, runs)) for name in differ]
 
 
 def shortest(name: str, names: Iterable[str]) -> str:
@@ -199,9 +199,10 @@ def shortest(name: str, names: Iterable[str]) -> str:
     return next(alone, name)
 
 
-def all_numbers(name: str, runs: Iterable[RecordedRun]) -> bool:
-    """Return whether all runs that have a parameter have a finite number there."""
-    return all(number(run.params[name]) is not None for run in runs if name in run.params)
+def are_numbers(name: str, runs: Iterable[RecordedRun]) -> bool:
+    """Return whether a parameter's values are several, and all finite numbers."""
+    values = {number(run.params[name]) for run in runs if name in run.params}
+    return len(values) > 1 and None not in values
 
 
 def number(text: str) -> float | None:
