@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from prove import project_files
-from prove.workflow_example import WORKFLOW_GIVEN
+from prove.workflow_facts import WORKFLOW_GIVEN
 
 # The values of a template's parameters by name. Each parameter has its own type, text or number.
 Parameters = dict[str, Any]
