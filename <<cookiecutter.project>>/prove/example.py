@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from prove import project_files
+from prove.workflow_facts import WORKFLOW_GIVEN
 
 # The values of a template's parameters by name. Each parameter has its own type, text or number.
 Parameters = dict[str, Any]
@@ -81,4 +82,5 @@ GIVEN: Parameters = {
     "SourceHost": "GitHub",
     "SourceRepository": "team/bank",
     "ToolsAccountId": "111122223333",
+    **WORKFLOW_GIVEN,
 }

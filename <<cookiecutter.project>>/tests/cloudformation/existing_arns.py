@@ -78,6 +78,7 @@ def arns(part: str) -> set[str]:
         f"arn:aws:application-autoscaling:{place}:scalable-target/x",
         f"arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.x/x",
     }
+    known |= train_stage.ELSEWHERE.keys()
     known |= {f"arn:aws:ec2:{place}:{each}/x" for each in ("subnet", "security-group")}
     known |= {f"arn:aws:ec2:{place}:network-interface/x"}
     for each in ("restapis", "apikeys", "usageplans", "tags"):
