@@ -5,8 +5,8 @@ No test of an actor calls these actions, and no resource's schema lists them.
 
 from __future__ import annotations
 
-import train_stage
 from declared_need import DeclaredNeed
+from train_stage import TRAIN_STAGE
 
 DECLARED = [
     DeclaredNeed(
@@ -299,5 +299,5 @@ DECLARED = [
         ("sagemaker:UpdateEndpointWeightsAndCapacities",),
         "SageMaker's page on the prerequisites of scaling",
     ),
-    *train_stage.DECLARED,
+    *TRAIN_STAGE.declared,
 ]

@@ -6,10 +6,10 @@ import json
 import re
 
 import pytest
-import train_stage
 from account_resources import RELEASED, key_arn, made
 from release_names import candidate
 from source_code import code
+from train_stage import TRAIN_STAGE
 
 from prove import example, project_files, resolver, templates
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
@@ -19,7 +19,7 @@ from release import release_order
 def test_what_custom_resources_say_is_what_is_read() -> None:
     """And each asks the function that its template makes for it."""
     for name, module, token in (
-        *train_stage.CUSTOM_RESOURCES,
+        *TRAIN_STAGE.custom_resources,
         ("dev", "golden_cases", f"{PROJECT}-dev-golden"),
         ("dev", "endpoint_start", f"{PROJECT}-dev-hosting"),
         ("prod", "golden_cases", f"{PROJECT}-golden"),

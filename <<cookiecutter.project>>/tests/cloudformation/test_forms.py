@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import train_stage
 from account_resources import IN, made
+from train_stage import TRAIN_STAGE
 
 from prove import roles, templates
 
@@ -58,7 +58,7 @@ def test_a_form_makes_what_it_needs() -> None:
         assert forms == ({"API keys"} if "Key" in key else PROD - {"API keys"}), key
     of_roles = {
         "tools": {"Approve", "Base", "Build", "Events", "Monthly", "Pipeline", "Retrain"}
-        | {"Registered", "Stage", "Test", "Train", *train_stage.ROLES},
+        | {"Registered", "Stage", "Test", "Train", *TRAIN_STAGE.roles},
         "prod": {"Api", "CodeDeploy", "Monitor", "Release", "Schedule", "Watch"},
         "apart": {"Forward", "PipelineActions"},
     }

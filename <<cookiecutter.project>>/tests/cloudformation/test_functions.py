@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import train_stage
 from account_resources import everything, key_arn, topic_arn
 from release_names import ALARMS, candidate, live_endpoint
 from source_code import function, reads
+from train_stage import TRAIN_STAGE
 
 from prove import example, project_files, resolver
 from prove.example import PROJECT, RELEASE
@@ -32,7 +32,7 @@ HANDLERS = {
     f"{PROJECT}-retrain": "retraining.handler",
     f"CodeDeployHook_{PROJECT}-after": "traffic_hooks.after",
     f"CodeDeployHook_{PROJECT}-before": "traffic_hooks.before",
-    **train_stage.HANDLERS,
+    **TRAIN_STAGE.handlers,
 }
 
 
@@ -72,7 +72,7 @@ def test_each_function_and_build_has_a_log_that_ends_and_is_encrypted() -> None:
     builds = {p["Name"]: p for p in everything("AWS::CodeBuild::Project").values()}
     of_functions = {f"/aws/lambda/{name}" for name in functions()}
     of_builds = {f"/aws/codebuild/{name}" for name in builds}
-    assert groups.keys() == of_functions | of_builds | train_stage.LOG_GROUPS
+    assert groups.keys() == of_functions | of_builds | TRAIN_STAGE.log_groups
     for name, item in groups.items():
         assert item["RetentionInDays"] == example.GIVEN["LogDays"], name
         assert item["KmsKeyId"] == key_arn(), name

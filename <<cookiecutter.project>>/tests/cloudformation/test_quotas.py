@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-import train_stage
 from pipeline_actions import written_actions
+from train_stage import TRAIN_STAGE
 
 from prove import project_files, resolver, templates
 from prove.example import RELEASE, Parameters
@@ -50,7 +50,7 @@ LENGTHS = {
     "AWS::SageMaker::ModelPackageGroup": 63,
     "AWS::Scheduler::Schedule": 64,
     "AWS::Scheduler::ScheduleGroup": 64,
-    **train_stage.LENGTHS,
+    **TRAIN_STAGE.lengths,
 }
 # A role's name ends in the region: the longest there is.
 LONG_REGION = LONGEST_PROJECT | {"AWS::Region": "ap-southeast-2"}

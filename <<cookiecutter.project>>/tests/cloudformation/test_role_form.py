@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-import train_stage
 from botocore.loaders import create_loader
 from iam_reference import PARTS, roles_of
+from train_stage import TRAIN_STAGE
 
 from prove import resolver, roles, templates
 from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
@@ -92,7 +92,7 @@ def test_trust_is_loose_only_where_aws_does_not_say_what_the_service_sends() -> 
         if "IfExists" in json.dumps(role["AssumeRolePolicyDocument"])
     }
     functions = {"api", "approve", "hooks", "hosting", "registered", "retrain"}
-    functions |= train_stage.LAMBDA_ACTORS
+    functions |= {*TRAIN_STAGE.function_actors.values()}
     assert loose == {"pipeline", "stage", "release", "codedeploy"} | functions
 
 

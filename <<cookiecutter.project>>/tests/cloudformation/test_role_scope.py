@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 import pytest
-import train_stage
 from account_resources import ACCOUNTS, everything, role_arns
 from existing_arns import arns, pair
+from train_stage import TRAIN_STAGE
 
 from prove import example, resolver, templates
 from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
@@ -36,8 +36,16 @@ SAGEMAKER = {f"/aws/sagemaker/{kind}" for kind in ("Endpoints", "ProcessingJobs"
 
 # Conditions of statements, and what their values may be: the project's own, or AWS's.
 def condition_values() -> dict[str, set[str]]:
-    services = {"cloudformation", "codedeploy", "events", "lambda", "sagemaker", "scheduler"}
-    services |= {*train_stage.WORKERS.values()}
+    services = {
+        "cloudformation",
+        "codebuild",
+        "codedeploy",
+        "events",
+        "lambda",
+        "sagemaker",
+        "scheduler",
+    }
+    services |= {*TRAIN_STAGE.workers.values()}
     repository = {example.GIVEN["SourceRepository"]}
     return {
         "application-autoscaling:service-namespace": {"sagemaker"},
@@ -139,7 +147,7 @@ def test_a_shared_policy_is_some_roles() -> None:
     made_here = {
         resolver.arn(name, key) for name, key, _ in templates.everywhere("AWS::IAM::ManagedPolicy")
     }
-    assert attached == made_here - {resolver.arn("identity", key) for key in train_stage.HANDED_OUT}
+    assert attached == made_here - {resolver.arn("identity", key) for key in TRAIN_STAGE.handed_out}
 
 
 @pytest.mark.parametrize("part", ACCOUNTS)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import train_stage
 from account_resources import ACCOUNTS, IN, made, role_arns, source
+from train_stage import TRAIN_STAGE
 
 from prove import templates
 from prove.example import PROJECT
@@ -23,12 +23,12 @@ ROLES = {
     ("AWS::Lambda::Function", "Role"): "lambda",
     ("AWS::SageMaker::Model", "ExecutionRoleArn"): "sagemaker",
     ("AWS::Scheduler::Schedule", "RoleArn"): "scheduler",
-    **{(kind, "RoleArn"): service for kind, service in train_stage.WORKERS.items()},
+    **{(kind, "RoleArn"): service for kind, service in TRAIN_STAGE.workers.items()},
 }
 
 
 def worker(kind: str) -> Callable[[dict[str, Any]], str]:
-    return lambda item: train_stage.WORKERS[kind]
+    return lambda item: TRAIN_STAGE.workers[kind]
 
 
 # Whose work it is, by the name that the resource has.
@@ -43,13 +43,13 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
         "approval.handler": "approve",
         "registered_model.handler": "registered",
         "retraining.handler": "retrain",
-        **train_stage.ACTORS,
+        **TRAIN_STAGE.function_actors,
     }.get(item["Handler"], "hooks"),
     "AWS::SageMaker::Model": lambda item: "endpoint",
     "AWS::Scheduler::Schedule": lambda item: (
         "monthly" if item["Name"].endswith("-monthly") else "schedule"
     ),
-    **{kind: worker(kind) for kind in train_stage.WORKERS},
+    **{kind: worker(kind) for kind in TRAIN_STAGE.workers},
 }
 
 

@@ -25,9 +25,9 @@ import moto.backends
 import moto.cloudwatch.models
 import moto.core.models
 import pytest
-import train_stage
 from botocore.compat import HTTPHeaders
 from moto.core.botocore_stubber import BotocoreStubber
+from train_stage import TRAIN_STAGE
 
 from prove import resolver, templates
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
@@ -59,7 +59,7 @@ MODULES = (
     "approval",
     "registered_model",
     "retraining",
-    *train_stage.MODULES,
+    *TRAIN_STAGE.modules,
 )
 
 
