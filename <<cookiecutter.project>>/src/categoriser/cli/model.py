@@ -71,7 +71,7 @@ def data(
 @verbs.command()
 def track(
     only: Annotated[
-        Literal["champion", "tuning"] | None,
+        Literal["champion", "tuning", "remote"] | None,
         typer.Option(help="Mirror this alone, whatever else there is."),
     ] = None,
 ) -> None:

@@ -4,8 +4,8 @@ A commit's state gives a run with parameters, metrics and verdict. The workspace
 the files as well, gives plots and report too, in place of its commit's run, and a version of the
 registered model, which later states of the same model share. The candidates that its model was
 chosen among are nested in its run, an experiment of DVC's in the run that it began at, a trial of
-`make tune` in the search's. What is mirrored already is passed over; a run that was interrupted is
-made anew. Versions are never deleted.
+`make tune` in the search's. A job of `make train-remote` has a run of its own. What is mirrored
+already is passed over; a run that was interrupted is made anew. Versions are never deleted.
 """
 
 import tomllib
@@ -21,6 +21,7 @@ from categoriser import paths
 from categoriser.errors import UserError
 from categoriser.io.dvc_lock import read_lock
 from categoriser.tracking.mirror import Mirror
+from categoriser.tracking.remote_jobs import remote_states
 from categoriser.tracking.states import experiments, history, workspace
 from categoriser.tracking.store import check_store, store_address
 from categoriser.tracking.trials import read_search
@@ -49,9 +50,16 @@ def track(mirror: Mirror) -> None:
         search = read_search()
         if search:
             mirror.add_search(search)
+        add_remote_jobs(mirror)
         mirror.name_candidate()
         note += mirror.name_champion()
     Console(soft_wrap=True).print(f"new states in MLflow: {len(mirror.made)}{note}")
+
+
+def add_remote_jobs(mirror: Mirror) -> None:
+    """Mirror the training jobs that were brought back."""
+    for folder, state in remote_states():
+        mirror.add_remote(folder, state)
 
 
 def project_name() -> str:
@@ -60,7 +68,7 @@ def project_name() -> str:
     return str(settings["project"]["name"])
 
 
-def track_into_mlflow(only: Literal["champion", "tuning"] | None) -> None:
+def track_into_mlflow(only: Literal["champion", "tuning", "remote"] | None) -> None:
     """Mirror all into the store that the environment names, or `only` the one thing.
 
     Raises `UserError` for a store that cannot be used, and as `track`.
@@ -76,6 +84,8 @@ def track_into_mlflow(only: Literal["champion", "tuning"] | None) -> None:
             search = read_search()
             if search:
                 mirror.add_search(search)
+        elif only == "remote":
+            add_remote_jobs(mirror)
         else:
             track(mirror)
     except MlflowException as error:
