@@ -34,10 +34,14 @@ from release.settings import ReleaseSettings
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+# Bytes of answers that are read at once.
+CHUNK_BYTES = 2**20
 # A history may have a column `category` of its own.
 PREFIX = "predicted_"
-# Of the disk, in sizes of the files: each itself, and one's answered rows and lines beside it.
+# Of the disk, in sizes of a file: itself, and its answered rows and an object of lines beside it.
 TIMES_SIZE = 4
+# Transactions that are packed unpack to some ten times.
+TIMES_PACKED = 10
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,12 @@ class Source:
     def target_name(self) -> str:
         """The name of the answered file, which is not packed."""
         return self.name.removesuffix(".gz")
+
+    @property
+    def disk(self) -> int:
+        """The bytes of the disk that answering it takes, or somewhat fewer."""
+        packed = self.target_name != self.name
+        return TIMES_SIZE * self.size * (TIMES_PACKED if packed else 1)
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ def categorise(
     )
     ask_cost(settings, session, work, yes=yes)
     with TemporaryDirectory(prefix="categoriser-") as scratch:
-        require_space(Path(scratch), size)
+        require_space(Path(scratch), sum(source.disk for source in sources))
         files = [
             prepare(s3, source, Path(scratch) / f"{number:05}", S3Uri.parse(transform.rows))
             for number, source in enumerate(sources)
@@ -165,13 +175,13 @@ def find_sources(s3: S3Client, place: S3Uri, target: S3Uri) -> list[Source]:
     return sources
 
 
-def require_space(folder: Path, size: int) -> None:
-    """Raise `UserError` where the disk has no room for files of so many bytes."""
+def require_space(folder: Path, needed: int) -> None:
+    """Raise `UserError` where the disk has no room for so many bytes."""
     free = shutil.disk_usage(folder).free
-    if free < TIMES_SIZE * size:
+    if free < needed:
         raise UserError(
-            f"{folder} has {free / 2**30:.1f} GB free, and {TIMES_SIZE * size / 2**30:.1f} GB are "
-            "needed: name another disk (TMPDIR=...), or fewer files"
+            f"{folder} has {free / 2**30:.1f} GB free, and {needed / 2**30:.1f} GB are needed: "
+            "name another disk (TMPDIR=...), or fewer files"
         )
 
 
@@ -234,4 +244,4 @@ def answered_parts(
             raise UserError(f"the transform wrote no answers to {name}: nothing is written")
         place = keys[name]
         body = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"]
-        yield str(place), rows, body.iter_lines()
+        yield str(place), rows, body.iter_lines(CHUNK_BYTES)

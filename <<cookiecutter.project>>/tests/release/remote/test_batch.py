@@ -99,7 +99,9 @@ def test_a_history_is_answered_beside_its_own_columns(
     assert [row["text"] for row in rows] == [f"{text}, au" for text in texts]
     assert {row["category"] for row in rows} == {"old"}
     assert [row["predicted_category"] for row in rows] == [one.category for one in expected]
-    assert [row["predicted_review"] for row in rows] == [str(one.review).lower() for one in expected]
+    assert [row["predicted_review"] for row in rows] == [
+        str(one.review).lower() for one in expected
+    ]
     assert [float(row["predicted_probability"]) for row in rows] == pytest.approx(
         [one.probability for one in expected], abs=1e-6
     )
@@ -233,7 +235,9 @@ def test_a_transform_that_fails_writes_nothing_and_leaves_no_model(
     transforms: Transforms, remote: RemoteAws
 ) -> None:
     put("history/one.csv", HEADER + SHORT)
-    remote.answers["CreateTransformJob"] = {"TransformJobArn": "arn:aws:sagemaker:r:1:t/j" + "1" * 9}
+    remote.answers["CreateTransformJob"] = {
+        "TransformJobArn": "arn:aws:sagemaker:r:1:t/j" + "1" * 9
+    }
     transforms.status, transforms.reason = "Failed", "AlgorithmError: see the log"
 
     with pytest.raises(UserError, match="failed: AlgorithmError: see the log"):
