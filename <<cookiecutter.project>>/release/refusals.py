@@ -15,7 +15,7 @@ NOT_DEPLOYED = "nothing is deployed yet, or not here: `make deploy`"
 # What mends a refusal, by the pattern that its code or its words begin with. The first one counts.
 MENDS = {
     r"\w*(Credential|Profile|Token|SSO|Key|Unrecogn)": "sign in: `aws sso login`, AWS_PROFILE=...",
-    "ResourceLimit": "ask for more in the console's Service Quotas; `make preflight` names them",
+    "ResourceLimit": "ask for more in the console (Service Quotas): see `make preflight`",
     r"\w*(NotFound|NoSuch)|Validation.*(not exist|not find|o export)": NOT_DEPLOYED,
     r"\w*(Connect|Endpoint|SSL|Parser)": f"see `region` in {SETTINGS}, and the network (a proxy?)",
     "": "see what `make preflight` finds",

@@ -21,7 +21,7 @@ class RemoteAws(FakeAws):
 
     def __init__(self) -> None:
         super().__init__()
-        self.moto = BaseClient._make_api_call
+        self.moto: Any = BaseClient.__dict__["_make_api_call"]
         self.answers |= {
             "DescribeImages": {"imageDetails": pushed_images()},
             "DescribeRepositories": {"repositories": [{"repositoryUri": REPOSITORY}]},

@@ -40,7 +40,7 @@ def job(
     Path("data/own.csv").write_text(ROWS)
     set_params(Path("params.yaml"), {"data.path": "data/own.csv"})
     sent: list[dict[str, Any]] = []
-    own = BaseClient._make_api_call
+    own: Any = BaseClient.__dict__["_make_api_call"]
 
     def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         if operation == "CreateTrainingJob":

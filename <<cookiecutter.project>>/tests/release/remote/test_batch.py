@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import polars as pl
 import pytest
+from botocore.exceptions import ClientError
 from release_helpers.batch_transform import Transforms
 from release_helpers.fake_aws import TOOLS, refused
 from release_helpers.remote_aws import NEWEST_SERVE, REPOSITORY, RemoteAws, product
@@ -69,7 +70,7 @@ def table(body: bytes) -> list[dict[str, str]]:
 
 
 def answer(below: str = "history/", **how: Any) -> None:
-    standard = {
+    standard: dict[str, Any] = {
         "given": f"s3://{LIVE}/{below}",
         "out": f"s3://{LIVE}/answered",
         "package": "",
@@ -254,7 +255,7 @@ def test_a_quota_of_nought_is_named_and_leaves_no_model(
     quota = "The account-level service limit 'ml.m5.large for transform job usage' is 0 Instances"
     remote.answers["CreateTransformJob"] = refused("ResourceLimitExceeded", quota)
 
-    with pytest.raises(Exception, match="ml.m5.large for transform job usage"):
+    with pytest.raises(ClientError, match=r"ml\.m5\.large for transform job usage"):
         answer()
 
     assert len(remote.made("DeleteModel")) == 1

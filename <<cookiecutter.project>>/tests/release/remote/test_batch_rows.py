@@ -57,10 +57,9 @@ def test_no_rows_make_no_object(tmp_path: Path) -> None:
 
 
 def test_answers_are_given_in_their_order_over_all_objects() -> None:
-    lines = [
-        msgspec.json.encode(msgspec.structs.replace(ANSWER, category=str(n))) for n in range(5)
-    ]
-    answers = WrittenAnswers([("a", 3, lines[:2] + [b""] + lines[2:3]), ("b", 2, lines[3:])])
+    given = [msgspec.structs.replace(ANSWER, category=str(n)) for n in range(5)]
+    lines = [msgspec.json.encode(answer) for answer in given]
+    answers = WrittenAnswers([("a", 3, [*lines[:2], b"", lines[2]]), ("b", 2, lines[3:])])
     rows = [Transaction("a", 1.0)]
 
     assert [one.category for one in answers.predict(rows * 4)] == ["0", "1", "2", "3"]
@@ -75,8 +74,12 @@ def test_answers_are_given_in_their_order_over_all_objects() -> None:
 def test_an_object_with_other_answers_than_rows_is_named(lines: list[bytes], said: str) -> None:
     answers = WrittenAnswers([("b", 3, lines)])
     with pytest.raises(UserError, match=said):
-        answers.predict([Transaction("a", 1.0)] * 3)
-        answers.require_end()
+        take_all(answers, 3)
+
+
+def take_all(answers: WrittenAnswers, count: int) -> None:
+    answers.predict([Transaction("a", 1.0)] * count)
+    answers.require_end()
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def described(status: str = "Completed", **more: Any) -> dict[str, Any]:
     }
 
 
-def train(**how: Any) -> None:
-    train_remotely(changed(), tools_session(), **({"image": "", "yes": True} | how))
+def train(*, yes: bool = True) -> None:
+    train_remotely(changed(), tools_session(), image="", yes=yes)
 
 
 def test_the_model_is_brought_back_into_a_folder_of_the_job_s_own(

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from measured import CANDIDATE, FEW
 from release_helpers.data import ROWS
 from release_helpers.fake_aws import refused
@@ -109,7 +110,8 @@ def measured_here(**knobs: Any) -> tuple[float, float]:
 
 
 def search(**how: Any) -> None:
-    standard = {"candidate": CANDIDATE, "jobs": 3, "parallel": 2, "image": "", "yes": True}
+    few: dict[str, Any] = {"candidate": CANDIDATE, "jobs": 3, "parallel": 2}
+    standard = few | {"image": "", "yes": True}
     tune_remotely(changed(), tools_session(), **(standard | how))
 
 
@@ -242,5 +244,5 @@ def test_a_quota_of_nought_is_named(searches: Searches, remote: RemoteAws) -> No
     quota = "The account-level service limit 'ml.m5.large for training job usage' is 0 Instances"
     remote.answers["CreateHyperParameterTuningJob"] = refused("ResourceLimitExceeded", quota)
 
-    with pytest.raises(Exception, match="ml.m5.large for training job usage"):
+    with pytest.raises(ClientError, match=r"ml\.m5\.large for training job usage"):
         search()
