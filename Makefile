@@ -10,10 +10,10 @@ unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lock
+.PHONY: help demo test test-workflows bench lock
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .venv/ready: requirements.txt
 	@test -x $(BIN)/python || $(UV) venv --quiet --clear --python '>=3.11,<3.14' .venv
@@ -29,6 +29,9 @@ demo: .venv/ready ## bake a project with the defaults, run its pipeline, print m
 
 test: .venv/ready ## bake every option, and set up, test and run projects for real
 	$(BIN)/python -m pytest
+
+test-workflows: .venv/ready ## run each workflow's engine for real, in an environment of its own (slow)
+	$(BIN)/python -m pytest tests/check_workflows.py
 
 bench: .venv/ready ## measure a project against the bare libraries: make bench FILE=my.csv
 	@rm -rf build/bench && mkdir -p build/bench

@@ -35,6 +35,10 @@ PATTERNS = {
         r"GitHub|GitLab|Bitbucket|CodeCommit",
         "take GitHub, GitLab, Bitbucket or CodeCommit",
     ),
+    "workflow": (
+        r"cloudformation|step-functions|sagemaker-pipelines|airflow|kubernetes|metaflow",
+        "take cloudformation, step-functions, sagemaker-pipelines, airflow, kubernetes or metaflow",
+    ),
     "python_version": (r"3\.1[123]", "take 3.11, 3.12 or 3.13"),
 }
 # The project's own check takes the same regions, from botocore.

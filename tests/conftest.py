@@ -23,7 +23,7 @@ ONE_AT_A_TIME = {
     "aws_region": {"aws_region": "us-gov-west-1"},
 } | {
     f"{field}-{value}": {field: value}
-    for field in ("git_host", "python_version")
+    for field in ("git_host", "workflow", "python_version")
     for value in PROMPTS[field][1:]
 }
 

@@ -96,7 +96,7 @@ def test_every_problem_is_in_one_message(tmp_path):
     assert left(tmp_path) == []
 
 
-MENUS = {field: PROMPTS[field] for field in ("git_host", "python_version")}
+MENUS = {field: PROMPTS[field] for field in ("git_host", "workflow", "python_version")}
 
 
 @pytest.mark.parametrize("field", MENUS)
@@ -121,7 +121,7 @@ def test_the_rules_hold_a_menu_as_it_is(field):
 
 def test_the_menus_are_asked_as_menus(tmp_path):
     line = [sys.executable, "-m", "cookiecutter", str(ROOT), "--output-dir", tmp_path]
-    typed = ["", "", "", "2", "", "3"]
+    typed = ["", "", "", "2", "", "", "3"]
     done = subprocess.run(line, input="\n".join([*typed, ""]), capture_output=True, text=True)
     assert done.returncode == 0
     assert "Choose from [1/2/3/4]" in done.stdout
@@ -148,6 +148,7 @@ GOOD = {
     "email": "a@b.example",
     "repository": "o/n",
     "git_host": "GitLab",
+    "workflow": "airflow",
     "aws_region": "eu-west-1",
     "python_version": "3.12",
 }

@@ -23,6 +23,7 @@ ANSWERS = {
     "email": "money+ml@bank.example",
     "repository": "money-team/ml.spend-sorter_2",
     "git_host": "GitLab",
+    "workflow": "step-functions",
     "aws_region": "eu-west-1",
     "python_version": "3.12",
 }

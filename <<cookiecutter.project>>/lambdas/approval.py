@@ -11,12 +11,12 @@ import re
 from typing import TYPE_CHECKING
 
 import boto3
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Tracer
 from aws_lambda_powertools.utilities.data_classes import CodePipelineJobEvent, event_source
+from pipeline_action import answer_action, codepipeline
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from types_boto3_codepipeline.type_defs import FailureDetailsTypeDef
     from types_boto3_sagemaker.literals import ModelApprovalStatusType
     from types_boto3_sagemaker.type_defs import (
         DescribeModelPackageOutputTypeDef,
@@ -26,13 +26,9 @@ if TYPE_CHECKING:
 # Keys of a package's metadata: who approved it, and which rollback has rejected it.
 APPROVER = "Approver"
 PUT_BACK = "PutBack"
-# CodePipeline takes 5,000 characters of a message; people read fewer.
-MESSAGE_CHARACTERS = 1000
 # The longest value of a package's metadata.
 METADATA_CHARACTERS = 256
-logger = Logger()
 tracer = Tracer()
-codepipeline = boto3.client("codepipeline")
 sagemaker = boto3.client("sagemaker")
 
 
@@ -40,17 +36,7 @@ sagemaker = boto3.client("sagemaker")
 @event_source(data_class=CodePipelineJobEvent)
 def handler(event: CodePipelineJobEvent, context: LambdaContext) -> None:
     """Answer CodePipeline's Invoke action: UserParameters are `package` and `execution` in JSON."""
-    try:
-        mark(**event.decoded_user_parameters)
-    except Exception as error:
-        logger.exception("not approved")
-        details: FailureDetailsTypeDef = {
-            "type": "JobFailed",
-            "message": str(error)[:MESSAGE_CHARACTERS],
-        }
-        codepipeline.put_job_failure_result(jobId=event.get_id, failureDetails=details)
-    else:
-        codepipeline.put_job_success_result(jobId=event.get_id)
+    answer_action(event, mark)
 
 
 def mark(package: str, execution: str) -> None:

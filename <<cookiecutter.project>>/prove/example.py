@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from prove import project_files
+from prove.workflow_facts import WORKFLOW_GIVEN
 
 # The values of a template's parameters by name. Each parameter has its own type, text or number.
 Parameters = dict[str, Any]
@@ -47,6 +48,9 @@ GIVEN: Parameters = {
     "LambdaPython": "3.13",
     "LiveBucket": f"{PROJECT}-live-111122223333-ap-southeast-2",
     "LogDays": 90,
+    "ModelDataUrl": (
+        f"s3://{PROJECT}-data-111122223333-ap-southeast-2/runs/{RELEASE}/training/x/output/model.tar.gz"
+    ),
     "ModelPackageArn": (f"arn:aws:sagemaker:ap-southeast-2:111122223333:model-package/{PROJECT}/7"),
     "MonitorInstance": "ml.t3.medium",
     "Network": "none",
@@ -78,4 +82,5 @@ GIVEN: Parameters = {
     "SourceHost": "GitHub",
     "SourceRepository": "team/bank",
     "ToolsAccountId": "111122223333",
+    **WORKFLOW_GIVEN,
 }

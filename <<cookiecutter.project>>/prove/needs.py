@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from prove import resolver
 from prove.example import ACCOUNT, PROJECT, REGION
 from prove.policies import Need
+from prove.workflow_facts import WORKFLOW_PREFIXES, WORKFLOW_RESOURCES
 
 # The parameters of a call: each operation of each service has its own, which botocore checks.
 CallParameters = dict[str, Any]
@@ -27,11 +28,12 @@ class Call(NamedTuple):
 
 
 # IAM's prefix of a service, where it is not botocore's name.
-PREFIXES = {"sagemaker-runtime": "sagemaker"}
+PREFIXES = {"sagemaker-runtime": "sagemaker", **WORKFLOW_PREFIXES}
 # The resource of an operation whose action has its name: the part of the ARN after the account,
 # with the call's parameters in braces; `*` where IAM knows no resource for the action.
 # From the service authorization reference.
 RESOURCES: dict[str, str] = {
+    **WORKFLOW_RESOURCES,
     "cloudwatch.DescribeAlarms": "*",
     "cloudwatch.GetMetricData": "*",
     "codedeploy.PutLifecycleEventHookExecutionStatus": "*",

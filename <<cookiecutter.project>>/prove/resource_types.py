@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from prove.training_types import TRAINING_NAMINGS
+
 
 class Naming(NamedTuple):
     """How resources of a type are named.
@@ -64,6 +66,7 @@ NAMINGS: dict[str, Naming] = {
     ),
     "AWS::Scheduler::Schedule": Naming("Name", "scheduler:{r}:{a}:schedule/{g}/{n}"),
     "AWS::Scheduler::ScheduleGroup": Naming("Name", "scheduler:{r}:{a}:schedule-group/{n}"),
+    **{kind: Naming(*forms) for kind, forms in TRAINING_NAMINGS.items()},
 }
 # What Ref gives by ARN; it gives the others by name. From each type's page, "Return values".
 REF_IS_ARN = {

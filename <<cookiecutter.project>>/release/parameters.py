@@ -11,6 +11,7 @@ from categoriser.monitor.monitor_settings import read_monitor_settings
 from categoriser.params import Section
 from release.cloudformation import declared_parameters
 from release.settings import ReleaseSettings
+from release.workflow_settings import PARAMETER_OF_WORKFLOW_SETTING
 
 # The parameter of each setting of cloudformation/settings.yaml.
 PARAMETER_OF_SETTING = {
@@ -45,6 +46,7 @@ PARAMETER_OF_SETTING = {
     "retrain.monthly": "RetrainMonthly",
     "budget_usd": "BudgetUsd",
     "log_days": "LogDays",
+    **PARAMETER_OF_WORKFLOW_SETTING,
 }
 # The parameter of each setting of monitoring/monitoring.yaml.
 PARAMETER_OF_MONITOR_SETTING = {

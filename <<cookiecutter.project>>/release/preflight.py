@@ -12,6 +12,7 @@ from release.accounts import account_id, open_session
 from release.connection import connection_faults
 from release.console import console
 from release.settings import ReleaseSettings
+from release.training_services import TRAINING_SERVICES
 
 # The services that the templates use, as far as botocore knows their regions.
 SERVICES = (
@@ -31,6 +32,7 @@ SERVICES = (
     "sagemaker",
     "scheduler",
     "sns",
+    *TRAINING_SERVICES,
 )
 # Some actions for each layer: a caller who may do these will have the others too.
 ACTIONS = (

@@ -25,7 +25,7 @@ TEMPLATE = Path("cloudformation/prod.yaml")
 # Any region will do: a type's schema is the same in all of them.
 SCHEMA_REGION = "us-east-1"
 # The parameters that each release changes.
-CHANGED = {"ReleaseId", "ModelPackageArn", "ServeImage", "LambdaKey", "Run"}
+CHANGED = {"ReleaseId", "ModelDataUrl", "ModelPackageArn", "ServeImage", "LambdaKey", "Run"}
 # Made anew by each release, and needed by a request; then what else the alias waits for.
 HOSTING = {f"AWS::SageMaker::{kind}" for kind in ("Model", "EndpointConfig", "Endpoint")}
 LIVE = HOSTING | {"AWS::Lambda::Version"}

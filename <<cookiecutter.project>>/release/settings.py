@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from botocore.loaders import create_loader
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from categoriser.params import Section, read_sections
+from categoriser.params import read_sections
+from release.strict_section import StrictSection
+from release.workflow_settings import WorkflowSettings
 
 CLOUDFORMATION = Path("cloudformation")
 SETTINGS = CLOUDFORMATION / "settings.yaml"
@@ -60,12 +62,6 @@ Positive = Field(ge=1)
 NotEmpty = Field(min_length=1)
 
 
-class StrictSection(Section):
-    """A part of the file: a quoted number is not taken as one, and an account's id is quoted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
 class SourceSettings(StrictSection):
     host: Literal["GitHub", "GitLab", "Bitbucket", "CodeCommit"]
     repository: str = NotEmpty
@@ -83,9 +79,8 @@ class OnInstance(StrictSection):
     instance: Annotated[str, matching(INSTANCE, "an instance, such as ml.m5.large")]
 
 
-class TrainSettings(OnInstance):
-    # CloudFormation waits an hour for a job: the rest is for its queue and start.
-    minutes: int = Field(ge=5, le=50)
+class TrainSettings(OnInstance, WorkflowSettings):
+    """What training runs on, and what its workflow needs to know."""
 
 
 class DevSettings(OnInstance):

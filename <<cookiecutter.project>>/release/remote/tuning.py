@@ -203,6 +203,8 @@ def judge(candidate: str, knobs: Knobs, remote: Sequence[Trial], began: float) -
             milliseconds=int(1000 * began),
             seed=SEED,
             trials=[trial_record(trial) for trial in done],
+            folds=params.train.folds,
+            experiment=params.experiment.model_dump(),
         ),
     )
     console.print(trials_table(done))

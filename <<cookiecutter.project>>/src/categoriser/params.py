@@ -15,6 +15,8 @@ from categoriser.io.replacing import write_text
 from categoriser.paths import BEHAVIOUR, PARAMS
 
 Share = Field(ge=0, le=1)
+# A text of one line, which may be empty.
+OneLine = Field("", max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")
 
 
 class Section(BaseModel):
@@ -29,6 +31,14 @@ Sections = TypeVar("Sections", bound=Section)
 class About(Section):
     project: str
     owner: str
+
+
+class Experiment(Section):
+    """What MLflow groups the runs by; without a name, in the project's own experiment."""
+
+    name: str = OneLine
+    goal: str = OneLine
+    hypothesis: str = OneLine
 
 
 class Data(Section):
@@ -121,6 +131,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     gate: Gate
+    experiment: Experiment = Experiment()
 
 
 def read_params(path: Path = PARAMS) -> Params:
@@ -167,7 +178,7 @@ def set_params(path: Path, values: Mapping[str, Any]) -> None:
         *sections, last = name.split(".")
         place = document
         for section in sections:
-            place = place[section]
+            place = place.setdefault(section, {})
         place[last] = value
     text = io.StringIO()
     editor.dump(document, text)

@@ -14,6 +14,9 @@ SET_ASIDE = Path("data/set_aside.csv")
 PROFILE = Path("data/profile.json")
 PREPARED = Path("data/prepared")
 
+# What draws plots in a page: Vega.
+VEGA = Path(".tools/vega.js")
+
 RULES = Path("rules/merchants.csv")
 MERCHANT_GROUPS = Path("rules/merchant_groups.csv")
 CHOICE = Path("data/choice.json")
@@ -39,6 +42,7 @@ METRICS = Path("reports/metrics.json")
 EVALUATION = Path("reports/evaluation.json")
 PLOTS = Path("reports/plots")
 TUNING = Path("reports/tuning.json")
+COMPARISON = Path("reports/compare.html")
 VERDICT = Path("reports/gate.json")
 REPORT = Path("reports/report.html")
 MODEL_CARD = Path("reports/model_card.md")

@@ -11,6 +11,7 @@ from categoriser.evaluation.verdict import read_verdict
 from categoriser.io.digests import digest
 from categoriser.io.dvc_lock import read_lock
 from categoriser.params import read_params
+from categoriser.tracking.naming import in_words
 
 OUTCOMES = {
     "failed": "A gate failed",
@@ -27,6 +28,8 @@ def reproduce() -> int:
     params = read_params()
     read_lock()
     say(data_in_use(params))
+    if named := in_words(params.experiment):
+        say(named)
     statuses = [call("dvc", "repro"), call("categoriser", "track")]
     say(summary())
     return next(filter(None, statuses), 0)

@@ -13,6 +13,7 @@ VERBS = (
     "run",
     "data",
     "track",
+    "compare",
     "promote",
     "accept",
     "rules",

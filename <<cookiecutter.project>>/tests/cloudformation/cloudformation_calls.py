@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from train_stage import TRAIN_STAGE
 
 from prove import resolver, templates
 from release.template_document import Resource
@@ -93,12 +94,15 @@ UNUSED: dict[str, dict[str, tuple[str, ...]]] = {
             "s3:REST.PUT.OBJECT",
         ),
     },
+    **TRAIN_STAGE.unused,
 }
 
 
 @cache
 def listed(kind: str) -> frozenset[str]:
     """Give what a resource type's schema says that CloudFormation calls for one resource."""
+    if kind in TRAIN_STAGE.unlisted:
+        return frozenset(TRAIN_STAGE.unlisted[kind])
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     handlers = schema["handlers"]
     lists = (each.get("permissions", ()) for name, each in handlers.items() if name != "list")

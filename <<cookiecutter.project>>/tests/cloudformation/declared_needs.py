@@ -5,32 +5,17 @@ No test of an actor calls these actions, and no resource's schema lists them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class DeclaredNeed(NamedTuple):
-    """What a service or a tool calls by itself, with these actors' roles.
-
-    `where` is a part of the resource, where not all of the actions' resources are meant.
-    """
-
-    actors: tuple[str, ...]
-    actions: tuple[str, ...]
-    why: str
-    where: str = ""
-
-    def explains(self, actor: str, action: str, resource: str) -> bool:
-        return actor in self.actors and action in self.actions and self.where in resource
-
+from declared_need import DeclaredNeed
+from train_stage import TRAIN_STAGE
 
 DECLARED = [
     DeclaredNeed(
-        ("api", "approve", "hooks", "hosting", "jobs", "retrain"),
+        ("api", "approve", "hooks", "hosting", "registered", "retrain"),
         ("logs:CreateLogStream", "logs:PutLogEvents"),
         "Lambda writes the function's log",
     ),
     DeclaredNeed(
-        ("api", "approve", "hooks", "hosting", "jobs", "retrain"),
+        ("api", "approve", "hooks", "hosting", "registered", "retrain"),
         ("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
         "Lambda's active tracing",
     ),
@@ -271,7 +256,7 @@ DECLARED = [
     DeclaredNeed(
         ("pipeline",),
         ("lambda:InvokeFunction", "lambda:ListFunctions"),
-        "CodePipeline's action Package",
+        "CodePipeline's actions Registered and Package",
     ),
     DeclaredNeed(
         ("pipeline",),
@@ -314,4 +299,5 @@ DECLARED = [
         ("sagemaker:UpdateEndpointWeightsAndCapacities",),
         "SageMaker's page on the prerequisites of scaling",
     ),
+    *TRAIN_STAGE.declared,
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from account_resources import ACCOUNTS, IN, everything
+from train_stage import TRAIN_STAGE
 
 from categoriser.contract import VARIANT
 from categoriser.jobs.spec.artifact_keys import BASE_SOURCE, DATA_MANIFEST
@@ -44,7 +45,7 @@ def arns(part: str) -> set[str]:
     """Give the ARN of all that there is in an account, or what stands for it."""
     account = ACCOUNTS[part].get("AWS::AccountId", ACCOUNT)
     place = f"{REGION}:{account}"
-    known = set[str]()
+    known = {f"arn:aws:{each}" for each in TRAIN_STAGE.arns}
     for name in IN[part]:
         given = ACCOUNTS[part] | {"ProdAuth": "api-key"}
         for key, item in resolver.present(name, given).items():
@@ -61,7 +62,7 @@ def arns(part: str) -> set[str]:
         known |= {group, f"{group}:log-stream:x"}
     known |= {f"arn:aws:cloudformation:{place}:stack/{PROJECT}-{name}/0" for name in IN[part]}
     job = f"{PROJECT}-{RELEASE}"
-    sagemaker = [f"training-job/{job}-training", f"processing-job/{job}-evaluation"]
+    sagemaker = [*TRAIN_STAGE.resources]
     sagemaker += [f"processing-job/{PROJECT}-{kind}-x" for kind in ("check", "label")]
     sagemaker += [f"model-package/{PROJECT}/7"]
     known |= {f"arn:aws:sagemaker:{place}:{each}" for each in sagemaker}
@@ -78,6 +79,7 @@ def arns(part: str) -> set[str]:
         f"arn:aws:application-autoscaling:{place}:scalable-target/x",
         f"arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.x/x",
     }
+    known |= TRAIN_STAGE.elsewhere.keys()
     known |= {f"arn:aws:ec2:{place}:{each}/x" for each in ("subnet", "security-group")}
     known |= {f"arn:aws:ec2:{place}:network-interface/x"}
     for each in ("restapis", "apikeys", "usageplans", "tags"):

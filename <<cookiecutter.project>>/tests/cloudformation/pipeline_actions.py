@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import yaml
 from account_resources import everything, made
+from source_code import function
 
 from prove import project_files, resolver, templates
 from prove.example import PROJECT
@@ -70,9 +72,22 @@ def variables(action: dict[str, Any]) -> set[str]:
         ]
         found = yaml.safe_load(project_files.text(spec))["env"].get("exported-variables", [])
         return {*found}
+    if provider == "Lambda":
+        return returned_by(action["Configuration"]["FunctionName"].removeprefix(f"{PROJECT}-"))
     if provider == "CloudFormation":
         return {*templates.every()[stack(action)].get("Outputs", {})}
     return VARIABLES.get(provider, set())
+
+
+def returned_by(function_name: str) -> set[str]:
+    """Give the names of the variables that a function of an Invoke action answers."""
+    if function_name != "registered":
+        return set()
+    tree = ast.parse(project_files.text("lambdas/registered_model.py"))
+    *_, last = function(tree, "registered_model").body
+    assert isinstance(last, ast.Return)
+    assert isinstance(last.value, ast.Dict)
+    return {ast.literal_eval(key) for key in last.value.keys if key}
 
 
 def written_pipeline() -> dict[str, Any]:

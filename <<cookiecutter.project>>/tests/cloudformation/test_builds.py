@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import yaml
 from account_resources import everything, exports
 from pipeline_actions import actions, buildspec
+from train_stage import TRAIN_STAGE
 from typer.main import get_command
 
 from categoriser.jobs.spec.artifact_keys import BASE_SOURCE
@@ -27,7 +29,7 @@ def given_by(action: dict[str, Any]) -> dict[str, str]:
 
 
 # What each build gets, and from where.
-ENVIRONMENTS: dict[str, dict[str, str]] = {
+ENVIRONMENTS: dict[str, Mapping[str, str]] = {
     "base": {
         "BASE_IMAGE": example.GIVEN["BaseImage"],
         "REPOSITORY": f"{PROJECT}-images-BaseRepository.RepositoryUri",
@@ -48,6 +50,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "ENDPOINT": "#{Dev.EndpointName}",
         "GOLDEN": f"s3://{example.GIVEN['DataBucket']}/runs/#{{Build.RELEASE_ID}}/evaluation/golden.json",
     },
+    **TRAIN_STAGE.builds,
 }
 
 
@@ -106,9 +109,10 @@ def test_build_in_a_network_and_across_accounts() -> None:
 
 def test_each_buildspec_is_a_projects_and_each_verb_in_it_exists() -> None:
     specs = [p["Source"]["BuildSpec"] for p in everything("AWS::CodeBuild::Project").values()]
-    assert sorted(specs) == [f"buildspecs/{name}.yaml" for name in ("base", "build", "test")]
+    assert sorted(specs) == sorted(f"buildspecs/{name}.yaml" for name in ENVIRONMENTS)
     names = {p["Name"] for p in everything("AWS::CodeBuild::Project").values()}
-    assert names == {f"{PROJECT}-{name}" for name in ("base", "build", "test")}
+    of_workflow = {f"{PROJECT}-workflow"} if TRAIN_STAGE.builds else set()
+    assert names == {f"{PROJECT}-{name}" for name in ("base", "build", "test")} | of_workflow
     (base,) = [p for p in everything("AWS::CodeBuild::Project").values() if "base" in p["Name"]]
     assert base["Source"]["Location"] == f"{example.GIVEN['ArtifactBucket']}/{BASE_SOURCE}"
     for name in ("build", "test"):
@@ -161,7 +165,7 @@ def test_each_codebuild_project_has_a_machine_that_exists() -> None:
 PHASES = ("install", "pre_build", "build", "post_build")
 
 
-@pytest.mark.parametrize("name", ["base", "build", "test"])
+@pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_a_buildspec_is_one(name: str) -> None:
     """Its keys are those of version 0.2, and its commands are shell."""
     spec = yaml.safe_load(project_files.text(f"buildspecs/{name}.yaml"))

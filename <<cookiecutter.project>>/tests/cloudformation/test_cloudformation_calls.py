@@ -16,6 +16,7 @@ from cloudformation_calls import (
 )
 from iam_reference import PARTS, forms, grants, has_form
 from named_roles import ROLE_ARN_END
+from train_stage import TRAIN_STAGE
 
 from prove import resolver, roles, templates
 from prove.example import REGION
@@ -23,11 +24,13 @@ from prove.policies import Need, allows, matches
 
 # The name that iam:PassedToService has, by the beginning of a resource's type.
 SERVICES = {
+    "AWS::CodeBuild": "codebuild",
     "AWS::CodeDeploy": "codedeploy",
     "AWS::Events": "events",
     "AWS::Lambda": "lambda",
     "AWS::SageMaker": "sagemaker",
     "AWS::Scheduler": "scheduler",
+    **{kind.rpartition("::")[0]: service for kind, service in TRAIN_STAGE.workers.items()},
 }
 ROLE_ARN = f"arn:aws:iam:{ROLE_ARN_END.pattern}"
 

@@ -9,6 +9,7 @@ import pytest
 from account_resources import RELEASED, key_arn, made
 from release_names import candidate
 from source_code import code
+from train_stage import TRAIN_STAGE
 
 from prove import example, project_files, resolver, templates
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
@@ -18,7 +19,7 @@ from release import release_order
 def test_what_custom_resources_say_is_what_is_read() -> None:
     """And each asks the function that its template makes for it."""
     for name, module, token in (
-        ("train", "training_steps", f"{PROJECT}-jobs"),
+        *TRAIN_STAGE.custom_resources,
         ("dev", "golden_cases", f"{PROJECT}-dev-golden"),
         ("dev", "endpoint_start", f"{PROJECT}-dev-hosting"),
         ("prod", "golden_cases", f"{PROJECT}-golden"),
@@ -79,26 +80,6 @@ def test_an_endpoint_begins_with_what_is_made_for_it(name: str) -> None:
             found["ScalableTarget"]["Properties"]["MinCapacity"],
             found["ScalableTarget"]["Properties"]["MaxCapacity"],
         )
-
-
-def test_the_steps_of_training_are_asked_for_in_their_order() -> None:
-    steps = made("train")
-    order = {"Training": "training", "Evaluation": "evaluation", "Registration": "model_package"}
-    for key, step in order.items():
-        assert steps[key]["Properties"]["Step"] == step
-        assert steps[key]["Properties"]["Requests"] == f"{example.GIVEN['Run']}/requests.json"
-        assert f'"{step}": ' in project_files.text("release/build.py")
-    assert steps["Evaluation"]["DependsOn"] == "Training"
-    assert steps["Registration"]["DependsOn"] == "Evaluation"
-    output = templates.every()["train"]["Outputs"]["ModelPackageArn"]["Value"]
-    assert output in ({"Ref": "Registration"}, {"Fn::GetAtt": ["Registration", "ModelPackageArn"]})
-    # A GetAtt of a custom resource is what its function puts in Data.
-    for _, node in templates.walk(templates.every()["train"]):
-        if isinstance(node, dict) and "Fn::GetAtt" in node:
-            target, attribute = node["Fn::GetAtt"]
-            if target in order:
-                assert target == "Registration"
-                assert f"Data['{attribute}'] = " in code("training_steps")
 
 
 def test_golden_cases_are_asked_of_the_candidate() -> None:

@@ -19,10 +19,9 @@ def test_dev_hosts_the_candidate(kind: str) -> None:
     model = found["Model"]["Properties"]
     config = found["EndpointConfig"]["Properties"]
     assert model["ModelName"] == name
-    trained = f"{example.GIVEN['Run']}/training/{PROJECT}-{RELEASE}-training/output/model.tar.gz"
     assert model["PrimaryContainer"] == {
         "Image": example.GIVEN["ServeImage"],
-        "ModelDataUrl": trained,
+        "ModelDataUrl": example.GIVEN["ModelDataUrl"],
     }
     (variant,) = config["ProductionVariants"]
     assert (variant["VariantName"], variant["ModelName"]) == (VARIANT, name)

@@ -132,3 +132,4 @@ def test_people_are_told_by_name() -> None:
         "execution": "#{codepipeline.PipelineExecutionId}",
     }
     assert overrides()["prod"] == {"ModelPackageArn": "#{Train.ModelPackageArn}"}
+    assert overrides()["dev"] == {"ModelDataUrl": "#{Train.ModelDataUrl}"}

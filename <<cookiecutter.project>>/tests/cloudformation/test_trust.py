@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from account_resources import ACCOUNTS, IN, made, role_arns, source
+from train_stage import TRAIN_STAGE
 
 from prove import templates
 from prove.example import PROJECT
@@ -22,7 +23,14 @@ ROLES = {
     ("AWS::Lambda::Function", "Role"): "lambda",
     ("AWS::SageMaker::Model", "ExecutionRoleArn"): "sagemaker",
     ("AWS::Scheduler::Schedule", "RoleArn"): "scheduler",
+    **{(kind, "RoleArn"): service for kind, service in TRAIN_STAGE.workers.items()},
 }
+
+
+def worker(kind: str) -> Callable[[dict[str, Any]], str]:
+    return lambda item: TRAIN_STAGE.workers[kind]
+
+
 # Whose work it is, by the name that the resource has.
 ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::CodeBuild::Project": lambda item: str(item["Name"].removeprefix(f"{PROJECT}-")),
@@ -32,14 +40,16 @@ ACTORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "AWS::Lambda::Function": lambda item: {
         "prediction_api.handler": "api",
         "endpoint_start.handler": "hosting",
-        "training_steps.handler": "jobs",
         "approval.handler": "approve",
+        "registered_model.handler": "registered",
         "retraining.handler": "retrain",
+        **TRAIN_STAGE.function_actors,
     }.get(item["Handler"], "hooks"),
     "AWS::SageMaker::Model": lambda item: "endpoint",
     "AWS::Scheduler::Schedule": lambda item: (
         "monthly" if item["Name"].endswith("-monthly") else "schedule"
     ),
+    **{kind: worker(kind) for kind in TRAIN_STAGE.workers},
 }
 
 

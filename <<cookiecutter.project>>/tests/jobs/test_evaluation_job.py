@@ -79,11 +79,11 @@ def test_a_model_that_the_gate_refuses_is_said_in_gate_json_and_fails_no_job(
     (model / "metadata.json").write_text(json.dumps(metadata))
     pack_model(model, tmp_path / "processing/input/model")
     message = evaluation_job.evaluate_release(tmp_path)
-    assert message.startswith("Refused: min_accuracy (")
+    assert message.startswith("the gate refuses the model: min_accuracy (")
     output = tmp_path / "processing/output"
     gate = json.loads((output / "gate.json").read_text())
     assert not gate["passed"]
-    assert message == f"Refused: {'; '.join(gate['faults'])}"
+    assert message == f"the gate refuses the model: {'; '.join(gate['faults'])}"
     # The champion is the one given, by its own digest, and is compared with.
     document = json.loads((output / "evaluation.json").read_text())
     assert document["champion"]["digest"] == champion != document["model"]["digest"]
@@ -101,13 +101,13 @@ def test_too_little_evidence_stops_a_model_unless_a_decision_on_its_training_is_
     monkeypatch.chdir(image)
     set_params(paths.PARAMS, {"evaluate.min_rows": 10_000})
     message = evaluation_job.evaluate_release(tmp_path)
-    assert message.startswith("Too little evidence, and no decision to go on without")
+    assert message.startswith("too little evidence, and no decision to go on without")
     verdict = read_verdict(tmp_path / "processing/output/gate.json")
     assert (verdict.passed, verdict.outcome) == (False, "insufficient")
     monkeypatch.setattr(decision, "person", lambda: "Ann Lee")
     made = decision.decide(verdict, "watched by hand")
     # One on other rows does not hold; this one does.
-    for rows, said in (("other rows", "Too little evidence"), ("", "Completed: ")):
+    for rows, said in (("other rows", "too little evidence"), ("", "Completed: ")):
         shutil.rmtree(tmp_path / "processing/output")
         (tmp_path / "processing/output").mkdir()
         digest_of_rows = rows or made.training.train_digest

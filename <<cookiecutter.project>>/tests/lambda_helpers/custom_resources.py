@@ -9,6 +9,7 @@ from typing import Any
 
 import crhelper.utils
 import pytest
+from crhelper import CfnResource
 
 from lambda_helpers.world import Answer, Handler, World, run
 from prove.example import PROJECT
@@ -25,6 +26,12 @@ def stack(world: World, status: str) -> None:
     )
 
 
+def custom_resources(world: World) -> list[Any]:
+    """Give the handlers that are crhelper's."""
+    handlers = [getattr(module, "handler", None) for module in world.modules.values()]
+    return [each for each in handlers if isinstance(each, CfnResource)]
+
+
 LOGICAL = {"training": "Training", "evaluation": "Evaluation", "model_package": "Registration"}
 STACK = f"arn:aws:cloudformation:ap-southeast-2:111122223333:stack/{PROJECT}-{{}}/1"
 
@@ -37,7 +44,7 @@ class CloudFormation:
         self.told = list[dict[str, Any]]()
         self.rules: dict[str, dict[str, Any]] = {}
         patch.setattr(crhelper.utils, "HTTPSConnection", lambda *_, **__: self)
-        for helper in (world.training_steps.handler, world.golden_cases.handler):
+        for helper in custom_resources(world):
             for operation in ("AddPermission", "RemovePermission"):
                 world.answer(helper._lambda_client, operation, lambda _: (200, {}))
             answers: dict[str, Callable[[dict[str, Any]], Any]] = {

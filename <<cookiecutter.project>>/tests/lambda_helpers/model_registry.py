@@ -15,14 +15,14 @@ from prove.example import PROJECT
 def registry(world: World) -> list[dict[str, Any]]:
     group = {"ModelPackageGroupName": PROJECT}
     with suppress(botocore.exceptions.ClientError):
-        world.training_steps.sagemaker.create_model_package_group(**group)
-    found = world.training_steps.sagemaker.list_model_packages(**group)["ModelPackageSummaryList"]
+        world.registered_model.sagemaker.create_model_package_group(**group)
+    found = world.registered_model.sagemaker.list_model_packages(**group)["ModelPackageSummaryList"]
     return [package for package in found if package["ModelPackageGroupName"] == PROJECT]
 
 
 def package(world: World, status: str = "PendingManualApproval", **metadata: str) -> str:
     registry(world)
-    made = world.training_steps.sagemaker.create_model_package(
+    made = world.registered_model.sagemaker.create_model_package(
         ModelPackageGroupName=PROJECT,
         ModelApprovalStatus=status,
         CustomerMetadataProperties=metadata,

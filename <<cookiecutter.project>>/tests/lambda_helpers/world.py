@@ -27,6 +27,7 @@ import moto.core.models
 import pytest
 from botocore.compat import HTTPHeaders
 from moto.core.botocore_stubber import BotocoreStubber
+from train_stage import TRAIN_STAGE
 
 from prove import resolver, templates
 from prove.example import ACCOUNT, PROJECT, REGION, RELEASE
@@ -52,11 +53,13 @@ PATHS = [f"/endpoints/{name}/invocations" for name in (ENDPOINT, DEV)]
 MODULES = (
     "s3_documents",
     "prediction_api",
-    "training_steps",
+    "pipeline_action",
     "golden_cases",
     "traffic_hooks",
     "approval",
+    "registered_model",
     "retraining",
+    *TRAIN_STAGE.modules,
 )
 
 
@@ -107,11 +110,12 @@ class World:
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
         self.prediction_api = modules["prediction_api"]
-        self.training_steps = modules["training_steps"]
         self.golden_cases = modules["golden_cases"]
         self.traffic_hooks = modules["traffic_hooks"]
         self.approval = modules["approval"]
+        self.registered_model = modules["registered_model"]
         self.retraining = modules["retraining"]
+        self.modules = modules
         self.replaced: list[tuple[Any, str, Any]] = []
         self.s3 = self.prediction_api.s3
         self.container: Callable[[Any], tuple[int, Any]] = lambda rows: (200, predicted(rows))

@@ -67,7 +67,7 @@ def test_a_package_is_approved_in_the_name_of_who_approved_the_execution(cloud: 
         action("Approval", "Succeeded", "e1"),
     ]
     assert approve(cloud, arn, *actions)[0] == "Success"
-    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
+    known = cloud.registered_model.sagemaker.describe_model_package(ModelPackageName=arn)
     assert known["ModelApprovalStatus"] == "Approved"
     assert {"e1,", PERSON} <= {*known["ApprovalDescription"].split()}
     assert known["CustomerMetadataProperties"] == {"Approver": PERSON}
@@ -84,7 +84,7 @@ def test_nobodys_approval_is_none(cloud: World, actions: list[dict[str, Any]]) -
     result, told = approve(cloud, arn, *actions)
     assert (result, told["failureDetails"]["type"]) == ("Failure", "JobFailed")
     assert "nobody approved" in told["failureDetails"]["message"]
-    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
+    known = cloud.registered_model.sagemaker.describe_model_package(ModelPackageName=arn)
     assert known["ModelApprovalStatus"] == "PendingManualApproval"
 
 
@@ -96,7 +96,7 @@ def test_a_rollback_deploys_an_approved_package_that_nobody_approves_again(cloud
     assert approve(cloud, arn, execution="rollback")[0] == "Success"
 
     def known(name: str) -> Any:
-        return cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=name)
+        return cloud.registered_model.sagemaker.describe_model_package(ModelPackageName=name)
 
     assert known(arn)["ModelApprovalStatus"] == "Approved"
     # What was put back is what no next model is compared with.
@@ -111,7 +111,7 @@ def test_a_rollback_deploys_an_approved_package_that_nobody_approves_again(cloud
 def test_what_a_rollback_rejected_is_approved_again_in_its_approvers_name(cloud: World) -> None:
     arn = package(cloud, "Rejected", Commit="abc", Approver=PERSON, PutBack="e0")
     assert approve(cloud, arn, execution="e1")[0] == "Success"
-    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
+    known = cloud.registered_model.sagemaker.describe_model_package(ModelPackageName=arn)
     assert known["ModelApprovalStatus"] == "Approved"
     assert PERSON in known["ApprovalDescription"]
     assert known["CustomerMetadataProperties"] == {"Commit": "abc", "Approver": PERSON}
@@ -120,7 +120,7 @@ def test_what_a_rollback_rejected_is_approved_again_in_its_approvers_name(cloud:
 @pytest.mark.actor("approve")
 def test_what_a_person_rejected_stays_rejected(cloud: World) -> None:
     arn = package(cloud)
-    cloud.training_steps.sagemaker.update_model_package(
+    cloud.registered_model.sagemaker.update_model_package(
         ModelPackageArn=arn,
         ModelApprovalStatus="Rejected",
         ApprovalDescription="it forgets refunds",
@@ -128,7 +128,7 @@ def test_what_a_person_rejected_stays_rejected(cloud: World) -> None:
     result, told = approve(cloud, arn, action("Approval", "Succeeded", "e1"))
     assert result == "Failure"
     assert "(it forgets refunds): approve it there" in told["failureDetails"]["message"]
-    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
+    known = cloud.registered_model.sagemaker.describe_model_package(ModelPackageName=arn)
     assert known["ModelApprovalStatus"] == "Rejected"
 
 
@@ -141,7 +141,7 @@ def test_the_approver_is_of_the_execution_that_made_the_package(cloud: World) ->
     arn = package(cloud, Execution="e0")
     action_of_maker = action("Approval", "Succeeded", "e0", "user/ada,lovelace")
     assert approve(cloud, arn, action_of_maker, execution="e1")[0] == "Success"
-    known = cloud.training_steps.sagemaker.describe_model_package(ModelPackageName=arn)
+    known = cloud.registered_model.sagemaker.describe_model_package(ModelPackageName=arn)
     assert known["CustomerMetadataProperties"]["Approver"] == "user/ada_lovelace"
 
 

@@ -248,7 +248,7 @@ def test_what_the_approver_reads_is_within_what_codepipeline_takes() -> None:
         "Build.COMMIT": "c" * 40,
         "Build.DATA_VERSION": "v" * 100,
         "Build.LAYERS": "l" * 150,
-        # lambdas/training_steps.py cuts it.
+        # lambdas/registered_model.py cuts it.
         "Train.Summary": "s" * 500,
     }
     for name in re.findall(r"#\{([^}]+)\}", text):

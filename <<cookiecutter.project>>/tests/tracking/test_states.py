@@ -18,6 +18,9 @@ stages:
     deps:
     - {path: champion/profile.json, md5: '00'}
     - {path: data/own.csv, md5: b026}
+  prepare:
+    outs:
+    - {path: data/prepared, md5: c1.dir}
 """
 
 CONTENTS = {
@@ -35,6 +38,7 @@ def test_a_state_has_parameters_metrics_and_tags() -> None:
     assert state.tags == {
         "dvc_lock": hashlib.sha256(LOCK).hexdigest(),
         "dvc_data": "b026",
+        "dvc_prepared": "c1.dir",
         "gate": "failed",
     }
     assert state.milliseconds == 5

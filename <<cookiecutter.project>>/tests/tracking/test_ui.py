@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
 import mlflow
 import pytest
 
+from categoriser import paths
 from categoriser.errors import UserError
+from categoriser.params import set_params
 from categoriser.tracking import ui
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "some-project"\n')
+    shutil.copy(ROOT / paths.PARAMS, tmp_path)
     return tmp_path
 
 
@@ -48,10 +54,16 @@ def test_the_pages_open_at_the_runs_and_give_no_usage_data(
     started: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr("os.execve", lambda _, command, env: started.append((command, env)))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    found = type("Experiment", (), {"experiment_id": "7"})
-    monkeypatch.setattr(mlflow, "get_experiment_by_name", {"some-project": found}.get)
+    known = {
+        name: type("Experiment", (), {"experiment_id": number})
+        for name, number in (("some-project", "7"), ("smaller vectors", "8"))
+    }
+    monkeypatch.setattr(mlflow, "get_experiment_by_name", known.get)
     ui.show(0)
     assert "http://127.0.0.1:0/#/experiments/7/runs" in capsys.readouterr().out
-    [(command, environment)] = started
+    set_params(folder / paths.PARAMS, {"experiment.name": "smaller vectors"})
+    ui.show(0)
+    assert "http://127.0.0.1:0/#/experiments/8/runs" in capsys.readouterr().out
+    [_, (command, environment)] = started
     assert command[-1] == "sqlite:///mlflow.db"
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"

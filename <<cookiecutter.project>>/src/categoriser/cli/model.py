@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from categoriser.contract import COLUMNS, ColumnError, Value, read_number
+from categoriser.paths import COMPARISON
 
 verbs = typer.Typer()
 
@@ -48,11 +49,18 @@ Further = Annotated[
 ]
 
 
+Named = Annotated[str | None, typer.Option(help="MLflow's experiment; the next runs stay in it.")]
+Goal = Annotated[str | None, typer.Option(help="What the experiment aims at.")]
+Hypothesis = Annotated[str | None, typer.Option(help="What the runs are to show.")]
+
+
 @verbs.command()
-def run() -> None:
+def run(experiment: Named = None, goal: Goal = None, hypothesis: Hypothesis = None) -> None:
     """Run the pipeline (dvc repro), mirror it into MLflow, and say what came out."""
     from categoriser.reproduce import reproduce
+    from categoriser.tracking.naming import name_experiment
 
+    name_experiment(experiment, goal, hypothesis)
     raise typer.Exit(reproduce())
 
 
@@ -71,14 +79,39 @@ def data(
 @verbs.command()
 def track(
     only: Annotated[
-        Literal["champion", "tuning", "remote"] | None,
-        typer.Option(help="Mirror this alone, whatever else there is."),
+        Literal["champion", "experiments", "remote", "tuning"] | None,
+        typer.Option(help="Mirror this alone, whatever else there is; experiments are DVC's."),
     ] = None,
+    experiment: Named = None,
+    goal: Goal = None,
+    hypothesis: Hypothesis = None,
 ) -> None:
     """Mirror the pipeline's state, and Git's history of it, into MLflow."""
+    from categoriser.tracking.naming import name_experiment
     from categoriser.tracking.track import track_into_mlflow
 
+    name_experiment(experiment, goal, hypothesis)
     track_into_mlflow(only)
+
+
+@verbs.command()
+def compare(
+    experiment: Annotated[
+        str | None, typer.Option(help="Of this alone; without it, of all of the project's.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="By this; without it, by accuracy on unseen merchants.")
+    ] = None,
+    kind: Annotated[
+        Literal["runs", "candidates", "trials"],
+        typer.Option(help="Runs, the candidates of their models, or the trials of `make tune`."),
+    ] = "runs",
+    output: Annotated[Path, typer.Option(help="The page to write.")] = COMPARISON,
+) -> None:
+    """Compare tracked runs in a table and on a page."""
+    from categoriser.tracking.comparing.compare import compare_here
+
+    compare_here(experiment, metric, kind, output)
 
 
 @verbs.command()
@@ -127,10 +160,15 @@ def tune(
     candidate: Annotated[
         str | None, typer.Option(help="Whose knobs; without it, of the one that went on last.")
     ] = None,
+    experiment: Named = None,
+    goal: Goal = None,
+    hypothesis: Hypothesis = None,
 ) -> None:
     """Search a candidate's knobs; what is surely better becomes the setting."""
     from categoriser.model.tune import tune_here
+    from categoriser.tracking.naming import name_experiment
 
+    name_experiment(experiment, goal, hypothesis)
     tune_here(minutes, trials, seed, candidate)
 
 

@@ -91,3 +91,13 @@ def read_verdict(path: Path) -> Verdict:
 def parse_verdict(content: bytes, source: str) -> Verdict:
     """Read the file's bytes. Raises `UserError` that names the source where it is damaged."""
     return parse_document(content, Verdict, source, MADE_BY_PIPELINE)
+
+
+def why_stopped(verdict: Verdict) -> str:
+    """Say why the gates stop a model; where evidence lacks, first what a person can do."""
+    if verdict.faults:
+        return f"the gate refuses the model: {'; '.join(verdict.faults)}"
+    return (
+        "too little evidence, and no decision to go on without (docs/release.md, Accept): "
+        f"{'; '.join(verdict.doubts)}"
+    )

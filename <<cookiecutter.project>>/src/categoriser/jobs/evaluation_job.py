@@ -14,7 +14,7 @@ from categoriser.errors import UserError
 from categoriser.evaluation import evaluate, gate, measure
 from categoriser.evaluation.champion import Champion, read_champion
 from categoriser.evaluation.golden import GoldenCase, GoldenCases
-from categoriser.evaluation.verdict import Verdict
+from categoriser.evaluation.verdict import Verdict, why_stopped
 from categoriser.io.archives import unpack
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
@@ -51,13 +51,8 @@ def evaluate_release(ml: Path = ML) -> str:
 
 def exit_message(verdict: Verdict) -> str:
     """Return what the job says of the verdict: first of all what stops the model."""
-    if verdict.faults:
-        return f"Refused: {'; '.join(verdict.faults)}"
     if not verdict.passed:
-        return (
-            "Too little evidence, and no decision to go on without (docs/release.md, Accept): "
-            f"{'; '.join(verdict.doubts)}"
-        )
+        return why_stopped(verdict)
     if verdict.decision:
         decision = verdict.decision
         return f"Completed: the model may go on; accepted by {decision.who}: {decision.why}"

@@ -246,6 +246,8 @@ def tune(
         milliseconds=int(1000 * began),
         seed=seed,
         trials=[trial_record(trial) for trial in done],
+        folds=settings.train.folds,
+        experiment=settings.experiment.model_dump(),
     )
     write_json(record, tuning)
     return done, kept

@@ -20,9 +20,9 @@ class TrialRecord(Struct, frozen=True):
 
 
 class TuningRecord(Struct, frozen=True):
-    """A search: its candidate, data file and seed, its trials, and the number of the one kept.
+    """A search: its candidate, data file, folds and seed, its trials, the number of the one kept.
 
-    `milliseconds` are those from 1970 to its beginning.
+    `milliseconds` are those from 1970 to its beginning. `experiment` is the section of params.yaml.
     """
 
     candidate: str
@@ -31,6 +31,8 @@ class TuningRecord(Struct, frozen=True):
     milliseconds: int
     seed: int
     trials: list[TrialRecord]
+    folds: int | None = None
+    experiment: dict[str, str] = {}
 
 
 def parse_tuning(content: bytes, path: Path) -> TuningRecord:

@@ -2,6 +2,7 @@
 
 from categoriser.intervals import Scores
 from categoriser.model.choice import CandidateFigures, Choice
+from categoriser.tracking.intervals import with_ends
 from categoriser.tracking.states import State
 
 
@@ -9,6 +10,7 @@ def candidate_states(state: State, choice: Choice) -> list[State]:
     """Return a state for each candidate, with its knobs and its figures on the folds."""
     return [
         State(
+            experiment=state.experiment,
             params={
                 "data.path": state.params["data.path"],
                 "train.folds": choice.folds,
@@ -19,6 +21,7 @@ def candidate_states(state: State, choice: Choice) -> list[State]:
                 "candidate": name,
                 "candidate_outcome": "chosen" if name == choice.chosen else "not chosen",
                 "dvc_data": state.tags["dvc_data"],
+                "dvc_prepared": state.tags["dvc_prepared"],
                 "author": state.tags.get("author", ""),
                 "git_commit": state.tags.get("git_commit", ""),
             },
@@ -37,6 +40,6 @@ def fold_metrics(figures: CandidateFigures) -> dict[str, float]:
         "folds_calibration_error": figures.calibration_error,
     }
     for prefix, both in scores.items():
-        metrics[f"folds_{prefix}accuracy"] = both.accuracy.value
-        metrics[f"folds_{prefix}macro_f1"] = both.macro_f1.value
+        metrics |= with_ends(f"folds_{prefix}accuracy", both.accuracy)
+        metrics |= with_ends(f"folds_{prefix}macro_f1", both.macro_f1)
     return metrics

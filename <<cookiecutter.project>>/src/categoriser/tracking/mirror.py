@@ -1,4 +1,8 @@
-"""MLflow's experiment and registered model of the project: one run a state, one version a model."""
+"""MLflow's experiments and registered model of the project: one run a state, one version a model.
+
+A state is in the experiment that its params.yaml names. Where that is changed, and nothing else is,
+the state gets a run in the other experiment too: a baseline may belong to several.
+"""
 
 import json
 from importlib.metadata import version
@@ -13,6 +17,7 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_GIT_COMMIT,
     MLFLOW_PARENT_RUN_ID,
     MLFLOW_RUN_NAME,
+    MLFLOW_RUN_NOTE,
     MLFLOW_SOURCE_NAME,
     MLFLOW_SOURCE_TYPE,
     MLFLOW_USER,
@@ -25,6 +30,7 @@ from categoriser.errors import UserError
 from categoriser.evaluation.champion import read_champion
 from categoriser.io.digests import digest
 from categoriser.model.metadata import METADATA_FILE, read_metadata
+from categoriser.params import Experiment
 from categoriser.tracking.candidate_runs import candidate_states
 from categoriser.tracking.remote_jobs import MODEL, RECORD
 from categoriser.tracking.states import State, files_state
@@ -35,6 +41,8 @@ STATE_KEY = ("dvc_lock", "gate")  # the tags that tell a state from others
 MAY_GO_ON = ("passed", "accepted")  # values of the tag `gate`
 JUDGEMENT_FILES = (paths.VERDICT, paths.REPORT, paths.MODEL_CARD)
 EXPERIMENT_KIND = "custom_model_development"
+# The tag of an experiment that says whose it is, since projects may share a server.
+PROJECT = "project"
 EXAMPLE = pd.DataFrame([asdict(EXAMPLES[0])])
 
 # MLflow's limits: parameters or metrics of a call, and characters.
@@ -44,23 +52,41 @@ LONGEST_DIGEST = 36
 
 
 class Mirror:
-    """MLflow's experiment and registered model of one project, both of its name."""
+    """MLflow's experiments of one project, and its registered model, which has its name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.client = MlflowClient()
-        experiment = mlflow.set_experiment(name)
-        self.experiment = experiment.experiment_id
-        # MLflow keeps absolute paths: after a move it would go on writing to the old folder.
-        folder = Path(experiment.artifact_location).parent.parent
-        if mlflow.get_tracking_uri() == OWN_STORE and folder != Path.cwd():
-            raise UserError(
-                f"mlflow.db belongs to a project at {folder}; remove mlflow.db and mlruns, "
-                "`make track` makes them anew from Git"
-            )
-        # With this kind its page shows runs, not traces.
-        self.client.set_experiment_tag(self.experiment, "mlflow.experimentKind", EXPERIMENT_KIND)
+        self.experiments: dict[str, str] = {}
+        self.experiment_id("")
         self.made: set[tuple[str, ...]] = set()
+
+    def experiment_id(self, name: str) -> str:
+        """Return the id of the experiment, made if need be; without a name, the project's own.
+
+        Raises `UserError` where it is another project's, or the store is another folder's.
+        """
+        if name not in self.experiments:
+            experiment = mlflow.set_experiment(name or self.name)
+            # MLflow keeps absolute paths: after a move it would go on writing to the old folder.
+            folder = Path(experiment.artifact_location).parent.parent
+            if mlflow.get_tracking_uri() == OWN_STORE and folder != Path.cwd():
+                raise UserError(
+                    f"mlflow.db belongs to a project at {folder}; remove mlflow.db and mlruns, "
+                    "`make track` makes them anew from Git"
+                )
+            owner = experiment.tags.get(PROJECT, self.name)
+            if owner != self.name:
+                raise UserError(
+                    f"MLflow's experiment {experiment.name!r} belongs to the project {owner}; "
+                    "name another, as in make run EXPERIMENT=another"
+                )
+            # With this kind its page shows runs, not traces.
+            tags = {"mlflow.experimentKind": EXPERIMENT_KIND, PROJECT: self.name}
+            for tag, value in tags.items():
+                self.client.set_experiment_tag(experiment.experiment_id, tag, value)
+            self.experiments[name] = experiment.experiment_id
+        return self.experiments[name]
 
     def add_history(self, state: State) -> None:
         """Mirror a commit's state. A run that was made before its commit is given the commit."""
@@ -68,6 +94,7 @@ class Mirror:
         if found is None:
             self.client.set_terminated(self.start(state), end_time=state.milliseconds)
             return
+        self.describe(found, state.experiment)
         commit = found.data.tags.get("git_commit", "")[:7]
         if not str(found.info.run_name).endswith(f"({commit})"):
             for tag, value in mlflow_tags(state).items():
@@ -80,9 +107,10 @@ class Mirror:
         number = self.registered(model)
         found = self.find(state)
         if found:
+            self.describe(found, state.experiment)
             if number and found.data.tags.get("model_digest") == model:
                 return
-            self.delete_with_candidates(found.info.run_id)
+            self.delete_with_candidates(found)
         run_id = self.start(state)
         self.add_candidates(state, run_id)
         with mlflow.start_run(run_id):
@@ -103,19 +131,33 @@ class Mirror:
             self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, parent)
             self.client.set_terminated(run_id)
 
-    def delete_with_candidates(self, run_id: str) -> None:
-        """Delete a run and those of its candidates; experiments that began at it stay."""
-        nested = self.runs(**{MLFLOW_PARENT_RUN_ID: run_id})
-        for child in nested:
-            if "candidate" in child.data.tags:
-                self.client.delete_run(child.info.run_id)
-        self.client.delete_run(run_id)
+    def describe(self, run: Run, experiment: Experiment) -> None:
+        """Let a run and its candidates' say what is aimed at, if that was said in other words."""
+        tags = described(experiment)
+        if all(run.data.tags.get(tag, "") == value for tag, value in tags.items()):
+            return
+        for each in [run, *self.candidates(run)]:
+            for tag, value in tags.items():
+                self.client.set_tag(each.info.run_id, tag, value)
+
+    def candidates(self, run: Run) -> list[Run]:
+        """Return the runs of a run's candidates; experiments that began at it are none."""
+        nested = self.runs(run.info.experiment_id, **{MLFLOW_PARENT_RUN_ID: run.info.run_id})
+        return [child for child in nested if "candidate" in child.data.tags]
+
+    def delete_with_candidates(self, run: Run) -> None:
+        """Delete a run and those of its candidates."""
+        for each in [*self.candidates(run), run]:
+            self.client.delete_run(each.info.run_id)
 
     def add_experiment(self, state: State) -> None:
-        """Mirror an experiment, nested in the run of the state that it began at, if there."""
+        """Mirror an experiment of DVC's, nested in the run of the state that it began at.
+
+        Where that state has no run in the same experiment of MLflow's, it is nested in none.
+        """
         found = self.find(state)
         run_id = found.info.run_id if found else self.start(state)
-        begun = self.runs(dvc_lock=state.tags["dvc_exp_from"])
+        begun = self.runs(self.place(state), dvc_lock=state.tags["dvc_exp_from"])
         parents = [run for run in begun if "dvc_exp" not in run.data.tags]
         if parents:
             self.client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, parents[0].info.run_id)
@@ -124,7 +166,7 @@ class Mirror:
 
     def add_search(self, search: Search) -> None:
         """Mirror what `make tune` tried, each trial nested in the search's run."""
-        found = self.runs(tuning=search.whole.tags["tuning"])
+        found = self.runs(self.place(search.whole), tuning=search.whole.tags["tuning"])
         if any("trial" not in one.data.tags and one.info.status == "FINISHED" for one in found):
             return
         for interrupted in found:
@@ -186,7 +228,7 @@ class Mirror:
         """Return the state's finished run; delete interrupted ones."""
         finished = None
         key = {tag: state.tags[tag] for tag in STATE_KEY}
-        for found in self.runs(**key):
+        for found in self.runs(self.place(state), **key):
             if found.data.tags.get("dvc_exp") != state.tags.get("dvc_exp"):
                 continue
             if found.info.status == "FINISHED":
@@ -195,10 +237,14 @@ class Mirror:
                 self.client.delete_run(found.info.run_id)
         return finished
 
-    def runs(self, **tags: str) -> list[Run]:
-        """Return the runs that have these tags."""
+    def place(self, state: State) -> str:
+        """Return the id of the experiment of a state."""
+        return self.experiment_id(state.experiment.name)
+
+    def runs(self, experiment: str, **tags: str) -> list[Run]:
+        """Return an experiment's runs that have these tags."""
         which = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
-        return list(self.client.search_runs([self.experiment], which))
+        return list(self.client.search_runs([experiment], which))
 
     def start(self, state: State) -> str:
         """Make a run with what is known without files; return its id."""
@@ -206,7 +252,7 @@ class Mirror:
         if STATE_KEY[0] in state.tags:
             self.made.add(tuple(state.tags[tag] for tag in STATE_KEY))
         tags = {name: tag for name, tag in (state.tags | mlflow_tags(state)).items() if tag}
-        created = self.client.create_run(self.experiment, at, tags, state.name)
+        created = self.client.create_run(self.place(state), at, tags, state.name)
         run_id = str(created.info.run_id)
         params = [
             Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in state.params.items()
@@ -222,7 +268,8 @@ class Mirror:
 def mlflow_tags(state: State) -> dict[str, str]:
     """Return the tags that MLflow's pages show: name, author, source and commit."""
     commit = state.tags.get("git_commit", "")
-    own = {"git_commit": commit, "git_dirty": state.tags.get("git_dirty", "")}
+    own = described(state.experiment)
+    own |= {"git_commit": commit, "git_dirty": state.tags.get("git_dirty", "")}
     return own | {
         MLFLOW_GIT_COMMIT: commit,
         MLFLOW_RUN_NAME: state.name,
@@ -237,6 +284,13 @@ def source_name(state: State) -> str:
     if "tuning" in state.tags:
         return "make tune"
     return "make train-remote" if "training_job" in state.tags else "dvc.yaml"
+
+
+def described(experiment: Experiment) -> dict[str, str]:
+    """Return the tags that say what is aimed at; MLflow's page of a run shows the note."""
+    said = {"goal": experiment.goal, "hypothesis": experiment.hypothesis}
+    lines = [f"{name.capitalize()}: {text}" for name, text in said.items() if text]
+    return said | {MLFLOW_RUN_NOTE: "\n\n".join(lines)}
 
 
 def training_data(state: State) -> DatasetInput:

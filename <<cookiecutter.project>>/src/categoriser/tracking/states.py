@@ -24,6 +24,8 @@ from categoriser.io.digests import digest
 from categoriser.io.dvc_commands import dvc_status
 from categoriser.io.dvc_lock import read_lock
 from categoriser.io.git_commands import git, person
+from categoriser.params import Experiment
+from categoriser.tracking.intervals import measured_ends
 
 # Commits of history that are mirrored.
 MOST_COMMITS = 100
@@ -54,6 +56,7 @@ class KnownVerdict(msgspec.Struct):
 class State:
     """What is known of a state without its large files."""
 
+    experiment: Experiment
     params: Mapping[str, object]
     metrics: dict[str, float]
     tags: dict[str, str]
@@ -145,7 +148,7 @@ def workspace() -> State:
         state = tagged(state, gate="not run")
     changes = git("status", "--porcelain", "--", *INPUTS)
     return tagged(
-        state,
+        replace(state, metrics=state.metrics | measured_ends(paths.EVALUATION)),
         git_dirty="unknown" if changes is None else str(changes != b"").lower(),
         model_digest=model,
         image_digest=os.environ.get("IMAGE_DIGEST", ""),
@@ -181,15 +184,18 @@ def only_champion(changes: Iterable[Any]) -> bool:
 def read_state(files: Mapping[Path, bytes], milliseconds: int) -> State:
     """Return the state that the contents of `STATE_FILES` describe; the verdict may be missing."""
     settings = yaml.safe_load(files[paths.PARAMS])
+    experiment = Experiment.model_validate(settings.pop("experiment", {}))
+    lock = yaml.safe_load(files[paths.LOCK])
     verdict = known_verdict(files.get(paths.VERDICT, b"{}"))
     decision = verdict.decision
     figures = flatten(msgspec.json.decode(files[paths.METRICS]))
     return State(
+        experiment=experiment,
         params=dict(flatten(settings)),
         metrics={name: float(value) for name, value in figures if isinstance(value, int | float)},
         tags={
             "dvc_lock": hashlib.sha256(files[paths.LOCK]).hexdigest(),
-            "dvc_data": data_hash(yaml.safe_load(files[paths.LOCK]), settings["data"]["path"]),
+            **data_tags(lock, settings["data"]["path"]),
             "gate": gate_tag(verdict),
             **({"accepted": f"{decision.who}: {decision.why}"} if decision else {}),
         },
@@ -228,9 +234,20 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield path, value
 
 
-def data_hash(lock: Mapping[str, Any], data: str) -> str:
-    """Return DVC's hash of the data file, which `validate` reads."""
-    for dependency in lock.get("stages", {}).get("validate", {}).get("deps", []):
-        if dependency["path"] == data:
-            return str(dependency["md5"])
+def data_tags(lock: Mapping[str, Any], data: str) -> dict[str, str]:
+    """Return DVC's hashes of the data file, which `validate` reads, and of the prepared rows.
+
+    Figures are comparable where both are equal: the same rows, parted in the same way.
+    """
+    return {
+        "dvc_data": recorded_hash(lock, "validate", "deps", data),
+        "dvc_prepared": recorded_hash(lock, "prepare", "outs", str(paths.PREPARED)),
+    }
+
+
+def recorded_hash(lock: Mapping[str, Any], stage: str, kind: str, path: str) -> str:
+    """Return DVC's hash of what a stage reads (`deps`) or writes (`outs`); empty for none."""
+    for recorded in lock.get("stages", {}).get(stage, {}).get(kind, []):
+        if recorded["path"] == path:
+            return str(recorded["md5"])
     return ""

@@ -1,11 +1,12 @@
 """`make track`: mirror the pipeline's states into MLflow, one run each.
 
-A commit's state gives a run with parameters, metrics and verdict. The workspace's state, which has
-the files as well, gives plots and report too, in place of its commit's run, and a version of the
-registered model, which later states of the same model share. The candidates that its model was
-chosen among are nested in its run, an experiment of DVC's in the run that it began at, a trial of
-`make tune` in the search's. A job of `make train-remote` has a run of its own. What is mirrored
-already is passed over; a run that was interrupted is made anew. Versions are never deleted.
+Each is in the experiment that its params.yaml names. A commit's state gives a run with parameters,
+metrics and verdict. The workspace's state, which has the files as well, gives plots, report and
+intervals too, in place of its commit's run, and a version of the registered model, which later
+states of the same model share. The candidates that its model was chosen among are nested in its
+run, an experiment of DVC's in the run that it began at, a trial of `make tune` in the search's. A
+job of `make train-remote` has a run of its own. What is mirrored already is passed over; a run that
+was interrupted is made anew. Versions are never deleted.
 """
 
 import tomllib
@@ -45,8 +46,7 @@ def track(mirror: Mirror) -> None:
             note = f"; {paths.MODEL} is missing, so Git's history only: `dvc repro` or `dvc pull`"
     finally:
         # A workspace that is refused does not keep the rest from being mirrored.
-        for state in experiments():
-            mirror.add_experiment(state)
+        mirror_experiments(mirror)
         search = read_search()
         if search:
             mirror.add_search(search)
@@ -62,14 +62,22 @@ def add_remote_jobs(mirror: Mirror) -> None:
         mirror.add_remote(folder, state)
 
 
+def mirror_experiments(mirror: Mirror) -> None:
+    """Mirror what `dvc exp run` tried."""
+    for state in experiments():
+        mirror.add_experiment(state)
+
+
 def project_name() -> str:
     """Return the project's name in pyproject.toml, which is also that of its experiment."""
     settings = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     return str(settings["project"]["name"])
 
 
-def track_into_mlflow(only: Literal["champion", "tuning", "remote"] | None) -> None:
+def track_into_mlflow(only: Literal["champion", "experiments", "remote", "tuning"] | None) -> None:
     """Mirror all into the store that the environment names, or `only` the one thing.
+
+    `experiments` are DVC's.
 
     Raises `UserError` for a store that cannot be used, and as `track`.
     """
@@ -80,6 +88,8 @@ def track_into_mlflow(only: Literal["champion", "tuning", "remote"] | None) -> N
         mirror = Mirror(project_name())
         if only == "champion":
             mirror.name_champion()
+        elif only == "experiments":
+            mirror_experiments(mirror)
         elif only == "tuning":
             search = read_search()
             if search:

@@ -9,7 +9,8 @@ from categoriser import paths
 from categoriser.io.dvc_lock import read_lock
 from categoriser.io.git_commands import person
 from categoriser.model.tuning_record import TuningRecord, parse_tuning
-from categoriser.tracking.states import State, data_hash
+from categoriser.params import Experiment
+from categoriser.tracking.states import State, data_tags
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def read_search(path: Path = paths.TUNING) -> Search | None:
     tuning = parse_tuning(content, path)
     tags = {
         "tuning": hashlib.sha256(content).hexdigest(),
-        "dvc_data": data_hash(read_lock(), tuning.data),
+        **data_tags(read_lock(), tuning.data),
         "author": person(),
         "tuning_outcome": "kept" if tuning.kept is not None else "nothing better",
     }
@@ -41,7 +42,13 @@ def search_state(tuning: TuningRecord, tags: dict[str, str]) -> State:
     count = len(tuning.trials)
     best = tuning.trials[tuning.kept or 0]
     return State(
-        params={"data.path": tuning.data, "seed": tuning.seed, "trials": count},
+        experiment=Experiment.model_validate(tuning.experiment),
+        params={
+            "data.path": tuning.data,
+            "seed": tuning.seed,
+            "train.folds": tuning.folds,
+            "trials": count,
+        },
         metrics=known_figures(best.measured),
         tags=tags,
         milliseconds=tuning.milliseconds,
@@ -55,7 +62,8 @@ def trial_state(tuning: TuningRecord, number: int, tags: dict[str, str]) -> Stat
     within = f"train.candidates.{tuning.candidate}"
     params = {f"{within}.{name}": value for name, value in trial.knobs.items()}
     return State(
-        params=params | {"data.path": tuning.data},
+        experiment=Experiment.model_validate(tuning.experiment),
+        params=params | {"data.path": tuning.data, "train.folds": tuning.folds},
         metrics=known_figures(trial.measured),
         tags=tags | {"trial": str(number)},
         milliseconds=tuning.milliseconds + trial.milliseconds,

@@ -9,6 +9,7 @@ from mlflow.exceptions import MlflowException
 from rich.console import Console
 
 from categoriser.errors import UserError
+from categoriser.params import read_params
 from categoriser.tracking.store import check_store, store_address
 from categoriser.tracking.track import project_name
 
@@ -41,7 +42,7 @@ def check_free(port: int) -> None:
 def show(port: int) -> None:
     """Become MLflow's server, on the store that `make track` writes to, or say where that is.
 
-    Raises `UserError` where the store or the port cannot be used.
+    Raises `UserError` where the store, the port or params.yaml cannot be used.
     """
     uri = store_address()
     is_server = uri.startswith(("http://", "https://"))
@@ -50,7 +51,7 @@ def show(port: int) -> None:
         check_store(uri)
     mlflow.set_tracking_uri(uri)
     console = Console(soft_wrap=True)
-    shown = page(project_name())
+    shown = page(read_params().experiment.name or project_name())
     if is_server:
         console.print(f"The runs are at {uri.rstrip('/')}/{shown}")
         return

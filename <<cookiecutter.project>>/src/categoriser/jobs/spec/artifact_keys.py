@@ -21,6 +21,7 @@ RUN_REQUESTS = "requests.json"
 RUN_TRAINING = "training"
 RUN_EVALUATION = "evaluation"
 RUN_BASELINE = "evaluation/baseline"
+RUN_VERDICT = "evaluation/gate.json"
 RUN_BATCH = "batch"
 
 # In the bucket of what production answers.

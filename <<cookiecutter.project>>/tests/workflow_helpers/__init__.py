@@ -1,0 +1,1 @@
+"""A double of AWS for what runs a training workflow."""

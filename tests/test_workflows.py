@@ -1,0 +1,80 @@
+"""The workflows of training: each bake has its own, and no trace of another."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from conftest import PROMPTS
+from test_bake import all_files
+from test_codebuild import ANSWERS
+
+WORKFLOWS = PROMPTS["workflow"]
+# All tests of these are run elsewhere: in tests/test_project.py and in tests/test_codebuild.py.
+TESTED_WHOLE = {"cloudformation", ANSWERS["workflow"]}
+# What a file says of a workflow's engine, in any case.
+WORDS = {
+    "step-functions": r"step.?functions|state.?machine|:states:",
+    "sagemaker-pipelines": r"sagemaker.?pipelines?\b|sagemaker\.mlops|PipelineSession",
+    "airflow": r"airflow|mwaa",
+    "kubernetes": r"kubernetes|kubectl|\bargo\b|\beks\b|kustomi[sz]",
+    "metaflow": r"metaflow",
+}
+# Pins name whatever a library needs.
+PINS = re.compile(r"requirements/.*\.txt")
+
+
+@pytest.fixture(scope="module", params=WORKFLOWS)
+def chosen(request, bake):
+    """A bake of each workflow, and the workflow."""
+    return bake(workflow=request.param), request.param
+
+
+def texts(folder):
+    """The names and the texts of a bake's files, but for pins."""
+    for name in all_files(folder):
+        if not PINS.fullmatch(name):
+            yield name, (folder / name).read_text(encoding="utf-8", errors="replace")
+
+
+def test_a_bake_has_no_trace_of_another_workflow(chosen):
+    folder, workflow = chosen
+    for name, text in texts(folder):
+        for other, words in WORDS.items():
+            if other != workflow:
+                found = re.search(words, f"{name}\n{text}", re.IGNORECASE)
+                assert not found, f"{name} says {found[0]!r}, of {other}"
+
+
+def test_a_bake_speaks_of_its_own_workflow(chosen):
+    folder, workflow = chosen
+    said = "".join(text for _, text in texts(folder))
+    assert workflow == "cloudformation" or re.search(WORDS[workflow], said, re.IGNORECASE)
+    assert (folder / "docs/workflow.md").exists()
+
+
+@pytest.mark.parametrize("workflow", sorted({*WORKFLOWS} - TESTED_WHOLE))
+def test_its_own_tests_pass_that_need_no_engine(project, bake, workflow):
+    """Of the release's templates, which differ, and of the workflow's files."""
+    folder = bake(workflow=workflow)
+    tests = ["tests/cloudformation", "tests/workflow", "tests/lambdas", "tests/release"]
+    present = [name for name in tests if (folder / name).is_dir()]
+    command = ["python", "-m", "pytest", "--numprocesses", "auto", "--dist", "loadgroup", *present]
+    done = subprocess.run(
+        [*command, "--ignore=tests/cloudformation/test_linters.py"],
+        cwd=folder,
+        env={**os.environ, **environment_of(project, folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ passed", done.stdout)
+
+
+def environment_of(project, folder):
+    """What lets a bake's code run with the packages of another project's environment."""
+    programs = project.folder / ".venv" / "bin"
+    return {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(str(folder / name) for name in ("src", ".")),
+    }
