@@ -127,6 +127,7 @@ def record_of(
         tags=run.lineage,
         milliseconds=milliseconds(found["CreationTime"]),
         billed_seconds=found.get("BillableTimeInSeconds", 0),
+        experiment=params.experiment.model_dump(),
     )
 
 

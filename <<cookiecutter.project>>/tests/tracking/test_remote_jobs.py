@@ -29,6 +29,7 @@ JOB = RemoteJob(
     tags={"Project": "bank", "Release": "laptop-1", "DvcHash": "0123"},
     milliseconds=1_000_000,
     billed_seconds=95,
+    experiment={"name": "", "goal": "fewer reviews", "hypothesis": ""},
 )
 
 
@@ -60,6 +61,7 @@ def test_a_job_is_a_run_with_its_name_tags_knobs_figures_and_files(
     assert run.info.status == "FINISHED"
     assert run.data.tags["training_job"] == "bank-laptop-1"
     assert run.data.tags["Release"] == "laptop-1"
+    assert run.data.tags["goal"] == "fewer reviews"
     assert run.data.tags["mlflow.source.name"] == "make train-remote"
     assert run.data.params["train.candidates.fasttext_svm.dim"] == "16"
     assert run.data.metrics["validation_log_loss"] == 0.25

@@ -180,7 +180,7 @@ class Mirror:
 
     def add_remote(self, folder: Path, state: State) -> None:
         """Mirror a training job that was brought back, with its record and its metadata."""
-        found = self.runs(training_job=state.tags["training_job"])
+        found = self.runs(self.place(state), training_job=state.tags["training_job"])
         if any(one.info.status == "FINISHED" for one in found):
             return
         for interrupted in found:

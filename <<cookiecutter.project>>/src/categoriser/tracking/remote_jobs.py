@@ -12,6 +12,7 @@ from categoriser import paths
 from categoriser.io.documents import read_document
 from categoriser.io.git_commands import person
 from categoriser.model.metadata import read_metadata
+from categoriser.params import Experiment
 from categoriser.tracking.states import State
 
 RECORD = "job.json"
@@ -22,7 +23,8 @@ class RemoteJob(Struct, frozen=True, kw_only=True):
     """A training job that has completed.
 
     `data` is the file of its rows here, `model` the archive in S3, `figures` what SageMaker read
-    off its log, `tags` its lineage, `milliseconds` those from 1970 to its creation.
+    off its log, `tags` its lineage, `milliseconds` those from 1970 to its creation. `experiment`
+    is the section of params.yaml.
     """
 
     name: str
@@ -34,6 +36,7 @@ class RemoteJob(Struct, frozen=True, kw_only=True):
     tags: dict[str, str]
     milliseconds: int
     billed_seconds: int
+    experiment: dict[str, str]
 
 
 def remote_states(folder: Path = paths.REMOTE) -> Iterator[tuple[Path, State]]:
@@ -55,6 +58,7 @@ def remote_state(job: RemoteJob, model: Path) -> State:
     }
     knobs = {f"train.candidates.{name}": value for name, value in job.hyperparameters.items()}
     return State(
+        experiment=Experiment.model_validate(job.experiment),
         params={"data.path": job.data, "instance": job.instance, **knobs},
         metrics={
             **job.figures,
