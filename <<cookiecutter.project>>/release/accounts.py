@@ -30,6 +30,23 @@ def account_id(session: boto3.Session) -> str:
     return str(session.client("sts").get_caller_identity()["Account"])
 
 
+def train_role(settings: ReleaseSettings, session: boto3.Session) -> str:
+    """Return the ARN of the role that training and evaluation have."""
+    name = f"{settings.project}-train-{settings.region}"
+    return f"arn:{partition(settings, session)}:iam::{account_id(session)}:role/{name}"
+
+
+def data_key(settings: ReleaseSettings, session: boto3.Session) -> str:
+    """Return the ARN of the key of the account's buckets."""
+    place = f"{settings.region}:{account_id(session)}"
+    return f"arn:{partition(settings, session)}:kms:{place}:alias/{settings.project}"
+
+
+def partition(settings: ReleaseSettings, session: boto3.Session) -> str:
+    """Return the partition of the region, such as `aws`."""
+    return session.get_partition_for_region(settings.region)
+
+
 def bucket_name(settings: ReleaseSettings, kind: str, session: boto3.Session) -> str:
     """Return the name of an account's bucket: `artifacts`, `data`, or production's `live`."""
     return f"{settings.project}-{kind}-{account_id(session)}-{settings.region}"

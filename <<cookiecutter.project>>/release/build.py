@@ -22,7 +22,7 @@ from categoriser.jobs.spec.sagemaker import (
     training_request,
 )
 from categoriser.manifest import NAME, Manifest
-from release.accounts import account_id
+from release.accounts import account_id, data_key, train_role
 from release.lambda_bundle import bundle_lambdas
 from release.lineage import hash_in_git, hash_in_manifest, within_limits
 from release.parameters import stack_parameters
@@ -138,17 +138,14 @@ def release_run(
     metadata: dict[str, str],
 ) -> ReleaseRun:
     """Return what the release's jobs are made of."""
-    region = settings.region
-    account = account_id(session)
-    partition = session.get_partition_for_region(region)
     return ReleaseRun(
         project=settings.project,
         release=given.release_id,
         folder=given.run,
         serve_image=given.serve_image,
         job_image=given.job_image,
-        role=f"arn:{partition}:iam::{account}:role/{settings.project}-train-{region}",
-        key=f"arn:{partition}:kms:{region}:{account}:alias/{settings.project}",
+        role=train_role(settings, session),
+        key=data_key(settings, session),
         champion=champion_model(settings, session),
         instance=settings.train.instance,
         max_seconds=settings.train.minutes * 60,
@@ -160,6 +157,15 @@ def release_run(
 
 def champion_model(settings: ReleaseSettings, session: boto3.Session) -> str:
     """Return the model.tar.gz of the newest approved package; empty where there is none."""
+    package = newest_approved(settings, session)
+    if not package:
+        return ""
+    described = session.client("sagemaker").describe_model_package(ModelPackageName=package)
+    return str(described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+
+
+def newest_approved(settings: ReleaseSettings, session: boto3.Session) -> str:
+    """Return the ARN of the newest approved package; empty where there is none."""
     sagemaker = session.client("sagemaker")
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=settings.project,
@@ -168,8 +174,7 @@ def champion_model(settings: ReleaseSettings, session: boto3.Session) -> str:
     )
     for page in pages:
         for package in page.get("ModelPackageSummaryList", []):
-            newest = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
-            return str(newest["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+            return package["ModelPackageArn"]
     return ""
 
 

@@ -41,7 +41,7 @@ def upload(session: boto3.Session, bucket: str, files: dict[Path, Path]) -> None
     parts = []
     hashes = {}
     for named, path in files.items():
-        parts.append(upload_file(session, bucket, path))
+        parts.append(upload_file(session, bucket, f"{RAW_DATA}/{path.name}", path))
         # As DVC makes it.
         hashes[named.as_posix()] = md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     manifest = Manifest("data-release", tuple(parts), hashes)
@@ -49,9 +49,8 @@ def upload(session: boto3.Session, bucket: str, files: dict[Path, Path]) -> None
     console.print(f"{sum(part.rows for part in parts):,} rows are what is trained on from now on")
 
 
-def upload_file(session: boto3.Session, bucket: str, path: Path) -> File:
+def upload_file(session: boto3.Session, bucket: str, key: str, path: Path) -> File:
     """Upload a file of rows; return what the manifest says of the version that this made."""
-    key = f"{RAW_DATA}/{path.name}"
     put = session.client("s3").put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
     lines = sum(1 for line in read_lines(path) if line.strip())
     header = 1

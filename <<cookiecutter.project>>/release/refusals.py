@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
@@ -14,6 +15,7 @@ NOT_DEPLOYED = "nothing is deployed yet, or not here: `make deploy`"
 # What mends a refusal, by the pattern that its code or its words begin with. The first one counts.
 MENDS = {
     r"\w*(Credential|Profile|Token|SSO|Key|Unrecogn)": "sign in: `aws sso login`, AWS_PROFILE=...",
+    "ResourceLimit": "ask for more in the console (Service Quotas): see `make preflight`",
     r"\w*(NotFound|NoSuch)|Validation.*(not exist|not find|o export)": NOT_DEPLOYED,
     r"\w*(Connect|Endpoint|SSL|Parser)": f"see `region` in {SETTINGS}, and the network (a proxy?)",
     "": "see what `make preflight` finds",
@@ -24,10 +26,10 @@ LONGEST_REFUSAL = 500
 
 @contextmanager
 def refusals_in_words() -> Iterator[None]:
-    """Raise what botocore raises as a `UserError` that says what mends it."""
+    """Raise what boto3 and botocore raise as a `UserError` that says what mends it."""
     try:
         yield
-    except (BotoCoreError, ClientError, ResponseParserError) as error:
+    except (Boto3Error, BotoCoreError, ClientError, ResponseParserError) as error:
         words = str(error)[:LONGEST_REFUSAL]
         raise UserError(f"AWS: {words}; {mend_of(error)}") from None
 

@@ -17,6 +17,9 @@ verbs = Application("python -m release", "The release on AWS; `make help` lists 
 verbs.add_typer(build)
 
 Yes = Annotated[bool, typer.Option("--yes", envvar="YES", help="Consent to what is asked.")]
+JobImage = Annotated[
+    str, typer.Option(envvar="IMAGE", help="The jobs' image, repository@digest; else the newest.")
+]
 
 
 @verbs.command(cls=Verb)
@@ -96,6 +99,83 @@ def why(
 
     with signed_in() as (settings, session):
         print_lineage(settings, session, prediction, days)
+
+
+@verbs.command("train-remote", cls=Verb)
+def train_remote(image: JobImage = "", yes: Yes = False) -> None:
+    """Train on SageMaker, on this machine's rows and knobs; bring the model back."""
+    from release.remote.training import train_remotely
+
+    with signed_in() as (settings, session):
+        train_remotely(settings, session, image=image, yes=yes)
+
+
+@verbs.command("tune-remote", cls=Verb)
+def tune_remote(
+    candidate: Annotated[
+        str,
+        typer.Option(envvar="CANDIDATE", help="Whose knobs; else of the one that went on last."),
+    ] = "",
+    jobs: Annotated[int, typer.Option(envvar="JOBS", min=1, help="How many draws to try.")] = 10,
+    parallel: Annotated[
+        int, typer.Option(envvar="PARALLEL", min=1, help="How many of them at once.")
+    ] = 2,
+    image: JobImage = "",
+    yes: Yes = False,
+) -> None:
+    """Search a candidate's knobs by SageMaker; what is surely better becomes the setting."""
+    from release.remote.tuning import tune_remotely
+
+    with signed_in() as (settings, session):
+        tune_remotely(
+            settings,
+            session,
+            candidate=candidate,
+            jobs=jobs,
+            parallel=parallel,
+            image=image,
+            yes=yes,
+        )
+
+
+@verbs.command(cls=Verb)
+def batch(
+    given: Annotated[
+        str, typer.Option("--in", envvar="IN", help="A file in S3, or the place of several.")
+    ],
+    out: Annotated[str, typer.Option(envvar="OUT", help="The place in S3 for the answers.")],
+    package: Annotated[
+        str,
+        typer.Option(
+            envvar="PACKAGE", help="A model package: its ARN or number; else the newest approved."
+        ),
+    ] = "",
+    model: Annotated[
+        str, typer.Option(envvar="MODEL", help="A model.tar.gz in S3, in a package's place.")
+    ] = "",
+    instances: Annotated[
+        int, typer.Option(envvar="INSTANCES", min=1, help="How many instances answer.")
+    ] = 1,
+    minutes: Annotated[
+        int, typer.Option(envvar="MINUTES", min=10, help="Stop it after so many minutes.")
+    ] = 120,
+    yes: Yes = False,
+) -> None:
+    """Answer files of transactions in S3 by a batch transform."""
+    from release.remote.batch import categorise
+
+    with signed_in() as (settings, session):
+        categorise(
+            settings,
+            session,
+            given=given,
+            out=out,
+            package=package,
+            model=model,
+            instances=instances,
+            minutes=minutes,
+            yes=yes,
+        )
 
 
 @verbs.command(cls=Verb)

@@ -51,6 +51,8 @@ DRIFT = Path("reports/drift")
 LOOP = Path("reports/loop")
 REVIEW_EXPORT = Path("reports/review")
 
+REMOTE = Path("remote")
+
 CHAMPION = Path("champion")
 CHAMPION_FACTS = CHAMPION / "champion.json"
 CHAMPION_PROFILE = CHAMPION / "profile.json"

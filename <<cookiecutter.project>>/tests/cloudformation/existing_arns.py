@@ -24,6 +24,7 @@ OBJECTS = {
             for name in (
                 "data/transactions.csv",
                 "requests.json",
+                "batch/answers/00000-00000.jsonl.out",
                 "evaluation/baseline/facts.json",
                 "evaluation/gate.json",
                 "evaluation/golden.json",
@@ -56,7 +57,7 @@ def arns(part: str) -> set[str]:
     for group in [each for each in known if ":log-group:" in each]:
         known |= {group.removesuffix(":*"), f"{group.removesuffix('*')}log-stream:x"}
     ends = [f"Endpoints/{PROJECT}-{RELEASE}", f"Endpoints/{PROJECT}-dev-{RELEASE}"]
-    for kind in ("TrainingJobs", "ProcessingJobs", *ends):
+    for kind in ("TrainingJobs", "ProcessingJobs", "TransformJobs", *ends):
         group = f"arn:aws:logs:{place}:log-group:/aws/sagemaker/{kind}"
         known |= {group, f"{group}:log-stream:x"}
     known |= {f"arn:aws:cloudformation:{place}:stack/{PROJECT}-{name}/0" for name in IN[part]}

@@ -118,7 +118,7 @@ def test_policies_are_on_what_they_are_called() -> None:
     alias = templates.resources("data")["KeyAlias"]["Properties"]
     assert alias["TargetKeyId"] == {"Ref": "Key"}
     assert resolver.physical("data", "KeyAlias") == f"alias/{PROJECT}"
-    assert ":alias/{" in project_files.text("release/build.py"), "the requests' key"
+    assert ":alias/{" in project_files.text("release/accounts.py"), "the requests' key"
 
 
 def test_logs_are_encrypted_and_delivered_as_their_guides_say() -> None:

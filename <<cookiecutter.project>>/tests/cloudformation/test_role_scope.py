@@ -31,7 +31,8 @@ def test_a_role_speaks_of_what_there_is(part: str) -> None:
 
 
 # From SageMaker's guide: where it measures instances itself.
-SAGEMAKER = {f"/aws/sagemaker/{kind}" for kind in ("Endpoints", "ProcessingJobs", "TrainingJobs")}
+KINDS = ("Endpoints", "ProcessingJobs", "TrainingJobs", "TransformJobs")
+SAGEMAKER = {f"/aws/sagemaker/{kind}" for kind in KINDS}
 
 
 # Conditions of statements, and what their values may be: the project's own, or AWS's.

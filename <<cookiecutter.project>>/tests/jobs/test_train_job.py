@@ -102,6 +102,25 @@ def test_a_training_that_fails_says_why_where_sagemaker_looks(
     assert len(said) <= 1024
 
 
+def test_a_job_of_a_search_logs_a_trial_s_figures_and_leaves_no_model(
+    tmp_path: Path, settings_folder: Path
+) -> None:
+    write_channel(tmp_path / "input/data/data", released_manifest(), count=1500)
+    # As SageMaker gives them: one is its own.
+    given = {
+        "_tuning_objective_metric": "folds_log_loss",
+        "measured": CANDIDATE,
+        f"{CANDIDATE}.svm_c": "0.7",
+    }
+    done = run_training(tmp_path, settings_folder, **given)
+    assert done.returncode == 0, done.stderr
+    figures = dict(re.findall(r"^(folds_[a-z_]+)=([-+.e0-9]+)$", done.stdout, re.MULTILINE))
+    assert sorted(figures) == ["folds_accuracy", "folds_log_loss"]
+    assert 0.4 < float(figures["folds_accuracy"]) < 1
+    assert list((tmp_path / "model").iterdir()) == []
+    assert "validation_accuracy" not in done.stdout
+
+
 def test_the_model_has_the_rules_of_the_image(
     tmp_path: Path, settings_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

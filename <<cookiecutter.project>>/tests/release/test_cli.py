@@ -22,6 +22,9 @@ EVERY_VERB = (
     "data-release",
     "rollback",
     "why",
+    "train-remote",
+    "tune-remote",
+    "batch",
     "graph",
     "teardown",
     "ask-dev",
@@ -99,6 +102,9 @@ DEPLOY = "release.deploy.deploy_layers"
 TEARDOWN = "release.teardown.tear_down"
 ROLLBACK = "release.rollback.roll_back"
 WHY = "release.why.print_lineage"
+TRAIN = "release.remote.training.train_remotely"
+TUNE = "release.remote.tuning.tune_remotely"
+BATCH = "release.remote.batch.categorise"
 # Variables of the environment, the verb, its function, and what that is given.
 ENVIRONMENTS: list[tuple[dict[str, str], str, str, list[object], dict[str, object]]] = [
     ({}, "deploy", DEPLOY, [], {"dry": False, "yes": False}),
@@ -112,6 +118,37 @@ ENVIRONMENTS: list[tuple[dict[str, str], str, str, list[object], dict[str, objec
     ({"EXECUTION": "e-1", "YES": "1"}, "rollback", ROLLBACK, ["e-1"], {"yes": True}),
     ({"PREDICTION": "p"}, "why", WHY, ["p", "7"], {}),
     ({"PREDICTION": "p", "DAYS": "30"}, "why", WHY, ["p", "30"], {}),
+    ({}, "train-remote", TRAIN, [], {"image": "", "yes": False}),
+    ({"IMAGE": "i@d", "YES": "1"}, "train-remote", TRAIN, [], {"image": "i@d", "yes": True}),
+    (
+        {},
+        "tune-remote",
+        TUNE,
+        [],
+        {"candidate": "", "jobs": 10, "parallel": 2, "image": "", "yes": False},
+    ),
+    (
+        {"CANDIDATE": "linear", "JOBS": "30", "PARALLEL": "5", "IMAGE": "i@d", "YES": "1"},
+        "tune-remote",
+        TUNE,
+        [],
+        {"candidate": "linear", "jobs": 30, "parallel": 5, "image": "i@d", "yes": True},
+    ),
+    (
+        {"IN": "s3://a/b", "OUT": "s3://c/d", "PACKAGE": "3", "INSTANCES": "2", "MINUTES": "30"},
+        "batch",
+        BATCH,
+        [],
+        {
+            "given": "s3://a/b",
+            "out": "s3://c/d",
+            "package": "3",
+            "model": "",
+            "instances": 2,
+            "minutes": 30,
+            "yes": False,
+        },
+    ),
     (
         {"FILE": "a.csv b.csv"},
         "data-release",

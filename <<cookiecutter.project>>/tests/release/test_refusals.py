@@ -37,6 +37,7 @@ ADMIN = f"arn:aws:sts::{TOOLS}:assumed-role/AWSReservedSSO_Admin/token"
     [
         (refused("ExpiredTokenException", "The security token is expired"), "aws sso login"),
         (refused("InvalidClientTokenId"), "aws sso login"),
+        (refused("ResourceLimitExceeded", "'ml.m5.large for ...' is 0"), "Service Quotas"),
         (TokenRetrievalError(provider="sso", error_msg="expired"), "aws sso login"),
         (refused("NoSuchBucket", "The specified bucket is not there"), "nothing is deployed yet"),
         (refused("ResourceNotFoundException"), "nothing is deployed yet"),

@@ -79,7 +79,7 @@ def data(
 @verbs.command()
 def track(
     only: Annotated[
-        Literal["champion", "experiments", "tuning"] | None,
+        Literal["champion", "experiments", "remote", "tuning"] | None,
         typer.Option(help="Mirror this alone, whatever else there is; experiments are DVC's."),
     ] = None,
     experiment: Named = None,

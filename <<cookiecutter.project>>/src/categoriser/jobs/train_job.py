@@ -18,19 +18,29 @@ from categoriser.io.documents import read_json
 from categoriser.io.privileges import give_up_root
 from categoriser.jobs.channel import ML, prepared
 from categoriser.jobs.exit_message import fault_message, write_message
-from categoriser.model import add_rules, train
+from categoriser.jobs.spec.tuning import MEASURED, SAGEMAKERS_OWN
+from categoriser.model import add_rules, train, tune
 
 
 def fit(ml: Path = ML) -> None:
     """Train on the channel `data`, and leave the model where SageMaker takes it from.
 
-    Hyperparameters, which are texts, are the candidates' knobs: `fasttext_svm.dim`. What is raised
-    is in `output/failure` too.
+    Hyperparameters, which are texts, are the candidates' knobs: `fasttext_svm.dim`. A job of a
+    search measures a candidate's knobs, and leaves no model. What is raised is in `output/failure`
+    too.
     """
     try:
         given = read_json(ml / "input/config/hyperparameters.json", "SageMaker")
-        knobs = {f"train.candidates.{name}": yaml.safe_load(text) for name, text in given.items()}
+        measured = given.pop(MEASURED, None)
+        knobs = {
+            f"train.candidates.{name}": yaml.safe_load(text)
+            for name, text in given.items()
+            if not name.startswith(SAGEMAKERS_OWN)
+        }
         with prepared(ml / "input/data/data", knobs):
+            if measured:
+                tune.log_measured(measured)
+                return
             choose.main()
             train.main()
             add_rules.main()

@@ -15,7 +15,7 @@ from categoriser.model.given_rows import GivenRows, RowValues
 ANSWER_COLUMNS = ("category", "probability", "review", "source")
 ANSWER_TYPES = (pa.string(), pa.float64(), pa.bool_(), pa.string())
 
-WriteAnswers = Callable[[list[RowValues], list[Prediction]], None]
+WriteAnswers = Callable[[list[RowValues], Sequence[Prediction]], None]
 
 
 def answer_writer(
@@ -34,7 +34,7 @@ def text_writer(path: Path, given: GivenRows, added: Sequence[str]) -> Iterator[
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*given.names, *added])
 
-        def write(rows: list[RowValues], answers: list[Prediction]) -> None:
+        def write(rows: list[RowValues], answers: Sequence[Prediction]) -> None:
             writer.writerows(
                 (*row, *answer_texts(answer)) for row, answer in zip(rows, answers, strict=True)
             )
@@ -62,7 +62,7 @@ def parquet_writer(
 def _open_parquet(path: Path, fields: pa.Schema) -> Iterator[WriteAnswers]:
     with pq.ParquetWriter(path, fields) as writer:
 
-        def write(rows: list[RowValues], answers: list[Prediction]) -> None:
+        def write(rows: list[RowValues], answers: Sequence[Prediction]) -> None:
             columns = [list(column) for column in zip(*rows, strict=True)]
             columns.append([answer.category for answer in answers])
             columns.append([answer.probability for answer in answers])

@@ -4,18 +4,39 @@ The rows are read in batches of bounded memory. A row that cannot be answered is
 number and reason, in a file beside the answers, and the rest goes on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
-from categoriser.contract import COLUMNS, Column, ColumnError, Transaction, Value, transactions
+from categoriser.contract import (
+    COLUMNS,
+    Column,
+    ColumnError,
+    Prediction,
+    Transaction,
+    Value,
+    transactions,
+)
 from categoriser.data.set_aside import Aside
+from categoriser.data.table import Fault
 from categoriser.errors import UserError
 from categoriser.io.replacing import replacing
 from categoriser.model.answer_writers import ANSWER_COLUMNS, WriteAnswers, answer_writer
-from categoriser.model.given_rows import GIVEN_ROWS_AT_ONCE, GivenRow, RowValues, given_rows
-from categoriser.model.package import Categoriser
+from categoriser.model.given_rows import (
+    GIVEN_ROWS_AT_ONCE,
+    GivenRow,
+    GivenRows,
+    RowValues,
+    given_rows,
+)
+
+
+class Predictor(Protocol):
+    """What answers transactions, in their order: a model, or the answers of one."""
+
+    def predict(self, rows: Sequence[Transaction]) -> Sequence[Prediction]: ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +62,7 @@ def aside_of(target: Path) -> Path:
 
 
 def predict_file(
-    categoriser: Categoriser,
+    predictor: Predictor,
     source: Path,
     target: Path,
     prefix: str = "",
@@ -55,13 +76,7 @@ def predict_file(
     """
     _check_apart(source, target)
     given = given_rows(source)
-    added = [prefix + name for name in ANSWER_COLUMNS]
-    taken = [name for name in added if name in given.names]
-    if taken:
-        raise UserError(
-            f"{source} has a column {', '.join(taken)}, as the answers do: rename it, or give the "
-            "answers' names a beginning, such as --prefix predicted_"
-        )
+    added = _added_columns(given, source, prefix)
     aside = aside_of(target)
     answered = 0
     with replacing(target) as path, replacing(aside) as beside:
@@ -70,7 +85,7 @@ def predict_file(
             with answer_writer(path, given, added) as write:
                 rows = list(islice(given.rows, GIVEN_ROWS_AT_ONCE))
                 while rows:
-                    answered += _answer(categoriser, rows, write, bad)
+                    answered += _answer(predictor, rows, write, bad)
                     advance(len(rows))
                     rows = list(islice(given.rows, GIVEN_ROWS_AT_ONCE))
         if not answered:
@@ -79,6 +94,31 @@ def predict_file(
     if not bad.rows:
         aside.unlink()
     return AnsweredFile(answered, bad.rows)
+
+
+def asked_transactions(source: Path, prefix: str = "") -> Iterator[Transaction]:
+    """Yield the transactions of a file that `predict_file` asks about, in their order.
+
+    Raises `UserError` where it would, but for a file of which no row can be answered.
+    """
+    given = given_rows(source)
+    _added_columns(given, source, prefix)
+    for row in given.rows:
+        asked = _transaction_or_fault(row)
+        if isinstance(asked, Transaction):
+            yield asked
+
+
+def _added_columns(given: GivenRows, source: Path, prefix: str) -> list[str]:
+    """Return the names of the answers' columns. Raises `UserError` where one is taken."""
+    added = [prefix + name for name in ANSWER_COLUMNS]
+    taken = [name for name in added if name in given.names]
+    if taken:
+        raise UserError(
+            f"{source} has a column {', '.join(taken)}, as the answers do: rename it, or give the "
+            "answers' names a beginning, such as --prefix predicted_"
+        )
+    return added
 
 
 def _check_apart(source: Path, target: Path) -> None:
@@ -92,26 +132,30 @@ def _check_apart(source: Path, target: Path) -> None:
             raise UserError(f"{source} would be overwritten by {written}: name another output")
 
 
-def _answer(
-    categoriser: Categoriser, rows: Sequence[GivenRow], write: WriteAnswers, bad: Aside
-) -> int:
+def _answer(predictor: Predictor, rows: Sequence[GivenRow], write: WriteAnswers, bad: Aside) -> int:
     """Write the rows that can be answered and set the others aside; count those written."""
     asked: list[Transaction] = []
     good: list[RowValues] = []
     for row in rows:
-        fault = row.fault
-        if fault is None:
-            try:
-                asked.append(_transaction(row.asked))
-            except WrongValueError as error:
-                fault = (error.reason, error.value)
-        if fault is not None:
-            bad.add(row.number, row.raw, [fault])
-            continue
-        good.append(row.values)
+        found = _transaction_or_fault(row)
+        if isinstance(found, Transaction):
+            asked.append(found)
+            good.append(row.values)
+        else:
+            bad.add(row.number, row.raw, [found])
     if good:
-        write(good, categoriser.predict(asked))
+        write(good, predictor.predict(asked))
     return len(good)
+
+
+def _transaction_or_fault(row: GivenRow) -> Transaction | Fault:
+    """Return a row as the server takes it, or why it cannot be asked about."""
+    if row.fault is not None:
+        return row.fault
+    try:
+        return _transaction(row.asked)
+    except WrongValueError as error:
+        return error.reason, error.value
 
 
 def _transaction(asked: Sequence[object]) -> Transaction:

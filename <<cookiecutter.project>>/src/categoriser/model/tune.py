@@ -7,7 +7,9 @@ more settings are tried, the larger a difference must be to count. Only better s
 to params.yaml.
 """
 
+import logging
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +36,8 @@ from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.model.tuning_record import TrialRecord, TuningRecord
 from categoriser.params import Prepare, Train, read_params, set_params
 from categoriser.paths import CHOICE, PARAMS, PREPARED, TUNING
+
+log = logging.getLogger(__name__)
 
 # The figures of a trial, by the names that MLflow shows.
 LOG_LOSS = "folds_log_loss"
@@ -172,14 +176,26 @@ def search(
         except UserError:
             yield Trial(number, knobs, FAILED, time.monotonic() - began, LOSS, LOSS)
             continue
-        yield Trial(
-            number,
-            knobs,
-            found.measured(),
-            time.monotonic() - began,
-            gain(first.losses - found.losses, folds.merchants),
-            gain(found.right.astype(float) - first.right, folds.merchants),
-        )
+        yield compared(number, knobs, found, first, folds, time.monotonic() - began)
+
+
+def compared(
+    number: int,
+    knobs: Knobs,
+    found: FoldFigures,
+    first: FoldFigures,
+    folds: Folds,
+    seconds: float,
+) -> Trial:
+    """Return a trial of knobs that were measured, beside the first settings' figures."""
+    return Trial(
+        number,
+        knobs,
+        found.measured(),
+        seconds,
+        gain(first.losses - found.losses, folds.merchants),
+        gain(found.right.astype(float) - first.right, folds.merchants),
+    )
 
 
 def draws(classifier: type[Classifier], knobs: Knobs, seed: int) -> Iterator[Knobs]:
@@ -222,8 +238,7 @@ def tune(
             break
     kept = choose(done, settings.evaluate.confidence)
     if kept:
-        within = f"train.candidates.{candidate}"
-        set_params(params, {f"{within}.{name}": value for name, value in kept.knobs.items()})
+        keep(params, candidate, kept)
     tuning = TuningRecord(
         candidate=candidate,
         data=str(settings.data.path),
@@ -236,6 +251,25 @@ def tune(
     )
     write_json(record, tuning)
     return done, kept
+
+
+def keep(params: Path, candidate: str, kept: Trial) -> None:
+    """Write a trial's knobs into params.yaml."""
+    within = f"train.candidates.{candidate}"
+    set_params(params, {f"{within}.{name}": value for name, value in kept.knobs.items()})
+
+
+def log_measured(candidate: str) -> None:
+    """Measure a candidate's knobs as one trial, and log its figures as `name=value` lines.
+
+    Raises `UserError` where nothing is trained by them.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    params = read_params()
+    folds = Folds(PREPARED, params.train, params.prepare, lambda: None)
+    found = folds.answers(classifier_of(candidate), params.train.knobs_of(candidate))
+    for name, value in found.measured().items():
+        log.info("%s=%s", name, value)
 
 
 def choose(done: list[Trial], confidence: float) -> Trial | None:

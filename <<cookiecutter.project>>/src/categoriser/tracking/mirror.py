@@ -29,9 +29,10 @@ from categoriser.contract import EXAMPLES
 from categoriser.errors import UserError
 from categoriser.evaluation.champion import read_champion
 from categoriser.io.digests import digest
-from categoriser.model.metadata import read_metadata
+from categoriser.model.metadata import METADATA_FILE, read_metadata
 from categoriser.params import Experiment
 from categoriser.tracking.candidate_runs import candidate_states
+from categoriser.tracking.remote_jobs import MODEL, RECORD
 from categoriser.tracking.states import State, files_state
 from categoriser.tracking.store import OWN_STORE
 from categoriser.tracking.trials import Search
@@ -177,6 +178,18 @@ class Mirror:
             self.client.set_terminated(run_id)
         self.client.set_terminated(whole)
 
+    def add_remote(self, folder: Path, state: State) -> None:
+        """Mirror a training job that was brought back, with its record and its metadata."""
+        found = self.runs(self.place(state), training_job=state.tags["training_job"])
+        if any(one.info.status == "FINISHED" for one in found):
+            return
+        for interrupted in found:
+            self.client.delete_run(interrupted.info.run_id)
+        run_id = self.start(state)
+        self.client.log_artifact(run_id, str(folder / RECORD))
+        self.client.log_artifact(run_id, str(folder / MODEL / METADATA_FILE))
+        self.client.set_terminated(run_id)
+
     def name_candidate(self) -> None:
         """Give the alias to the version of the workspace's model if that may go on, or to none."""
         number = None
@@ -260,10 +273,17 @@ def mlflow_tags(state: State) -> dict[str, str]:
     return own | {
         MLFLOW_GIT_COMMIT: commit,
         MLFLOW_RUN_NAME: state.name,
-        MLFLOW_SOURCE_NAME: "make tune" if "tuning" in state.tags else "dvc.yaml",
+        MLFLOW_SOURCE_NAME: source_name(state),
         MLFLOW_SOURCE_TYPE: "PROJECT",
         MLFLOW_USER: state.tags.get("author", ""),
     }
+
+
+def source_name(state: State) -> str:
+    """Return what made a state."""
+    if "tuning" in state.tags:
+        return "make tune"
+    return "make train-remote" if "training_job" in state.tags else "dvc.yaml"
 
 
 def described(experiment: Experiment) -> dict[str, str]:

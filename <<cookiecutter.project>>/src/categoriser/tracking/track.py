@@ -4,9 +4,9 @@ Each is in the experiment that its params.yaml names. A commit's state gives a r
 metrics and verdict. The workspace's state, which has the files as well, gives plots, report and
 intervals too, in place of its commit's run, and a version of the registered model, which later
 states of the same model share. The candidates that its model was chosen among are nested in its
-run, an experiment of DVC's in the run that it began at, a trial of `make tune` in the search's.
-What is mirrored already is passed over; a run that was interrupted is made anew. Versions are
-never deleted.
+run, an experiment of DVC's in the run that it began at, a trial of `make tune` in the search's. A
+job of `make train-remote` has a run of its own. What is mirrored already is passed over; a run that
+was interrupted is made anew. Versions are never deleted.
 """
 
 import tomllib
@@ -22,6 +22,7 @@ from categoriser import paths
 from categoriser.errors import UserError
 from categoriser.io.dvc_lock import read_lock
 from categoriser.tracking.mirror import Mirror
+from categoriser.tracking.remote_jobs import remote_states
 from categoriser.tracking.states import experiments, history, workspace
 from categoriser.tracking.store import check_store, store_address
 from categoriser.tracking.trials import read_search
@@ -49,9 +50,16 @@ def track(mirror: Mirror) -> None:
         search = read_search()
         if search:
             mirror.add_search(search)
+        add_remote_jobs(mirror)
         mirror.name_candidate()
         note += mirror.name_champion()
     Console(soft_wrap=True).print(f"new states in MLflow: {len(mirror.made)}{note}")
+
+
+def add_remote_jobs(mirror: Mirror) -> None:
+    """Mirror the training jobs that were brought back."""
+    for folder, state in remote_states():
+        mirror.add_remote(folder, state)
 
 
 def mirror_experiments(mirror: Mirror) -> None:
@@ -66,7 +74,7 @@ def project_name() -> str:
     return str(settings["project"]["name"])
 
 
-def track_into_mlflow(only: Literal["champion", "experiments", "tuning"] | None) -> None:
+def track_into_mlflow(only: Literal["champion", "experiments", "remote", "tuning"] | None) -> None:
     """Mirror all into the store that the environment names, or `only` the one thing.
 
     `experiments` are DVC's.
@@ -86,6 +94,8 @@ def track_into_mlflow(only: Literal["champion", "experiments", "tuning"] | None)
             search = read_search()
             if search:
                 mirror.add_search(search)
+        elif only == "remote":
+            add_remote_jobs(mirror)
         else:
             track(mirror)
     except MlflowException as error:

@@ -1,0 +1,133 @@
+"""A job that runs on SageMaker, followed on this terminal: how it goes, and what it logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from categoriser.errors import UserError
+from release.console import ask_consent, console
+
+POLL_SECONDS = 15
+ENDED = ("Completed", "Failed", "Stopped")
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job's status, how far it is in words, and why it failed."""
+
+    status: str
+    words: str = ""
+    reason: str = ""
+
+
+class JobLog:
+    """The lines of a job's containers: streams of a log group whose names begin with the job's."""
+
+    def __init__(self, session: boto3.Session, group: str, job: str) -> None:
+        self._logs = session.client("logs")
+        self._group = group
+        self._job = job
+        self._next: dict[str, str] = {}
+        self._refused = False
+
+    def new_lines(self) -> list[str]:
+        """Return the lines since the last call; that a log may not be read is said once."""
+        if self._refused:
+            return []
+        try:
+            pages = self._logs.get_paginator("describe_log_streams").paginate(
+                logGroupName=self._group, logStreamNamePrefix=f"{self._job}/"
+            )
+            streams = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+            return [line for stream in streams for line in self._lines_of(stream)]
+        except self._logs.exceptions.ResourceNotFoundException:
+            # Before the account's first job there is no group.
+            return []
+        except ClientError as error:
+            self._refused = True
+            return [f"(its log is not shown: {error})"]
+
+    def _lines_of(self, stream: str) -> list[str]:
+        lines: list[str] = []
+        while True:
+            token = self._next.get(stream)
+            after: Any = {"nextToken": token} if token else {}
+            page = self._logs.get_log_events(
+                logGroupName=self._group, logStreamName=stream, startFromHead=True, **after
+            )
+            lines += [event["message"] for event in page["events"]]
+            self._next[stream] = page["nextForwardToken"]
+            # The same token again: the end, for now.
+            if page["nextForwardToken"] == token:
+                return lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowedJob:
+    """A job by its name, and how it is asked, read and stopped.
+
+    `command` is what a person stops it with. Without the `needs_this` process its results are of no
+    use, and it is stopped with it. It is stopped after `minutes` where AWS itself has no bound.
+    """
+
+    name: str
+    describe: Callable[[], JobState]
+    stop: Callable[[], object]
+    command: str
+    new_lines: Callable[[], list[str]] = field(default=lambda: [])
+    needs_this: bool = False
+    minutes: int | None = None
+
+
+def follow(job: FollowedJob) -> None:
+    """Print how a job goes until it ends. Raises `UserError` where it does not complete.
+
+    Where the person interrupts it, the job is stopped if they say so or if it needs this process.
+    """
+    try:
+        state = follow_to_its_end(job)
+    except KeyboardInterrupt:
+        raise UserError(interrupted(job)) from None
+    if state.status != "Completed":
+        reason = state.reason or "no reason is given"
+        raise UserError(f"{job.name} {state.status.lower()}: {reason}")
+
+
+def follow_to_its_end(job: FollowedJob) -> JobState:
+    """Print a job's states and lines; return the last state."""
+    end = time.monotonic() + 60 * job.minutes if job.minutes else None
+    said = ""
+    while True:
+        state = job.describe()
+        if state.words != said:
+            said = state.words
+            console.print(f"{job.name}: {said}")
+        for line in job.new_lines():
+            console.print(f"  {line}")
+        if state.status in ENDED:
+            return state
+        if end is not None and time.monotonic() > end:
+            job.stop()
+            return JobState("Stopped", reason=f"it had its {job.minutes} minutes (MINUTES=...)")
+        time.sleep(POLL_SECONDS)
+
+
+def interrupted(job: FollowedJob) -> str:
+    """Stop a job that is no longer followed, if that is wanted; return what became of it."""
+    goes_on = f"{job.name} goes on, and is billed; stop it with `{job.command}`"
+    if not job.needs_this:
+        try:
+            ask_consent(f"stop {job.name} on AWS too?")
+        except (KeyboardInterrupt, UserError):
+            return goes_on
+    try:
+        job.stop()
+    except ClientError as error:
+        return f"{goes_on} ({error})"
+    return f"{job.name} is stopped"

@@ -1,0 +1,135 @@
+"""`make train-remote`: the release's training job on SageMaker, on this machine's rows and knobs.
+
+What it makes is brought back into `remote/<job>`: the workspace's model is the pipeline's alone.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import boto3
+
+from categoriser.io.archives import unpack
+from categoriser.io.replacing import replacing, write_json
+from categoriser.io.s3_uri import S3Uri
+from categoriser.jobs.spec.release_run import ReleaseRun, training
+from categoriser.jobs.spec.sagemaker import Request, training_request
+from categoriser.params import Params, read_params
+from categoriser.paths import REMOTE
+from categoriser.plural import plural
+from categoriser.tracking.remote_jobs import MODEL, RECORD, RemoteJob
+from release.console import console
+from release.remote.following import FollowedJob, JobLog, JobState, follow
+from release.remote.images import image_or_newest
+from release.remote.laptop_run import as_hyperparameters, laptop_run, upload_rows
+from release.remote.prices import Work, ask_cost
+from release.settings import ReleaseSettings
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+# The SDK asks IAM whether the role may make network interfaces, and write metrics of any namespace.
+# The project's may neither outside of a VPC, and needs neither.
+SDK_ENVIRONMENT = {"SAGEMAKER_VALIDATE_ROLE": "false"}
+
+
+def train_remotely(
+    settings: ReleaseSettings, session: boto3.Session, *, image: str, yes: bool
+) -> None:
+    """Train on SageMaker, follow the job, and bring its model and figures back.
+
+    Raises `UserError` for rows that are not valid, where nobody consents, and where the job fails.
+    """
+    params = read_params()
+    run = laptop_run(settings, session, image_or_newest(settings, session, "job", image))
+    work = Work(component="Training", instance=run.instance, minutes=settings.train.minutes)
+    console.print(f"train on {params.data.path} with {run.job_image}")
+    ask_cost(settings, session, work, yes=yes)
+    upload_rows(session, run)
+    name = start_by_sdk(session, run, params)
+    follow(followed(session, name))
+    bring_back(session, name, run, params)
+
+
+def start_by_sdk(session: boto3.Session, run: ReleaseRun, params: Params) -> str:
+    """Start the run's training job by the SDK, with the knobs of params.yaml; return its name."""
+    console.print("loading the SageMaker SDK ...")
+    # It does not load without a region.
+    os.environ |= {"AWS_DEFAULT_REGION": session.region_name, **SDK_ENVIRONMENT}
+    from release.remote.model_trainer import start_training
+
+    knobs: dict[str, str] = {}
+    for candidate, given in params.train.candidates.items():
+        knobs |= as_hyperparameters(candidate, given)
+    request: Request = training_request(training(run))
+    return start_training(session, f"{run.project}-laptop", request, knobs)
+
+
+def followed(session: boto3.Session, name: str) -> FollowedJob:
+    """Return a training job as a job to follow."""
+    sagemaker = session.client("sagemaker")
+
+    def describe() -> JobState:
+        found = sagemaker.describe_training_job(TrainingJobName=name)
+        changes = found.get("SecondaryStatusTransitions", [])
+        words = changes[-1].get("StatusMessage", "") if changes else ""
+        step = found.get("SecondaryStatus", found["TrainingJobStatus"])
+        return JobState(
+            found["TrainingJobStatus"],
+            f"{step}: {words}" if words else step,
+            found.get("FailureReason", ""),
+        )
+
+    return FollowedJob(
+        name=name,
+        describe=describe,
+        stop=lambda: sagemaker.stop_training_job(TrainingJobName=name),
+        command=f"aws sagemaker stop-training-job --training-job-name {name}",
+        new_lines=JobLog(session, LOG_GROUP, name).new_lines,
+    )
+
+
+def bring_back(session: boto3.Session, name: str, run: ReleaseRun, params: Params) -> None:
+    """Write a job's model and its record into `remote/<job>`, both or neither."""
+    found = session.client("sagemaker").describe_training_job(TrainingJobName=name)
+    archive = S3Uri.parse(found["ModelArtifacts"]["S3ModelArtifacts"])
+    folder = REMOTE / name
+    with TemporaryDirectory(prefix="categoriser-") as scratch, replacing(folder) as aside:
+        packed = Path(scratch) / "model.tar.gz"
+        session.client("s3").download_file(archive.bucket, archive.key, str(packed))
+        (aside / MODEL).mkdir(parents=True)
+        unpack(packed, aside / MODEL)
+        record = record_of(found, run, params)
+        write_json(aside / RECORD, record)
+    figures = ", ".join(f"{name} {value:g}" for name, value in record.figures.items())
+    console.print(f"{folder / MODEL}: {figures}; billed {plural(record.billed_seconds, 'second')}")
+
+
+def record_of(
+    found: DescribeTrainingJobResponseTypeDef, run: ReleaseRun, params: Params
+) -> RemoteJob:
+    """Return what is kept of a job that has ended."""
+    return RemoteJob(
+        name=found["TrainingJobName"],
+        data=params.data.path.as_posix(),
+        model=found["ModelArtifacts"]["S3ModelArtifacts"],
+        instance=run.instance,
+        hyperparameters=dict(found.get("HyperParameters", {})),
+        figures={
+            figure["MetricName"]: float(figure["Value"])
+            for figure in found.get("FinalMetricDataList", [])
+        },
+        tags=run.lineage,
+        milliseconds=milliseconds(found["CreationTime"]),
+        billed_seconds=found.get("BillableTimeInSeconds", 0),
+        experiment=params.experiment.model_dump(),
+    )
+
+
+def milliseconds(time: datetime) -> int:
+    return int(1000 * time.timestamp())

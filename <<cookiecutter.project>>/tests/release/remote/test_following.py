@@ -1,0 +1,122 @@
+"""A job that is followed: what is said, how it ends, and what an interruption does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from release_helpers.consent import answered
+from release_helpers.fake_aws import refused
+from release_helpers.remote_aws import RemoteAws
+from release_helpers.settings import tools_session
+
+from categoriser.errors import UserError
+from release.remote.following import FollowedJob, JobLog, JobState, follow
+
+
+def job(states: Iterator[JobState], stop: Callable[[], object], **more: Any) -> FollowedJob:
+    def describe() -> JobState:
+        state = next(states, None)
+        if state is None:
+            raise KeyboardInterrupt
+        return state
+
+    return FollowedJob(name="job-1", describe=describe, stop=stop, command="aws stop", **more)
+
+
+def test_each_change_is_said_once_and_lines_as_they_come(
+    remote: RemoteAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states = iter(
+        [
+            JobState("InProgress", "Starting"),
+            JobState("InProgress", "Training"),
+            JobState("InProgress", "Training"),
+            JobState("Completed", "Completed"),
+        ]
+    )
+    lines = iter([[], ["a=1"], [], ["b=2"]])
+
+    follow(job(states, lambda: None, new_lines=lambda: next(lines)))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "job-1: Starting",
+        "job-1: Training",
+        "  a=1",
+        "job-1: Completed",
+        "  b=2",
+    ]
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_job_that_does_not_complete_is_an_error_with_its_reason(
+    status: str, remote: RemoteAws
+) -> None:
+    with pytest.raises(UserError, match=f"job-1 {status.lower()}: AlgorithmError: rows are bad"):
+        follow(job(iter([JobState(status, "", "AlgorithmError: rows are bad")]), lambda: None))
+
+
+@pytest.mark.parametrize(
+    ("answer", "stopped", "said"),
+    [("y", True, "job-1 is stopped"), ("n", False, "goes on, and is billed; stop it with `aws")],
+)
+def test_an_interruption_asks_whether_the_job_is_stopped_too(
+    answer: str, stopped: bool, said: str, remote: RemoteAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answered(monkeypatch, answer)
+    stops: list[int] = []
+
+    with pytest.raises(UserError, match=said):
+        follow(job(iter([JobState("InProgress")]), lambda: stops.append(1)))
+
+    assert len(asked) == 1
+    assert bool(stops) is stopped
+
+
+def test_where_nobody_can_be_asked_it_goes_on_and_that_is_said(remote: RemoteAws) -> None:
+    stops: list[int] = []
+
+    with pytest.raises(UserError, match="goes on, and is billed"):
+        follow(job(iter([JobState("InProgress")]), lambda: stops.append(1)))
+
+    assert stops == []
+
+
+def test_a_job_that_cannot_be_stopped_is_said_to_go_on(remote: RemoteAws) -> None:
+    def stop() -> None:
+        raise refused("AccessDeniedException", "may not stop")
+
+    with pytest.raises(UserError, match=r"goes on.*may not stop"):
+        follow(job(iter([JobState("InProgress")]), stop, needs_this=True))
+
+
+def test_the_log_gives_the_new_lines_of_all_the_job_s_streams(remote: RemoteAws) -> None:
+    pages = {
+        None: {"events": [{"message": "one"}], "nextForwardToken": "f/1"},
+        "f/1": {"events": [], "nextForwardToken": "f/1"},
+    }
+    remote.answers |= {
+        "DescribeLogStreams": {"logStreams": [{"logStreamName": "job-1/algo-1"}]},
+        "GetLogEvents": lambda given: pages[given.get("nextToken")],
+    }
+    log = JobLog(tools_session(), "/aws/sagemaker/TrainingJobs", "job-1")
+
+    assert log.new_lines() == ["one"]
+    pages["f/1"] = {"events": [{"message": "two"}], "nextForwardToken": "f/2"}
+    pages["f/2"] = {"events": [], "nextForwardToken": "f/2"}
+    assert log.new_lines() == ["two"]
+    assert {call["logStreamNamePrefix"] for call in remote.made("DescribeLogStreams")} == {"job-1/"}
+
+
+def test_before_the_first_job_there_is_no_log(remote: RemoteAws) -> None:
+    assert JobLog(tools_session(), "group", "job-1").new_lines() == []
+
+
+def test_a_log_that_may_not_be_read_is_said_once(remote: RemoteAws) -> None:
+    remote.answers["DescribeLogStreams"] = refused("AccessDeniedException", "not authorized")
+    log = JobLog(tools_session(), "group", "job-1")
+
+    [said] = log.new_lines()
+    assert "not authorized" in said
+    assert log.new_lines() == []
