@@ -149,15 +149,14 @@ def class_imbalance(facts: Facts, threshold: float) -> Iterable[Reading]:
 
 
 def dead_classes(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """The validation rows of each class that is never answered there."""
+    """The validation rows of each class that is never answered there; 0 for one that is."""
     for name, one in facts.classes.items():
-        if not one.answered:
-            yield Reading(
-                name,
-                one.validation,
-                f"no validation row is answered with {name}, though {one.validation:,} are of it "
-                f"(allowed: {threshold:g}): see its labels and texts, or give more rows of it",
-            )
+        yield Reading(
+            name,
+            0 if one.answered else one.validation,
+            f"no validation row is answered with {name}, though {one.validation:,} are of it "
+            f"(allowed: {threshold:g}): see its labels and texts, or give more rows of it",
+        )
 
 
 def too_little_data(facts: Facts, threshold: float) -> Iterable[Reading]:

@@ -20,7 +20,7 @@ from categoriser.params import DiagnosticsRule
 log = logging.getLogger(__name__)
 
 # Rows of each part that are answered at a step.
-SAMPLE_ROWS = 2000
+SAMPLE_ROWS = 1000
 # A probability of 0 costs so much, not infinitely much.
 LEAST_PROBABILITY = 1e-15
 DECIMALS = 6

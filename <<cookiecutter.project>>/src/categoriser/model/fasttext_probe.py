@@ -25,7 +25,7 @@ from categoriser.model.fasttext_inputs import Inputs
 # Where Linux tells of the files that this process has open.
 OPEN_FILES = Path("/proc/self/fd")
 POSITIONS = Path("/proc/self/fdinfo")
-SECONDS_BETWEEN_LOOKS = 0.005
+SECONDS_BETWEEN_LOOKS = 0.01
 STEPS_AN_EPOCH = 4
 MOST_STEPS = 200
 
