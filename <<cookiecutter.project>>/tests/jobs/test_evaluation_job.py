@@ -39,6 +39,10 @@ def test_the_evaluation_s_outputs_are_those_that_the_release_reads(
         "model_card.md",
         "golden.json",
         "baseline",
+        "diagnostics.json",
+        "diagnostics.html",
+        "series.jsonl",
+        "training.json",
     }
     for name in ("facts.json", "thresholds.json", "statistics.json", "constraints.json"):
         assert (output / "baseline" / name).exists()

@@ -6,7 +6,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 
 from categoriser.diagnostics.findings import Diagnostics
-from categoriser.diagnostics.series import Series, TimedStep, Training
+from categoriser.diagnostics.series import Series, TimedStep, Training, belongs
 from categoriser.evaluation.plots import (
     MAJORITY_COLOUR,
     OWN_COLOUR,
@@ -49,15 +49,6 @@ def html(project: str, found: Diagnostics, training: Training, series: Series | 
         curves=curves,
         report=REPORT.name,
     )
-
-
-def belongs(series: Series, training: Training) -> bool:
-    """Tell whether a series is a training's: whether it ends with the same figures."""
-    if not series.steps or training.last is None:
-        return False
-    last = series.steps[-1]
-    ends = [(step.epochs, step.train_loss, step.valid_loss) for step in (last, training.last)]
-    return series.head.candidate == training.candidate and ends[0] == ends[1]
 
 
 def curves_plot(

@@ -92,6 +92,16 @@ def read_series(path: Path) -> Series | None:
     return Series(head, steps)
 
 
+def belongs(series: Series, training: Training) -> bool:
+    """Tell whether a series is a training's: whether it ends with the same figures."""
+    if not series.steps or training.last is None:
+        return False
+    ends = [
+        (step.epochs, step.train_loss, step.valid_loss) for step in (series.steps[-1], training.last)
+    ]
+    return series.head.candidate == training.candidate and ends[0] == ends[1]
+
+
 def _whole_lines(path: Path) -> Iterator[bytes]:
     try:
         content = path.read_bytes()

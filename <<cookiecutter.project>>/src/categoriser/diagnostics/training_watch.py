@@ -66,7 +66,8 @@ class TrainingWatch:
         self.lines = [*self._train.lines, *self._valid.lines]
         rows = len(train[0])
         self.training = Training(self._candidate, rows)
-        self._last = (0.0, time.monotonic())
+        self._begun = time.monotonic()
+        self._last = (0.0, 0.0)
         head = SeriesHead(uuid.uuid4().hex, self._candidate, rows, milliseconds())
         write_text(self._series, json.encode(head).decode() + "\n")
 
@@ -77,13 +78,10 @@ class TrainingWatch:
         answers: Floats | None = None,
         train_loss: float | None = None,
         learning_rate: float | None = None,
-        examples_per_second: float | None = None,
+        seconds: float | None = None,
     ) -> None:
         """Measure and note a step; see `Watch`. Raises `UserError` for a loss that explodes."""
-        before, self._last = self._last, (epochs, time.monotonic())
-        if examples_per_second is None and epochs > before[0]:
-            seconds = self._last[1] - before[1]
-            examples_per_second = self.training.rows * (epochs - before[0]) / max(seconds, 1e-9)
+        speed = self._examples_per_second(epochs, seconds)
         step = Step(
             epochs=round(epochs, DECIMALS),
             train_loss=None if train_loss is None else number_or_none(train_loss),
@@ -94,8 +92,16 @@ class TrainingWatch:
             own_loss, step.train_accuracy = self._train.measure(answers[:count])
             step.valid_loss, step.valid_accuracy = self._valid.measure(answers[count:])
             step.train_loss = own_loss if train_loss is None else step.train_loss
-        self._note(step, examples_per_second)
+        self._note(step, speed)
         self._judge(step)
+
+    def _examples_per_second(self, epochs: float, seconds: float | None) -> float | None:
+        """Return the speed since the step before; None where no row was trained on since."""
+        now = time.monotonic() - self._begun if seconds is None else seconds
+        (before, then), self._last = self._last, (epochs, now)
+        if epochs <= before or now <= then:
+            return None
+        return self.training.rows * (epochs - before) / (now - then)
 
     def _note(self, step: Step, examples_per_second: float | None) -> None:
         """Write a step, with what the clock says, to the file and to the log."""

@@ -28,14 +28,15 @@ class Watch(Protocol):
         answers: NDArray[np.float64] | None = None,
         train_loss: float | None = None,
         learning_rate: float | None = None,
-        examples_per_second: float | None = None,
+        seconds: float | None = None,
     ) -> None:
         """Tell how the training stands when the rows have been gone through `epochs` times.
 
         `answers` are probabilities, shape (lines, classes), from which losses and accuracies are
         taken; a classifier whose losses are of another kind tells its own `train_loss` instead, in
-        nats. At 0 epochs the loss is that of who knows the classes' shares alone. Without
-        `examples_per_second` the clock tells them. Raises `UserError` where the training is to stop.
+        nats. At 0 epochs the loss is that of who knows the classes' shares alone. `seconds` are those since
+        the first epoch began; without them the clock tells. Raises `UserError` where the training
+        is to stop.
         """
         ...
 

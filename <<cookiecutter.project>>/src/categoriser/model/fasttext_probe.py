@@ -9,11 +9,12 @@ those of about that moment, since the training goes on meanwhile.
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -60,6 +61,24 @@ class FileProgress:
                 continue  # closed since
 
 
+class Seen(NamedTuple):
+    """Lines as the model sees them: the inputs that they have, and the shares of each in a line.
+
+    `shares` has the shape (lines, inputs). `classes` are the places of the sorted classes.
+    """
+
+    inputs: NDArray[np.int32]
+    shares: sp.csr_array
+    classes: list[int]
+
+
+class Weights(NamedTuple):
+    """Weights at one moment: shape (inputs, dim), and (classes, dim)."""
+
+    inputs: Floats
+    output: Floats
+
+
 class Probe:
     """What a watch wants to know of a model that trains."""
 
@@ -77,9 +96,8 @@ class Probe:
         self._lr = lr
         self._epochs = epochs
         self._watch = watch
-        self._shares: sp.csr_array | None = None
-        self._inputs = np.empty(0, dtype=int)
-        self._order: list[int] = []
+        self._begun = time.monotonic()
+        self._seen: Seen | None = None
 
     @contextmanager
     def beside(self, lines: Path) -> Iterator[None]:
@@ -104,34 +122,50 @@ class Probe:
             while not done.wait(SECONDS_BETWEEN_LOOKS):
                 # The first time through it, fastText takes the words.
                 epochs = progress.times() - 1
-                if epochs >= due:
-                    self.look(min(epochs, self._epochs))
+                if epochs <= 0:
+                    self._begun = time.monotonic()
+                elif self._seen is None:
+                    self._seen = self._prepare()
+                elif epochs >= due:
                     due = (math.floor(epochs / length) + 1) * length
+                    seconds = time.monotonic() - self._begun
+                    weights = self._weights(self._seen)
+                    # These may be the finished model's, which is told of by itself.
+                    if not done.is_set():
+                        self._tell(epochs, seconds, self._seen, weights)
         except BaseException:
             # A weight that is no number ends fastText's training at the next line.
             np.asarray(self._model.f.getOutputMatrix())[:] = np.nan
             raise
 
-    def look(self, epochs: float) -> None:
-        """Tell the watch how the model stands. Raises as `Watch.step`."""
+    def look(self) -> None:
+        """Tell the watch how the trained model stands. Raises as `Watch.step`."""
+        seconds = time.monotonic() - self._begun
+        seen = self._seen or self._prepare()
+        self._tell(self._epochs, seconds, seen, self._weights(seen))
+
+    def _prepare(self) -> Seen:
+        """Return what the watch's lines are to the model, whose words are known by now."""
+        shares = Inputs(self._model).shares(self._watch.lines)
+        inputs = np.unique(shares.indices)
+        labels = self._classes_of(self._model)
+        classes = sorted(range(len(labels)), key=labels.__getitem__)
+        return Seen(inputs, sp.csr_array(shares[:, inputs]), classes)
+
+    def _weights(self, seen: Seen) -> Weights:
+        """Copy those of the model's weights that answer the lines."""
+        inputs = np.asarray(self._model.f.getInputMatrix())[seen.inputs]
+        output = np.asarray(self._model.f.getOutputMatrix())[seen.classes]
+        return Weights(inputs.astype(np.float64), output.astype(np.float64))
+
+    def _tell(self, epochs: float, seconds: float, seen: Seen, weights: Weights) -> None:
+        # Not `@` of the two arrays: BLAS adds in an order that depends on its threads.
+        scores = np.einsum("rd,cd->rc", seen.shares @ weights.inputs, weights.output)
+        powers: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
         self._watch.step(
             epochs,
-            answers=self._answers(),
+            answers=powers / powers.sum(axis=1, keepdims=True),
             # As fastText lowers it: evenly, to 0 at the end.
-            learning_rate=self._lr * (1 - epochs / self._epochs),
+            learning_rate=self._lr * max(1 - epochs / self._epochs, 0),
+            seconds=seconds,
         )
-
-    def _answers(self) -> Floats:
-        """Return fastText's own probabilities, shape (lines, classes), classes sorted."""
-        if self._shares is None:
-            shares = Inputs(self._model).shares(self._watch.lines)
-            self._inputs = np.unique(shares.indices)
-            self._shares = sp.csr_array(shares[:, self._inputs])
-            labels = self._classes_of(self._model)
-            self._order = sorted(range(len(labels)), key=labels.__getitem__)
-        weights = np.asarray(self._model.f.getInputMatrix())[self._inputs].astype(np.float64)
-        output = np.array(self._model.f.getOutputMatrix(), dtype=np.float64)[self._order]
-        # Not `@` of the two arrays: BLAS adds in an order that depends on its threads.
-        scores = np.einsum("rd,cd->rc", self._shares @ weights, output)
-        powers: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)

@@ -231,7 +231,7 @@ def train_fasttext(
         watch.step(0, answers=blind_answers(rows.labels, watch), learning_rate=arguments.lr)
         with probe.beside(Path(path)):
             fasttext_pybind.train(model.f, arguments)
-        probe.look(arguments.epoch)
+        probe.look()
     model.set_args(model.f.getArgs())
     return model
 

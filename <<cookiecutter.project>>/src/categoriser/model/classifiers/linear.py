@@ -121,7 +121,7 @@ class Classifier:
                 answers=self.predict_proba(watch.lines) if number == knobs.passes else None,
                 train_loss=float(loss),
                 learning_rate=learning_rate(knobs.alpha, number * count),
-                examples_per_second=count * knobs.passes / seconds,
+                seconds=seconds * number / knobs.passes,
             )
 
     def predict_proba(self, features: Sequence[str]) -> Floats:
