@@ -102,13 +102,13 @@ def test_fasttext_tells_of_its_training_while_it_goes_on(tmp_path: Path) -> None
 
 
 def test_labels_by_chance_do_not_let_the_loss_fall(tmp_path: Path, params: Params) -> None:
-    for by_chance, findings in ((False, 0), (True, 1)):
+    for by_chance in (False, True):
         rows = worded_rows(6000, by_chance)
         watch = begun(tmp_path, rows)
         watch.begin(rows[:2], worded_rows(500, by_chance, seed=1)[:2])
         fit_watched(classifier_of("fasttext_svm"), rows, KNOBS, watch)
         found = judge(facts(training=watch.training), params.diagnostics)
-        assert found.counts["loss_not_decreasing"] == findings
+        assert (found.counts["loss_not_decreasing"] > 0) == by_chance
 
 
 def test_a_rule_stops_fasttext_at_once(tmp_path: Path) -> None:

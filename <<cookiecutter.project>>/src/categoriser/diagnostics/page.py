@@ -51,9 +51,7 @@ def html(project: str, found: Diagnostics, training: Training, series: Series | 
     )
 
 
-def curves_plot(
-    steps: Sequence[TimedStep], plots: dict[str, dict[str, tuple[str, str]]]
-) -> str:
+def curves_plot(steps: Sequence[TimedStep], plots: dict[str, dict[str, tuple[str, str]]]) -> str:
     """Return figures by epoch, a plot each, as a `data:` address."""
     figure, axes = sheet(9.2, 2.9, len(plots))
     for each, (title, figures) in zip(axes, plots.items(), strict=True):
@@ -65,9 +63,7 @@ def curves_plot(
     return image(figure)
 
 
-def draw_curve(
-    axes: Axes, steps: Sequence[TimedStep], name: str, label: str, colour: str
-) -> None:
+def draw_curve(axes: Axes, steps: Sequence[TimedStep], name: str, label: str, colour: str) -> None:
     """Draw one figure, in the steps that tell it."""
     told = [(step.epochs, getattr(step, name)) for step in steps]
     known = [(epochs, value) for epochs, value in told if value is not None]

@@ -77,7 +77,7 @@ class Rule(NamedTuple):
 
 
 def loss_not_decreasing(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """How much of the loss of who knows the classes' shares alone the training has taken away."""
+    """Read how much of the loss of who knows the classes' shares alone the training has taken away."""
     first, last = facts.training.first, facts.training.last
     if first is None or last is None:
         return
@@ -98,7 +98,7 @@ def loss_not_decreasing(facts: Facts, threshold: float) -> Iterable[Reading]:
 
 
 def exploding_loss(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """The largest training loss, as so many times the first."""
+    """Read the largest training loss, as so many times the first."""
     first = facts.training.first
     step = facts.training.exploded or facts.training.last
     if first is not None and step is not None:
@@ -122,7 +122,7 @@ def explosion(first: Step, step: Step, threshold: float) -> Reading | None:
 
 
 def over_fitting(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """The accuracy on training rows less that on validation rows."""
+    """Read the accuracy on training rows less that on validation rows."""
     train, valid = facts.train_accuracy, facts.valid_accuracy
     if train is not None and valid is not None:
         yield Reading(
@@ -135,7 +135,7 @@ def over_fitting(facts: Facts, threshold: float) -> Iterable[Reading]:
 
 
 def class_imbalance(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """The training rows of the largest class by those of the smallest."""
+    """Read the training rows of the largest class by those of the smallest."""
     rows = {name: one.train for name, one in facts.classes.items() if one.train}
     if not rows:
         return
@@ -149,7 +149,7 @@ def class_imbalance(facts: Facts, threshold: float) -> Iterable[Reading]:
 
 
 def dead_classes(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """The validation rows of each class that is never answered there; 0 for one that is."""
+    """Read the validation rows of each class; 0 for one that is answered there."""
     for name, one in facts.classes.items():
         yield Reading(
             name,
@@ -160,7 +160,7 @@ def dead_classes(facts: Facts, threshold: float) -> Iterable[Reading]:
 
 
 def too_little_data(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """The training rows of each class."""
+    """Read the training rows of each class."""
     for name, one in facts.classes.items():
         yield Reading(
             name,
@@ -171,7 +171,7 @@ def too_little_data(facts: Facts, threshold: float) -> Iterable[Reading]:
 
 
 def duplicates(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """The share of each part's rows whose line training has too."""
+    """Read the share of each part's rows whose line training has too."""
     for name, part in facts.parts.items():
         share = part.lines_in_training
         if share is not None:
@@ -185,7 +185,7 @@ def duplicates(facts: Facts, threshold: float) -> Iterable[Reading]:
 
 
 def unknown_words(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """The share of each part's words that no training row has, where merchants are not new."""
+    """Read the share of unknown words of each part whose merchants are not new."""
     for name, part in facts.parts.items():
         share = part.unknown_words
         if share is not None and name != "merchant":

@@ -97,7 +97,8 @@ def belongs(series: Series, training: Training) -> bool:
     if not series.steps or training.last is None:
         return False
     ends = [
-        (step.epochs, step.train_loss, step.valid_loss) for step in (series.steps[-1], training.last)
+        (step.epochs, step.train_loss, step.valid_loss)
+        for step in (series.steps[-1], training.last)
     ]
     return series.head.candidate == training.candidate and ends[0] == ends[1]
 

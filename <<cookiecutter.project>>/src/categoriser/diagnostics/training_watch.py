@@ -124,7 +124,9 @@ class TrainingWatch:
         if found is None:
             return
         if found.action == "stop":
-            raise UserError(f"the training was stopped: {found.sentence} (params.yaml: diagnostics)")
+            raise UserError(
+                f"the training was stopped: {found.sentence} (params.yaml: diagnostics)"
+            )
         self.training.exploded = self.training.exploded or step
 
 

@@ -34,9 +34,9 @@ class Watch(Protocol):
 
         `answers` are probabilities, shape (lines, classes), from which losses and accuracies are
         taken; a classifier whose losses are of another kind tells its own `train_loss` instead, in
-        nats. At 0 epochs the loss is that of who knows the classes' shares alone. `seconds` are those since
-        the first epoch began; without them the clock tells. Raises `UserError` where the training
-        is to stop.
+        nats. At 0 epochs the loss is that of who knows the classes' shares alone. `seconds` are
+        those since the first epoch began; without them the clock tells. Raises `UserError` where
+        the training is to stop.
         """
         ...
 

@@ -21,7 +21,6 @@ from categoriser.jobs.channel import ML, prepared
 from categoriser.jobs.exit_message import fault_message, write_message
 from categoriser.model import add_rules, train
 
-
 DIAGNOSTICS_FILES = (paths.SERIES, paths.TRAINING, paths.DIAGNOSTICS, paths.DIAGNOSTICS_PAGE)
 
 
