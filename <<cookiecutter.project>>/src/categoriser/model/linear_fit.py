@@ -117,6 +117,6 @@ def learning_rate(alpha: float, steps: int) -> float:
 
     https://scikit-learn.org/stable/modules/sgd.html#mathematical-formulation
     """
-    typical_weight = alpha**-0.25
+    typical_weight: float = alpha**-0.25
     start = 1 / (typical_weight * alpha)
     return 1 / (alpha * (start + steps - 1))
