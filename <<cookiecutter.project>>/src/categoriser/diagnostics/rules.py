@@ -77,7 +77,7 @@ class Rule(NamedTuple):
 
 
 def loss_not_decreasing(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """Read how much of the loss of who knows the classes' shares alone the training has taken away."""
+    """Read how much of the first loss, that of the classes' shares alone, is gone at the end."""
     first, last = facts.training.first, facts.training.last
     if first is None or last is None:
         return
