@@ -47,10 +47,10 @@ def test_hyperparameters_are_texts_and_set_a_candidate_s_knobs(
 
 def test_the_log_has_the_lines_that_the_metric_definitions_read(training: tuple[Path, str]) -> None:
     for name in LOGGED_FIGURES:
-        [value] = re.findall(f"{name}={LOGGED_NUMBER}", training[1])
+        [value] = re.findall(rf"\b{name}={LOGGED_NUMBER}", training[1])
         assert float(value) > 0
     for name in LOGGED_DIAGNOSTICS:
-        values = re.findall(f"{name}={LOGGED_NUMBER}", training[1])
+        values = re.findall(rf"\b{name}={LOGGED_NUMBER}", training[1])
         assert len(values) >= (1 if name in ("findings", "examples_per_second") else 2), name
 
 

@@ -99,6 +99,8 @@ def test_the_run_that_was_followed_becomes_the_state_s(followed: Project) -> Non
     assert losses_of(run) == LOSSES
     assert run.data.tags["model_digest"] == model
     assert run.data.params["train.lr"] == "0.25"
+    told = {name for name in run.data.metrics if name.startswith("training.")}
+    assert told == {"training.epochs", "training.train_loss"}
     assert run.data.metrics["diagnostics.duplicates"] == 0.4
     assert run.data.metrics["diagnostics.findings.duplicates"] == 1
     assert run.info.run_name != before.info.run_name

@@ -31,9 +31,10 @@ class Step(Struct, omit_defaults=True):
     examples_per_second: float | None = None
 
     def figures(self) -> dict[str, float]:
-        """Return what is known by name, without the epochs."""
-        known: dict[str, float] = msgspec.to_builtins(self)
-        return {name: value for name, value in known.items() if name != "epochs"}
+        """Return what is known by name, without the epochs and the clock."""
+        names = (field.name for field in msgspec.structs.fields(Step) if field.name != "epochs")
+        told = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 class SeriesHead(Struct):

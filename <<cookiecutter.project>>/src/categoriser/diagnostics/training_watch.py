@@ -110,10 +110,8 @@ class TrainingWatch:
             timed.examples_per_second = round(examples_per_second, 1)
         with self._series.open("ab") as stream:
             stream.write(json.encode(timed) + b"\n")
-        figures = timed.figures()
-        figures.pop("milliseconds")
         # SageMaker's metric definitions find `name=value` anywhere in a line.
-        told = " ".join(f"{name}={value:.6g}" for name, value in figures.items())
+        told = " ".join(f"{name}={value:.6g}" for name, value in timed.figures().items())
         log.info("epochs=%.2f %s", step.epochs, told)
 
     def _judge(self, step: Step) -> None:

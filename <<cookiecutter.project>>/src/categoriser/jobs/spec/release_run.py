@@ -116,7 +116,8 @@ def training(run: ReleaseRun) -> JobSpec:
         outputs=(Output("model", run.trained, TRAINED_MODEL),),
         output_key=run.key,
         metrics=tuple(
-            MetricDefinition(name, f"{name}={LOGGED_NUMBER}")
+            # Another figure's name may end with this one's.
+            MetricDefinition(name, rf"\b{name}={LOGGED_NUMBER}")
             for name in (*LOGGED_FIGURES, *LOGGED_DIAGNOSTICS)
         ),
         tags=run.lineage,
