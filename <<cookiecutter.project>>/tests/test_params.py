@@ -41,6 +41,11 @@ def test_the_projects_own_file_is_good() -> None:
         ({"evaluate": {"price_bands": [0, 50, 10]}}, "evaluate: .*price_bands must rise"),
         ({"evaluate": {"behaviour": "own.csv"}}, "evaluate: .*must be a file in behaviour/"),
         ({"gate": {"min_accuracy": 1.5}}, "gate.min_accuracy"),
+        (
+            {"diagnostics": {"duplicates": {"threshold": 0.2, "action": "shout"}}},
+            "diagnostics.duplicates.action: .*'report' or 'stop'",
+        ),
+        ({"diagnostics": {"unknown_words": ...}}, "diagnostics.unknown_words: Field required"),
     ],
 )
 def test_a_bad_key_is_named(tmp_path: Path, values: dict[str, Any], message: str) -> None:

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from categoriser import paths, reproduce
+from categoriser.diagnostics.findings import Diagnostics, Finding, RuleReading
 from categoriser.errors import UserError
 from categoriser.evaluation.verdict import Decision, Outcome, Training, Verdict
 from categoriser.io.digests import digest
+from categoriser.io.replacing import write_json
 
 TRAINING = Training("t", 1, "linear", {})
 OTHERS = {"macro_f1": 0.8, "calibration_error": 0.02, "coverage": 0.9}
@@ -78,6 +80,16 @@ def test_both_commands_run_and_the_first_failure_is_the_status(
     assert reproduce.reproduce() == 1
     assert called == ["dvc repro", "categoriser track"] * 3
     assert capsys.readouterr().out.count("Accuracy: ") == 3
+
+
+@pytest.mark.usefixtures("reports")
+def test_findings_of_the_training_are_said_briefly() -> None:
+    assert reproduce.diagnosis().startswith("No diagnostics: reports/diagnostics.json is missing")
+    found = Finding("duplicates", "time", 0.4, 0.2, "report", "of the time rows 40 % are old")
+    reading = RuleReading("duplicates", 0.4, 0.2, "report", 1)
+    for findings, said in (((), "no findings"), ((found,), f"1 finding: {found.sentence}")):
+        write_json(paths.DIAGNOSTICS, Diagnostics("linear", 10, (reading,), findings))
+        assert reproduce.diagnosis() == f"Training: {said}. Curves: reports/diagnostics.html"
 
 
 def test_a_lock_that_dvc_could_not_read_stops_it_at_once(

@@ -13,6 +13,7 @@ import polars as pl
 
 from categoriser.contract import LABEL_PREFIX
 from categoriser.data.rows import read_rows
+from categoriser.diagnostics.watch import Watch
 from categoriser.evaluation.choose import DRAW
 from categoriser.evaluation.metrics import calibration, calibration_error
 from categoriser.model.answers import Answers
@@ -42,7 +43,9 @@ class BareFastText(fasttext_svm.Classifier):
     """A fastText classifier that nothing is joined with."""
 
     @classmethod
-    def fit(cls, rows: TrainingRows, settings: Mapping[str, Any]) -> Self:
+    def fit(
+        cls, rows: TrainingRows, settings: Mapping[str, Any], watch: Watch | None = None
+    ) -> Self:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n") as file:
             write_lines(Path(file.name), rows)
             return cls(fasttext.train_supervised(file.name, loss="softmax", verbose=0, **settings))

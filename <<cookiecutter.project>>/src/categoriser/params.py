@@ -4,7 +4,7 @@ import datetime
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -122,6 +122,24 @@ class Gate(Section):
     min_macro_f1: float | None = Share
 
 
+class DiagnosticsRule(Section):
+    threshold: float = Field(ge=0)
+    action: Literal["report", "stop"]
+
+
+class Diagnostics(Section):
+    """The rules of `categoriser.diagnostics.rules`, by name."""
+
+    loss_not_decreasing: DiagnosticsRule
+    exploding_loss: DiagnosticsRule
+    over_fitting: DiagnosticsRule
+    class_imbalance: DiagnosticsRule
+    dead_classes: DiagnosticsRule
+    too_little_data: DiagnosticsRule
+    duplicates: DiagnosticsRule
+    unknown_words: DiagnosticsRule
+
+
 class Params(Section):
     about: About
     data: Data
@@ -129,6 +147,7 @@ class Params(Section):
     validate_: Validate = Field(alias="validate")
     prepare: Prepare
     train: Train
+    diagnostics: Diagnostics
     evaluate: Evaluate
     gate: Gate
     experiment: Experiment = Experiment()

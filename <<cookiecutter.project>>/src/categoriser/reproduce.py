@@ -5,6 +5,7 @@ import sys
 
 from categoriser import paths
 from categoriser.data.data_in_use import data_in_use
+from categoriser.diagnostics.findings import in_words, read_diagnostics
 from categoriser.errors import UserError
 from categoriser.evaluation.headline import read_headline
 from categoriser.evaluation.verdict import read_verdict
@@ -12,6 +13,7 @@ from categoriser.io.digests import digest
 from categoriser.io.dvc_lock import read_lock
 from categoriser.params import read_params
 from categoriser.tracking.naming import in_words
+from categoriser.tracking.training_follower import following_training
 
 OUTCOMES = {
     "failed": "A gate failed",
@@ -30,8 +32,11 @@ def reproduce() -> int:
     say(data_in_use(params))
     if named := in_words(params.experiment):
         say(named)
-    statuses = [call("dvc", "repro"), call("categoriser", "track")]
+    with following_training():
+        statuses = [call("dvc", "repro")]
+    statuses.append(call("categoriser", "track"))
     say(summary())
+    say(diagnosis())
     return next(filter(None, statuses), 0)
 
 
@@ -43,6 +48,15 @@ def call(module: str, *arguments: str) -> int:
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()  # before what the next command says
+
+
+def diagnosis() -> str:
+    """Say briefly what the rules say of the training, and where the curves are."""
+    try:
+        found = read_diagnostics(paths.DIAGNOSTICS)
+    except UserError as error:
+        return f"No diagnostics: {error}"
+    return f"Training: {in_words(found.findings)}. Curves: {paths.DIAGNOSTICS_PAGE}"
 
 
 def summary() -> str:

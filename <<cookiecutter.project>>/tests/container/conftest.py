@@ -75,12 +75,23 @@ def released(training: tuple[Path, str]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def evaluation(released: Path, data: Path) -> Path:
+def diagnosed(training: tuple[Path, str]) -> Path:
+    """Make a folder with output.tar.gz, as SageMaker makes it of /opt/ml/output/data."""
+    folder = training[0] / "diagnosed"
+    folder.mkdir()
+    with tarfile.open(folder / "output.tar.gz", "w:gz") as archive:
+        archive.add(training[0] / "output/data", ".")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def evaluation(released: Path, diagnosed: Path, data: Path) -> Path:
     """Evaluate that model; return the folder with `result` and `output`."""
     folder = released.parent / "evaluation"
     folders = {
         "processing/input/data": data,
         "processing/input/model": released,
+        "processing/input/diagnostics": diagnosed,
         "processing/output": shared(folder / "result"),
         "output": shared(folder / "output"),
     }

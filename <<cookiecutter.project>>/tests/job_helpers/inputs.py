@@ -62,7 +62,17 @@ def run_training(ml: Path, image: Path, **hyperparameters: str) -> subprocess.Co
 
 def pack_model(model: Path, folder: Path) -> None:
     """Pack a model as SageMaker does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
-        for file in model.iterdir():
-            archive.add(file, file.name)
+    pack(model, folder / "model.tar.gz")
+
+
+def pack_diagnostics(training: Path, folder: Path) -> None:
+    """Pack what a training in a folder for /opt/ml left in output/data, as SageMaker does."""
+    pack(training / "output/data", folder / "output.tar.gz")
+
+
+def pack(source: Path, archive: Path) -> None:
+    """Pack what is in a folder."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive, "w:gz") as packed:
+        for file in source.iterdir():
+            packed.add(file, file.name)

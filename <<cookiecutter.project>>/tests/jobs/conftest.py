@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from job_helpers.inputs import ROOT, pack_model, released_manifest, run_training, write_channel
+from job_helpers.inputs import (
+    ROOT,
+    pack_diagnostics,
+    pack_model,
+    released_manifest,
+    run_training,
+    write_channel,
+)
 from job_helpers.live_account import DATA, LIVE, RELEASES, Account
 from measured import CANDIDATE, FEW
 from moto import mock_aws
@@ -44,6 +51,8 @@ def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # The rows are of some 75 merchants: enough of them are held out to judge by.
     loose |= {"gate.widest_loss": 1.0, "prepare.merchants": 0.25}
     set_params(folder / paths.PARAMS, small | loose | {"evaluate.resamples": 100})
+    # And of few texts, which all parts have.
+    set_params(folder / paths.PARAMS, {"diagnostics.duplicates.threshold": 1.0})
     # The cases of behaviour are of other merchants.
     set_params(folder / paths.PARAMS, {"gate.min_cases_held": None})
     quick = {"thresholds.weeks": 200, "thresholds.window_rows": [200, 600]}
@@ -69,6 +78,7 @@ def evaluation_inputs(tmp_path_factory: pytest.TempPathFactory, training: tuple[
     shutil.copytree(training[0] / "input/data/data", ml / "processing/input/data")
     (ml / "processing/output").mkdir()
     pack_model(training[0] / "model", ml / "processing/input/model")
+    pack_diagnostics(training[0], ml / "processing/input/diagnostics")
     return ml
 
 

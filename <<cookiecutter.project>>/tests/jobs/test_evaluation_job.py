@@ -15,14 +15,16 @@ from msgspec.structs import replace
 from rules_helpers.made_rules import made_rule
 
 from categoriser import contract, paths
+from categoriser.diagnostics import series as diagnosed
+from categoriser.diagnostics.rules import ClassRows, Facts, judge
 from categoriser.evaluation import decision
-from categoriser.evaluation.verdict import read_verdict
+from categoriser.evaluation.verdict import Training, Verdict, read_verdict
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
 from categoriser.jobs import evaluation_job, processing
 from categoriser.model.metadata import Metadata
 from categoriser.model.package import Categoriser
-from categoriser.params import set_params
+from categoriser.params import Params, set_params
 from categoriser.rules.rule_book import RuleBook
 
 
@@ -39,12 +41,27 @@ def test_the_evaluation_s_outputs_are_those_that_the_release_reads(
         "model_card.md",
         "golden.json",
         "baseline",
+        "diagnostics.json",
+        "diagnostics.html",
+        "series.jsonl",
+        "training.json",
     }
     for name in ("facts.json", "thresholds.json", "statistics.json", "constraints.json"):
         assert (output / "baseline" / name).exists()
     gate = json.loads((output / "gate.json").read_text())
     assert (gate["passed"], gate["faults"]) == (True, [])
     assert json.loads((output / "evaluation.json").read_text())["champion"] is None
+
+
+def test_the_message_has_trainings_findings_after_the_verdict(params: Params) -> None:
+    verdict = Verdict("m", Training("t", 1, "linear", {}), True, "passed", (), (), ())
+    rows = {"rare": ClassRows(train=3, validation=1, answered=1)}
+    facts = Facts(diagnosed.Training("linear", 3), rows, {}, None, None)
+    said = evaluation_job.exit_message(verdict, judge(facts, params.diagnostics))
+    assert said == (
+        "Completed: the model may go on; training has 1 finding: rare has 3 training rows, under "
+        "50: give more rows of it, or join it with another class"
+    )
 
 
 def test_golden_cases_are_what_the_model_answers_surely_two_a_class(

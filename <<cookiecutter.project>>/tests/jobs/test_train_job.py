@@ -15,9 +15,16 @@ from rules_helpers.made_rules import made_rule
 
 from categoriser import paths
 from categoriser.contract import transactions
+from categoriser.diagnostics.findings import read_diagnostics
 from categoriser.errors import UserError
 from categoriser.jobs import train_job
+from categoriser.jobs.spec.release_run import (
+    LOGGED_DIAGNOSTICS,
+    LOGGED_FIGURES,
+    LOGGED_NUMBER,
+)
 from categoriser.model.package import Categoriser
+from categoriser.params import set_params
 from categoriser.rules.rules_file import write_rules
 
 
@@ -39,9 +46,51 @@ def test_hyperparameters_are_texts_and_set_a_candidate_s_knobs(
 
 
 def test_the_log_has_the_lines_that_the_metric_definitions_read(training: tuple[Path, str]) -> None:
-    for name in ("temperature", "validation_accuracy", "validation_log_loss"):
-        [value] = re.findall(rf"^{name}=([-+.e0-9]+)$", training[1], re.MULTILINE)
+    for name in LOGGED_FIGURES:
+        [value] = re.findall(rf"\b{name}={LOGGED_NUMBER}", training[1])
         assert float(value) > 0
+    for name in LOGGED_DIAGNOSTICS:
+        values = re.findall(rf"\b{name}={LOGGED_NUMBER}", training[1])
+        assert len(values) >= (1 if name in ("findings", "examples_per_second") else 2), name
+
+
+def test_the_diagnostics_are_where_sagemaker_takes_them_from(training: tuple[Path, str]) -> None:
+    output = training[0] / "output/data"
+    assert {path.name for path in output.iterdir()} == {
+        "diagnostics.html",
+        "diagnostics.json",
+        "series.jsonl",
+        "training.json",
+    }
+    assert read_diagnostics(output / "diagnostics.json").findings == ()
+    assert "findings=0" in training[1]
+
+
+def test_a_finding_that_is_to_stop_fails_the_job_and_stays_readable(
+    tmp_path: Path, settings_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "image"
+    shutil.copytree(settings_folder, image)
+    set_params(
+        image / paths.PARAMS,
+        {
+            "diagnostics.too_little_data.threshold": 10_000,
+            "diagnostics.too_little_data.action": "stop",
+        },
+    )
+    ml = tmp_path / "ml"
+    write_channel(ml / "input/data/data", released_manifest(), count=1500)
+    (ml / "input/config").mkdir()
+    (ml / "input/config/hyperparameters.json").write_text("{}")
+    (ml / "model").mkdir()
+    monkeypatch.chdir(image)
+    with pytest.raises(UserError, match="the training is stopped by 3 findings"):
+        train_job.fit(ml)
+    said = (ml / "output/failure").read_text()
+    assert "training rows, under 10000: give more rows" in said
+    found = read_diagnostics(ml / "output/data/diagnostics.json")
+    assert found.counts["too_little_data"] == 3
+    assert list((ml / "model").iterdir()) == []
 
 
 def test_the_settings_of_the_image_stay_as_they_are(

@@ -1,5 +1,6 @@
 """`process evaluate`: the stages that judge a model, as a SageMaker Processing job runs them."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from msgspec.structs import asdict
 from categoriser import paths
 from categoriser.contract import FIELDS, transactions
 from categoriser.data.split import HELD_OUT_PARTS
+from categoriser.diagnostics.findings import Diagnostics, in_words, read_diagnostics
 from categoriser.errors import UserError
 from categoriser.evaluation import evaluate, gate, measure
 from categoriser.evaluation.champion import Champion, read_champion
@@ -23,6 +25,8 @@ from categoriser.model.metadata import read_metadata
 from categoriser.model.package import Categoriser
 from categoriser.monitor import baseline
 
+log = logging.getLogger(__name__)
+
 
 def evaluate_release(ml: Path = ML) -> str:
     """Evaluate the model beside the champion, if there is one, and return the exit message.
@@ -35,6 +39,9 @@ def evaluate_release(ml: Path = ML) -> str:
     output = ml / "processing/output"
     with prepared(given / "data", {}):
         unpack(given / "model/model.tar.gz", paths.MODEL)
+        # Training's findings and their page go beside the report, which links to them.
+        unpack(given / "diagnostics/output.tar.gz", paths.DIAGNOSTICS.parent)
+        found = read_diagnostics(paths.DIAGNOSTICS)
         trained_on = read_metadata(paths.MODEL).train_digest
         if trained_on != digest(paths.PREPARED / "train.parquet"):
             raise UserError(f"{given / 'model'} was trained on other rows than {given / 'data'}")
@@ -46,11 +53,20 @@ def evaluate_release(ml: Path = ML) -> str:
         write_json(output / "golden.json", golden_cases())
         for path in (*paths.REPORT.parent.glob("*.*"), paths.BASELINE):
             shutil.move(path, output / path.name)
-    return exit_message(verdict)
+    for finding in found.findings:
+        log.info("%s: %s", finding.rule, finding.sentence)
+    return exit_message(verdict, found)
 
 
-def exit_message(verdict: Verdict) -> str:
-    """Return what the job says of the verdict: first of all what stops the model."""
+def exit_message(verdict: Verdict, diagnostics: Diagnostics) -> str:
+    """Return what the job says: first of all what stops the model, then training's findings."""
+    said = verdict_message(verdict)
+    found = diagnostics.findings
+    return f"{said}; training has {in_words(found)}" if found else said
+
+
+def verdict_message(verdict: Verdict) -> str:
+    """Return what the job says of the verdict."""
     if not verdict.passed:
         return why_stopped(verdict)
     if verdict.decision:

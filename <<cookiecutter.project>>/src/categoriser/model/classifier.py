@@ -6,6 +6,7 @@ this form, and name the module under `train.candidates` in params.yaml.
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, ClassVar, Protocol, Self
@@ -13,6 +14,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from categoriser.diagnostics.watch import Watch
 from categoriser.errors import UserError
 from categoriser.model import classifiers
 from categoriser.model.training_rows import TrainingRows
@@ -36,9 +38,13 @@ class Classifier(Protocol):
     def tokens(self) -> frozenset[str]: ...
 
     @classmethod
-    def fit(cls, rows: TrainingRows, settings: Mapping[str, Any]) -> Self:
+    def fit(
+        cls, rows: TrainingRows, settings: Mapping[str, Any], watch: Watch | None = None
+    ) -> Self:
         """Train on rows: the same rows and settings give the same model, byte for byte.
 
+        It tells the watch, where there is one, how the training goes: `watch.step(epochs, ...)`.
+        What is raised there ends the training. A classifier without this argument is not watched.
         Raises `UserError` for settings or rows from which nothing can be trained.
         """
         ...
@@ -70,3 +76,12 @@ def classifier_of(candidate: str) -> type[Classifier]:
         )
     found: type[Classifier] = import_module(f"{classifiers.__name__}.{candidate}").Classifier
     return found
+
+
+def fit_watched(
+    classifier: type[Classifier], rows: TrainingRows, settings: Mapping[str, Any], watch: Watch
+) -> Classifier:
+    """Train, watched where the classifier can be. Raises as `Classifier.fit`."""
+    if "watch" in signature(classifier.fit).parameters:
+        return classifier.fit(rows, settings, watch)
+    return classifier.fit(rows, settings)

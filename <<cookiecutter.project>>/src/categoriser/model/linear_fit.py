@@ -1,6 +1,11 @@
 """Fitting the linear model, by scikit-learn."""
 
-from collections.abc import Sequence
+import io
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +17,22 @@ from sklearn.pipeline import FeatureUnion
 from categoriser.model.linear_inputs import LinearInputs
 
 Floats = NDArray[np.float64]
+
+# What scikit-learn prints after each pass of each class's regression.
+PASS_LOSS = re.compile(r"Avg\. loss: (\S+),")
+# What joblib, by which it goes from class to class, writes beside it.
+JOBLIB = "[Parallel("
+
+
+class Fitted(NamedTuple):
+    """Weights, shape (inputs, classes), and intercepts, shape (classes,), classes sorted.
+
+    `pass_losses` are the mean losses of the regressions during each pass, shape (passes,), in nats.
+    """
+
+    weights: Floats
+    intercepts: Floats
+    pass_losses: Floats
 
 
 def fit_inputs(lines: Sequence[str], length: int) -> tuple[LinearInputs, sp.csr_matrix]:
@@ -43,26 +64,59 @@ def fit_inputs(lines: Sequence[str], length: int) -> tuple[LinearInputs, sp.csr_
     return inputs, table
 
 
-def fit_weights(
-    table: sp.csr_matrix, labels: Sequence[str], alpha: float, passes: int
-) -> tuple[Floats, Floats]:
+def fit_weights(table: sp.csr_matrix, labels: Sequence[str], alpha: float, passes: int) -> Fitted:
     """Fit one logistic regression a class, each against all others.
 
-    Return its weights, shape (inputs, classes), and intercepts, shape (classes,); the classes are
-    the labels sorted. They are averages over all steps of so many passes.
+    The weights are averages over all steps of so many passes.
     """
-    linear = SGDClassifier(
+    regression = SGDClassifier(
         loss="log_loss",
         alpha=alpha,
         random_state=0,
         max_iter=passes,
         tol=None,
         average=True,
-    ).fit(table, labels)
+        verbose=1,
+    )
+    with _read_prints() as prints:
+        linear = regression.fit(table, labels)
+    losses = np.array(PASS_LOSS.findall(prints.getvalue()), dtype=np.float64)
     weights = linear.coef_.T
     intercepts = linear.intercept_
     if len(linear.classes_) == 2:
         # scikit-learn keeps those of the second class alone.
         weights = np.hstack([-weights, weights])
         intercepts = np.hstack([-intercepts, intercepts])
-    return np.ascontiguousarray(weights), intercepts
+    # One regression's passes follow another's.
+    pass_losses = losses.reshape(-1, passes).mean(axis=0)
+    return Fitted(np.ascontiguousarray(weights), intercepts, pass_losses)
+
+
+@contextmanager
+def _read_prints() -> Iterator[io.StringIO]:
+    """Take what scikit-learn prints, and let pass what others say of faults."""
+    prints, faults = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(prints), redirect_stderr(faults):
+            yield prints
+    finally:
+        others = (line for line in faults.getvalue().splitlines(True) if JOBLIB not in line)
+        sys.stderr.writelines(others)
+
+
+def blind_loss(labels: Sequence[str]) -> float:
+    """Return the regressions' mean loss, in nats, where they know the classes' shares alone."""
+    _, rows = np.unique(labels, return_counts=True)
+    shares = rows / rows.sum()
+    rest = 1 - shares
+    return float(-(shares * np.log(shares) + rest * np.log(rest)).mean())
+
+
+def learning_rate(alpha: float, steps: int) -> float:
+    """Return scikit-learn's rate after so many rows, by its schedule `optimal`.
+
+    https://scikit-learn.org/stable/modules/sgd.html#mathematical-formulation
+    """
+    typical_weight: float = alpha**-0.25
+    start = 1 / (typical_weight * alpha)
+    return 1 / (alpha * (start + steps - 1))

@@ -10,36 +10,44 @@ from msgspec import structs, to_builtins
 
 from categoriser.command import run_command
 from categoriser.data.rows import read_rows
+from categoriser.diagnostics.training_watch import TrainingWatch
 from categoriser.features import VERSION
 from categoriser.io.digests import digest
+from categoriser.io.replacing import write_json
 from categoriser.model.answers import Answers, read_answers
 from categoriser.model.calibration import Calibration, row_losses
 from categoriser.model.calibration_fit import fit_calibration
 from categoriser.model.choice import Choice, read_choice
-from categoriser.model.classifier import classifier_of
+from categoriser.model.classifier import Classifier, classifier_of, fit_watched
+from categoriser.model.knobs import Knobs
 from categoriser.model.metadata import Metadata, ValidationFigures
 from categoriser.model.package import Categoriser
 from categoriser.model.prepared_rows import training_rows
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.params import Train, read_params
-from categoriser.paths import CHOICE, PREPARED, TRAINED, UNSEEN_ANSWERS
+from categoriser.paths import CHOICE, PREPARED, SERIES, TRAINED, TRAINING, UNSEEN_ANSWERS
 
 log = logging.getLogger(__name__)
 
 
 def train(
-    prepared: Path, model: Path, settings: Train, choice: Choice, unseen: Answers | None = None
+    prepared: Path,
+    model: Path,
+    settings: Train,
+    choice: Choice,
+    unseen: Answers | None = None,
+    watch: TrainingWatch | None = None,
 ) -> Categoriser:
     """Train on `prepared`/train.parquet, calibrate on validation.parquet, write the folder `model`.
 
     `unseen` are the chosen candidate's answers to the folds of `choose`, which calibrate too. Logs
     `name=value` lines, which SageMaker's metric definitions read. Raises `UserError` for missing
-    files and for settings or rows from which nothing can be trained.
+    files, for settings or rows from which nothing can be trained, and where the watch stops it.
     """
     rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
     validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
     knobs = settings.knobs_of(choice.chosen)
-    classifier = classifier_of(choice.chosen).fit(training_rows(rows), knobs)
+    classifier = fit(classifier_of(choice.chosen), rows, validation, knobs, watch)
     classes = classifier.classes
     # Rows of classes that were not trained say nothing about the calibration.
     known = validation.filter(pl.col("category").is_in(classes))
@@ -66,6 +74,21 @@ def train(
     return categoriser
 
 
+def fit(
+    classifier: type[Classifier],
+    rows: pl.DataFrame,
+    validation: pl.DataFrame,
+    knobs: Knobs,
+    watch: TrainingWatch | None,
+) -> Classifier:
+    """Fit on rows, watched on validation rows too where there is a watch."""
+    trained = training_rows(rows)
+    if watch is None:
+        return classifier.fit(trained, knobs)
+    watch.begin(trained[:2], training_rows(validation)[:2])
+    return fit_watched(classifier, trained, knobs, watch)
+
+
 def validation_figures(answers: Answers, calibration: Calibration) -> ValidationFigures:
     """Return the calibration, and accuracy and log loss to six decimals where there are rows."""
     figures = ValidationFigures(
@@ -87,8 +110,11 @@ def validation_figures(answers: Answers, calibration: Calibration) -> Validation
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    params = read_params()
     choice = read_choice(CHOICE)
-    train(PREPARED, TRAINED, read_params().train, choice, read_answers(UNSEEN_ANSWERS))
+    watch = TrainingWatch(SERIES, choice.chosen, params.diagnostics.exploding_loss)
+    train(PREPARED, TRAINED, params.train, choice, read_answers(UNSEEN_ANSWERS), watch)
+    write_json(TRAINING, watch.training)
 
 
 if __name__ == "__main__":

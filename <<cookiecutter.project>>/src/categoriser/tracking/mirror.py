@@ -5,13 +5,15 @@ the state gets a run in the other experiment too: a baseline may belong to sever
 """
 
 import json
+import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.utils.mlflow_tags import (
     MLFLOW_DATASET_CONTEXT,
     MLFLOW_GIT_COMMIT,
@@ -26,6 +28,15 @@ from msgspec.structs import asdict
 
 from categoriser import paths
 from categoriser.contract import EXAMPLES
+from categoriser.diagnostics.findings import Diagnostics, read_diagnostics
+from categoriser.diagnostics.series import (
+    Series,
+    SeriesHead,
+    TimedStep,
+    belongs,
+    read_series,
+    read_training,
+)
 from categoriser.errors import UserError
 from categoriser.evaluation.champion import read_champion
 from categoriser.io.digests import digest
@@ -40,6 +51,11 @@ from categoriser.tracking.trials import Search
 STATE_KEY = ("dvc_lock", "gate")  # the tags that tell a state from others
 MAY_GO_ON = ("passed", "accepted")  # values of the tag `gate`
 JUDGEMENT_FILES = (paths.VERDICT, paths.REPORT, paths.MODEL_CARD)
+DIAGNOSTICS_FILES = (paths.DIAGNOSTICS, paths.DIAGNOSTICS_PAGE)
+# The tag that tells a training from others: its run is followed while it trains.
+TRAINING_TAG = "training"
+# MLflow's steps are whole numbers.
+STEPS_AN_EPOCH = 100
 EXPERIMENT_KIND = "custom_model_development"
 # The tag of an experiment that says whose it is, since projects may share a server.
 PROJECT = "project"
@@ -106,14 +122,22 @@ class Mirror:
         gate = state.tags["gate"]
         number = self.registered(model)
         found = self.find(state)
+        series = current_series()
+        followed = self.followed(self.place(state), series) if series else None
         if found:
             self.describe(found, state.experiment)
             if number and found.data.tags.get("model_digest") == model:
+                if followed:
+                    self.client.delete_run(followed)
                 return
             self.delete_with_candidates(found)
-        run_id = self.start(state)
+        run_id = self.start(state, followed)
         self.add_candidates(state, run_id)
         with mlflow.start_run(run_id):
+            if series:
+                self.complete_series(run_id, series)
+            if paths.DIAGNOSTICS.exists():
+                self.add_diagnostics(run_id, read_diagnostics(paths.DIAGNOSTICS))
             self.client.log_artifacts(run_id, str(paths.PLOTS), "plots")
             if gate != "not run":
                 for file in JUDGEMENT_FILES:
@@ -122,6 +146,63 @@ class Mirror:
                 tags = {"model_digest": model}
                 number = str(mlflow.register_model(log_model(), self.name, tags=tags).version)
             self.client.set_tag(run_id, "model_version", number)
+
+    def start_training(self, head: SeriesHead, experiment: Experiment) -> str:
+        """Make a run in an experiment for a training that has begun; return its id."""
+        tags = {TRAINING_TAG: head.training, "candidate_trained": head.candidate}
+        name = f"training {head.candidate} on {head.rows:,} rows"
+        place = self.experiment_id(experiment.name)
+        created = self.client.create_run(place, head.milliseconds, tags, name)
+        return str(created.info.run_id)
+
+    def add_steps(self, run_id: str, steps: Sequence[TimedStep]) -> None:
+        """Add steps of a training: MLflow's steps are hundredths of an epoch."""
+        for step in steps:
+            metrics = [
+                Metric(f"training.{name}", value, step.milliseconds, round(place))
+                for place in [STEPS_AN_EPOCH * step.epochs]
+                for name, value in {"epochs": step.epochs, **step.figures()}.items()
+            ]
+            self.client.log_batch(run_id, metrics)
+
+    def end_training(self, run_id: str, series: Series) -> None:
+        """End a training's run: as failed where it was stopped, by fastText or by a rule."""
+        sound = paths.TRAINING.exists() and belongs(series, read_training(paths.TRAINING))
+        if sound and written_since(paths.DIAGNOSTICS, series.head.milliseconds):
+            found = read_diagnostics(paths.DIAGNOSTICS)
+            self.add_diagnostics(run_id, found)
+            sound = not found.stops
+        self.client.set_terminated(run_id, "FINISHED" if sound else "FAILED")
+
+    def followed(self, experiment: str, series: Series) -> str | None:
+        """Return an experiment's run into which a training was followed, if it is no state's yet."""
+        for run in self.runs(experiment, **{TRAINING_TAG: series.head.training}):
+            if STATE_KEY[0] not in run.data.tags:
+                return str(run.info.run_id)
+        return None
+
+    def complete_series(self, run_id: str, series: Series) -> None:
+        """Add the steps that a run lacks."""
+        brought = len(self.client.get_metric_history(run_id, "training.epochs"))
+        self.add_steps(run_id, series.steps[brought:])
+        self.client.set_tag(run_id, TRAINING_TAG, series.head.training)
+
+    def add_diagnostics(self, run_id: str, found: Diagnostics) -> None:
+        """Add the rules' values and findings, and their page, unless the run has them."""
+        if "diagnostics" in self.client.get_run(run_id).data.tags:
+            return
+        at = int(time.time() * 1000)
+        values = {rule.rule: rule.value for rule in found.rules if rule.value is not None}
+        figures = {f"diagnostics.{name}": value for name, value in values.items()}
+        figures |= {f"diagnostics.findings.{name}": count for name, count in found.counts.items()}
+        tripped = ", ".join(name for name, count in found.counts.items() if count)
+        self.client.log_batch(
+            run_id,
+            [Metric(name, value, at, 0) for name, value in figures.items()],
+            tags=[RunTag("diagnostics", tripped or "nothing found")],
+        )
+        for file in filter(Path.exists, DIAGNOSTICS_FILES):
+            self.client.log_artifact(run_id, str(file))
 
     def add_candidates(self, state: State, parent: str) -> None:
         """Mirror the candidates that the workspace's model was chosen among, nested in its run."""
@@ -246,14 +327,18 @@ class Mirror:
         which = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
         return list(self.client.search_runs([experiment], which))
 
-    def start(self, state: State) -> str:
-        """Make a run with what is known without files; return its id."""
+    def start(self, state: State, run_id: str | None = None) -> str:
+        """Make a run, or go on with one, with what is known without files; return its id."""
         at = state.milliseconds
         if STATE_KEY[0] in state.tags:
             self.made.add(tuple(state.tags[tag] for tag in STATE_KEY))
         tags = {name: tag for name, tag in (state.tags | mlflow_tags(state)).items() if tag}
-        created = self.client.create_run(self.place(state), at, tags, state.name)
-        run_id = str(created.info.run_id)
+        if run_id is None:
+            created = self.client.create_run(self.place(state), at, tags, state.name)
+            run_id = str(created.info.run_id)
+        else:
+            named = [RunTag(name, tag) for name, tag in tags.items()]
+            self.client.log_batch(run_id, tags=named)
         params = [
             Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in state.params.items()
         ]
@@ -263,6 +348,18 @@ class Mirror:
             self.client.log_batch(run_id, metrics[first:last], params[first:last])
         self.client.log_inputs(run_id, [training_data(state)])
         return run_id
+
+
+def current_series() -> Series | None:
+    """Return the series of the training that the workspace's model comes from, if here."""
+    series = read_series(paths.SERIES)
+    if series and paths.TRAINING.exists() and belongs(series, read_training(paths.TRAINING)):
+        return series
+    return None
+
+
+def written_since(path: Path, milliseconds: int) -> bool:
+    return path.exists() and path.stat().st_mtime * 1000 >= milliseconds
 
 
 def mlflow_tags(state: State) -> dict[str, str]:

@@ -10,6 +10,8 @@ was interrupted is made anew. Versions are never deleted.
 """
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -79,13 +81,9 @@ def track_into_mlflow(only: Literal["champion", "experiments", "remote", "tuning
 
     `experiments` are DVC's.
 
-    Raises `UserError` for a store that cannot be used, and as `track`.
+    Raises `UserError` as `opened_mirror` and `track`.
     """
-    uri = store_address()
-    check_store(uri)
-    mlflow.set_tracking_uri(uri)
-    try:
-        mirror = Mirror(project_name())
+    with opened_mirror() as mirror:
         if only == "champion":
             mirror.name_champion()
         elif only == "experiments":
@@ -98,6 +96,19 @@ def track_into_mlflow(only: Literal["champion", "experiments", "remote", "tuning
             add_remote_jobs(mirror)
         else:
             track(mirror)
+
+
+@contextmanager
+def opened_mirror() -> Iterator[Mirror]:
+    """Yield the mirror in the store that the environment names.
+
+    Raises `UserError` for a store that cannot be used, whatever the block does with it.
+    """
+    uri = store_address()
+    check_store(uri)
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield Mirror(project_name())
     except MlflowException as error:
         raise UserError(f"MLflow at {uri}: {error.message}") from None
     except SQLAlchemyError as error:

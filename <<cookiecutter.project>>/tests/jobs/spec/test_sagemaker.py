@@ -103,6 +103,7 @@ def test_what_training_writes_is_what_evaluation_and_the_package_read() -> None:
     assert inputs == {
         "data": (f"{RUN.folder}/data/", "/opt/ml/processing/input/data"),
         "model": (model, "/opt/ml/processing/input/model"),
+        "diagnostics": (f"{folder}/output/output.tar.gz", "/opt/ml/processing/input/diagnostics"),
         "champion": (CHAMPION, "/opt/ml/processing/input/champion"),
     }
     (container,) = package["InferenceSpecification"]["Containers"]
@@ -118,4 +119,4 @@ def test_what_training_writes_is_what_evaluation_and_the_package_read() -> None:
 def test_without_a_champion_there_is_no_such_input() -> None:
     names = [item["InputName"] for item in requests(champion="")["evaluation"]["ProcessingInputs"]]
 
-    assert names == ["data", "model"]
+    assert names == ["data", "model", "diagnostics"]

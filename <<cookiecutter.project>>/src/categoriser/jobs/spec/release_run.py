@@ -31,6 +31,16 @@ PROCESSING_INPUT = "/opt/ml/processing/input"
 PROCESSING_OUTPUT = "/opt/ml/processing/output"
 # What the training job's log says as `name=value` (categoriser.model.train).
 LOGGED_FIGURES = ("temperature", "validation_accuracy", "validation_log_loss")
+# And what it and the diagnostics say of each step, and at the end (categoriser.diagnostics).
+LOGGED_DIAGNOSTICS = (
+    "train_loss",
+    "train_accuracy",
+    "valid_loss",
+    "valid_accuracy",
+    "learning_rate",
+    "examples_per_second",
+    "findings",
+)
 LOGGED_NUMBER = "([-+.e0-9]+)"
 
 
@@ -86,6 +96,11 @@ class ReleaseRun(Struct, frozen=True, kw_only=True):
         """The archive of the model, where SageMaker puts it: below the training job's name."""
         return f"{self.trained}/{self.training_name}/output/model.tar.gz"
 
+    @property
+    def diagnostics(self) -> str:
+        """The archive of what training leaves in /opt/ml/output/data, beside the model's."""
+        return f"{self.trained}/{self.training_name}/output/output.tar.gz"
+
 
 def training(run: ReleaseRun) -> JobSpec:
     """Return the job that trains the model on the release's data."""
@@ -100,14 +115,23 @@ def training(run: ReleaseRun) -> JobSpec:
         inputs=(Input("data", run.data, f"{TRAINING_INPUT}/data"),),
         outputs=(Output("model", run.trained, TRAINED_MODEL),),
         output_key=run.key,
-        metrics=tuple(MetricDefinition(name, f"{name}={LOGGED_NUMBER}") for name in LOGGED_FIGURES),
+        metrics=tuple(
+            # Another figure's name may end with this one's.
+            MetricDefinition(name, rf"\b{name}={LOGGED_NUMBER}")
+            for name in (*LOGGED_FIGURES, *LOGGED_DIAGNOSTICS)
+        ),
         tags=run.lineage,
     )
 
 
 def evaluation(run: ReleaseRun) -> JobSpec:
     """Return the job that judges the model, beside the champion if there is one."""
-    sources = {"data": run.data, "model": run.model, "champion": run.champion}
+    sources = {
+        "data": run.data,
+        "model": run.model,
+        "diagnostics": run.diagnostics,
+        "champion": run.champion,
+    }
     return JobSpec(
         name=f"{run.project}-{run.release}-evaluation",
         image=run.job_image,

@@ -11,12 +11,15 @@ from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import quote, unquote
 
 import fasttext
+import fasttext_pybind
 import msgspec
 import numpy as np
+from fasttext.FastText import _build_args, _FastText, read_args, unsupervised_default
 from fasttext_pybind import Vector
 from numpy.typing import NDArray
 
 from categoriser.contract import LABEL_PREFIX
+from categoriser.diagnostics.watch import Watch, blind_answers
 from categoriser.errors import UserError
 from categoriser.model.fasttext_file import output_matrix
 from categoriser.model.training_rows import TrainingRows
@@ -28,6 +31,16 @@ MOST_WEIGHTS = 12_000_000
 FEWEST_BUCKETS = 10_000
 KNOBS_OF_SVM = ("svm_c", "merchant_power", "fasttext_weight")
 KNOBS = "params.yaml: train.candidates.fasttext_svm"
+# What `fasttext.train_supervised` sets where it is not told.
+SUPERVISED = unsupervised_default | {
+    "model": "supervised",
+    "loss": "softmax",
+    "lr": 0.1,
+    "minCount": 1,
+    "minn": 0,
+    "maxn": 0,
+    "verbose": 0,
+}
 
 Count = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 Length = Annotated[int, msgspec.Meta(ge=0, le=64)]
@@ -105,8 +118,13 @@ class Classifier:
         self._weights = np.ascontiguousarray(output.T)  # (dim, classes)
 
     @classmethod
-    def fit(cls, rows: TrainingRows, settings: Mapping[str, Any]) -> Self:
-        """Train on rows. Raises `UserError` where nothing can be trained from them."""
+    def fit(
+        cls, rows: TrainingRows, settings: Mapping[str, Any], watch: Watch | None = None
+    ) -> Self:
+        """Train on rows. Raises `UserError` where nothing can be trained from them.
+
+        The watch is told of fastText's own training; the SVM that joins it has no steps.
+        """
         try:
             knobs = msgspec.structs.asdict(msgspec.convert(dict(settings), Settings))
         except msgspec.ValidationError as error:
@@ -120,8 +138,7 @@ class Classifier:
             lines.flush()
             try:
                 bucket = buckets_for(rows, len(marks), knobs["bucket"])
-                knobs |= {"bucket": bucket, "loss": "softmax", "verbose": 0}
-                model = fasttext.train_supervised(lines.name, **knobs)
+                model = train_fasttext(lines.name, knobs | {"bucket": bucket}, rows, watch)
                 if len(marks) > 1:
                     join_svm(model, rows, of_svm)
                 if quantise:
@@ -193,6 +210,30 @@ def buckets_for(rows: TrainingRows, classes: int, most: int) -> int:
     """
     words = len({word for line in rows.lines for word in line.split()})
     return min(most, max(MOST_WEIGHTS // max(classes, 1) - words, FEWEST_BUCKETS))
+
+
+def train_fasttext(
+    path: str, knobs: Mapping[str, Any], rows: TrainingRows, watch: Watch | None
+) -> Any:
+    """Do what `fasttext.train_supervised` does, and tell a watch of it.
+
+    That function gives the model only once it is trained.
+    """
+    arguments = _build_args(*read_args((path,), knobs, ["input", *SUPERVISED], SUPERVISED))
+    model = _FastText(args=arguments)
+    if watch is None:
+        fasttext_pybind.train(model.f, arguments)
+    else:
+        # Here, since what only loads a model does without SciPy.
+        from categoriser.model.fasttext_probe import Probe
+
+        probe = Probe(model, classes_of, arguments.lr, arguments.epoch, watch)
+        watch.step(0, answers=blind_answers(rows.labels, watch), learning_rate=arguments.lr)
+        with probe.beside(Path(path)):
+            fasttext_pybind.train(model.f, arguments)
+        probe.look()
+    model.set_args(model.f.getArgs())
+    return model
 
 
 def classes_of(model: Any) -> list[str]:

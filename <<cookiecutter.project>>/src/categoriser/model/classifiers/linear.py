@@ -4,6 +4,7 @@ It has averaged weights of a fixed number of passes, and needs no validation row
 reports call the reference: the model that a team would have without any effort.
 """
 
+import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from categoriser.diagnostics.watch import Watch, blind_answers
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
 from categoriser.model.linear_inputs import LinearInputs
@@ -68,8 +70,13 @@ class Classifier:
         self._intercepts = intercepts  # (classes,)
 
     @classmethod
-    def fit(cls, rows: TrainingRows, settings: Mapping[str, Any]) -> Self:
-        """Train on rows. Raises `UserError` where nothing can be trained from them."""
+    def fit(
+        cls, rows: TrainingRows, settings: Mapping[str, Any], watch: Watch | None = None
+    ) -> Self:
+        """Train on rows. Raises `UserError` where nothing can be trained from them.
+
+        The watch is told of the passes when they are over, since a class is fitted after another.
+        """
         try:
             knobs = msgspec.convert(dict(settings), Settings)
         except msgspec.ValidationError as error:
@@ -87,8 +94,35 @@ class Classifier:
             ) from None
         if len(classes) == 1:
             return cls(classes, inputs, np.zeros((len(inputs.rarity), 1)), np.zeros(1))
-        weights, intercepts = fit_weights(table, rows.labels, knobs.alpha, knobs.passes)
-        return cls(classes, inputs, weights, intercepts)
+        begun = time.monotonic()
+        fitted = fit_weights(table, rows.labels, knobs.alpha, knobs.passes)
+        model = cls(classes, inputs, fitted.weights, fitted.intercepts)
+        if watch:
+            model._tell(watch, rows, knobs, fitted.pass_losses, time.monotonic() - begun)
+        return model
+
+    def _tell(
+        self,
+        watch: Watch,
+        rows: TrainingRows,
+        knobs: Settings,
+        pass_losses: Floats,
+        seconds: float,
+    ) -> None:
+        """Tell of all passes, which took so many seconds; only of the last there are answers."""
+        from categoriser.model.linear_fit import blind_loss, learning_rate
+
+        count = len(rows.lines)
+        blind = blind_answers(rows.labels, watch)
+        watch.step(0, answers=blind, train_loss=blind_loss(rows.labels))
+        for number, loss in enumerate(pass_losses, start=1):
+            watch.step(
+                number,
+                answers=self.predict_proba(watch.lines) if number == knobs.passes else None,
+                train_loss=float(loss),
+                learning_rate=learning_rate(knobs.alpha, number * count),
+                seconds=seconds * number / knobs.passes,
+            )
 
     def predict_proba(self, features: Sequence[str]) -> Floats:
         """Return probabilities, shape (rows, classes), columns as `classes`, each row's sum 1."""
