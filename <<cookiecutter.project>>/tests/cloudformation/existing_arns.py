@@ -28,6 +28,7 @@ OBJECTS = {
                 "evaluation/baseline/facts.json",
                 "evaluation/gate.json",
                 "evaluation/golden.json",
+                "evaluation/model_card.md",
                 f"training/{PROJECT}-{RELEASE}-training/output/model.tar.gz",
             )
         ),

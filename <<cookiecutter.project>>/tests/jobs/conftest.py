@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from job_helpers.inputs import (
-    ROOT,
     pack_diagnostics,
     pack_model,
     released_manifest,
@@ -16,13 +15,11 @@ from job_helpers.inputs import (
     write_channel,
 )
 from job_helpers.live_account import DATA, LIVE, RELEASES, Account
-from measured import CANDIDATE, FEW
+from job_helpers.small_settings import write_small_settings
+from measured import CANDIDATE
 from moto import mock_aws
 
-from categoriser import paths
 from categoriser.jobs import evaluation_job
-from categoriser.params import set_params
-from categoriser.rules.rules_file import write_rules
 
 # As SageMaker gives them: texts.
 HYPERPARAMETERS = {
@@ -36,28 +33,7 @@ HYPERPARAMETERS = {
 def settings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the image's working directory, with settings for few rows and little time."""
     folder = tmp_path_factory.mktemp("image")
-    shutil.copy(ROOT / paths.PARAMS, folder)
-    shutil.copytree(ROOT / "monitoring", folder / "monitoring")
-    shutil.copytree(ROOT / paths.BEHAVIOUR, folder / paths.BEHAVIOUR)
-    write_rules(folder / paths.RULES, [])
-    (folder / paths.MERCHANT_GROUPS).write_text("key,group\n")
-    (folder / paths.CHAMPION).mkdir()
-    (folder / paths.CHAMPION_PROFILE).write_text("null\n")
-    # Git's champion is another than the live model: the jobs must not want it.
-    (folder / paths.CHAMPION_FACTS).write_text('{"digest": "of Git", "metrics": {}}\n')
-    (folder / paths.DECISION).write_text("null\n")
-    small = {f"train.candidates.{CANDIDATE}.{name}": value for name, value in FEW.items()}
-    loose = {"gate.max_loss_to_reference": 1.0, "gate.max_slice_gap": 1.0, "evaluate.min_rows": 50}
-    # The rows are of some 75 merchants: enough of them are held out to judge by.
-    loose |= {"gate.widest_loss": 1.0, "prepare.merchants": 0.25}
-    set_params(folder / paths.PARAMS, small | loose | {"evaluate.resamples": 100})
-    # And of few texts, which all parts have.
-    set_params(folder / paths.PARAMS, {"diagnostics.duplicates.threshold": 1.0})
-    # The cases of behaviour are of other merchants.
-    set_params(folder / paths.PARAMS, {"gate.min_cases_held": None})
-    quick = {"thresholds.weeks": 200, "thresholds.window_rows": [200, 600]}
-    few = {"quality.min_rows": 40, "thresholds.min_rows": 40}
-    set_params(folder / paths.MONITORING, quick | few)
+    write_small_settings(folder)
     return folder
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import polars as pl
 from msgspec import convert, to_builtins
 from rich.progress import Progress
 
@@ -49,6 +51,21 @@ FIGURES = ("accuracy", "macro_f1")
 DRAW = "fold"
 
 
+class FoldRows(NamedTuple):
+    """What every candidate is measured on: `training` is in folds, and `labels` are its classes."""
+
+    training: pl.DataFrame
+    validation: pl.DataFrame
+    labels: list[str]
+
+
+class CandidateAnswers(NamedTuple):
+    """A candidate's answers to all folds, and its calibrated probabilities, in the same order."""
+
+    unseen: Answers  # uncalibrated
+    probabilities: Floats  # (rows, labels)
+
+
 class Chosen(NamedTuple):
     """The choice, and the chosen candidate's answers to all folds, uncalibrated."""
 
@@ -67,23 +84,52 @@ def choose_candidate(
 
     Raises `UserError` for files that are missing, and for a candidate that cannot be trained.
     """
+    rows = fold_rows(prepared, settings, split)
+    answered = {
+        candidate: answer_candidate(candidate, settings, rows, step)
+        for candidate in settings.candidates
+    }
+    return choose_among(answered, rows, settings, measured)
+
+
+def fold_rows(prepared: Path, settings: Train, split: Prepare) -> FoldRows:
+    """Read what the candidates are measured on. Raises `UserError` for files that are missing."""
     rows = read_rows(prepared / "train.parquet", *TRAINING_COLUMNS)
     validation = read_rows(prepared / "validation.parquet", *TRAINING_COLUMNS)
     rows = in_folds(rows, settings.folds, split, DRAW)
-    labels = rows["category"].unique().sort().to_list()
-    if rows["fold"].n_unique() < 2:
-        return Chosen(unmeasured(to_beat(settings)), Answers.none(len(labels)))
+    return FoldRows(rows, validation, rows["category"].unique().sort().to_list())
 
-    unseen = {}
-    tables = {}
-    for candidate, knobs in settings.candidates.items():
-        classifier = classifier_of(candidate)
-        folds = answer_folds(classifier, knobs, rows, validation, labels, step)
-        unseen[candidate] = Answers.joined([fold.unseen for fold in folds])
-        tables[candidate] = calibrated(folds)
-    truth = next(iter(unseen.values())).truth
-    choice = choice_of(tables, truth, group_codes(rows.filter("asked")), settings, measured)
-    return Chosen(choice, unseen[choice.chosen])
+
+def answer_candidate(
+    candidate: str, settings: Train, rows: FoldRows, step: Callable[[], None] = lambda: None
+) -> CandidateAnswers:
+    """Answer the folds by one candidate; `step` is called after each fold.
+
+    There are no answers where all rows are in one fold. Raises `UserError` for a candidate that
+    cannot be trained.
+    """
+    training, validation, labels = rows
+    if training["fold"].n_unique() < 2:
+        return CandidateAnswers(Answers.none(len(labels)), np.zeros((0, len(labels))))
+    knobs = settings.candidates[candidate]
+    folds = answer_folds(classifier_of(candidate), knobs, training, validation, labels, step)
+    return CandidateAnswers(Answers.joined([fold.unseen for fold in folds]), calibrated(folds))
+
+
+def choose_among(
+    answered: Mapping[str, CandidateAnswers],
+    rows: FoldRows,
+    settings: Train,
+    measured: Evaluate,
+) -> Chosen:
+    """Choose by all candidates' answers to the same rows."""
+    truth = next(iter(answered.values())).unseen.truth
+    if not len(truth):
+        return Chosen(unmeasured(to_beat(settings)), Answers.none(len(rows.labels)))
+    tables = {candidate: answers.probabilities for candidate, answers in answered.items()}
+    groups = group_codes(rows.training.filter("asked"))
+    choice = choice_of(tables, truth, groups, settings, measured)
+    return Chosen(choice, answered[choice.chosen].unseen)
 
 
 def to_beat(settings: Train) -> str:

@@ -18,6 +18,8 @@ from categoriser.errors import UserError
 from categoriser.params import set_params
 
 ML = Path("/opt/ml")
+# The file of rows in a channel, beside the manifest.
+ROWS = "transactions.csv"
 
 
 @contextmanager
@@ -48,7 +50,7 @@ def prepared(data: Path, knobs: Mapping[str, Any]) -> Iterator[None]:
         for folder in carried:
             shutil.copytree(folder, scratch / folder)
         with chdir(scratch):
-            set_params(paths.PARAMS, {**knobs, **months, "data.path": f"{data}/transactions.csv"})
+            set_params(paths.PARAMS, {**knobs, **months, "data.path": f"{data / ROWS}"})
             validate.main()
             prepare.main()
             yield
