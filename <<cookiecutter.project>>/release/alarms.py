@@ -1,4 +1,4 @@
-"""The names of the alarms that the templates make (cloudformation/prod.yaml and monitor.yaml)."""
+"""The names of the alarms that the templates prod, monitor and pipeline make."""
 
 # After the project's name. Their state is of whichever release is live.
 STANDING = (
@@ -11,6 +11,7 @@ STANDING = (
     "missing",
     "labels",
     "schedules",
+    "findings",
 )
 # Between the project's name and the release's id. They see that release alone, and roll it back.
 OF_A_RELEASE = ("errors", "5xx", "latency", "failures")

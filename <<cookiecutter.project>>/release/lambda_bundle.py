@@ -18,6 +18,8 @@ PACKAGE_SOURCES = Path("src")
 SHARED_MODULES = (
     "categoriser/__init__.py",
     "categoriser/contract.py",
+    "categoriser/diagnostics/__init__.py",
+    "categoriser/diagnostics/findings.py",
     "categoriser/errors.py",
     "categoriser/evaluation/__init__.py",
     "categoriser/evaluation/golden.py",
@@ -29,6 +31,7 @@ SHARED_MODULES = (
     "categoriser/jobs/spec/__init__.py",
     "categoriser/jobs/spec/artifact_keys.py",
     "categoriser/manifest.py",
+    "categoriser/plural.py",
     "categoriser/release_names.py",
     "categoriser/retraining_decision.py",
 )

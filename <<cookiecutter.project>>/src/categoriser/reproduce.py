@@ -5,7 +5,7 @@ import sys
 
 from categoriser import paths
 from categoriser.data.data_in_use import data_in_use
-from categoriser.diagnostics.findings import in_words, read_diagnostics
+from categoriser.diagnostics import findings
 from categoriser.errors import UserError
 from categoriser.evaluation.headline import read_headline
 from categoriser.evaluation.verdict import read_verdict
@@ -53,10 +53,10 @@ def say(line: str) -> None:
 def diagnosis() -> str:
     """Say briefly what the rules say of the training, and where the curves are."""
     try:
-        found = read_diagnostics(paths.DIAGNOSTICS)
+        found = findings.read_diagnostics(paths.DIAGNOSTICS)
     except UserError as error:
         return f"No diagnostics: {error}"
-    return f"Training: {in_words(found.findings)}. Curves: {paths.DIAGNOSTICS_PAGE}"
+    return f"Training: {findings.in_words(found.findings)}. Curves: {paths.DIAGNOSTICS_PAGE}"
 
 
 def summary() -> str:

@@ -26,7 +26,7 @@ AWS_METRICS: dict[str, tuple[set[str], set[frozenset[str]]]] = {
 
 
 def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
-    """Give what the API's handler and the monitor send, read off their code."""
+    """Give what the functions and the monitor send, read off their code."""
     api = code("prediction_api")
     names = {*re.findall(r"add_metric\('(\w+)'", api)}
     names |= {*re.findall(r"'(\w+)', 'Count'", api)}
@@ -39,8 +39,10 @@ def own_metrics() -> dict[str, tuple[set[str], set[frozenset[str]]]]:
         project_files.text("src/categoriser/monitor/reporting/cloudwatch_metrics.py"),
     )
     monitor = (judged, {frozenset({first, second})})
+    of_training = {*re.findall(r"add_metric\('(\w+)'", code("registered_model"))}
     return {
         f"{PROJECT}/Api": (names, {own}),
+        f"{PROJECT}/Training": (of_training, {frozenset({"service"})}),
         yaml.safe_load(project_files.text("monitoring/monitoring.yaml"))["metrics"][
             "namespace"
         ]: monitor,

@@ -26,6 +26,7 @@ OBJECTS = {
                 "requests.json",
                 "batch/answers/00000-00000.jsonl.out",
                 "evaluation/baseline/facts.json",
+                "evaluation/diagnostics.json",
                 "evaluation/gate.json",
                 "evaluation/golden.json",
                 "evaluation/model_card.md",

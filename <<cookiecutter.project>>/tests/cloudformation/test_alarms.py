@@ -113,6 +113,7 @@ WATCHED: dict[str, tuple[str, dict[str, str], float, str]] = {
         example.GIVEN["QualityMaxBadLabels"],
         "Maximum",
     ),
+    f"{PROJECT}-findings": ("Findings", {"service": "registered"}, 1, "Sum"),
     f"{PROJECT}-schedules": ("InvocationDroppedCount", {"ScheduleGroup": PROJECT}, 1, "Sum"),
 }
 

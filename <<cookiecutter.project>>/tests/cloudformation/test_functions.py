@@ -98,10 +98,13 @@ VALUES: dict[str, Callable[[], Any]] = {
     "LIVE_BUCKET": lambda: example.GIVEN["LiveBucket"],
     "MODEL_PACKAGE_GROUP": lambda: resolver.physical("data", "ModelPackageGroup"),
     "PIPELINE": lambda: resolver.physical("pipeline", "Pipeline"),
-    "POWERTOOLS_METRICS_NAMESPACE": lambda: f"{PROJECT}/Api",
     "RELEASE_ID": lambda: RELEASE,
     "TOPIC_ARN": topic_arn,
 }
+
+
+# The functions that send metrics: the namespace, and the value of the dimension `service`.
+METRICS = {"prediction_api": ("Api", "api"), "registered_model": ("Training", "registered")}
 
 
 @pytest.mark.parametrize("name", HANDLERS)
@@ -110,8 +113,9 @@ def test_a_function_gets_what_it_reads_and_no_more(name: str) -> None:
     variables = dict(functions()[name].get("Environment", {}).get("Variables", {}))
     service = variables.pop("POWERTOOLS_SERVICE_NAME", "")
     wanted, _ = reads(f"lambdas/{module}.py", handler)
-    if module == "prediction_api":
-        wanted |= {"POWERTOOLS_METRICS_NAMESPACE"}
-        assert service == "api", "the metrics' dimension"
+    if module in METRICS:
+        namespace, dimension = METRICS[module]
+        assert variables.pop("POWERTOOLS_METRICS_NAMESPACE") == f"{PROJECT}/{namespace}"
+        assert service == dimension
     assert variables.keys() == wanted
     assert variables == {key: VALUES[key]() for key in wanted}

@@ -70,7 +70,8 @@ def environment() -> dict[str, str]:
     for name, _, function in [*templates.everywhere("AWS::Lambda::Function")][::-1]:
         own = function["Properties"].get("Environment", {}).get("Variables", {})
         found |= resolver.resolve(own, name, GIVEN)
-    return found | {"POWERTOOLS_SERVICE_NAME": "api"}
+    of_the_api = {"SERVICE_NAME": "api", "METRICS_NAMESPACE": f"{PROJECT}/Api"}
+    return found | {f"POWERTOOLS_{name}": value for name, value in of_the_api.items()}
 
 
 ENVIRONMENT = environment()

@@ -10,14 +10,19 @@ import pytest
 from lambda_helpers.model_registry import registry
 from lambda_helpers.world import DATA, OLD, World, run
 
+from categoriser.diagnostics.findings import Diagnostics, Finding, RuleReading
 from categoriser.evaluation.verdict import Decision, FigureVerdict, Training, Verdict
 from prove.example import PROJECT, RELEASE
 
 JOB_ID = "11111111-2222-3333-4444-555555555555"
+FOUND = f"s3://{DATA}/runs/{RELEASE}/evaluation/diagnostics.json"
 GATE = f"s3://{DATA}/runs/{RELEASE}/evaluation/gate.json"
 MODEL = f"s3://{DATA}/runs/{RELEASE}/training/any/output/model.tar.gz"
 TRAINING = Training("t" * 64, 1, "linear", {})
 LEAD = FigureVerdict("champion", "time", "lead in accuracy", "passed", value=0.0123)
+FINDING = Finding("over_fitting", "", 0.2, 0.1, "report", "the model has learned rows by heart")
+RULES = (RuleReading("over_fitting", 0.2, 0.1, "report", 1),)
+NOTHING = Diagnostics("linear", 900, RULES, ())
 PASSED = Verdict("0" * 64, TRAINING, True, "passed", (), (), (LEAD,))
 
 
@@ -36,6 +41,13 @@ def ask(world: World) -> tuple[str, Any]:
     return result, body
 
 
+def judge(world: World, verdict: Verdict, *findings: Finding) -> None:
+    """Leave what the evaluation leaves: the gates' verdict, and the diagnostics."""
+    world.put(GATE, msgspec.json.encode(verdict))
+    diagnostics = msgspec.structs.replace(NOTHING, findings=findings)
+    world.put(FOUND, msgspec.json.encode(diagnostics))
+
+
 def register(world: World, release: str, model: str = MODEL) -> str:
     """Leave a release's package in the registry, as a workflow does."""
     registry(world)
@@ -52,7 +64,7 @@ def test_the_releases_own_package_is_found_among_others(cloud: World) -> None:
     register(cloud, OLD)
     arn = register(cloud, RELEASE)
     register(cloud, f"{RELEASE}0")
-    cloud.put(GATE, msgspec.json.encode(PASSED))
+    judge(cloud, PASSED)
     result, body = ask(cloud)
     assert result == "Success"
     assert body["outputVariables"] == {
@@ -86,7 +98,7 @@ def test_without_a_package_the_stage_fails_with_what_the_gate_says(
     cloud: World, verdict: Verdict, said: str
 ) -> None:
     register(cloud, OLD)
-    cloud.put(GATE, msgspec.json.encode(verdict))
+    judge(cloud, verdict)
     result, body = ask(cloud)
     assert result == "Failure"
     assert said in body["failureDetails"]["message"]
@@ -103,7 +115,7 @@ def test_the_approver_reads_who_accepted_too_little_evidence(cloud: World) -> No
     verdict = msgspec.structs.replace(
         PASSED, outcome="insufficient", doubts=("30 rows",), verdicts=(), decision=decision
     )
-    cloud.put(GATE, msgspec.json.encode(verdict))
+    judge(cloud, verdict)
     result, body = ask(cloud)
     assert result == "Success"
     assert body["outputVariables"]["Summary"] == (
@@ -114,6 +126,22 @@ def test_the_approver_reads_who_accepted_too_little_evidence(cloud: World) -> No
 @pytest.mark.actor("registered")
 def test_what_codepipeline_takes_of_a_summary_is_not_exceeded(cloud: World) -> None:
     register(cloud, RELEASE)
-    cloud.put(GATE, msgspec.json.encode(msgspec.structs.replace(PASSED, verdicts=(LEAD,) * 99)))
+    judge(cloud, msgspec.structs.replace(PASSED, verdicts=(LEAD,) * 99))
     _, body = ask(cloud)
     assert len(body["outputVariables"]["Summary"]) == 500
+
+
+@pytest.mark.actor("registered")
+@pytest.mark.parametrize("count", [0, 2])
+def test_findings_are_counted_and_the_approver_reads_them(
+    cloud: World, count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(cloud, RELEASE)
+    judge(cloud, PASSED, *[FINDING] * count)
+    _, body = ask(cloud)
+    summary = body["outputVariables"]["Summary"]
+    assert ("2 findings: the model has learned rows by heart" in summary) == (count > 0)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    [sent] = lines
+    assert sent["Findings"] == [count]
+    assert sent["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]

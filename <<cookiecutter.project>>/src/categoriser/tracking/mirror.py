@@ -175,7 +175,7 @@ class Mirror:
         self.client.set_terminated(run_id, "FINISHED" if sound else "FAILED")
 
     def followed(self, experiment: str, series: Series) -> str | None:
-        """Return an experiment's run into which a training was followed, if it is no state's yet."""
+        """Return an experiment's run that a training was followed into, if it is no state's."""
         for run in self.runs(experiment, **{TRAINING_TAG: series.head.training}):
             if STATE_KEY[0] not in run.data.tags:
                 return str(run.info.run_id)

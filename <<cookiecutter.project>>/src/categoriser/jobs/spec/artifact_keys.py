@@ -22,6 +22,7 @@ RUN_TRAINING = "training"
 RUN_EVALUATION = "evaluation"
 RUN_BASELINE = "evaluation/baseline"
 RUN_VERDICT = "evaluation/gate.json"
+RUN_DIAGNOSTICS = "evaluation/diagnostics.json"
 RUN_BATCH = "batch"
 
 # In the bucket of what production answers.
