@@ -11,7 +11,8 @@ import os
 from typing import TYPE_CHECKING
 
 import boto3
-from aws_lambda_powertools import Metrics, Tracer
+from aws_lambda_powertools import Tracer
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.data_classes import CodePipelineJobEvent, event_source
 from pipeline_action import answer_action
 from s3_documents import read_content
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 # CodePipeline takes 1,000 characters of all that the approval says.
 SUMMARY_CHARACTERS = 500
-metrics = Metrics()
+metrics = EphemeralMetrics()
 tracer = Tracer()
 sagemaker = boto3.client("sagemaker")
 
