@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from typer.main import get_command
 from categoriser.jobs.spec.artifact_keys import BASE_SOURCE
 from prove import example, project_files, resolver, templates
 from prove.example import OTHER_ACCOUNT, PROJECT, REGION
+from prove.project_files import ROOT
 from release import base_image
 from release.cli.verbs import verbs
 
@@ -53,6 +55,9 @@ ENVIRONMENTS: dict[str, Mapping[str, str]] = {
     **TRAIN_STAGE.builds,
 }
 
+# What CodeBuild sets itself.
+OF_CODEBUILD = {"AWS_DEFAULT_REGION", "CODEBUILD_SRC_DIR_Data"}
+
 
 def environment(name: str, part: str = "all", **given: Any) -> dict[str, str]:
     """Give the environment of a CodeBuild project, its pipeline action's included."""
@@ -78,12 +83,21 @@ def test_a_build_gets_what_it_reads_and_no_more(name: str) -> None:
     own = {*re.findall(r"(?<![\w$-])([A-Z][A-Z_]+)=", commands)}
     for verb in re.findall(r"-m release ((?:build )?[\w-]+)", commands):
         read |= environment_of(verb)
+    for module in re.findall(r"-m (workflow(?:\.\w+)?)", commands):
+        read |= variables_of(module)
     lambdas = spec.get("env", {}).get("variables", {}).keys()
     exported = {*spec.get("env", {}).get("exported-variables", [])}
     given = environment(name).keys()
-    assert read - own - {"CODEBUILD_SRC_DIR_Data"} <= given | lambdas
+    assert read - own - OF_CODEBUILD <= given | lambdas
     assert given <= read | exported, "given and not read"
     assert exported <= own | given, "exported and never set"
+
+
+def variables_of(module: str) -> set[str]:
+    """Give the environment variables that a module of workflow/ reads when it is run."""
+    path = Path(*module.split("."))
+    file = path / "__main__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")
+    return {*re.findall(r'"([A-Z_]+)"', project_files.text(str(file)))}
 
 
 def release_verb(name: str) -> Any:

@@ -64,10 +64,12 @@ def test_cloudformation_may_pass_the_roles_that_its_templates_name(actor: str, p
     for template in STACKS[actor] if role else ():
         for key, resource in resolver.present(template, given).items():
             service = SERVICES.get("::".join(resource["Type"].split("::")[:2]), "")
-            for _, text in templates.walk(
+            for path, text in templates.walk(
                 resolver.resolve(resource["Properties"], template, given)
             ):
-                if isinstance(text, str) and re.fullmatch(ROLE_ARN, text):
+                # A variable of a build is for its commands to pass.
+                own = "EnvironmentVariables" not in path
+                if own and isinstance(text, str) and re.fullmatch(ROLE_ARN, text):
                     passed = {"iam:PassedToService": f"{service}.amazonaws.com"}
                     need = Need("iam:PassRole", text, passed)
                     assert allows(role, need), f"{actor} may not {need} ({template}.{key})"

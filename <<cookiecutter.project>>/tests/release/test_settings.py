@@ -34,7 +34,7 @@ from release.settings import PARTITION_OF_REGION, SETTINGS, read_release_setting
         ("source__branch", "HEAD"),
         ("source__branch", "a..b"),
         ("prod_account_id", "\uff11" * 12),
-        ("train__minutes", 51),
+        ("train__minutes", 201),
         ("train__minutes", "30"),
         ("prod__minimum", 5),
         ("prod__bake_minutes", 11),
