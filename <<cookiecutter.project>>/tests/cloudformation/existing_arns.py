@@ -47,7 +47,7 @@ def arns(part: str) -> set[str]:
     """Give the ARN of all that there is in an account, or what stands for it."""
     account = ACCOUNTS[part].get("AWS::AccountId", ACCOUNT)
     place = f"{REGION}:{account}"
-    known = {f"arn:aws:{each}" for each in TRAIN_STAGE.arns}
+    known = {f"arn:aws:{each.replace(ACCOUNT, account)}" for each in TRAIN_STAGE.arns}
     for name in IN[part]:
         given = ACCOUNTS[part] | {"ProdAuth": "api-key"}
         for key, item in resolver.present(name, given).items():

@@ -58,7 +58,7 @@ def test_a_form_makes_what_it_needs() -> None:
         assert forms == ({"API keys"} if "Key" in key else PROD - {"API keys"}), key
     of_roles = {
         "tools": {"Approve", "Base", "Build", "Events", "Monthly", "Pipeline", "Retrain"}
-        | {"Registered", "Stage", "Test", "Train", *TRAIN_STAGE.roles},
+        | {"Registered", "Stage", "Test", "Train", *TRAIN_STAGE.roles, *TRAIN_STAGE.handed_out},
         "prod": {"Api", "CodeDeploy", "Monitor", "Release", "Schedule", "Watch"},
         "apart": {"Forward", "PipelineActions"},
     }

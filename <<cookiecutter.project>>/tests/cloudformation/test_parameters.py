@@ -86,8 +86,9 @@ def test_every_setting_and_every_value_of_build_is_some_templates_parameter() ->
     wanted = {key for name in (*LAYERS, *RELEASED) for key in declared(name)}
     assert wanted >= BY_DEPLOY | BY_BUILD
     assert wanted >= {*PARAMETER_OF_SETTING.values(), *PARAMETER_OF_MONITOR_SETTING.values()}
-    # What the verbs and Build's requests read themselves.
-    modules = sorted((project_files.ROOT / "release").glob("*.py"))
+    # What the verbs, Build's requests and the training's workflow read themselves.
+    folders = [project_files.ROOT / name for name in ("release", "workflow")]
+    modules = sorted(module for folder in folders for module in folder.glob("*.py"))
     code = "".join(module.read_text(encoding="utf-8") for module in modules)
     for key in keys(settings().model_dump()) - PARAMETER_OF_SETTING.keys():
         assert re.search(rf"settings\.{re.escape(key)}\b", code), f"nobody reads {key}"
