@@ -24,6 +24,8 @@ LEFT_OUT = {
     "make run": "the pipeline has run, and `track` is run by the project's tests",
     "dvc exp run": "the project's own tests run one",
     "make tune": "five minutes",
+    "make train-remote": "needs AWS",
+    "make compare": "the project's own tests compare runs",
     "make promote ACCEPT": "there is evidence enough; the project's own tests accept too little",
     "make loop": "minutes; tests/test_project.py runs it",
     "make load": "minutes, and its figures are for a person",

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 
 from prove.example import GIVEN, REGION
+from workflow_helpers.sent_requests import keep_sent
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv/bin/python"
@@ -24,6 +25,12 @@ BUCKET: str = GIVEN["DataBucket"]
 # The release's own folder in it.
 RUN: str = GIVEN["Run"]
 PREFIX = RUN.removeprefix(f"s3://{BUCKET}/")
+# The operation of each step's request.
+OPERATIONS = {
+    "training": "CreateTrainingJob",
+    "evaluation": "CreateProcessingJob",
+    "model_package": "CreateModelPackage",
+}
 # What the double's own processes know: the project's code, and no account.
 VARIABLES = {
     "PATH": "/usr/bin:/bin",
@@ -96,6 +103,15 @@ def running_aws(folder: Path) -> Iterator[RunningAws]:
         address = process.stdout.readline().decode().strip()
         try:
             assert address, (folder / "log").read_text(encoding="utf-8")
-            yield RunningAws(address, folder)
+            aws = RunningAws(address, folder)
+            yield aws
+            keep_trained(aws)
         finally:
             process.terminate()
+
+
+def keep_trained(aws: RunningAws) -> None:
+    """Keep the requests of the last release that was trained and registered, if one was."""
+    sent = {step: aws.requests(operation) for step, operation in OPERATIONS.items()}
+    if all(sent.values()):
+        keep_sent({step: requests[-1] for step, requests in sent.items()})
