@@ -59,6 +59,7 @@ def test_the_pipeline_runs_once(repeated):
         "measure",
         "evaluate",
         "baseline",
+        "diagnose",
         "gate",
     ):
         assert f"Running stage '{stage}'" in first
@@ -75,6 +76,7 @@ def test_the_pipeline_leaves_only_what_git_is_to_keep(repeated):
     assert kept == {
         "dvc.lock",
         "monitoring/thresholds.json",
+        "reports/diagnostics.json",
         "reports/gate.json",
         "reports/metrics.json",
         "reports/model_card.md",
