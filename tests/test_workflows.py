@@ -20,6 +20,8 @@ WORDS = {
     "kubernetes": r"kubernetes|kubectl|\bargo\b|\beks\b|kustomi[sz]",
     "metaflow": r"metaflow",
 }
+# Metaflow hands a flow to these schedulers, and says so.
+OWN_WORDS = {"metaflow": r"argo|kubernetes|step.?functions"}
 # Pins name whatever a library needs.
 PINS = re.compile(r"requirements/.*\.txt")
 
@@ -39,10 +41,12 @@ def texts(folder):
 
 def test_a_bake_has_no_trace_of_another_workflow(chosen):
     folder, workflow = chosen
+    own = re.compile(OWN_WORDS.get(workflow, r"\Z(?!)"), re.IGNORECASE)
     for name, text in texts(folder):
+        said = own.sub("", f"{name}\n{text}")
         for other, words in WORDS.items():
             if other != workflow:
-                found = re.search(words, f"{name}\n{text}", re.IGNORECASE)
+                found = re.search(words, said, re.IGNORECASE)
                 assert not found, f"{name} says {found[0]!r}, of {other}"
 
 
