@@ -24,6 +24,7 @@ FILES = (
     PIPELINE,
     paths.LOCK,
     paths.PARAMS,
+    paths.DIAGNOSTICS,
     paths.METRICS,
     paths.MODEL_CARD,
     paths.VERDICT,

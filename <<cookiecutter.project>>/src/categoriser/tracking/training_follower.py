@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from categoriser import paths
 from categoriser.diagnostics.series import Series, read_series
 from categoriser.errors import UserError
-from categoriser.params import read_params
+from categoriser.params import Experiment, read_mapping
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -56,7 +56,8 @@ def _bring(series: Series, done: threading.Event) -> None:
     from categoriser.tracking.track import opened_mirror
 
     with opened_mirror() as mirror:
-        run_id = mirror.start_training(series.head, read_params().experiment)
+        experiment = Experiment.model_validate(read_mapping(paths.PARAMS).get("experiment", {}))
+        run_id = mirror.start_training(series.head, experiment)
         ended = False
         brought = 0
         while not ended:
