@@ -21,6 +21,8 @@ from categoriser.tracking.training_follower import following_training
 
 LOSSES = [2.0, 1.0, 0.5, 0.25]
 PATIENCE = 60.0
+# The experiment that runs go into is the settings' own.
+SETTINGS = "experiment: {name: ''}\n"
 
 
 def write_series(name: str, losses: list[float]) -> None:
@@ -74,6 +76,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 def followed(project: Project) -> Project:
     """Follow a training: its run grows while it trains."""
     Path("reports").mkdir()
+    project.write(paths.PARAMS, SETTINGS)
     project.write(".gitignore", "/model\n/mlruns\n/data\n/reports/plots\n*.html\n")
     write_series("of before", LOSSES)
     with following_training():
@@ -139,6 +142,7 @@ def test_without_a_follower_the_series_come_with_the_state(project: Project) -> 
 @pytest.mark.parametrize("stopped", ["while it trained", "by a rule"])
 def test_a_training_that_was_stopped_has_failed(project: Project, stopped: str) -> None:
     Path("reports").mkdir()
+    project.write(paths.PARAMS, SETTINGS)
     with following_training():
         write_series("sick", LOSSES)
         await_losses(project, 4)
