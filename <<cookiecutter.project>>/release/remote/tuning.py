@@ -37,10 +37,9 @@ from categoriser.model.tune import (
     keep,
     outcome,
     refuse_stale_rows,
-    trial_record,
+    search_record,
     trials_table,
 )
-from categoriser.model.tuning_record import TuningRecord
 from categoriser.params import read_params
 from categoriser.paths import CHOICE, PARAMS, PREPARED, TUNING
 from release.console import console
@@ -194,19 +193,7 @@ def judge(candidate: str, knobs: Knobs, remote: Sequence[Trial], began: float) -
         keep(PARAMS, candidate, kept)
     done = [as_it_is, *remote]
     done[here.number] = here
-    write_json(
-        TUNING,
-        TuningRecord(
-            candidate=candidate,
-            data=str(params.data.path),
-            kept=kept.number if kept else None,
-            milliseconds=int(1000 * began),
-            seed=SEED,
-            trials=[trial_record(trial) for trial in done],
-            folds=params.train.folds,
-            experiment=params.experiment.model_dump(),
-        ),
-    )
+    write_json(TUNING, search_record(params, candidate, done, kept, began, SEED))
     console.print(trials_table(done))
     console.print(outcome([as_it_is, here], kept))
     if not kept:

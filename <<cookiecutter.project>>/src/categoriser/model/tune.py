@@ -34,7 +34,7 @@ from categoriser.model.folds import answer_folds, calibrated, in_folds
 from categoriser.model.knobs import Knobs
 from categoriser.model.training_rows import TRAINING_COLUMNS
 from categoriser.model.tuning_record import TrialRecord, TuningRecord
-from categoriser.params import Prepare, Train, read_params, set_params
+from categoriser.params import Params, Prepare, Train, read_params, set_params
 from categoriser.paths import CHOICE, PARAMS, PREPARED, TUNING
 
 log = logging.getLogger(__name__)
@@ -239,17 +239,7 @@ def tune(
     kept = choose(done, settings.evaluate.confidence)
     if kept:
         keep(params, candidate, kept)
-    tuning = TuningRecord(
-        candidate=candidate,
-        data=str(settings.data.path),
-        kept=kept.number if kept else None,
-        milliseconds=int(1000 * began),
-        seed=seed,
-        trials=[trial_record(trial) for trial in done],
-        folds=settings.train.folds,
-        experiment=settings.experiment.model_dump(),
-    )
-    write_json(record, tuning)
+    write_json(record, search_record(settings, candidate, done, kept, began, seed))
     return done, kept
 
 
@@ -276,6 +266,27 @@ def choose(done: list[Trial], confidence: float) -> Trial | None:
     """Return the trial of least log loss among those that are surely better than the first."""
     better = (trial for trial in done[1:] if trial.is_better(confidence, len(done) - 1))
     return min(better, key=lambda trial: trial.loss, default=None)
+
+
+def search_record(
+    params: Params,
+    candidate: str,
+    done: list[Trial],
+    kept: Trial | None,
+    began: float,
+    seed: int,
+) -> TuningRecord:
+    """Return what is written of a search, which began so many seconds after 1970."""
+    return TuningRecord(
+        candidate=candidate,
+        data=str(params.data.path),
+        kept=kept.number if kept else None,
+        milliseconds=int(1000 * began),
+        seed=seed,
+        trials=[trial_record(trial) for trial in done],
+        folds=params.train.folds,
+        experiment=params.experiment.model_dump(),
+    )
 
 
 def trial_record(trial: Trial) -> TrialRecord:
