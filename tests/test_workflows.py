@@ -2,10 +2,9 @@
 
 import os
 import re
-import subprocess
 
 import pytest
-from conftest import PROMPTS
+from conftest import PROMPTS, Project
 from test_bake import all_files
 from test_codebuild import ANSWERS
 
@@ -61,24 +60,13 @@ def test_a_bake_speaks_of_its_own_workflow(chosen):
 def test_its_own_tests_pass_that_need_no_engine(project, bake, workflow):
     """Of the release's templates, which differ, and of the workflow's files."""
     folder = bake(workflow=workflow)
+    (folder / ".venv").symlink_to(project.folder / ".venv")
     tests = ["tests/cloudformation", "tests/workflow", "tests/lambdas", "tests/release"]
     present = [name for name in tests if (folder / name).is_dir()]
-    command = ["python", "-m", "pytest", "--numprocesses", "auto", "--dist", "loadgroup", *present]
-    done = subprocess.run(
-        [*command, "--ignore=tests/cloudformation/test_linters.py"],
-        cwd=folder,
-        env={**os.environ, **environment_of(project, folder)},
-        capture_output=True,
-        text=True,
+    done = Project(folder).run(
+        *["python", "-m", "pytest", "--numprocesses", "auto", "--dist", "loadgroup", *present],
+        "--ignore=tests/cloudformation/test_linters.py",
+        # The environment's own path leads to the code of the project that it was made for.
+        PYTHONPATH=os.pathsep.join(str(folder / name) for name in ("src", ".")),
     )
-    assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\d+ passed", done.stdout)
-
-
-def environment_of(project, folder):
-    """What lets a bake's code run with the packages of another project's environment."""
-    programs = project.folder / ".venv" / "bin"
-    return {
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join(str(folder / name) for name in ("src", ".")),
-    }
