@@ -66,7 +66,7 @@ def test_the_engine_runs_the_training(bake, kept, workflow):
     project = Project(bake(workflow=workflow))
     folder = kept / workflow
     folder.mkdir()
-    settings = {"SENT_REQUESTS": str(folder), **cluster_facts()}
+    settings = {"SENT_REQUESTS": str(folder)}
     command = COMMANDS.get(workflow, "make test-workflow")
     try:
         done = project.run("sh", "-c", command, **settings)
@@ -76,12 +76,6 @@ def test_the_engine_runs_the_training(bake, kept, workflow):
     assert re.search(r"\d+ passed", done.stdout)
     assert "failed" not in done.stdout
     assert {path.name for path in folder.iterdir()} == {"plain.json", "vpc.json"}
-
-
-def cluster_facts():
-    """AWS's own definitions for Kubernetes, where they lie beside this repository."""
-    definitions = ROOT.parent / "shared" / "data" / "ack"
-    return {"ACK_CRDS": str(definitions)} if definitions.is_dir() else {}
 
 
 @pytest.mark.parametrize("form", ["plain", "vpc"])

@@ -32,6 +32,8 @@ def make(folder, *arguments, **variables):
         ("data", "FILE", "FILE=my.csv"),
         ("data-release", "FILE", "FILE=my.csv"),
         ("remote", "URL", "URL=s3://bucket/prefix"),
+        ("accept", "GATE", 'GATE=gate.json WHY="a new market, watched by hand for a month"'),
+        ("batch", "IN", "IN=s3://bucket/history/ OUT=s3://bucket/answered/"),
         ("why", "PREDICTION", "PREDICTION=0123456789abcdef0123456789abcdef"),
     ],
 )
@@ -54,7 +56,14 @@ def test_every_verb_is_listed_with_what_it_does(fresh):
     lines = make(fresh, "help").stdout.splitlines()
     listed = {line.split()[1] for line in lines if line.startswith("  make ")}
     groups = [line for line in lines if line and not line.startswith(" ")]
-    assert groups == ["The model", "Serving", "Monitoring", "The release, on AWS", "The code"]
+    assert groups == [
+        "The model",
+        "Serving",
+        "Monitoring",
+        "The release, on AWS",
+        "From this machine, on AWS",
+        "The code",
+    ]
     phony = make(fresh, "--print-data-base", "--question", "help").stdout
     [names] = [line for line in phony.splitlines() if line.startswith(".PHONY:")]
     assert listed == set(names.split()[1:])

@@ -62,8 +62,8 @@ AccountCheck = Callable[[], list[str]]
 def print_preflight(settings: ReleaseSettings) -> None:
     """Print each account's checks of what a release needs. Raises `UserError` where any fails.
 
-    Docker is not checked: CodeBuild builds the images. That a job ends within the hour for which
-    CloudFormation waits is a matter of the settings, which were read first.
+    Docker is not checked: CodeBuild builds the images. That a job ends before the stage Train gives
+    up is a matter of the settings, which were read first.
     """
     faults = 0
     read_monitor_settings()  # Raises for what the monitor's stack could not be made of.
