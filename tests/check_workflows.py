@@ -27,10 +27,9 @@ same.
 |---|---|---|
 """
 FOOT = """
-Sent by: {workflows}. Not compared are what an engine cannot send: `kubernetes` leaves out
-`ContainerEntrypoint`, for which ACK has no field, and SageMaker starts the image with `train` by
-itself; in `sagemaker-pipelines` SageMaker names the jobs, so the places below a job's name are
-properties of its step, and the package has no token of its own.
+Sent by: {workflows}. Not compared is what SageMaker itself decides in `sagemaker-pipelines`: it names
+the jobs, so the places below a job's name are properties of its step, and the package has no token of
+its own.
 """
 # Of each step: the fields of its request that the table shows.
 FIELDS = {
@@ -84,8 +83,6 @@ def test_all_workflows_ask_the_same(kept, form):
         workflow: json.loads((kept / workflow / f"{form}.json").read_text(encoding="utf-8"))
         for workflow in WORKFLOWS
     }
-    for requests in sent.values():
-        requests["training"]["AlgorithmSpecification"].pop("ContainerEntrypoint", None)
     expected = sent["cloudformation"]
     assert {name for name, requests in sent.items() if requests != expected} == set()
     if form == "vpc":

@@ -38,7 +38,7 @@ def test_each_of_its_jobs_is_the_training_job_but_for_the_command() -> None:
     assert definition.pop("StaticHyperParameters") == {"measured": "linear"}
     assert definition == {name: described[name] for name in definition}
     assert {*described} - {*definition} == {"TrainingJobName", "AlgorithmSpecification", "Tags"}
-    assert {"ContainerEntrypoint": ["train"], **algorithm} == described["AlgorithmSpecification"]
+    assert algorithm == described["AlgorithmSpecification"]
 
 
 def test_in_a_vpc_its_jobs_are_there_too() -> None:

@@ -55,16 +55,16 @@ class JobSpec(Struct, frozen=True, kw_only=True):
     """A job: what runs, on what, with which rights, and for how long at most.
 
     `role` is the ARN of the role that the container has, `output_key` the key that encrypts the
-    outputs. `command` replaces the image's entry point.
+    outputs. `command` replaces the image's entry point in a processing job.
     """
 
     name: str
     image: str
-    command: tuple[str, ...]
     role: str
     machine: Machine
     max_seconds: int
     tags: dict[str, str]
+    command: tuple[str, ...] = ()
     network: Network = Network()
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()

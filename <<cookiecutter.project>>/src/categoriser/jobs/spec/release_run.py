@@ -107,7 +107,6 @@ def training(run: ReleaseRun) -> JobSpec:
     return JobSpec(
         name=run.training_name,
         image=run.job_image,
-        command=("train",),
         role=run.role,
         machine=Machine(run.instance),
         max_seconds=run.max_seconds,

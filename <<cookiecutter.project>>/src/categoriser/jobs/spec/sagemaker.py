@@ -12,13 +12,17 @@ Request = dict[str, Any]
 
 
 def training_request(job: JobSpec) -> Request:
-    """Return the request of CreateTrainingJob. A training job has one output: the model."""
+    """Return the request of CreateTrainingJob. A training job has one output: the model.
+
+    It names no command: SageMaker starts an image with `train`, and not every workflow's engine has
+    a field for another.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-dockerfile.html
+    """
     (model,) = job.outputs
     request: Request = {
         "TrainingJobName": job.name,
         "AlgorithmSpecification": {
             "TrainingImage": job.image,
-            "ContainerEntrypoint": [*job.command],
             "TrainingInputMode": "File",
             "MetricDefinitions": [
                 {"Name": metric.name, "Regex": metric.pattern} for metric in job.metrics

@@ -34,14 +34,9 @@ class Search(Struct, frozen=True, kw_only=True):
 
 
 def tuning_request(search: Search, job: JobSpec) -> Request:
-    """Return the request of CreateHyperParameterTuningJob for a search by a training job.
-
-    It names no command: SageMaker starts an image with `train`, which is the job's command.
-    """
+    """Return the request of CreateHyperParameterTuningJob for a search by a training job."""
     training = training_request(job)
-    algorithm = training["AlgorithmSpecification"]
-    shared = ("RoleArn", "InputDataConfig", "OutputDataConfig", "ResourceConfig", "VpcConfig")
-    limits = ("StoppingCondition", "EnableNetworkIsolation")
+    own = ("TrainingJobName", "Tags")
     return {
         "HyperParameterTuningJobName": search.name,
         "HyperParameterTuningJobConfig": {
@@ -64,11 +59,7 @@ def tuning_request(search: Search, job: JobSpec) -> Request:
         },
         "TrainingJobDefinition": {
             "StaticHyperParameters": dict(search.fixed),
-            "AlgorithmSpecification": {
-                name: algorithm[name]
-                for name in ("TrainingImage", "TrainingInputMode", "MetricDefinitions")
-            },
-            **{name: training[name] for name in (*shared, *limits) if name in training},
+            **{name: value for name, value in training.items() if name not in own},
         },
         "Tags": training["Tags"],
     }
