@@ -120,13 +120,25 @@ def tune_remote(
     parallel: Annotated[
         int, typer.Option(envvar="PARALLEL", min=1, help="How many of them at once.")
     ] = 2,
+    experiment: Annotated[
+        str | None,
+        typer.Option(envvar="EXPERIMENT", help="MLflow's experiment; the next runs stay in it."),
+    ] = None,
+    goal: Annotated[
+        str | None, typer.Option(envvar="GOAL", help="What the experiment aims at.")
+    ] = None,
+    hypothesis: Annotated[
+        str | None, typer.Option(envvar="HYPOTHESIS", help="What the search is to show.")
+    ] = None,
     image: JobImage = "",
     yes: Yes = False,
 ) -> None:
     """Search a candidate's knobs by SageMaker; what is surely better becomes the setting."""
+    from categoriser.tracking.naming import name_experiment
     from release.remote.tuning import tune_remotely
 
     with signed_in() as (settings, session):
+        name_experiment(experiment, goal, hypothesis)
         tune_remotely(
             settings,
             session,

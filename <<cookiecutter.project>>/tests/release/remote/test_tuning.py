@@ -17,6 +17,7 @@ from release_helpers.data import ROWS
 from release_helpers.fake_aws import refused
 from release_helpers.remote_aws import NEWEST_JOB, REPOSITORY, RemoteAws
 from release_helpers.settings import DATA, PROJECT, changed, tools_session
+from release_helpers.verbs import run_verb
 
 from categoriser.errors import UserError
 from categoriser.model.classifiers.fasttext_svm import Classifier
@@ -187,6 +188,42 @@ def test_what_is_better_there_and_not_here_is_shown_and_not_written(
     assert "note: trial 1's log loss was 0.0001 there" in said
     assert "Nothing is better by more than noise" in said
     assert "svm_c: 1.0" in said
+
+
+def test_a_search_belongs_to_what_the_command_line_names(
+    searches: Searches, remote: RemoteAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_params(Path("params.yaml"), {"experiment.name": "old", "experiment.goal": "an old goal"})
+    monkeypatch.setenv("EXPERIMENT", "vectors")
+    monkeypatch.setenv("HYPOTHESIS", "a better rate makes up for it")
+    # As `make` passes on what is not given.
+    monkeypatch.setenv("GOAL", "")
+
+    run_verb("tune-remote", "--candidate", CANDIDATE, "--jobs", "3", "--yes")
+
+    named = {"name": "vectors", "goal": "", "hypothesis": "a better rate makes up for it"}
+    assert record()["experiment"] == named
+    # The next runs stay in it.
+    assert read_params().experiment.model_dump() == named
+
+
+def test_a_search_that_names_nothing_stays_in_the_experiment_of_before(
+    searches: Searches, remote: RemoteAws
+) -> None:
+    set_params(Path("params.yaml"), {"experiment.name": "vectors", "experiment.goal": "speed"})
+
+    run_verb("tune-remote", "--candidate", CANDIDATE, "--jobs", "3", "--yes")
+
+    assert record()["experiment"] == {"name": "vectors", "goal": "speed", "hypothesis": ""}
+
+
+def test_what_names_no_experiment_is_refused_before_anything_is_paid_for(
+    searches: Searches, remote: RemoteAws
+) -> None:
+    with pytest.raises(UserError, match=r"experiment\.goal: .*pattern"):
+        run_verb("tune-remote", "--goal", "one\ntwo", "--yes")
+
+    assert remote.made("CreateHyperParameterTuningJob") == []
 
 
 def test_the_more_jobs_the_more_is_asked_of_the_best(
