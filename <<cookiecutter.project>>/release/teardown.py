@@ -1,6 +1,5 @@
 """`make teardown`: what bills is listed, asked for, and deleted; the data stay, or go too."""
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,11 +7,14 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from categoriser.errors import UserError
+from categoriser.plural import plural
 from release.accounts import open_session
 from release.cloudformation import find_stack, stack_name
 from release.console import ask_consent, console, print_table
 from release.layers import KEPT, Layer, layers_in_order
 from release.settings import ReleaseSettings
+from release.unowned import LOG_GROUP, UnownedResource, endpoint_logs
+from release.workflow_teardown import WORKFLOW_STACKS, workflow_resources
 
 # Ends of the types that bill: by the hour, the month or the request, or for what they hold.
 BILLS = (
@@ -32,8 +34,6 @@ BILLS = (
 # How AWS says that an earlier teardown has deleted it.
 WORDS_OF_GONE = ("does not exist", "pending deletion")
 KEY_WAITS_DAYS = 7
-# Of a release's endpoint, or dev's; another project's name may begin with this one's.
-ENDPOINT_OF_A_RELEASE = r"(dev-)?\d{8}-\d{6}-[0-9a-f]{7}"
 
 
 class StackResource(NamedTuple):
@@ -53,13 +53,6 @@ class StandingStack:
     resources: tuple[StackResource, ...]
 
 
-class EndpointLog(NamedTuple):
-    """The log group of an endpoint, which no stack owns."""
-
-    session: boto3.Session
-    name: str
-
-
 def tear_down(settings: ReleaseSettings, *, data: bool = False, yes: bool = False) -> None:
     """List what bills, ask, and delete it; what `KEPT` names goes only with `data`.
 
@@ -68,17 +61,21 @@ def tear_down(settings: ReleaseSettings, *, data: bool = False, yes: bool = Fals
     sessions = {
         part: open_session(settings, part) for part in (tools_part(settings), settings.live_part)
     }
-    stacks = standing_stacks(settings, sessions, data=data)
-    logs = [
-        EndpointLog(session, name)
+    releases = standing_stacks(settings, sessions, release_stacks(settings), data=data)
+    layers = standing_stacks(settings, sessions, layer_stacks(settings), data=data)
+    unowned = [
+        resource
         for session in sessions.values()
-        for name in endpoint_logs(session, settings.project)
+        for resource in (
+            *workflow_resources(session, settings.project),
+            *endpoint_logs(session, settings.project),
+        )
     ]
-    print_bills(stacks, logs)
-    doomed = [stack for stack in stacks if not stack.is_kept]
-    ask_to_delete(doomed, logs, yes=yes)
-    left = [*delete_stacks(doomed), *delete_logs(logs)]
-    kept = [stack.name for stack in stacks if stack.is_kept]
+    print_bills([*releases, *layers], unowned)
+    doomed = [stack for stack in layers if not stack.is_kept]
+    ask_to_delete([*releases, *doomed], unowned, yes=yes)
+    left = [*delete_stacks(releases), *delete_unowned(unowned), *delete_stacks(doomed)]
+    kept = [stack.name for stack in layers if stack.is_kept]
     if kept:
         console.print(f"kept, and deleted with DATA=1: {', '.join(kept)}")
     if left:
@@ -90,27 +87,36 @@ def tools_part(settings: ReleaseSettings) -> str:
     return layers_in_order(settings)[-1].part
 
 
-def order_of_deletion(settings: ReleaseSettings) -> list[Layer]:
-    """Return the stacks so that each goes before what it rests on, the pipeline first."""
+def release_stacks(settings: ReleaseSettings) -> list[Layer]:
+    """Return the stacks that use the layers, the pipeline first, in the order of their deletion."""
     tools = tools_part(settings)
     live = settings.live_part
-    *below, pipeline = layers_in_order(settings)
     return [
-        pipeline,
+        layers_in_order(settings)[-1],
         Layer(live, "monitor"),
         Layer(live, "prod"),
         Layer(tools, "dev"),
         Layer(tools, "train"),
-        *reversed(below),
+        *(Layer(tools, template) for template in WORKFLOW_STACKS),
     ]
 
 
+def layer_stacks(settings: ReleaseSettings) -> list[Layer]:
+    """Return the layers below the pipeline so that each goes before what it rests on."""
+    *below, _ = layers_in_order(settings)
+    return below[::-1]
+
+
 def standing_stacks(
-    settings: ReleaseSettings, sessions: dict[str, boto3.Session], *, data: bool
+    settings: ReleaseSettings,
+    sessions: dict[str, boto3.Session],
+    stacks: list[Layer],
+    *,
+    data: bool,
 ) -> list[StandingStack]:
-    """Return the project's stacks that exist, in the order of their deletion."""
+    """Return those of the stacks that exist, in their order."""
     found = []
-    for part, template in order_of_deletion(settings):
+    for part, template in stacks:
         name = stack_name(settings, template)
         session = sessions[part]
         if find_stack(session.client("cloudformation"), name):
@@ -128,19 +134,7 @@ def resources_of(session: boto3.Session, stack: str) -> tuple[StackResource, ...
     )
 
 
-def endpoint_logs(session: boto3.Session, project: str) -> list[str]:
-    """Return the log groups of an account's endpoints, of every release: no stack owns them."""
-    prefix = f"/aws/sagemaker/Endpoints/{project}-"
-    pages = session.client("logs").get_paginator("describe_log_groups")
-    return [
-        group["logGroupName"]
-        for page in pages.paginate(logGroupNamePrefix=prefix)
-        for group in page.get("logGroups", [])
-        if re.fullmatch(re.escape(prefix) + ENDPOINT_OF_A_RELEASE, group["logGroupName"])
-    ]
-
-
-def print_bills(stacks: list[StandingStack], logs: list[EndpointLog]) -> None:
+def print_bills(stacks: list[StandingStack], unowned: list[UnownedResource]) -> None:
     """Print what bills, and what becomes of it."""
     rows = [
         (
@@ -153,15 +147,19 @@ def print_bills(stacks: list[StandingStack], logs: list[EndpointLog]) -> None:
         for resource in stack.resources
         if resource.kind.endswith(BILLS)
     ]
-    rows += [("no stack", log.name, "AWS::Logs::LogGroup", "deleted") for log in logs]
+    rows += [("no stack", resource.name, resource.kind, "deleted") for resource in unowned]
     print_table("What bills", ("stack", "resource", "type", "fate"), rows)
 
 
-def ask_to_delete(stacks: list[StandingStack], logs: list[EndpointLog], *, yes: bool) -> None:
+def ask_to_delete(
+    stacks: list[StandingStack], unowned: list[UnownedResource], *, yes: bool
+) -> None:
     """Ask, if there is anything to delete. Raises `UserError` where nobody consents."""
     named = [stack.name for stack in stacks]
+    named += [resource.name for resource in unowned if resource.kind != LOG_GROUP]
+    logs = sum(resource.kind == LOG_GROUP for resource in unowned)
     if logs:
-        named.append(f"the logs of {len(logs)} endpoints")
+        named.append(f"the logs of {plural(logs, 'endpoint')}")
     if named:
         ask_consent(f"Delete {', '.join(named)}?", yes=yes)
     else:
@@ -175,7 +173,7 @@ def delete_stacks(stacks: list[StandingStack]) -> list[str]:
         cloudformation = stack.session.client("cloudformation")
         try:
             for resource in stack.resources:
-                purge(stack.session, resource)
+                purge(resource, stack)
             cloudformation.delete_stack(StackName=stack.name)
             cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack.name)
         except (BotoCoreError, ClientError) as error:
@@ -183,19 +181,23 @@ def delete_stacks(stacks: list[StandingStack]) -> list[str]:
     return left
 
 
-def delete_logs(logs: list[EndpointLog]) -> list[str]:
-    """Delete log groups; return what could not be deleted, and why."""
+def delete_unowned(unowned: list[UnownedResource]) -> list[str]:
+    """Delete what no stack owns; return what could not be deleted, and why."""
     left = []
-    for session, name in logs:
+    for resource in unowned:
         try:
-            session.client("logs").delete_log_group(logGroupName=name)
-        except (BotoCoreError, ClientError) as error:
-            left.append(f"{name}: {error}")
+            resource.delete()
+        except (BotoCoreError, ClientError, UserError) as error:
+            left.append(f"{resource.name}: {error}")
     return left
 
 
-def purge(session: boto3.Session, resource: StackResource) -> None:
-    """Delete what the deletion of its stack would leave: buckets, the key, the model packages."""
+def purge(resource: StackResource, stack: StandingStack) -> None:
+    """Delete what the deletion of its stack would leave, and what would hinder it.
+
+    That is the buckets, the key, the model packages, and a policy's use by roles of the team's own.
+    """
+    session = stack.session
     try:
         if resource.kind == "AWS::S3::Bucket":
             bucket = session.resource("s3").Bucket(resource.name)
@@ -207,9 +209,23 @@ def purge(session: boto3.Session, resource: StackResource) -> None:
             )
         elif resource.kind == "AWS::SageMaker::ModelPackageGroup":
             delete_model_packages(session, resource.name)
+        elif resource.kind == "AWS::IAM::ManagedPolicy":
+            detach_policy(resource.name, stack)
     except ClientError as error:
         if not any(words in str(error) for words in WORDS_OF_GONE):
             raise
+
+
+def detach_policy(policy: str, stack: StandingStack) -> None:
+    """Take a policy from roles that are not its stack's: IAM deletes none that a role still has."""
+    iam = stack.session.client("iam")
+    own = {resource.name for resource in stack.resources}
+    pages = iam.get_paginator("list_entities_for_policy").paginate(
+        PolicyArn=policy, EntityFilter="Role"
+    )
+    roles = {role["RoleName"] for page in pages for role in page.get("PolicyRoles", [])}
+    for role in sorted(roles - own):
+        iam.detach_role_policy(RoleName=role, PolicyArn=policy)
 
 
 def delete_model_packages(session: boto3.Session, group: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from release_helpers.consent import answered
-from release_helpers.fake_aws import FakeAws, refused
+from release_helpers.fake_aws import TOOLS, FakeAws, refused
 from release_helpers.fake_stacks import FakeStacks, names
 from release_helpers.settings import (
     PROJECT,
@@ -165,6 +165,36 @@ def test_a_log_that_cannot_be_deleted_is_named(cloud: FakeAws, standing: FakeSta
 
     with pytest.raises(UserError, match=f"may bill on:\n  {LOGS[0]}: .*AccessDenied"):
         tear_down(changed(), yes=True)
+
+
+def test_one_log_is_asked_for_as_one(
+    cloud: FakeAws, standing: FakeStacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing.standing.clear()
+    cloud.answers["DescribeLogGroups"] = {"logGroups": [{"logGroupName": LOGS[0]}]}
+    asked = answered(monkeypatch, "y")
+
+    tear_down(changed())
+
+    assert asked == ["Delete the logs of 1 endpoint? (y/n) "]
+
+
+def test_a_policy_is_taken_from_the_roles_that_are_not_its_stacks(
+    cloud: FakeAws, standing: FakeStacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = f"arn:aws:iam::{TOOLS}:policy/{PROJECT}-shared"
+    monkeypatch.setitem(
+        HELD, "identity", [("AWS::IAM::ManagedPolicy", policy), ("AWS::IAM::Role", "own")]
+    )
+    attached = [{"RoleName": name} for name in ("own", "the-teams")]
+    cloud.answers["ListEntitiesForPolicy"] = {"PolicyRoles": attached}
+
+    tear_down(changed(), yes=True)
+    # The stack is kept, so its policy stays where it is.
+    assert not cloud.made("DetachRolePolicy")
+
+    tear_down(changed(), yes=True, data=True)
+    assert cloud.made("DetachRolePolicy") == [{"RoleName": "the-teams", "PolicyArn": policy}]
 
 
 def test_with_data_1_the_data_go_too(cloud: FakeAws, standing: FakeStacks) -> None:
