@@ -87,12 +87,13 @@ def categorise(
 ) -> None:
     """Answer the files at a place in S3, and write them to another.
 
-    Raises `UserError` for places that cannot be used, for a file without a row that can be
-    answered, where nobody consents, and where the transform fails.
+    Raises `UserError` for places that cannot be read or written, for a file without a row that can
+    be answered, where nobody consents, and where the transform fails.
     """
     s3 = session.client("s3")
     target = S3Uri.parse(out)
     sources = find_sources(s3, S3Uri.parse(given), target)
+    require_writable(s3, answered_place(target, sources[0].target_name))
     container = container_of(settings, session, package, model)
     transform = transform_of(settings, session, container, instances, minutes)
     size = sum(source.size for source in sources)
@@ -158,9 +159,8 @@ def find_sources(s3: S3Client, place: S3Uri, target: S3Uri) -> list[Source]:
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.key)
         found = {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
-        s3.head_bucket(Bucket=target.bucket)
     except ClientError as error:
-        raise UserError(f"IN={place} OUT={target}: {error}") from None
+        raise UserError(f"IN={place}: {error}") from None
     if place.key in found:
         return [Source(place, PurePosixPath(place.key).name, found[place.key])]
     sources = [
@@ -173,6 +173,26 @@ def find_sources(s3: S3Client, place: S3Uri, target: S3Uri) -> list[Source]:
     if target.bucket == place.bucket and f"{target.key.rstrip('/')}/".startswith(below):
         raise UserError(f"OUT={target} is within IN={place}: the next run would read its answers")
     return sources
+
+
+def require_writable(s3: S3Client, place: S3Uri) -> None:
+    """Raise `UserError` where the caller may not write an object.
+
+    An upload in parts is begun and given up. That takes the rights to the bucket and to its key
+    that a whole upload takes, and leaves neither an object nor a version of one.
+    """
+    try:
+        begun = s3.create_multipart_upload(Bucket=place.bucket, Key=place.key)
+    except ClientError as error:
+        raise UserError(
+            f"OUT: {place} cannot be written: {error}. It takes s3:PutObject, and where the bucket "
+            "has a key of its own kms:GenerateDataKey and kms:Decrypt"
+        ) from None
+    try:
+        s3.abort_multipart_upload(Bucket=place.bucket, Key=place.key, UploadId=begun["UploadId"])
+    except ClientError as error:
+        # It has no part, so it costs nothing, and must not stop who may write.
+        console.print(f"an upload without parts is left at {place}: {error}")
 
 
 def require_space(folder: Path, needed: int) -> None:
@@ -213,6 +233,11 @@ def answers_by_name(s3: S3Client, answers: S3Uri) -> dict[str, S3Uri]:
     }
 
 
+def answered_place(target: S3Uri, name: str | PurePosixPath) -> S3Uri:
+    """Return where a file of this name is written below the place for the answers."""
+    return S3Uri(target.bucket, str(PurePosixPath(target.key) / name))
+
+
 def write_answered(s3: S3Client, file: Prepared, keys: Mapping[str, S3Uri], target: S3Uri) -> None:
     """Write a file's rows with their answers to S3, and those that were set aside beside it."""
     name = PurePosixPath(file.source.target_name)
@@ -225,8 +250,7 @@ def write_answered(s3: S3Client, file: Prepared, keys: Mapping[str, S3Uri], targ
     )
     for written in (local, aside_of(local)):
         if written.exists():
-            key = PurePosixPath(target.key) / name.parent / written.name
-            place = S3Uri(target.bucket, str(key))
+            place = answered_place(target, name.parent / written.name)
             s3.upload_file(str(written), place.bucket, place.key)
             console.print(f"  {place}")
             written.unlink()

@@ -317,7 +317,7 @@ def test_a_transform_is_stopped_after_its_minutes(
     [
         ("nothing/", {}, "there is no file"),
         ("history/", {"given": "s3://no-such-bucket/x"}, "NoSuchBucket"),
-        ("history/", {"out": "s3://no-such-bucket/x"}, "404"),
+        ("history/", {"out": "s3://no-such-bucket/x"}, "OUT: s3://no-such-bucket/x/.*NoSuchBucket"),
         ("history/", {"out": f"s3://{LIVE}/history/answered"}, "is within IN="),
         ("history/", {"out": "answered"}, "is not a place in S3"),
         ("history/", {"package": "1", "model": "s3://b/k"}, "give one of them"),
@@ -352,6 +352,49 @@ def test_a_file_that_cannot_be_answered_starts_no_job(
         answer()
 
     assert remote.made("CreateModel", "CreateTransformJob") == []
+
+
+@pytest.mark.parametrize("right", ["s3:PutObject", "kms:GenerateDataKey"])
+def test_where_the_answers_may_not_be_written_it_is_said_before_the_price(
+    right: str, transforms: Transforms, remote: RemoteAws
+) -> None:
+    put("history/2025/one.csv.gz", gzip.compress((HEADER + SHORT).encode()))
+    words = f"User is not authorized to perform: {right}"
+    remote.answers["CreateMultipartUpload"] = refused("AccessDenied", words)
+
+    said = rf"OUT: s3://{LIVE}/answered/2025/one\.csv cannot be written: .*{words}"
+    with pytest.raises(UserError, match=said):
+        answer()
+
+    assert remote.made("GetProducts", "CreateModel", "CreateTransformJob") == []
+    assert not boto3.client("s3").list_objects_v2(Bucket=DATA)["KeyCount"]
+
+
+def test_to_see_whether_the_answers_can_be_written_leaves_nothing_behind(
+    transforms: Transforms, remote: RemoteAws
+) -> None:
+    put("history/one.csv", HEADER + SHORT)
+
+    with pytest.raises(UserError, match="nobody consented"):
+        answer(yes=False)
+
+    s3 = boto3.client("s3")
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=LIVE)
+    left = s3.list_object_versions(Bucket=LIVE, Prefix="answered")
+    assert {"Versions", "DeleteMarkers"}.isdisjoint(left)
+
+
+def test_who_may_write_and_not_give_an_upload_up_gets_the_answers(
+    transforms: Transforms, remote: RemoteAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put("history/one.csv", HEADER + SHORT)
+    remote.answers["AbortMultipartUpload"] = refused("AccessDenied")
+
+    answer()
+
+    assert sorted(written()) == ["answered/one.csv"]
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"an upload without parts is left at s3://{LIVE}/answered/one.csv" in said
 
 
 def test_without_consent_nothing_is_read_or_started(
