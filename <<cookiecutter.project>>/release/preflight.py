@@ -1,7 +1,8 @@
 """`make preflight`: what AWS still wants before a deployment, account by account."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 import boto3
 from botocore.exceptions import ClientError
@@ -11,6 +12,7 @@ from categoriser.monitor.monitor_settings import read_monitor_settings
 from release.accounts import account_id, open_session
 from release.connection import connection_faults
 from release.console import console
+from release.remote.defaults import BATCH_INSTANCES, SEARCH_JOBS_AT_ONCE
 from release.settings import ReleaseSettings
 from release.training_services import TRAINING_SERVICES
 
@@ -57,32 +59,38 @@ ACTIONS = (
 
 # A check of one account, which returns its faults.
 AccountCheck = Callable[[], list[str]]
+# The quotas of an account by name, asked for once.
+Quotas = Callable[[], Mapping[str, float]]
 
 
 def print_preflight(settings: ReleaseSettings) -> None:
     """Print each account's checks of what a release needs. Raises `UserError` where any fails.
 
-    Docker is not checked: CodeBuild builds the images. That a job ends before the stage Train gives
-    up is a matter of the settings, which were read first.
+    What only the verbs that run on SageMaker from this machine need is a warning. Docker is not
+    checked: CodeBuild builds the images. That a job ends before the stage Train gives up is a
+    matter of the settings, which were read first.
     """
     faults = 0
     read_monitor_settings()  # Raises for what the monitor's stack could not be made of.
     for part in ("tools", "prod") if settings.prod_account_id else ("all",):
         session = open_session(settings, part)
         console.print(f"account {account_id(session)}: credentials ok")
-        for name, check in checks_of(settings, session, part).items():
+        quotas = cache(partial(applied_quotas, session))
+        for name, check in checks_of(settings, session, part, quotas).items():
             faults += report(name, check)
+        for name, check in warnings_of(settings, part, quotas).items():
+            report(name, check, ", a warning:")
     if faults:
         raise UserError(f"{faults} faults, on which a release would fail")
 
 
 def checks_of(
-    settings: ReleaseSettings, session: boto3.Session, part: str
+    settings: ReleaseSettings, session: boto3.Session, part: str, quotas: Quotas
 ) -> dict[str, AccountCheck]:
     """Return the checks of the account that holds a part, by the names that are printed."""
     checks: dict[str, AccountCheck] = {
         "services": lambda: missing_services(settings.region, session),
-        "quotas": lambda: short_quotas(settings, session, part),
+        "quotas": lambda: short_quotas(needed_quotas(settings, part), quotas()),
         "permissions": lambda: missing_permissions(session),
     }
     if settings.has_connection and part != "prod":
@@ -90,15 +98,28 @@ def checks_of(
     return checks
 
 
-def report(name: str, check: AccountCheck) -> int:
-    """Print what a check finds, or why it could not be made; return the number of faults."""
+def warnings_of(settings: ReleaseSettings, part: str, quotas: Quotas) -> dict[str, AccountCheck]:
+    """Return the checks on which no release fails: of quotas, by the verb that needs them."""
+    if part == "prod":
+        return {}
+    instance = settings.train.instance
+    searching = {f"{instance} for training job usage": SEARCH_JOBS_AT_ONCE}
+    answering = {f"{instance} for transform job usage": BATCH_INSTANCES}
+    return {
+        "quotas of make tune REMOTE=1": lambda: short_quotas(searching, quotas()),
+        "quotas of make batch": lambda: short_quotas(answering, quotas()),
+    }
+
+
+def report(name: str, check: AccountCheck, what: str = "") -> int:
+    """Print what a check finds, or why it could not be made; return how much it has found."""
     try:
-        faults = check()
+        found = check()
     except (ClientError, UserError) as error:
         console.print(f"  {name} not checked: {error}")
         return 0
-    console.print(f"  {name} {'; '.join(faults) or 'ok'}")
-    return len(faults)
+    console.print(f"  {name}{what} {'; '.join(found)}" if found else f"  {name} ok")
+    return len(found)
 
 
 def missing_services(region: str, session: boto3.Session) -> list[str]:
@@ -111,13 +132,11 @@ def missing_services(region: str, session: boto3.Session) -> list[str]:
     ]
 
 
-def short_quotas(settings: ReleaseSettings, session: boto3.Session, part: str) -> list[str]:
-    """Return the quotas of SageMaker that a release would exceed, or that do not exist.
+def short_quotas(needed: Mapping[str, int], applied: Mapping[str, float]) -> list[str]:
+    """Return the quotas of SageMaker that would be exceeded, or that do not exist.
 
     An instance type without a quota is misspelt.
     """
-    needed = needed_quotas(settings, part)
-    applied = applied_quotas(session)
     mend = "ask for more in the console: Service Quotas, Amazon SageMaker"
     faults = []
     for name, count in needed.items():

@@ -12,6 +12,7 @@ import typer
 
 from release.cli.application import Application, Verb, signed_in
 from release.cli.build_steps import build
+from release.remote.defaults import BATCH_INSTANCES, SEARCH_JOBS, SEARCH_JOBS_AT_ONCE
 
 verbs = Application("python -m release", "The release on AWS; `make help` lists all verbs.")
 verbs.add_typer(build)
@@ -116,10 +117,12 @@ def tune_remote(
         str,
         typer.Option(envvar="CANDIDATE", help="Whose knobs; else of the one that went on last."),
     ] = "",
-    jobs: Annotated[int, typer.Option(envvar="JOBS", min=1, help="How many draws to try.")] = 10,
+    jobs: Annotated[
+        int, typer.Option(envvar="JOBS", min=1, help="How many draws to try.")
+    ] = SEARCH_JOBS,
     parallel: Annotated[
         int, typer.Option(envvar="PARALLEL", min=1, help="How many of them at once.")
-    ] = 2,
+    ] = SEARCH_JOBS_AT_ONCE,
     experiment: Annotated[
         str | None,
         typer.Option(envvar="EXPERIMENT", help="MLflow's experiment; the next runs stay in it."),
@@ -167,7 +170,7 @@ def batch(
     ] = "",
     instances: Annotated[
         int, typer.Option(envvar="INSTANCES", min=1, help="How many instances answer.")
-    ] = 1,
+    ] = BATCH_INSTANCES,
     minutes: Annotated[
         int, typer.Option(envvar="MINUTES", min=10, help="Stop it after so many minutes.")
     ] = 120,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from release_helpers.fake_aws import TOOLS, FakeAws, refused
+from release_helpers.fake_aws import PROD, TOOLS, FakeAws, refused
 from release_helpers.fake_stacks import FakeStacks
 from release_helpers.settings import (
     PROJECT,
@@ -20,6 +20,7 @@ from release_helpers.settings import (
 from categoriser.errors import UserError
 from release.cloudformation import TemplateLoader, template_text
 from release.preflight import missing_services, print_preflight
+from release.settings import ReleaseSettings
 
 CONNECTION = f"arn:aws:codeconnections:ap-southeast-2:{TOOLS}:connection/1"
 
@@ -33,6 +34,7 @@ def well(cloud: FakeAws, root: Path) -> FakeAws:
             ("ml.m5.large", "training job"),
             ("ml.m5.large", "processing job"),
             ("ml.m5.large", "endpoint"),
+            ("ml.m5.large", "transform job"),
             ("ml.t2.medium", "endpoint"),
             ("ml.t3.medium", "processing job"),
         )
@@ -71,7 +73,9 @@ def test_preflight_passes_where_all_is_well(
 ) -> None:
     looked()
 
-    assert capsys.readouterr().out.count(" ok\n") == 5
+    assert capsys.readouterr().out.count(" ok\n") == 7
+    # It has hundreds of quotas.
+    assert len(well.made("ListServiceQuotas")) == 1
 
 
 def test_a_quota_of_zero_is_a_fault_with_its_name(
@@ -83,6 +87,48 @@ def test_a_quota_of_zero_is_a_fault_with_its_name(
         looked()
 
     assert "ml.m5.large for endpoint usage is 0, and 8 are needed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("quota", "short", "said"),
+    [
+        (3, 0.0, "make batch, a warning: ml.m5.large for transform job usage is 0, and 1 are"),
+        (0, 1.0, "make tune REMOTE=1, a warning: ml.m5.large for training job usage is 1, and 2"),
+    ],
+    ids=["transform", "search"],
+)
+def test_a_quota_that_no_release_needs_is_a_warning_with_its_verb(
+    quota: int, short: float, said: str, well: FakeAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well.answers["ListServiceQuotas"]["Quotas"][quota]["Value"] = short
+
+    looked()
+
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert "  quotas ok\n" in shown
+
+
+def test_an_instance_that_transforms_nothing_is_a_warning(
+    well: FakeAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del well.answers["ListServiceQuotas"]["Quotas"][3]
+
+    looked()
+
+    said = "quotas of make batch, a warning: ml.m5.large for transform job usage: no such quota"
+    assert said in capsys.readouterr().out
+
+
+def test_production_s_own_account_runs_no_verb_of_this_machine(
+    well: FakeAws, two: ReleaseSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_preflight(two)
+
+    tools, _, prod = capsys.readouterr().out.partition(f"account {PROD}")
+    assert tools.count("quotas of make") == 2
+    assert "quotas ok" in prod
+    assert "quotas of make" not in prod
 
 
 def test_both_endpoints_of_a_release_may_be_at_their_largest(well: FakeAws) -> None:
