@@ -67,21 +67,21 @@ def training(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 @pytest.fixture(scope="session")
 def released(training: tuple[Path, str]) -> Path:
     """Make a folder with model.tar.gz, as SageMaker makes it of /opt/ml/model."""
-    folder = training[0] / "released"
-    folder.mkdir()
-    with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
-        archive.add(training[0] / "model", ".")
-    return folder
+    return archived(training[0] / "model", training[0] / "released/model.tar.gz")
 
 
 @pytest.fixture(scope="session")
 def diagnosed(training: tuple[Path, str]) -> Path:
     """Make a folder with output.tar.gz, as SageMaker makes it of /opt/ml/output/data."""
-    folder = training[0] / "diagnosed"
-    folder.mkdir()
-    with tarfile.open(folder / "output.tar.gz", "w:gz") as archive:
-        archive.add(training[0] / "output/data", ".")
-    return folder
+    return archived(training[0] / "output/data", training[0] / "diagnosed/output.tar.gz")
+
+
+def archived(folder: Path, archive: Path) -> Path:
+    """Pack what is in a folder; return the folder of the archive, which is made for it."""
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(folder, ".")
+    return archive.parent
 
 
 @pytest.fixture(scope="session")
