@@ -21,6 +21,14 @@ Yes = Annotated[bool, typer.Option("--yes", envvar="YES", help="Consent to what 
 JobImage = Annotated[
     str, typer.Option(envvar="IMAGE", help="The jobs' image, repository@digest; else the newest.")
 ]
+ExperimentName = Annotated[
+    str | None,
+    typer.Option(envvar="EXPERIMENT", help="MLflow's experiment; the next runs stay in it."),
+]
+Goal = Annotated[str | None, typer.Option(envvar="GOAL", help="What the experiment aims at.")]
+Hypothesis = Annotated[
+    str | None, typer.Option(envvar="HYPOTHESIS", help="What the run is to show.")
+]
 
 
 @verbs.command(cls=Verb)
@@ -103,12 +111,23 @@ def why(
 
 
 @verbs.command("train-remote", cls=Verb)
-def train_remote(image: JobImage = "", yes: Yes = False) -> None:
+def train_remote(
+    job: Annotated[
+        str, typer.Option(envvar="JOB", help="A job that runs or is done: follow it, start none.")
+    ] = "",
+    experiment: ExperimentName = None,
+    goal: Goal = None,
+    hypothesis: Hypothesis = None,
+    image: JobImage = "",
+    yes: Yes = False,
+) -> None:
     """Train on SageMaker, on this machine's rows and knobs; bring the model back."""
+    from categoriser.tracking.naming import name_experiment
     from release.remote.training import train_remotely
 
     with signed_in() as (settings, session):
-        train_remotely(settings, session, image=image, yes=yes)
+        name_experiment(experiment, goal, hypothesis)
+        train_remotely(settings, session, job=job, image=image, yes=yes)
 
 
 @verbs.command("tune-remote", cls=Verb)
@@ -123,16 +142,9 @@ def tune_remote(
     parallel: Annotated[
         int, typer.Option(envvar="PARALLEL", min=1, help="How many of them at once.")
     ] = SEARCH_JOBS_AT_ONCE,
-    experiment: Annotated[
-        str | None,
-        typer.Option(envvar="EXPERIMENT", help="MLflow's experiment; the next runs stay in it."),
-    ] = None,
-    goal: Annotated[
-        str | None, typer.Option(envvar="GOAL", help="What the experiment aims at.")
-    ] = None,
-    hypothesis: Annotated[
-        str | None, typer.Option(envvar="HYPOTHESIS", help="What the search is to show.")
-    ] = None,
+    experiment: ExperimentName = None,
+    goal: Goal = None,
+    hypothesis: Hypothesis = None,
     image: JobImage = "",
     yes: Yes = False,
 ) -> None:

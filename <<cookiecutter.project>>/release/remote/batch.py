@@ -9,6 +9,7 @@ that a file has.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -170,6 +171,11 @@ def find_sources(s3: S3Client, place: S3Uri, target: S3Uri) -> list[Source]:
     ]
     if not sources:
         raise UserError(f"IN={place}: there is no file")
+    twice = [name for name, count in Counter(each.target_name for each in sources).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"IN={place}: the answers to two files would both be {twice[0]}: rename one of them"
+        )
     if target.bucket == place.bucket and f"{target.key.rstrip('/')}/".startswith(below):
         raise UserError(f"OUT={target} is within IN={place}: the next run would read its answers")
     return sources

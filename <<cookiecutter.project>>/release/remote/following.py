@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from categoriser.errors import UserError
 from release.console import ask_consent, console
 
 POLL_SECONDS = 15
+# For how long AWS may be out of reach before a job is followed no more.
+OUTAGE_SECONDS = 30 * 60
 ENDED = ("Completed", "Failed", "Stopped")
 
 
@@ -72,14 +74,16 @@ class JobLog:
 class FollowedJob:
     """A job by its name, and how it is asked, read and stopped.
 
-    `command` is what a person stops it with. Without the `needs_this` process its results are of no
-    use, and it is stopped with it. It is stopped after `minutes` where AWS itself has no bound.
+    `command` is what a person stops it with, and `follow_command`, where there is one, what they
+    follow it with again. Without the `needs_this` process its results are of no use, and it is
+    stopped with it. It is stopped after `minutes` where AWS itself has no bound.
     """
 
     name: str
     describe: Callable[[], JobState]
     stop: Callable[[], object]
     command: str
+    follow_command: str = ""
     new_lines: Callable[[], list[str]] = field(default=lambda: [])
     needs_this: bool = False
     minutes: int | None = None
@@ -89,11 +93,15 @@ def follow(job: FollowedJob) -> None:
     """Print how a job goes until it ends. Raises `UserError` where it does not complete.
 
     Where the person interrupts it, the job is stopped if they say so or if it needs this process.
+    Where AWS answers no more, it is stopped if it needs this process and the request still goes out.
     """
     try:
         state = follow_to_its_end(job)
     except KeyboardInterrupt:
         raise UserError(interrupted(job)) from None
+    except (BotoCoreError, ClientError) as error:
+        became = stopped(job) if job.needs_this else goes_on(job)
+        raise UserError(f"{became} (it is followed no more: {error})") from None
     if state.status != "Completed":
         reason = state.reason or "no reason is given"
         raise UserError(f"{job.name} {state.status.lower()}: {reason}")
@@ -102,13 +110,22 @@ def follow(job: FollowedJob) -> None:
 def follow_to_its_end(job: FollowedJob) -> JobState:
     """Print a job's states and lines; return the last state."""
     end = time.monotonic() + 60 * job.minutes if job.minutes else None
+    answered = time.monotonic()
     said = ""
     while True:
-        state = job.describe()
+        lines: list[str] = []
+        try:
+            state = job.describe()
+            lines = job.new_lines()
+            answered = time.monotonic()
+        except HTTPClientError as error:
+            if time.monotonic() - answered > OUTAGE_SECONDS:
+                raise
+            state = JobState("", f"AWS is out of reach, and is asked again: {error}")
         if state.words != said:
             said = state.words
             console.print(f"{job.name}: {said}")
-        for line in job.new_lines():
+        for line in lines:
             console.print(f"  {line}")
         if state.status in ENDED:
             return state
@@ -119,15 +136,25 @@ def follow_to_its_end(job: FollowedJob) -> JobState:
 
 
 def interrupted(job: FollowedJob) -> str:
-    """Stop a job that is no longer followed, if that is wanted; return what became of it."""
-    goes_on = f"{job.name} goes on, and is billed; stop it with `{job.command}`"
+    """Stop a job that a person follows no more, if that is wanted; return what became of it."""
     if not job.needs_this:
         try:
             ask_consent(f"stop {job.name} on AWS too?")
         except (KeyboardInterrupt, UserError):
-            return goes_on
+            return goes_on(job)
+    return stopped(job)
+
+
+def stopped(job: FollowedJob) -> str:
+    """Stop a job; return what became of it."""
     try:
         job.stop()
-    except ClientError as error:
-        return f"{goes_on} ({error})"
+    except (BotoCoreError, ClientError) as error:
+        return f"{goes_on(job)} ({error})"
     return f"{job.name} is stopped"
+
+
+def goes_on(job: FollowedJob) -> str:
+    """Say that a job is left alone, and what can be done about it."""
+    again = f"; follow it with `{job.follow_command}`" if job.follow_command else ""
+    return f"{job.name} goes on, and is billed; stop it with `{job.command}`{again}"

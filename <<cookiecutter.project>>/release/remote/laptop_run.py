@@ -31,6 +31,10 @@ from release.settings import ReleaseSettings
 from release.training_data import RELEASE_ROWS, validate_together
 
 
+# The tag of a run's jobs that names the file of their rows.
+DATA_TAG = "Data"
+
+
 def new_run_id() -> str:
     """Return the id of a run that begins now, such as laptop-20261130-101500."""
     return f"laptop-{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -84,6 +88,7 @@ def run_lineage(
             "JobImage": digest_of(image),
             "DvcHash": hash_in_git(),
             "StartedBy": session.client("sts").get_caller_identity()["Arn"],
+            DATA_TAG: read_params().data.path.as_posix(),
         }
     )
 

@@ -118,8 +118,15 @@ ENVIRONMENTS: list[tuple[dict[str, str], str, str, list[object], dict[str, objec
     ({"EXECUTION": "e-1", "YES": "1"}, "rollback", ROLLBACK, ["e-1"], {"yes": True}),
     ({"PREDICTION": "p"}, "why", WHY, ["p", "7"], {}),
     ({"PREDICTION": "p", "DAYS": "30"}, "why", WHY, ["p", "30"], {}),
-    ({}, "train-remote", TRAIN, [], {"image": "", "yes": False}),
-    ({"IMAGE": "i@d", "YES": "1"}, "train-remote", TRAIN, [], {"image": "i@d", "yes": True}),
+    ({}, "train-remote", TRAIN, [], {"job": "", "image": "", "yes": False}),
+    (
+        {"IMAGE": "i@d", "YES": "1"},
+        "train-remote",
+        TRAIN,
+        [],
+        {"job": "", "image": "i@d", "yes": True},
+    ),
+    ({"JOB": "j"}, "train-remote", TRAIN, [], {"job": "j", "image": "", "yes": False}),
     (
         {},
         "tune-remote",

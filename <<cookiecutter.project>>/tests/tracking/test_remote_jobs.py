@@ -15,6 +15,7 @@ from tracking_helpers.tracked_project import Project
 from categoriser import paths
 from categoriser.errors import UserError
 from categoriser.model.package import Categoriser
+from categoriser.tracking.comparing.recorded_runs import TAG_OF_KIND
 from categoriser.tracking.mirror import Mirror
 from categoriser.tracking.remote_jobs import RemoteJob, remote_states
 from categoriser.tracking.track import add_remote_jobs
@@ -62,6 +63,9 @@ def test_a_job_is_a_run_with_its_name_tags_knobs_figures_and_files(
     assert run.data.tags["training_job"] == "bank-laptop-1"
     assert run.data.tags["Release"] == "laptop-1"
     assert run.data.tags["goal"] == "fewer reviews"
+    assert run.data.tags["candidate_trained"] == categoriser.metadata.candidate
+    # Whose runs are compared with each other: those of a pipeline, its candidates, its trials.
+    assert run.data.tags.keys().isdisjoint(TAG_OF_KIND.values())
     assert run.data.tags["mlflow.source.name"] == "make train-remote"
     assert run.data.params["train.candidates.fasttext_svm.dim"] == "16"
     assert run.data.metrics["validation_log_loss"] == 0.25

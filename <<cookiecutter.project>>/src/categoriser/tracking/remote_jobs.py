@@ -70,7 +70,7 @@ def remote_state(job: RemoteJob, model: Path) -> State:
             **job.tags,
             "training_job": job.name,
             "model_uri": job.model,
-            "candidate": metadata.candidate,
+            "candidate_trained": metadata.candidate,
             "dvc_data": job.tags.get("DvcHash", ""),
             "author": person(),
         },

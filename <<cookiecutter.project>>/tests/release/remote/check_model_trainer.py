@@ -51,7 +51,7 @@ def job(
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
     told: list[Any] = []
     monkeypatch.setattr(telemetry_logging, "_requests_helper", lambda *given: told.append(given))
-    verb.train_remotely(changed(), tools_session(), image="", yes=True)
+    verb.train_remotely(changed(), tools_session(), job="", image="", yes=True)
     assert told == []
     assert remote.made("SimulatePrincipalPolicy") == []
     [request] = sent

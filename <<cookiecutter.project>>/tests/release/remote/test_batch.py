@@ -179,6 +179,18 @@ def test_all_files_below_a_place_are_answered_in_their_own_forms(
     assert parquet.schema["predicted_probability"] == pl.Float64
 
 
+def test_two_files_whose_answers_would_have_one_name_are_refused(
+    transforms: Transforms, remote: RemoteAws
+) -> None:
+    put("history/own.csv", HEADER + SHORT)
+    put("history/own.csv.gz", gzip.compress((HEADER + SHORT).encode()))
+
+    with pytest.raises(UserError, match=r"the answers to two files would both be own\.csv"):
+        answer("history")
+
+    assert written() == {}
+
+
 def test_a_single_file_is_answered(transforms: Transforms, remote: RemoteAws) -> None:
     put("history/one.csv", HEADER + SHORT)
     put("history/two.csv", HEADER + SHORT)

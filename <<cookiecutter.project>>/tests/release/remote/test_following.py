@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from release_helpers.consent import answered
 from release_helpers.fake_aws import refused
 from release_helpers.remote_aws import RemoteAws
 from release_helpers.settings import tools_session
 
 from categoriser.errors import UserError
+from release.remote import following
 from release.remote.following import FollowedJob, JobLog, JobState, follow
 
 
@@ -89,6 +92,63 @@ def test_a_job_that_cannot_be_stopped_is_said_to_go_on(remote: RemoteAws) -> Non
 
     with pytest.raises(UserError, match=r"goes on.*may not stop"):
         follow(job(iter([JobState("InProgress")]), stop, needs_this=True))
+
+
+@pytest.mark.parametrize(
+    ("needs_this", "said"),
+    [(True, "job-1 is stopped"), (False, "goes on, .*`aws stop`; follow it with `make it JOB=1`")],
+)
+def test_a_job_that_cannot_be_asked_for_any_more_is_stopped_only_if_it_needs_this_process(
+    remote: RemoteAws, needs_this: bool, said: str
+) -> None:
+    def describe() -> JobState:
+        raise refused("ExpiredTokenException", "the sign-in has run out")
+
+    stops: list[int] = []
+    lost = FollowedJob(
+        name="job-1",
+        describe=describe,
+        stop=lambda: stops.append(1),
+        command="aws stop",
+        follow_command="make it JOB=1",
+        needs_this=needs_this,
+    )
+
+    with pytest.raises(UserError, match=f"{said}.*the sign-in has run out"):
+        follow(lost)
+
+    assert bool(stops) is needs_this
+
+
+def test_while_aws_is_out_of_reach_it_is_asked_again(
+    remote: RemoteAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out_of_reach = EndpointConnectionError(endpoint_url="https://sagemaker")
+    answers: Iterator[JobState | EndpointConnectionError] = iter(
+        [out_of_reach, out_of_reach, JobState("Completed", "Completed")]
+    )
+
+    follow(replace(job(iter(()), lambda: None), describe=lambda: answer(next(answers))))
+
+    out, end = capsys.readouterr().out.splitlines()
+    assert out.startswith("job-1: AWS is out of reach, and is asked again: ")
+    assert end == "job-1: Completed"
+
+
+def test_out_of_reach_for_too_long_it_is_followed_no_more(
+    remote: RemoteAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "OUTAGE_SECONDS", -1)
+    out_of_reach = EndpointConnectionError(endpoint_url="https://sagemaker")
+
+    with pytest.raises(UserError, match=r"goes on, and is billed.*Could not connect"):
+        follow(replace(job(iter(()), lambda: None), describe=lambda: answer(out_of_reach)))
+
+
+def answer(given: JobState | EndpointConnectionError) -> JobState:
+    if isinstance(given, JobState):
+        return given
+    raise given
 
 
 def test_the_log_gives_the_new_lines_of_all_the_job_s_streams(remote: RemoteAws) -> None:

@@ -26,6 +26,8 @@ from release.remote.training import train_remotely
 
 NAME = f"{PROJECT}-laptop-20261130101500"
 ARCHIVE = f"runs/laptop-1/training/{NAME}/output/model.tar.gz"
+# Of a job that an earlier call has started.
+TAGS = {"Project": PROJECT, "Release": "laptop-1", "Data": "data/then.csv"}
 
 
 @pytest.fixture
@@ -39,21 +41,32 @@ def started(
     pack_model(model, tmp_path / "packed")
     packed = (tmp_path / "packed/model.tar.gz").read_bytes()
     boto3.client("s3").put_object(Bucket=DATA, Key=ARCHIVE, Body=packed)
-    remote.answers["DescribeTrainingJob"] = described()
+    remote.answers |= {"DescribeTrainingJob": described(), "ListTags": tagged(TAGS)}
     runs: list[ReleaseRun] = []
 
     def start(_: boto3.Session, run: ReleaseRun, params: Params) -> str:
         runs.append(run)
+        remote.answers["ListTags"] = tagged(run.lineage)
         return NAME
 
     monkeypatch.setattr(training, "start_by_sdk", start)
     return runs
 
 
+def tagged(tags: dict[str, str]) -> dict[str, Any]:
+    return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
 def described(status: str = "Completed", **more: Any) -> dict[str, Any]:
     return {
         "TrainingJobName": NAME,
+        "TrainingJobArn": f"arn:aws:sagemaker:eu-west-1:111122223333:training-job/{NAME}",
         "TrainingJobStatus": status,
+        "ResourceConfig": {
+            "InstanceType": "ml.m5.large",
+            "InstanceCount": 1,
+            "VolumeSizeInGB": 10,
+        },
         "SecondaryStatus": status,
         "SecondaryStatusTransitions": [
             {
@@ -71,8 +84,8 @@ def described(status: str = "Completed", **more: Any) -> dict[str, Any]:
     }
 
 
-def train(*, yes: bool = True) -> None:
-    train_remotely(changed(), tools_session(), image="", yes=yes)
+def train(*, job: str = "", yes: bool = True) -> None:
+    train_remotely(changed(), tools_session(), job=job, image="", yes=yes)
 
 
 def test_the_model_is_brought_back_into_a_folder_of_the_job_s_own(
@@ -90,6 +103,31 @@ def test_the_model_is_brought_back_into_a_folder_of_the_job_s_own(
     assert record["tags"] == started[0].lineage
     assert not Path("model").exists()
     assert "validation_accuracy 0.5; billed 95 seconds" in capsys.readouterr().out
+
+
+def test_a_job_that_was_left_alone_is_brought_back_by_its_name(
+    started: list[ReleaseRun], remote: RemoteAws
+) -> None:
+    set_params(Path("params.yaml"), {"experiment.name": "smaller vectors"})
+
+    train(job=NAME, yes=False)
+
+    record = json.loads((Path("remote") / NAME / "job.json").read_text())
+    assert (record["data"], record["tags"]) == ("data/then.csv", TAGS)
+    assert record["experiment"]["name"] == "smaller vectors"
+    assert started == []
+    assert remote.made("GetProducts") == []
+
+
+def test_a_job_of_a_release_is_not_brought_back(
+    started: list[ReleaseRun], remote: RemoteAws
+) -> None:
+    remote.answers["ListTags"] = tagged({"Project": PROJECT, "Release": "20261130-101500-abcdef1"})
+
+    with pytest.raises(UserError, match=f"{NAME} has no tag Data: it is no job of"):
+        train(job=NAME)
+
+    assert not Path("remote").exists()
 
 
 def test_cost_and_image_are_said_and_asked_for_before_anything_is_uploaded(
