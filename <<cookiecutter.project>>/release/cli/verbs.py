@@ -132,6 +132,10 @@ def train_remote(
 
 @verbs.command("tune-remote", cls=Verb)
 def tune_remote(
+    job: Annotated[
+        str,
+        typer.Option(envvar="JOB", help="A search that runs or is done: follow it, start none."),
+    ] = "",
     candidate: Annotated[
         str,
         typer.Option(envvar="CANDIDATE", help="Whose knobs; else of the one that went on last."),
@@ -157,6 +161,7 @@ def tune_remote(
         tune_remotely(
             settings,
             session,
+            job=job,
             candidate=candidate,
             jobs=jobs,
             parallel=parallel,

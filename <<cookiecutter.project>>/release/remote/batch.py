@@ -9,8 +9,7 @@ that a file has.
 from __future__ import annotations
 
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
+from msgspec import structs
 
 from categoriser.errors import UserError
 from categoriser.io.s3_uri import S3Uri
@@ -35,8 +35,6 @@ from release.settings import ReleaseSettings
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-# Bytes of answers that are read at once.
-CHUNK_BYTES = 2**20
 # A history may have a column `category` of its own.
 PREFIX = "predicted_"
 # Of the disk, in sizes of a file: itself, and its answered rows and an object of lines beside it.
@@ -94,7 +92,7 @@ def categorise(
     s3 = session.client("s3")
     target = S3Uri.parse(out)
     sources = find_sources(s3, S3Uri.parse(given), target)
-    require_writable(s3, answered_place(target, sources[0].target_name))
+    require_writable(s3, targets_of(sources[0], target)[0])
     container = container_of(settings, session, package, model)
     transform = transform_of(settings, session, container, instances, minutes)
     size = sum(source.size for source in sources)
@@ -109,20 +107,25 @@ def categorise(
     ask_cost(settings, session, work, yes=yes)
     with TemporaryDirectory(prefix="categoriser-") as scratch:
         require_space(Path(scratch), sum(source.disk for source in sources))
-        files = [
+        every = [
             prepare(s3, source, Path(scratch) / f"{number:05}", S3Uri.parse(transform.rows))
             for number, source in enumerate(sources)
         ]
+        files = [file for file in every if file.parts]
+        if not files:
+            raise UserError(f"IN={given}: not one row can be answered")
         answers = S3Uri.parse(transform.answers)
         count = sum(len(file.parts) for file in files)
         run_transform(
             session,
-            transform,
+            # An instance answers whole objects: with fewer of them it would idle, and bill.
+            structs.replace(transform, instances=min(instances, count)),
             lambda: f"{len(answers_by_name(s3, answers))} of {plural(count, 'object')} answered",
         )
         places = answers_by_name(s3, answers)
         for file in files:
             write_answered(s3, file, places, target)
+    remove_rows_and_answers(session, transform)
 
 
 def transform_of(
@@ -153,8 +156,8 @@ def transform_of(
 def find_sources(s3: S3Client, place: S3Uri, target: S3Uri) -> list[Source]:
     """Return the file at a place, or all files below it.
 
-    Raises `UserError` where there is none, where the place cannot be read, and where the answers
-    would be written among them.
+    Raises `UserError` where there is none, where the place cannot be read, where the answers would
+    be written among them, and where an object would be overwritten.
     """
     below = f"{place.key.rstrip('/')}/" if place.key else ""
     try:
@@ -162,23 +165,46 @@ def find_sources(s3: S3Client, place: S3Uri, target: S3Uri) -> list[Source]:
         found = {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
     except ClientError as error:
         raise UserError(f"IN={place}: {error}") from None
-    if place.key in found:
-        return [Source(place, PurePosixPath(place.key).name, found[place.key])]
-    sources = [
-        Source(S3Uri(place.bucket, key), key.removeprefix(below), size)
-        for key, size in sorted(found.items())
-        if key.startswith(below) and size
-    ]
+    # The console makes a folder as an object without a byte.
+    if found.get(place.key):
+        sources = [Source(place, PurePosixPath(place.key).name, found[place.key])]
+    else:
+        if target.bucket == place.bucket and f"{target.key.rstrip('/')}/".startswith(below):
+            raise UserError(
+                f"OUT={target} is within IN={place}: the next run would read its answers"
+            )
+        sources = [
+            Source(S3Uri(place.bucket, key), key.removeprefix(below).lstrip("/"), size)
+            for key, size in sorted(found.items())
+            if key.startswith(below) and size
+        ]
     if not sources:
         raise UserError(f"IN={place}: there is no file")
-    twice = [name for name, count in Counter(each.target_name for each in sources).items() if count > 1]
-    if twice:
-        raise UserError(
-            f"IN={place}: the answers to two files would both be {twice[0]}: rename one of them"
-        )
-    if target.bucket == place.bucket and f"{target.key.rstrip('/')}/".startswith(below):
-        raise UserError(f"OUT={target} is within IN={place}: the next run would read its answers")
+    require_apart(sources, target)
     return sources
+
+
+def require_apart(sources: Sequence[Source], target: S3Uri) -> None:
+    """Raise `UserError` where an object would be overwritten: one that is read, or an answer."""
+    read = {source.place for source in sources}
+    written: dict[S3Uri, Source] = {}
+    for source in sources:
+        for place in targets_of(source, target):
+            if place in read:
+                raise UserError(f"OUT={target}: {place} is read, and would be overwritten")
+            other = written.setdefault(place, source)
+            if other is not source:
+                raise UserError(
+                    f"{other.place} and {source.place} would both be answered in {place}: rename "
+                    "one of them"
+                )
+
+
+def targets_of(source: Source, target: S3Uri) -> tuple[S3Uri, S3Uri]:
+    """Return the places of a file's answers, and of its rows that are set aside."""
+    answered = PurePosixPath(target.key) / source.target_name
+    aside = answered.with_name(aside_of(Path(answered.name)).name)
+    return S3Uri(target.bucket, str(answered)), S3Uri(target.bucket, str(aside))
 
 
 def require_writable(s3: S3Client, place: S3Uri) -> None:
@@ -212,7 +238,7 @@ def require_space(folder: Path, needed: int) -> None:
 
 
 def prepare(s3: S3Client, source: Source, folder: Path, rows: S3Uri) -> Prepared:
-    """Fetch a file into a folder, and upload its rows. Raises `UserError` where it has none."""
+    """Fetch a file into a folder, and upload its rows, of which there may be none."""
     folder.mkdir()
     path = folder / PurePosixPath(source.name).name
     s3.download_file(source.place.bucket, source.place.key, str(path))
@@ -220,10 +246,9 @@ def prepare(s3: S3Client, source: Source, folder: Path, rows: S3Uri) -> Prepared
     for part, count in write_parts(asked_transactions(path, PREFIX), folder, folder.name):
         s3.upload_file(str(part), rows.bucket, f"{rows.key}/{part.name}")
         parts.append((part.name, count))
-    if not parts:
-        raise UserError(f"{source.place}: not one row can be answered")
     asked = sum(count for _, count in parts)
-    console.print(f"{source.name}: {plural(asked, 'row')} in {plural(len(parts), 'object')}")
+    words = f"{plural(asked, 'row')} in {plural(len(parts), 'object')}"
+    console.print(f"{source.name}: {words if parts else 'not one row can be answered'}")
     return Prepared(source, path, tuple(parts))
 
 
@@ -239,24 +264,19 @@ def answers_by_name(s3: S3Client, answers: S3Uri) -> dict[str, S3Uri]:
     }
 
 
-def answered_place(target: S3Uri, name: str | PurePosixPath) -> S3Uri:
-    """Return where a file of this name is written below the place for the answers."""
-    return S3Uri(target.bucket, str(PurePosixPath(target.key) / name))
-
-
 def write_answered(s3: S3Client, file: Prepared, keys: Mapping[str, S3Uri], target: S3Uri) -> None:
     """Write a file's rows with their answers to S3, and those that were set aside beside it."""
-    name = PurePosixPath(file.source.target_name)
-    local = file.path.parent / "answered" / name.name
+    local = file.path.parent / "answered" / PurePosixPath(file.source.target_name).name
     answers = WrittenAnswers(answered_parts(s3, file, keys))
     done = predict_file(answers, file.path, local, PREFIX)
     answers.require_end()
     console.print(
         f"{file.source.name}: {plural(done.answered, 'row')} answered, {done.set_aside:,} set aside"
     )
-    for written in (local, aside_of(local)):
+    for written, place in zip(
+        (local, aside_of(local)), targets_of(file.source, target), strict=True
+    ):
         if written.exists():
-            place = answered_place(target, name.parent / written.name)
             s3.upload_file(str(written), place.bucket, place.key)
             console.print(f"  {place}")
             written.unlink()
@@ -267,11 +287,25 @@ def answered_parts(
 ) -> Iterator[tuple[str, int, Iterable[bytes]]]:
     """Yield a file's objects of answers: each one's name, rows, and lines as they are read.
 
-    Raises `UserError` where one is missing.
+    An object is on the disk while it is read. Raises `UserError` where one is missing.
     """
     for name, rows in file.parts:
         if name not in keys:
-            raise UserError(f"the transform wrote no answers to {name}: nothing is written")
+            raise UserError(f"the transform wrote no answers to {name}: {file.source.name} is left")
         place = keys[name]
-        body = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"]
-        yield str(place), rows, body.iter_lines(CHUNK_BYTES)
+        path = file.path.parent / f"{name}.out"
+        s3.download_file(place.bucket, place.key, str(path))
+        with path.open("rb") as lines:
+            yield str(place), rows, lines
+        path.unlink()
+
+
+def remove_rows_and_answers(session: boto3.Session, transform: Transform) -> None:
+    """Delete the transform's own rows and answers: they are copies of what people have written."""
+    folder = S3Uri.parse(transform.rows.rpartition("/")[0])
+    bucket = session.resource("s3").Bucket(folder.bucket)
+    try:
+        bucket.objects.filter(Prefix=f"{folder.key}/").delete()
+    except ClientError as error:
+        # The answers are written, and that is what was asked for.
+        console.print(f"the rows and answers of the transform are still in {folder}: {error}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore import exceptions
+from botocore.exceptions import BotoCoreError, ClientError
 
 from categoriser.errors import UserError
 from release.console import ask_consent, console
@@ -16,6 +17,8 @@ from release.console import ask_consent, console
 POLL_SECONDS = 15
 # For how long AWS may be out of reach before a job is followed no more.
 OUTAGE_SECONDS = 30 * 60
+OUT_OF_REACH = (exceptions.ConnectionError, exceptions.HTTPClientError)
+AWS_FAULTS = (BotoCoreError, ClientError)
 ENDED = ("Completed", "Failed", "Stopped")
 
 
@@ -51,7 +54,10 @@ class JobLog:
         except self._logs.exceptions.ResourceNotFoundException:
             # Before the account's first job there is no group.
             return []
-        except ClientError as error:
+        except OUT_OF_REACH:
+            # The next call gives these lines too.
+            return []
+        except AWS_FAULTS as error:
             self._refused = True
             return [f"(its log is not shown: {error})"]
 
@@ -76,7 +82,8 @@ class FollowedJob:
 
     `command` is what a person stops it with, and `follow_command`, where there is one, what they
     follow it with again. Without the `needs_this` process its results are of no use, and it is
-    stopped with it. It is stopped after `minutes` where AWS itself has no bound.
+    stopped with it. With `is_of_use_when_stopped`, a job that was stopped is one that has ended
+    well: what it has done until then counts. It is stopped after `minutes` where AWS itself has no bound.
     """
 
     name: str
@@ -86,6 +93,7 @@ class FollowedJob:
     follow_command: str = ""
     new_lines: Callable[[], list[str]] = field(default=lambda: [])
     needs_this: bool = False
+    is_of_use_when_stopped: bool = False
     minutes: int | None = None
 
 
@@ -93,23 +101,28 @@ def follow(job: FollowedJob) -> None:
     """Print how a job goes until it ends. Raises `UserError` where it does not complete.
 
     Where the person interrupts it, the job is stopped if they say so or if it needs this process.
-    Where AWS answers no more, it is stopped if it needs this process and the request still goes out.
+    Where AWS answers no more, or this process is ended, it is stopped only if it needs it.
     """
     try:
         state = follow_to_its_end(job)
     except KeyboardInterrupt:
         raise UserError(interrupted(job)) from None
-    except (BotoCoreError, ClientError) as error:
-        became = stopped(job) if job.needs_this else goes_on(job)
-        raise UserError(f"{became} (it is followed no more: {error})") from None
-    if state.status != "Completed":
+    except AWS_FAULTS as error:
+        raise UserError(f"{left(job)} (it is followed no more: {error})") from None
+    except SystemExit:
+        # What `run_command` makes of the signal that ends a process.
+        console.print(left(job))
+        raise
+    ended_well = ("Completed", "Stopped") if job.is_of_use_when_stopped else ("Completed",)
+    if state.status not in ended_well:
         reason = state.reason or "no reason is given"
         raise UserError(f"{job.name} {state.status.lower()}: {reason}")
 
 
 def follow_to_its_end(job: FollowedJob) -> JobState:
     """Print a job's states and lines; return the last state."""
-    end = time.monotonic() + 60 * job.minutes if job.minutes else None
+    # The time of day, which goes on while a laptop sleeps.
+    end = time.time() + 60 * job.minutes if job.minutes else None
     answered = time.monotonic()
     said = ""
     while True:
@@ -118,7 +131,7 @@ def follow_to_its_end(job: FollowedJob) -> JobState:
             state = job.describe()
             lines = job.new_lines()
             answered = time.monotonic()
-        except HTTPClientError as error:
+        except OUT_OF_REACH as error:
             if time.monotonic() - answered > OUTAGE_SECONDS:
                 raise
             state = JobState("", f"AWS is out of reach, and is asked again: {error}")
@@ -129,27 +142,33 @@ def follow_to_its_end(job: FollowedJob) -> JobState:
             console.print(f"  {line}")
         if state.status in ENDED:
             return state
-        if end is not None and time.monotonic() > end:
+        if end is not None and time.time() > end:
             job.stop()
             return JobState("Stopped", reason=f"it had its {job.minutes} minutes (MINUTES=...)")
         time.sleep(POLL_SECONDS)
 
 
 def interrupted(job: FollowedJob) -> str:
-    """Stop a job that a person follows no more, if that is wanted; return what became of it."""
-    if not job.needs_this:
-        try:
-            ask_consent(f"stop {job.name} on AWS too?")
-        except (KeyboardInterrupt, UserError):
-            return goes_on(job)
+    """Ask whether a job is to be stopped, if it can go on alone; return what became of it."""
+    if job.needs_this:
+        return left(job)
+    try:
+        ask_consent(f"stop {job.name} on AWS too?")
+    except (EOFError, KeyboardInterrupt, UserError):
+        return goes_on(job)
     return stopped(job)
+
+
+def left(job: FollowedJob) -> str:
+    """Stop a job if it is of no use without this process; return what became of it."""
+    return stopped(job) if job.needs_this else goes_on(job)
 
 
 def stopped(job: FollowedJob) -> str:
     """Stop a job; return what became of it."""
     try:
         job.stop()
-    except (BotoCoreError, ClientError) as error:
+    except AWS_FAULTS as error:
         return f"{goes_on(job)} ({error})"
     return f"{job.name} is stopped"
 

@@ -26,10 +26,9 @@ from release.accounts import bucket_name, data_key, train_role
 from release.build import digest_of
 from release.cloudformation import find_stack, stack_name
 from release.data_release import upload_file
-from release.lineage import NO_HASH, hash_in_git, within_limits
+from release.lineage import NO_HASH, within_limits
 from release.settings import ReleaseSettings
 from release.training_data import RELEASE_ROWS, validate_together
-
 
 # The tag of a run's jobs that names the file of their rows.
 DATA_TAG = "Data"
@@ -80,15 +79,17 @@ def run_lineage(
 ) -> dict[str, str]:
     """Return what the run's jobs say of their origin, as tags."""
     commit = (git("rev-parse", "HEAD") or b"").decode().strip()
+    path = read_params().data.path
     return within_limits(
         {
             "Project": settings.project,
             "Release": run_id,
             "Commit": commit or NO_HASH,
             "JobImage": digest_of(image),
-            "DvcHash": hash_in_git(),
+            # Of the rows as they are, which need not be those that Git knows.
+            "DvcHash": md5_of(path) if path.exists() else NO_HASH,
             "StartedBy": session.client("sts").get_caller_identity()["Arn"],
-            DATA_TAG: read_params().data.path.as_posix(),
+            DATA_TAG: path.as_posix(),
         }
     )
 

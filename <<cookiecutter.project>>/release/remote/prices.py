@@ -60,11 +60,11 @@ def cost_lines(settings: ReleaseSettings, session: boto3.Session, work: Work) ->
     if price is None:
         return [
             f"{use}: the price is not known here ({fault}); it is on {PRICE_PAGE}",
-            f"at most {bound}; S3 and logs come on top",
+            f"at most {bound}; S3, logs and data transfer come on top",
         ]
     return [
         f"{use}: {price:.4f} USD an hour, by AWS's price list",
-        f"at most {price * work.hours:.2f} USD ({bound}); S3 and logs come on top",
+        f"at most {price * work.hours:.2f} USD ({bound}); S3, logs and data transfer come on top",
     ]
 
 

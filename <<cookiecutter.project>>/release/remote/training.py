@@ -50,9 +50,7 @@ def train_remotely(
     bring_back(session, job or start_job(settings, session, image=image, yes=yes))
 
 
-def start_job(
-    settings: ReleaseSettings, session: boto3.Session, *, image: str, yes: bool
-) -> str:
+def start_job(settings: ReleaseSettings, session: boto3.Session, *, image: str, yes: bool) -> str:
     """Start a training job on SageMaker, and return its name.
 
     Raises `UserError` for rows that are not valid, and where nobody consents.

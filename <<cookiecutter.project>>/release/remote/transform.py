@@ -14,12 +14,13 @@ from msgspec import Struct
 
 from categoriser.contract import JSON_LINES
 from categoriser.errors import UserError
+from categoriser.io.s3_uri import S3Uri
 from categoriser.jobs.spec.job import Network
 from categoriser.jobs.spec.sagemaker import Request
 from release.build import newest_approved
 from release.console import console
 from release.remote.batch_rows import PAYLOAD_MB
-from release.remote.following import FollowedJob, JobLog, JobState, follow
+from release.remote.following import AWS_FAULTS, FollowedJob, JobLog, JobState, follow
 from release.remote.images import newest_image
 from release.settings import ReleaseSettings
 
@@ -58,11 +59,12 @@ def container_of(
     """Return the container of a model: a package's, a given archive's, or the newest approved one.
 
     A package is its ARN, or its number in the project's group. Raises `UserError` where both are
-    given, and where no package is approved.
+    given, where what is named does not exist, and where no package is approved.
     """
     if package and model:
         raise UserError("PACKAGE and MODEL name two models: give one of them")
     if model:
+        require_archive(session, S3Uri.parse(model))
         return {"Image": newest_image(settings, session, "serve"), "ModelDataUrl": model}
     if package.isdigit():
         group = f"model-package/{settings.project}/{package}"
@@ -75,7 +77,19 @@ def container_of(
             "no model is approved yet: approve a release, or name another: PACKAGE=arn, or "
             "MODEL=s3://bucket/key of a model.tar.gz"
         )
+    try:
+        session.client("sagemaker").describe_model_package(ModelPackageName=found)
+    except ClientError as error:
+        raise UserError(f"PACKAGE={found}: {error}") from None
     return {"ModelPackageName": found}
+
+
+def require_archive(session: boto3.Session, archive: S3Uri) -> None:
+    """Raise `UserError` where there is no model at a place in S3, or it may not be read."""
+    try:
+        session.client("s3").head_object(Bucket=archive.bucket, Key=archive.key)
+    except ClientError as error:
+        raise UserError(f"MODEL={archive}: {error}") from None
 
 
 def model_request(transform: Transform) -> Request:
@@ -174,6 +188,6 @@ def model(session: boto3.Session, transform: Transform) -> Iterator[None]:
     finally:
         try:
             sagemaker.delete_model(ModelName=transform.name)
-        except ClientError as error:
+        except AWS_FAULTS as error:
             # It costs nothing, and must not hide what ended the transform.
             console.print(f"the model {transform.name} is still there: {error}")

@@ -9,7 +9,6 @@ is better than the settings by more than noise. That is judged here, on the fold
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -59,6 +58,7 @@ def tune_remotely(
     settings: ReleaseSettings,
     session: boto3.Session,
     *,
+    job: str,
     candidate: str,
     jobs: int,
     parallel: int,
@@ -67,15 +67,32 @@ def tune_remotely(
 ) -> None:
     """Search a candidate's knobs by so many jobs, so many at once; print and keep what is found.
 
-    Without a candidate, it is that which went on last. Raises `UserError` where the prepared rows
-    are not those of data and settings, where nobody consents, and where the search fails.
+    Without a candidate, it is that which went on last. With `job`, a search by its name, none is
+    started. Raises `UserError` where the prepared rows are not those of data and settings, where
+    nobody consents, and where the search fails.
     """
+    refuse_stale_rows()
+    if not job:
+        candidate = candidate or candidate_of(read_params().train, CHOICE)
+        job = start_search(settings, session, candidate, jobs, parallel, image=image, yes=yes)
+    follow(followed(session, job))
+    judge_search(session, job)
+
+
+def start_search(
+    settings: ReleaseSettings,
+    session: boto3.Session,
+    candidate: str,
+    jobs: int,
+    parallel: int,
+    *,
+    image: str,
+    yes: bool,
+) -> str:
+    """Start a search of a candidate's knobs, and return its name."""
     if not 1 <= parallel <= jobs:
         raise UserError(f"JOBS={jobs} PARALLEL={parallel}: at least one job, and no more at once")
-    refuse_stale_rows()
-    train = read_params().train
-    candidate = candidate or candidate_of(train, CHOICE)
-    knobs = train.knobs_of(candidate)
+    knobs = read_params().train.knobs_of(candidate)
     run = laptop_run(settings, session, image_or_newest(settings, session, "job", image))
     search = search_of(run, candidate, knobs, jobs, parallel)
     work = Work(
@@ -83,12 +100,9 @@ def tune_remotely(
     )
     console.print(f"search {search.name}: {jobs} jobs, {parallel} at once, of {run.job_image}")
     ask_cost(settings, session, work, yes=yes)
-    began = time.time()
     upload_rows(session, run)
     session.client("sagemaker").create_hyper_parameter_tuning_job(**request_of(search, run))
-    follow(followed(session, search.name))
-    remote = [*remote_trials(session, search.name, candidate, knobs, began)]
-    judge(candidate, knobs, remote, began)
+    return search.name
 
 
 def search_of(run: ReleaseRun, candidate: str, knobs: Knobs, jobs: int, parallel: int) -> Search:
@@ -140,6 +154,8 @@ def followed(session: boto3.Session, name: str) -> FollowedJob:
         stop=lambda: sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name),
         command="aws sagemaker stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name "
         + name,
+        follow_command=f"make tune REMOTE=1 JOB={name}",
+        is_of_use_when_stopped=True,
     )
 
 
@@ -165,6 +181,20 @@ def remote_trials(
         ended = job.get("TrainingEndTime", job["CreationTime"]).timestamp()
         measured = {figure: figures.get(figure, worst) for figure, worst in FAILED.items()}
         yield Trial(number, knobs | drawn, measured, ended - began, LOSS, LOSS)
+
+
+def judge_search(session: boto3.Session, name: str) -> None:
+    """Judge what a search on SageMaker has found. Raises `UserError` as `judge`."""
+    sagemaker = session.client("sagemaker")
+    found = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    candidate = (
+        found.get("TrainingJobDefinition", {}).get("StaticHyperParameters", {}).get(MEASURED)
+    )
+    if not candidate:
+        raise UserError(f"{name} is no search of `make tune REMOTE=1`")
+    knobs = read_params().train.knobs_of(candidate)
+    began = found["CreationTime"].timestamp()
+    judge(candidate, knobs, [*remote_trials(session, name, candidate, knobs, began)], began)
 
 
 def judge(candidate: str, knobs: Knobs, remote: Sequence[Trial], began: float) -> None:

@@ -132,14 +132,14 @@ ENVIRONMENTS: list[tuple[dict[str, str], str, str, list[object], dict[str, objec
         "tune-remote",
         TUNE,
         [],
-        {"candidate": "", "jobs": 10, "parallel": 2, "image": "", "yes": False},
+        {"job": "", "candidate": "", "jobs": 10, "parallel": 2, "image": "", "yes": False},
     ),
     (
         {"CANDIDATE": "linear", "JOBS": "30", "PARALLEL": "5", "IMAGE": "i@d", "YES": "1"},
         "tune-remote",
         TUNE,
         [],
-        {"candidate": "linear", "jobs": 30, "parallel": 5, "image": "i@d", "yes": True},
+        {"job": "", "candidate": "linear", "jobs": 30, "parallel": 5, "image": "i@d", "yes": True},
     ),
     (
         {"IN": "s3://a/b", "OUT": "s3://c/d", "PACKAGE": "3", "INSTANCES": "2", "MINUTES": "30"},

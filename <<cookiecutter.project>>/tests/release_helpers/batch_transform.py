@@ -21,6 +21,7 @@ class Transforms:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.payloads: list[int] = []
+        self.objects = 0
         self.status = "Completed"
         self.reason = ""
 
@@ -33,6 +34,7 @@ class Transforms:
         s3 = boto3.client("s3")
         listed = s3.list_objects_v2(Bucket=source.bucket, Prefix=source.key)["Contents"]
         for key in (item["Key"] for item in listed):
+            self.objects += 1
             body = s3.get_object(Bucket=source.bucket, Key=key)["Body"].read()
             answers = self.answers(body, request["MaxPayloadInMB"] * 2**20, given["ContentType"])
             if answers is None:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ from release.remote.batch import categorise
 
 HEADER = "date,text,price,category\n"
 GROUP = f"arn:aws:sagemaker:{REGION}:{TOOLS}:model-package/{PROJECT}"
+# Of a package, what botocore asks of an answer.
+PACKAGE = {
+    "ModelPackageArn": f"{GROUP}/7",
+    "CreationTime": datetime(2026, 11, 30, tzinfo=UTC),
+    "ModelPackageStatus": "Completed",
+    "ModelPackageStatusDetails": {"ValidationStatuses": []},
+}
 # A row as short as can be: as many as possible fit into a payload.
 SHORT = "2026-10-01,a,1,groceries\n"
 
@@ -43,6 +51,7 @@ def transforms(remote: RemoteAws, server: Server) -> Transforms:
     remote.answers |= {
         "ListModelPackages": {"ModelPackageSummaryList": [{"ModelPackageArn": f"{GROUP}/7"}]},
         "GetProducts": {"PriceList": [product("Batch Transform", "0.1200")]},
+        "DescribeModelPackage": lambda given: PACKAGE | given,
         "CreateModel": {"ModelArn": "arn:aws:sagemaker:r:111122223333:model/m"},
         "DeleteModel": {},
         "CreateTransformJob": played.create,
@@ -130,11 +139,7 @@ def test_rows_of_a_file_are_in_several_objects_and_come_back_in_their_order(
 
     answer()
 
-    [request] = remote.made("CreateTransformJob")
-    place = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    prefix = place.removeprefix(f"s3://{DATA}/")
-    objects = boto3.client("s3").list_objects_v2(Bucket=DATA, Prefix=prefix)["KeyCount"]
-    assert objects > 3
+    assert transforms.objects > 3
     rows = table(written()["answered/long.csv"])
     assert [row["price"] for row in rows] == [str(n) for n in range(1000)]
     assert [row["predicted_category"] for row in rows[:3]] == [
@@ -179,16 +184,65 @@ def test_all_files_below_a_place_are_answered_in_their_own_forms(
     assert parquet.schema["predicted_probability"] == pl.Float64
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "place"),
+    [("own.csv", "own.csv.gz", "own.csv"), ("own.csv", "own.txt", "own_set_aside.csv")],
+    ids=["answers", "set aside"],
+)
 def test_two_files_whose_answers_would_have_one_name_are_refused(
-    transforms: Transforms, remote: RemoteAws
+    first: str, second: str, place: str, transforms: Transforms, remote: RemoteAws
 ) -> None:
-    put("history/own.csv", HEADER + SHORT)
-    put("history/own.csv.gz", gzip.compress((HEADER + SHORT).encode()))
+    for name in (first, second):
+        put(f"history/{name}", HEADER + SHORT)
 
-    with pytest.raises(UserError, match=r"the answers to two files would both be own\.csv"):
+    with pytest.raises(UserError, match=f"would both be answered in s3://{LIVE}/answered/{place}"):
         answer("history")
 
     assert written() == {}
+
+
+def test_a_file_that_the_answers_would_take_the_place_of_is_refused(
+    transforms: Transforms, remote: RemoteAws
+) -> None:
+    put("history/own.csv", HEADER + SHORT)
+
+    with pytest.raises(UserError, match=r"history/own\.csv is read, and would be overwritten"):
+        answer("history/own.csv", out=f"s3://{LIVE}/history")
+
+
+def test_a_folder_of_the_console_s_is_no_file_and_names_stay_below_the_place(
+    transforms: Transforms, remote: RemoteAws
+) -> None:
+    put("history/", "")
+    put("history//own.csv", HEADER + SHORT)
+
+    answer("history/")
+
+    assert sorted(written()) == ["answered/own.csv"]
+
+
+def test_a_file_without_a_row_keeps_no_other_from_its_answers(
+    transforms: Transforms, remote: RemoteAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put("history/2025-01.csv", HEADER)
+    put("history/2025-02.csv", HEADER + SHORT)
+
+    answer(instances=5)
+
+    assert sorted(written()) == ["answered/2025-02.csv"]
+    assert "2025-01.csv: not one row can be answered" in capsys.readouterr().out
+    [request] = remote.made("CreateTransformJob")
+    assert request["TransformResources"]["InstanceCount"] == 1
+
+
+def test_the_transform_s_own_rows_and_answers_are_deleted(
+    transforms: Transforms, remote: RemoteAws
+) -> None:
+    put("history/one.csv", HEADER + SHORT)
+
+    answer()
+
+    assert boto3.client("s3").list_objects_v2(Bucket=DATA, Prefix="runs/")["KeyCount"] == 0
 
 
 def test_a_single_file_is_answered(transforms: Transforms, remote: RemoteAws) -> None:
@@ -203,7 +257,8 @@ def test_a_single_file_is_answered(transforms: Transforms, remote: RemoteAws) ->
 def test_the_transform_reads_and_writes_where_its_role_may_and_its_model_is_deleted(
     transforms: Transforms, remote: RemoteAws
 ) -> None:
-    put("history/one.csv", HEADER + SHORT)
+    for name in ("one", "two"):
+        put(f"history/{name}.csv", HEADER + SHORT)
 
     answer(instances=2)
 
@@ -227,8 +282,8 @@ def test_the_transform_reads_and_writes_where_its_role_may_and_its_model_is_dele
         ({"package": "3"}, {"ModelPackageName": f"{GROUP}/3"}),
         ({"package": f"{GROUP}/4"}, {"ModelPackageName": f"{GROUP}/4"}),
         (
-            {"model": "s3://b/model.tar.gz"},
-            {"Image": f"{REPOSITORY}@{NEWEST_SERVE}", "ModelDataUrl": "s3://b/model.tar.gz"},
+            {"model": f"s3://{LIVE}/model.tar.gz"},
+            {"Image": f"{REPOSITORY}@{NEWEST_SERVE}", "ModelDataUrl": f"s3://{LIVE}/model.tar.gz"},
         ),
     ],
     ids=["number", "arn", "archive"],
@@ -237,11 +292,30 @@ def test_another_model_than_the_newest_approved_one_may_answer(
     how: dict[str, str], container: dict[str, str], transforms: Transforms, remote: RemoteAws
 ) -> None:
     put("history/one.csv", HEADER + SHORT)
+    put("model.tar.gz", "a model")
 
     answer(**how)
 
     [model] = remote.made("CreateModel")
     assert model["PrimaryContainer"] == container
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"package": "9"}, f"PACKAGE={GROUP}/9: .*does not exist"),
+        ({"model": f"s3://{LIVE}/none.tar.gz"}, f"MODEL=s3://{LIVE}/none.tar.gz: .*404"),
+    ],
+    ids=["package", "archive"],
+)
+def test_a_model_that_is_not_there_is_said_before_anything_is_paid_for(
+    how: dict[str, str], said: str, transforms: Transforms, remote: RemoteAws
+) -> None:
+    put("history/one.csv", HEADER + SHORT)
+    remote.answers["DescribeModelPackage"] = refused("ValidationException", "it does not exist")
+
+    with pytest.raises(UserError, match=said):
+        answer(**how, yes=False)
 
 
 def test_a_transform_that_fails_writes_nothing_and_leaves_no_model(
@@ -316,7 +390,7 @@ def test_a_transform_is_stopped_after_its_minutes(
     put("history/one.csv", HEADER + SHORT)
     transforms.status = "InProgress"
     clock = iter(range(0, 10**6, 600))
-    monkeypatch.setattr("release.remote.following.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("release.remote.following.time.time", lambda: next(clock))
 
     with pytest.raises(UserError, match=r"stopped: it had its 60 minutes \(MINUTES="):
         answer()

@@ -120,6 +120,27 @@ def test_a_job_that_cannot_be_asked_for_any_more_is_stopped_only_if_it_needs_thi
     assert bool(stops) is needs_this
 
 
+def test_a_process_that_is_ended_says_what_becomes_of_its_job(
+    remote: RemoteAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def describe() -> JobState:
+        raise SystemExit(143)
+
+    stops: list[int] = []
+    ended = replace(job(iter(()), lambda: stops.append(1)), describe=describe)
+
+    with pytest.raises(SystemExit):
+        follow(replace(ended, needs_this=True))
+    assert stops == [1]
+    with pytest.raises(SystemExit):
+        follow(ended)
+    assert stops == [1]
+    assert capsys.readouterr().out.splitlines() == [
+        "job-1 is stopped",
+        "job-1 goes on, and is billed; stop it with `aws stop`",
+    ]
+
+
 def test_while_aws_is_out_of_reach_it_is_asked_again(
     remote: RemoteAws, capsys: pytest.CaptureFixture[str]
 ) -> None:

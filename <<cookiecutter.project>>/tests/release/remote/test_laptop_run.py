@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import md5
 from pathlib import Path
 
 import boto3
@@ -27,7 +28,7 @@ def run(network: str = "none") -> ReleaseRun:
 
 
 def own_rows(text: str) -> None:
-    Path("data").mkdir()
+    Path("data").mkdir(exist_ok=True)
     Path("data/own.csv").write_text(text)
     set_params(Path("params.yaml"), {"data.path": "data/own.csv"})
 
@@ -53,6 +54,7 @@ def test_its_tags_say_what_it_is_made_of_and_who_started_it(remote: RemoteAws) -
         "JobImage": NEWEST_JOB,
         "DvcHash": "none",
         "StartedBy": f"arn:aws:iam::{TOOLS}:user/someone",
+        "Data": "data/generated.csv",
     }
 
 
@@ -71,6 +73,15 @@ def test_without_the_network_that_the_settings_want_it_is_said(remote: RemoteAws
 
     with pytest.raises(UserError, match="make deploy"):
         run("vpc")
+
+
+def test_its_hash_is_of_the_rows_as_they_are(remote: RemoteAws) -> None:
+    own_rows(ROWS)
+    known = run().lineage
+    assert known["Data"] == "data/own.csv"
+    assert known["DvcHash"] == md5(Path("data/own.csv").read_bytes()).hexdigest()
+    own_rows(ROWS + ROWS.splitlines()[1] + "\n")
+    assert run().lineage["DvcHash"] != known["DvcHash"]
 
 
 def test_rows_that_are_not_valid_are_not_uploaded(remote: RemoteAws) -> None:

@@ -23,7 +23,7 @@ def test_the_price_by_the_hour_and_at_most_are_said(remote: RemoteAws) -> None:
     assert said() == (
         "ml.m5.large in ap-southeast-2, training: 0.1200 USD an hour, by AWS's price list\n"
         "at most 0.60 USD (10 jobs of 1 instance and 30 minutes: 5.00 hours); "
-        "S3 and logs come on top"
+        "S3, logs and data transfer come on top"
     )
     [asked] = remote.made("GetProducts")
     assert asked["ServiceCode"] == "AmazonSageMaker"

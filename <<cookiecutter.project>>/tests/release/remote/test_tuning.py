@@ -38,11 +38,20 @@ class Searches:
     def __init__(self, trials: list[tuple[dict[str, str], dict[str, float]]]) -> None:
         self.trials = trials
         self.status = "Completed"
+        self.definition: dict[str, Any] = {
+            "StaticHyperParameters": {"measured": CANDIDATE},
+            "AlgorithmSpecification": {"TrainingInputMode": "File"},
+            "RoleArn": f"arn:aws:iam::111122223333:role/{PROJECT}",
+            "OutputDataConfig": {"S3OutputPath": f"s3://{DATA}/runs"},
+            "StoppingCondition": {},
+        }
 
     def describe(self, _: dict[str, Any]) -> dict[str, Any]:
         counts = {"Completed": len(self.trials), "InProgress": 0, "NonRetryableError": 1}
         return {
             "HyperParameterTuningJobStatus": self.status,
+            "CreationTime": BEGAN,
+            "TrainingJobDefinition": self.definition,
             "TrainingJobStatusCounters": counts,
             "FailureReason": "No training job succeeded",
         }
@@ -112,7 +121,7 @@ def measured_here(**knobs: Any) -> tuple[float, float]:
 
 def search(**how: Any) -> None:
     few: dict[str, Any] = {"candidate": CANDIDATE, "jobs": 3, "parallel": 2}
-    standard = few | {"image": "", "yes": True}
+    standard = few | {"job": "", "image": "", "yes": True}
     tune_remotely(changed(), tools_session(), **(standard | how))
 
 
@@ -171,6 +180,27 @@ def test_the_best_is_judged_here_and_written_by_the_rule_of_the_local_search(
     assert [trial["knobs"]["svm_c"] for trial in tuned["trials"]] == [0.0001, 1.0, 0.3, 0.3]
     assert tuned["trials"][3]["measured"]["folds_log_loss"] is None
     assert tuned["trials"][1]["measured"] == figures(0.9, 0.5)
+
+
+@pytest.mark.parametrize("status", ["Completed", "Stopped"])
+def test_a_search_that_was_left_alone_or_stopped_is_judged_by_its_name(
+    status: str, searches: Searches, remote: RemoteAws
+) -> None:
+    searches.status = status
+
+    search(job="bank-1130-100000", candidate="", yes=False)
+
+    assert (knobs()["svm_c"], knobs()["lr"]) == (0.3, 0.5)
+    assert record()["kept"] == 2
+    assert remote.made("CreateHyperParameterTuningJob") == []
+    assert remote.made("GetProducts") == []
+
+
+def test_a_search_of_others_is_not_judged(searches: Searches, remote: RemoteAws) -> None:
+    searches.definition["StaticHyperParameters"] = {"depth": "3"}
+
+    with pytest.raises(UserError, match="is no search of `make tune REMOTE=1`"):
+        search(job="another")
 
 
 def test_what_is_better_there_and_not_here_is_shown_and_not_written(
