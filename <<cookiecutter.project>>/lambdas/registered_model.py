@@ -19,6 +19,7 @@ from s3_documents import read_content
 
 from categoriser.diagnostics.findings import Diagnostics, in_words, parse_diagnostics
 from categoriser.evaluation.verdict import Verdict, parse_verdict, why_stopped
+from categoriser.jobs.registry import package_of
 from categoriser.jobs.spec.artifact_keys import RUN_DIAGNOSTICS, RUN_VERDICT, run_prefix
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def registered_model(release: str) -> dict[str, str]:
     metrics.add_metric("Findings", "Count", sum(diagnostics.counts.values()))
     gate = f"{run}/{RUN_VERDICT}"
     verdict = parse_verdict(read_content(gate), gate)
-    package = package_of(release)
+    group = os.environ["MODEL_PACKAGE_GROUP"]
+    package = package_of(sagemaker, group, f"Release {release}")
     if not package:
         why = "the gate lets it pass" if verdict.passed else why_stopped(verdict)
         raise LookupError(f"the workflow has registered no model of {release}; {gate}: {why}")
@@ -61,18 +63,6 @@ def registered_model(release: str) -> dict[str, str]:
         "ModelDataUrl": container["ModelDataUrl"],
         "Summary": approvers_summary(verdict, diagnostics),
     }
-
-
-def package_of(release: str) -> str:
-    """Return the ARN of a release's package; empty where there is none."""
-    pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=os.environ["MODEL_PACKAGE_GROUP"]
-    )
-    for page in pages:
-        for package in page["ModelPackageSummaryList"]:
-            if package.get("ModelPackageDescription") == f"Release {release}":
-                return package["ModelPackageArn"]
-    return ""
 
 
 def approvers_summary(verdict: Verdict, diagnostics: Diagnostics) -> str:

@@ -28,6 +28,7 @@ SHARED_MODULES = (
     "categoriser/io/documents.py",
     "categoriser/io/s3_uri.py",
     "categoriser/jobs/__init__.py",
+    "categoriser/jobs/registry.py",
     "categoriser/jobs/spec/__init__.py",
     "categoriser/jobs/spec/artifact_keys.py",
     "categoriser/manifest.py",

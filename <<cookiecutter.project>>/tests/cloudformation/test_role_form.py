@@ -52,6 +52,13 @@ def test_a_boundary_bounds_every_role(template: str) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
+def test_no_role_says_a_permission_twice(part: str) -> None:
+    for actor, role in roles_of(part):
+        said = [json.dumps(statement) for statement in statements(role)]
+        assert len(said) == len({*said}), actor
+
+
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("template", roles.ROLE_TEMPLATES)
 def test_the_longest_names_are_within_iams_limits(template: str, part: str) -> None:
     given = roles.accounts(part) | LONGEST_PROJECT | {"AWS::Region": longest_region()}
