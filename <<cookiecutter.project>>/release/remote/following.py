@@ -83,7 +83,8 @@ class FollowedJob:
     `command` is what a person stops it with, and `follow_command`, where there is one, what they
     follow it with again. Without the `needs_this` process its results are of no use, and it is
     stopped with it. With `is_of_use_when_stopped`, a job that was stopped is one that has ended
-    well: what it has done until then counts. It is stopped after `minutes` where AWS itself has no bound.
+    well: what it has done until then counts. It is stopped after `minutes` where AWS itself has no
+    bound.
     """
 
     name: str

@@ -35,13 +35,6 @@ def test_roles_are_made_in_their_own_templates_only() -> None:
     assert made == {*roles.ROLE_TEMPLATES}
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_no_role_has_a_statement_twice(part: str) -> None:
-    for actor, role in roles.by_actor(part).items():
-        texts = [json.dumps(each, sort_keys=True) for each in statements(role)]
-        assert len(texts) == len({*texts}), actor
-
-
 @pytest.mark.parametrize("template", roles.ROLE_TEMPLATES)
 def test_a_boundary_bounds_every_role(template: str) -> None:
     given = {"PermissionsBoundary": "arn:aws:iam::111122223333:policy/boundary"}
@@ -52,7 +45,7 @@ def test_a_boundary_bounds_every_role(template: str) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_no_role_says_a_permission_twice(part: str) -> None:
+def test_no_role_has_a_statement_twice(part: str) -> None:
     for actor, role in roles_of(part):
         said = [json.dumps(statement) for statement in statements(role)]
         assert len(said) == len({*said}), actor
