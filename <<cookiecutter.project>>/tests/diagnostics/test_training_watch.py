@@ -152,9 +152,7 @@ def test_sound_trainings_of_few_rows_are_not_stopped(
 def test_a_linear_training_that_explodes_is_stopped(tmp_path: Path) -> None:
     rows = noisy_rows(2000)
     with pytest.raises(UserError, match="the training was stopped: after 5"):
-        fit_watched(
-            linear.Classifier, rows, {"alpha": 1e-15, "passes": 5}, begun(tmp_path, rows)
-        )
+        fit_watched(linear.Classifier, rows, {"alpha": 1e-15, "passes": 5}, begun(tmp_path, rows))
 
 
 def test_labels_by_chance_do_not_let_the_loss_fall(tmp_path: Path, params: Params) -> None:
@@ -225,7 +223,7 @@ def test_an_unsettled_loss_stops_only_where_it_is_no_number(tmp_path: Path) -> N
     watch = begun(tmp_path)
     watch.step(0, train_loss=0.7)
     watch.step(1, train_loss=50.0, settled=False)
-    with pytest.raises(UserError, match="after 2.00 epochs the loss is not a number"):
+    with pytest.raises(UserError, match=r"after 2\.00 epochs the loss is not a number"):
         watch.step(2, train_loss=float("nan"), settled=False)
 
 

@@ -81,9 +81,7 @@ def looking(progress: FileProgress) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("rows", "threads"), [(200, 1), (4000, 1), (4000, 2)])
-def test_the_epochs_are_those_that_fasttext_trains(
-    tmp_path: Path, rows: int, threads: int
-) -> None:
+def test_the_epochs_are_those_that_fasttext_trains(tmp_path: Path, rows: int, threads: int) -> None:
     path = tmp_path / "lines.txt"
     lines = [f"__label__{n % 2} shop{n % 97} street{n % 89}\n" for n in range(rows)]
     path.write_text("".join(lines))
