@@ -121,8 +121,11 @@ def test_the_speeds_agree_with_the_time_that_the_training_takes(
     """Also where the system does not tell how far fastText is."""
     if not told:
         monkeypatch.setattr(fasttext_probe, "TASKS", tmp_path / "none")
+    watch = begun(tmp_path)
+    # As long as rows may be prepared before the training.
+    time.sleep(0.5)
     start = time.monotonic()
-    fit_watched(classifier_of(candidate), ROWS, CANDIDATES[candidate], begun(tmp_path))
+    fit_watched(classifier_of(candidate), ROWS, CANDIDATES[candidate], watch)
     took = time.monotonic() - start
     first, *steps = series_in(tmp_path).steps
     assert first.examples_per_second is None
@@ -130,7 +133,7 @@ def test_the_speeds_agree_with_the_time_that_the_training_takes(
         len(ROWS.lines) * (step.epochs - before.epochs) / (step.examples_per_second or 1e-9)
         for before, step in zip([first, *steps], steps, strict=False)
     ]
-    assert took / 50 < sum(seconds) < took
+    assert took / 20 < sum(seconds) < took
     # The first step is no leap: what comes before the first epoch is not in its time.
     assert seconds[0] > sum(seconds) / 200
 
