@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from categoriser import paths, reproduce
+from categoriser.diagnostics import series
 from categoriser.diagnostics.findings import Diagnostics, Finding, RuleReading
 from categoriser.errors import UserError
 from categoriser.evaluation.verdict import Decision, Outcome, Training, Verdict
@@ -80,6 +81,28 @@ def test_both_commands_run_and_the_first_failure_is_the_status(
     assert reproduce.reproduce() == 1
     assert called == ["dvc repro", "categoriser track"] * 3
     assert capsys.readouterr().out.count("Accuracy: ") == 3
+
+
+@pytest.mark.usefixtures("reports")
+def test_the_page_is_that_of_the_document_that_dvc_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC and Git may bring another document, and leave the page as it was."""
+    reading = RuleReading("duplicates", 0.4, 0.2, "report", 0)
+    tracked: list[str] = []
+
+    def call(module: str, *arguments: str) -> int:
+        if module == "dvc":
+            write_json(paths.DIAGNOSTICS, Diagnostics("brought", 10, (reading,), ()))
+            write_json(paths.TRAINING, series.Training("brought", 10))
+        else:
+            tracked.append(paths.DIAGNOSTICS_PAGE.read_text(encoding="utf-8"))
+        return 0
+
+    monkeypatch.setattr(reproduce, "call", call)
+    paths.TRAINING.parent.mkdir(exist_ok=True)
+    paths.DIAGNOSTICS_PAGE.write_text("of another training")
+    reproduce.reproduce()
+    [page] = tracked
+    assert "<code>brought</code>" in page
 
 
 @pytest.mark.usefixtures("reports")

@@ -6,6 +6,7 @@ import sys
 from categoriser import paths
 from categoriser.data.data_in_use import data_in_use
 from categoriser.diagnostics import findings
+from categoriser.diagnostics.page import redraw
 from categoriser.errors import UserError
 from categoriser.evaluation.headline import read_headline
 from categoriser.evaluation.verdict import read_verdict
@@ -34,6 +35,7 @@ def reproduce() -> int:
         say(named)
     with following_training():
         statuses = [call("dvc", "repro")]
+    redraw(params.about.project)
     statuses.append(call("categoriser", "track"))
     say(summary())
     say(diagnosis())

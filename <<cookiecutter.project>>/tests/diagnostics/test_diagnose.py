@@ -10,12 +10,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from measured import CANDIDATE, CHOSEN, TRAIN, write_parts
+from measured import CANDIDATE, CHOSEN, SIZES, TRAIN, write_parts
 
 from categoriser import paths
 from categoriser.diagnostics.diagnose import diagnose
 from categoriser.diagnostics.facts import gather
 from categoriser.diagnostics.findings import read_diagnostics
+from categoriser.diagnostics.page import redraw
+from categoriser.diagnostics.rules import ClassRows
 from categoriser.diagnostics.series import read_training
 from categoriser.diagnostics.training_watch import TrainingWatch
 from categoriser.io.replacing import write_json
@@ -67,6 +69,33 @@ def test_the_document_and_the_page_say_the_same() -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_the_page_is_drawn_anew_from_the_document_or_removed(params: Params) -> None:
+    diagnose()
+    drawn = paths.DIAGNOSTICS_PAGE.read_bytes()
+    paths.DIAGNOSTICS_PAGE.write_text("of another training")
+    redraw(params.about.project)
+    assert paths.DIAGNOSTICS_PAGE.read_bytes() == drawn
+    for path in (paths.DIAGNOSTICS, paths.TRAINING):
+        content = path.read_bytes()
+        path.unlink()
+        redraw(params.about.project)
+        assert not paths.DIAGNOSTICS_PAGE.exists()
+        path.write_bytes(content)
+        redraw(params.about.project)
+        assert paths.DIAGNOSTICS_PAGE.exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_over_fitting_is_judged_where_the_validation_rows_are_enough() -> None:
+    """The gate's fewest rows of a part are the fewest here too."""
+    for fewest, judged in ((SIZES["validation"], True), (SIZES["validation"] + 1, False)):
+        set_params(paths.PARAMS, {"evaluate.min_rows": fewest})
+        read = {reading.rule: reading.value for reading in diagnose().rules}
+        assert (read["over_fitting"] is not None) == judged
+        assert ("not judged" in paths.DIAGNOSTICS_PAGE.read_text("utf-8")) != judged
+
+
+@pytest.mark.usefixtures("here")
 def test_a_series_of_another_training_is_not_drawn() -> None:
     lines = paths.SERIES.read_bytes().splitlines(keepends=True)
     paths.SERIES.write_bytes(b"".join(lines[:-1]))
@@ -106,12 +135,14 @@ def test_what_the_rows_hold_is_counted(here: Path, params: Params) -> None:
     rows.with_columns(category=category).write_parquet(path)
     time = here / paths.PREPARED / "time.parquet"
     held = pl.read_parquet(time)
-    held.with_columns(features=pl.lit("brand new words AA AX ZA")).write_parquet(time)
+    words = pl.lit("brand new words AA AX ZA")
+    held.with_columns(features=words, category=pl.lit("new")).write_parquet(time)
     trained(params)
-    found = gather(paths.PREPARED, paths.TRAINED, read_training(paths.TRAINING))
+    found = gather(paths.PREPARED, paths.TRAINED, read_training(paths.TRAINING), 1)
     assert found.classes["rare"].train == sum(rare)
     assert found.classes["rare"].answered == 0
     assert found.classes["transport"].answered > 20
+    assert found.classes["new"] == ClassRows(train=0, validation=0, answered=0)
     assert found.parts["time"].unknown_words == 1
     assert found.parts["validation"].unknown_words == 0
     assert found.train_accuracy

@@ -50,6 +50,14 @@ def test_a_rule_finds_what_it_is_for_and_nothing_else(rule: str, params: Params)
 
 
 @pytest.mark.parametrize("rule", RULES)
+def test_what_equals_the_threshold_is_allowed(rule: str) -> None:
+    side = -1 if RULES[rule].trips_under else 1
+    assert not RULES[rule].trips(5, 5)
+    assert RULES[rule].trips(5 + side * 1e-6, 5)
+    assert not RULES[rule].trips(5 - side * 1e-6, 5)
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_the_threshold_decides(rule: str, params: Params) -> None:
     broken, _ = TRIPPING[rule]
     setting = getattr(params.diagnostics, rule)
@@ -61,7 +69,7 @@ def test_the_threshold_decides(rule: str, params: Params) -> None:
 
 
 def test_a_loss_that_is_no_number_trips_and_can_be_written(params: Params) -> None:
-    found = judge(training(exploded=replace(LAST, train_loss=None)), params.diagnostics)
+    found = judge(training(exploded=replace(LAST, broken=True)), params.diagnostics)
     [finding] = found.findings
     assert (finding.value, finding.action) == (None, "stop")
     assert "is not a number" in finding.sentence
@@ -79,6 +87,43 @@ def test_a_classifier_that_tells_nothing_is_judged_by_its_data_alone(
     silent = told.training.first is None
     assert (found["loss_not_decreasing"].value is None) == silent
     assert (found["loss_not_decreasing"].findings == 0) == silent
+
+
+def test_a_loss_that_was_not_told_is_no_explosion(params: Params) -> None:
+    found = judge(training(last=replace(LAST, train_loss=None)), params.diagnostics)
+    assert found.counts["exploding_loss"] == 0
+
+
+@pytest.mark.parametrize(("accuracy", "findings"), [(0.75, 1), (0.77, 0), (None, 1)])
+def test_a_model_that_avoids_errors_has_learned_whatever_its_loss_tells(
+    accuracy: float | None, findings: int, params: Params
+) -> None:
+    """Of the first errors, 0.3 of the rows, a fifth must go."""
+    first = replace(FIRST, train_accuracy=0.5, valid_accuracy=0.7)
+    told = training(first=first, last=replace(LAST, valid_loss=2.05))
+    found = judge(replace(told, valid_accuracy=accuracy), params.diagnostics)
+    assert found.counts["loss_not_decreasing"] == findings
+
+
+def test_a_first_accuracy_without_errors_leaves_the_loss_to_judge(params: Params) -> None:
+    told = training(first=replace(FIRST, valid_accuracy=1.0))
+    assert judge(told, params.diagnostics).counts["loss_not_decreasing"] == 0
+
+
+@pytest.mark.parametrize(("rows", "judged"), [(99, False), (100, True)])
+def test_over_fitting_is_not_judged_on_few_validation_rows(
+    rows: int, judged: bool, params: Params
+) -> None:
+    few = facts(classes={"food": ClassRows(700, rows, 71)}, valid_accuracy=0.5)
+    read = {reading.rule: reading for reading in judge(few, params.diagnostics).rules}
+    assert (read["over_fitting"].value is not None) == judged
+    assert read["over_fitting"].findings == judged
+
+
+def test_a_class_without_a_training_row_is_found(params: Params) -> None:
+    found = judge(facts(classes=CLASSES | {"gone": ClassRows(0, 30, 0)}), params.diagnostics)
+    named = {(finding.rule, finding.where) for finding in found.findings}
+    assert named == {("dead_classes", "gone"), ("too_little_data", "gone")}
 
 
 def test_a_message_names_the_first_findings_only(params: Params) -> None:

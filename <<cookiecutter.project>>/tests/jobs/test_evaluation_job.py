@@ -56,7 +56,7 @@ def test_the_evaluation_s_outputs_are_those_that_the_release_reads(
 def test_the_message_has_trainings_findings_after_the_verdict(params: Params) -> None:
     verdict = Verdict("m", Training("t", 1, "linear", {}), True, "passed", (), (), ())
     rows = {"rare": ClassRows(train=3, validation=1, answered=1)}
-    facts = Facts(diagnosed.Training("linear", 3), rows, {}, None, None)
+    facts = Facts(diagnosed.Training("linear", 3), rows, {}, None, None, 1)
     said = evaluation_job.exit_message(verdict, judge(facts, params.diagnostics))
     assert said == (
         "Completed: the model may go on; training has 1 finding: rare has 3 training rows, under "

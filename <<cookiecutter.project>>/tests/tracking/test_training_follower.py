@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from msgspec import json
 from tracking_helpers.tracked_project import Project
 
 from categoriser import paths
 from categoriser.diagnostics.findings import Action, Diagnostics, Finding, RuleReading
-from categoriser.diagnostics.series import SeriesHead, Step, TimedStep, Training
+from categoriser.diagnostics.series import Series, SeriesHead, Step, TimedStep, Training
+from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
+from categoriser.params import Experiment
 from categoriser.tracking import training_follower
+from categoriser.tracking.mirror import Mirror
+from categoriser.tracking.store import OWN_STORE
 from categoriser.tracking.track import track_into_mlflow
 from categoriser.tracking.training_follower import following_training
 
@@ -156,12 +164,84 @@ def test_a_training_that_was_stopped_has_failed(project: Project, stopped: str) 
 def test_where_mlflow_cannot_be_used_the_pipeline_goes_on(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tried: list[Series] = []
+    raised: list[threading.ExceptHookArgs] = []
+    bring = training_follower._bring
+
+    def tell(series: Series, *others: Any) -> None:
+        tried.append(series)
+        bring(series, *others)
+
     project.write("broken.db", "no database")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///broken.db")
+    monkeypatch.setattr(training_follower, "_bring", tell)
+    monkeypatch.setattr(threading, "excepthook", raised.append)
     with following_training():
         write_series("unseen", LOSSES)
-        time.sleep(0.5)
-    monkeypatch.undo()
+    assert len(tried) == 1
+    assert raised == []
+
+
+@pytest.mark.parametrize("fault", [UserError("damaged"), MlflowException("away"), OSError("full")])
+def test_a_run_that_cannot_be_followed_to_its_end_is_ended(
+    project: Project, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(Mirror, "add_steps", fail)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    project.write(paths.PARAMS, SETTINGS)
+    with following_training():
+        write_series("this one", LOSSES)
+    [run] = all_runs(project)
+    assert run.info.status == "KILLED"
+
+
+@pytest.mark.parametrize("own_store", [True, False])
+def test_runs_that_were_left_are_ended_when_the_next_training_begins(
+    project: Project, monkeypatch: pytest.MonkeyPatch, own_store: bool
+) -> None:
+    """On a server another's training may be going on."""
+    project.write(paths.PARAMS, SETTINGS)
+    if own_store:
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")
+        mlflow.set_tracking_uri(OWN_STORE)
+    store = Mirror(project.name)
+    began = int(time.time() * 1000)
+    left = {
+        name: store.start_training(SeriesHead(name, "own", 10, began), Experiment(name=experiment))
+        for name, experiment in {"of before": "", "another's": f"{project.name}-tried"}.items()
+    }
+    others = store.client.create_run(store.experiment_id("")).info.run_id
+    write_series("of before", LOSSES)
+    with following_training():
+        write_series("this one", LOSSES)
+    statuses = {name: store.client.get_run(run).info.status for name, run in left.items()}
+    killed = "KILLED" if own_store else "RUNNING"
+    assert statuses == {"of before": "KILLED", "another's": killed}
+    assert store.client.get_run(others).info.status == "RUNNING"
+
+
+def test_a_followed_run_that_was_interrupted_while_it_became_a_state_is_made_anew(
+    followed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed.reproduce(0.25)
+    followed.commit()
+    with monkeypatch.context() as patch:
+        patch.setattr(Mirror, "add_candidates", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            track_into_mlflow(None)
+    assert "FINISHED" not in {run.info.status for run in all_runs(followed)}
+    track_into_mlflow(None)
+    [whole] = all_runs(followed)
+    assert whole.info.status == "FINISHED"
+    assert whole.data.tags["model_version"]
+    assert losses_of(whole) == LOSSES
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def test_where_nothing_is_trained_nothing_is_made(project: Project) -> None:

@@ -10,11 +10,11 @@ from categoriser import paths
 from categoriser.command import run_command
 from categoriser.diagnostics.facts import gather
 from categoriser.diagnostics.findings import Diagnostics, in_words
-from categoriser.diagnostics.page import html
+from categoriser.diagnostics.page import draw
 from categoriser.diagnostics.rules import judge
-from categoriser.diagnostics.series import read_series, read_training
+from categoriser.diagnostics.series import read_training
 from categoriser.errors import UserError
-from categoriser.io.replacing import write_json, write_text
+from categoriser.io.replacing import write_json
 from categoriser.params import read_params
 
 
@@ -25,10 +25,10 @@ def diagnose() -> Diagnostics:
     """
     params = read_params()
     training = read_training(paths.TRAINING)
-    found = judge(gather(paths.PREPARED, paths.TRAINED, training), params.diagnostics)
+    facts = gather(paths.PREPARED, paths.TRAINED, training, params.evaluate.min_rows)
+    found = judge(facts, params.diagnostics)
     write_json(paths.DIAGNOSTICS, found)
-    page = html(params.about.project, found, training, read_series(paths.SERIES))
-    write_text(paths.DIAGNOSTICS_PAGE, page)
+    draw(params.about.project, found, training)
     console = Console(soft_wrap=True)
     for finding in found.findings:
         console.print(escape(f"{finding.rule}: {finding.sentence}"), style="#e0a100")

@@ -21,26 +21,33 @@ OTHER_PARTS = ("validation", *HELD_OUT_PARTS)
 SAMPLE_ROWS = 5000
 
 
-def gather(prepared: Path, trained: Path, training: Training) -> Facts:
-    """Return the facts. Raises `UserError` for files that are missing or damaged."""
+def gather(prepared: Path, trained: Path, training: Training, min_rows: int) -> Facts:
+    """Return the facts. Raises `UserError` for files that are missing or damaged.
+
+    Of under `min_rows` validation rows the accuracy says too little.
+    """
     train = read_rows(prepared / "train.parquet", "features", "category")
     validation = read_rows(prepared / "validation.parquet", "features", "category")
     split = read_split(prepared)
     classifier = Categoriser.load(trained).classifier
     known = {word for words in words_of(train["features"].unique().to_list()) for word in words}
     parts = {}
+    classes = set(train["category"])
     for part in OTHER_PARTS:
-        lines = read_rows(prepared / f"{part}.parquet", "features")["features"].to_list()
+        rows = read_rows(prepared / f"{part}.parquet", "features", "category")
+        classes.update(rows["category"])
         shared = split.parts[part].line_in_training
-        parts[part] = PartShares(lines_in_training=shared, unknown_words=unknown(lines, known))
+        words = unknown(rows["features"].to_list(), known)
+        parts[part] = PartShares(lines_in_training=shared, unknown_words=words)
     answered = answers_of(classifier, validation)
     sampled = train.gather_every(max(train.height // SAMPLE_ROWS, 1))
     return Facts(
         training=training,
-        classes=count_classes(train["category"], validation["category"], answered),
+        classes=count_classes(classes, train["category"], validation["category"], answered),
         parts=parts,
         train_accuracy=accuracy(answers_of(classifier, sampled), sampled["category"]),
         valid_accuracy=accuracy(answered, validation["category"]),
+        min_rows=min_rows,
     )
 
 
@@ -58,11 +65,11 @@ def accuracy(answers: pl.Series, truth: pl.Series) -> float | None:
 
 
 def count_classes(
-    train: pl.Series, validation: pl.Series, answered: pl.Series
+    classes: Collection[str], train: pl.Series, validation: pl.Series, answered: pl.Series
 ) -> dict[str, ClassRows]:
-    """Count each trained class's rows, and the validation rows that are answered with it."""
+    """Count each class's rows, and the validation rows that are answered with it."""
     counts = [Counter(column.to_list()) for column in (train, validation, answered)]
-    return {name: ClassRows(*(count[name] for count in counts)) for name in sorted(counts[0])}
+    return {name: ClassRows(*(count[name] for count in counts)) for name in sorted(classes)}
 
 
 def unknown(lines: Sequence[str], known: Collection[str]) -> float | None:

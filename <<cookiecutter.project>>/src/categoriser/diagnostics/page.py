@@ -5,8 +5,16 @@ from collections.abc import Sequence
 import matplotlib as mpl
 from matplotlib.axes import Axes
 
-from categoriser.diagnostics.findings import Diagnostics
-from categoriser.diagnostics.series import Series, TimedStep, Training, belongs
+from categoriser.diagnostics.findings import Diagnostics, read_diagnostics
+from categoriser.diagnostics.series import (
+    Series,
+    TimedStep,
+    Training,
+    belongs,
+    read_series,
+    read_training,
+)
+from categoriser.errors import UserError
 from categoriser.evaluation.plots import (
     MAJORITY_COLOUR,
     OWN_COLOUR,
@@ -16,7 +24,8 @@ from categoriser.evaluation.plots import (
     sheet,
 )
 from categoriser.evaluation.rendering import render
-from categoriser.paths import REPORT
+from categoriser.io.replacing import write_text
+from categoriser.paths import DIAGNOSTICS, DIAGNOSTICS_PAGE, REPORT, SERIES, TRAINING
 
 # What is drawn: a title, and the figures in it with their names and colours.
 QUALITY = {
@@ -33,6 +42,23 @@ PACE = {
     "Learning rate": {"learning_rate": ("", OWN_COLOUR)},
     "Examples a second": {"examples_per_second": ("", MAJORITY_COLOUR)},
 }
+
+
+def draw(project: str, found: Diagnostics, training: Training) -> None:
+    """Write the page of findings and of the training that they are of."""
+    write_text(DIAGNOSTICS_PAGE, html(project, found, training, read_series(SERIES)))
+
+
+def redraw(project: str) -> None:
+    """Draw the page of the document that is there; remove it where a file of it is not.
+
+    Git or DVC may have brought another document since. Neither keeps the page, whose curves are
+    another each time.
+    """
+    try:
+        draw(project, read_diagnostics(DIAGNOSTICS), read_training(TRAINING))
+    except UserError:
+        DIAGNOSTICS_PAGE.unlink(missing_ok=True)
 
 
 def html(project: str, found: Diagnostics, training: Training, series: Series | None) -> str:

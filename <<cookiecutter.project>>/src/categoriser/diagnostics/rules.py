@@ -4,7 +4,6 @@ To add one, write a function from `Facts` to readings, name it in `RULES`, and g
 and an action in params.yaml, under its name in `categoriser.params.Diagnostics`.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -39,7 +38,8 @@ class PartShares(Struct):
 class Facts(Struct):
     """What the rules judge.
 
-    The accuracies are of the finished classifier, without rules, on samples of the two parts.
+    The accuracies are of the finished classifier, without rules, on samples of the two parts. Fewer
+    than `min_rows` validation rows are too few to compare the two.
     """
 
     training: Training
@@ -47,6 +47,7 @@ class Facts(Struct):
     parts: dict[str, PartShares]
     train_accuracy: float | None
     valid_accuracy: float | None
+    min_rows: int
 
 
 class Reading(NamedTuple):
@@ -77,7 +78,11 @@ class Rule(NamedTuple):
 
 
 def loss_not_decreasing(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """Read how much of the first loss, that of the classes' shares alone, is gone at the end."""
+    """Read how much of the first loss, that of the classes' shares alone, is gone at the end.
+
+    What is told of a training may be of a part of the model, so the share of the first errors that
+    the finished classifier avoids counts instead where it is larger.
+    """
     first, last = facts.training.first, facts.training.last
     if first is None or last is None:
         return
@@ -85,20 +90,32 @@ def loss_not_decreasing(facts: Facts, threshold: float) -> Iterable[Reading]:
         "training": (first.train_loss, last.train_loss),
         "validation": (first.valid_loss, last.valid_loss),
     }
+    avoided = {
+        "training": errors_avoided(first.train_accuracy, facts.train_accuracy),
+        "validation": errors_avoided(first.valid_accuracy, facts.valid_accuracy),
+    }
     for where, (before, after) in losses.items():
         if before and after is not None:
             fall = 1 - after / before
+            share = avoided[where]
             yield Reading(
                 where,
-                fall,
+                fall if share is None else max(fall, share),
                 f"the loss on {where} rows went from {before:.3f} to {after:.3f}, less than "
-                f"{threshold:.0%} down: see whether the labels belong to the texts, then train "
-                "longer or with another learning rate",
+                f"{threshold:.0%} down, and the model avoids no more of the errors: see whether "
+                "the labels belong to the texts, then train longer or with another learning rate",
             )
 
 
+def errors_avoided(before: float | None, after: float | None) -> float | None:
+    """Return the share of an accuracy's errors that another one avoids; None for no errors."""
+    if before is None or after is None or before == 1:
+        return None
+    return 1 - (1 - after) / (1 - before)
+
+
 def exploding_loss(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """Read the largest training loss, as so many times the first."""
+    """Read the training loss at the end, or where it tripped first, as so many times the first."""
     first = facts.training.first
     step = facts.training.exploded or facts.training.last
     if first is not None and step is not None:
@@ -109,22 +126,24 @@ def exploding_loss(facts: Facts, threshold: float) -> Iterable[Reading]:
 
 def explosion(first: Step, step: Step, threshold: float) -> Reading | None:
     """Return how a step's training loss stands to the first's; None where a loss is not told."""
-    if first.train_loss is None or not first.train_loss:
+    reached = f"after {step.epochs:.2f} epochs"
+    if step.broken:
+        return Reading("", None, f"{reached} the loss is not a number: lower the learning rate")
+    if step.train_loss is None or not first.train_loss:
         return None
-    loss = step.train_loss
-    told = "is not a number" if loss is None else f"is {loss:.3f}"
     return Reading(
         "",
-        None if loss is None else loss / first.train_loss,
-        f"after {step.epochs:.2f} epochs the training loss {told}, where {first.train_loss:.3f} "
+        step.train_loss / first.train_loss,
+        f"{reached} the training loss is {step.train_loss:.3f}, where {first.train_loss:.3f} "
         f"is without any training (allowed: {threshold:g} times that): lower the learning rate",
     )
 
 
 def over_fitting(facts: Facts, threshold: float) -> Iterable[Reading]:
-    """Read the accuracy on training rows less that on validation rows."""
+    """Read the accuracy on training rows less that on validation rows, if they are not too few."""
     train, valid = facts.train_accuracy, facts.valid_accuracy
-    if train is not None and valid is not None:
+    enough = sum(one.validation for one in facts.classes.values()) >= facts.min_rows
+    if enough and train is not None and valid is not None:
         yield Reading(
             "",
             train - valid,
@@ -242,13 +261,12 @@ def exploded(first: Step, step: Step, setting: DiagnosticsRule) -> Finding | Non
 
 
 def finding(name: str, reading: Reading, setting: DiagnosticsRule) -> Finding:
-    """Return what a rule that tripped says; a value that is infinite is no number."""
+    """Return what a rule that tripped says."""
     value = reading.value
-    known = value is not None and math.isfinite(value)
     return Finding(
         rule=name,
         where=reading.where,
-        value=round(value, DECIMALS) if known and value is not None else None,
+        value=None if value is None else round(value, DECIMALS),
         threshold=setting.threshold,
         action=setting.action,
         sentence=reading.sentence,

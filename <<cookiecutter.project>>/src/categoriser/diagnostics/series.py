@@ -14,12 +14,15 @@ from categoriser.errors import UserError
 from categoriser.io.documents import read_document
 
 MADE_BY = "dvc repro train"
+# What a step has beside its figures.
+NO_FIGURES = ("epochs", "broken")
 
 
 class Step(Struct, omit_defaults=True):
     """How a training stands when its rows have been gone through `epochs` times.
 
-    Losses are in nats; what the classifier does not tell is None, and so is what is no number.
+    Losses are in nats; what the classifier does not tell is None, and so is what is no number. A
+    loss that was told and is no number makes the step `broken`.
     """
 
     epochs: float
@@ -29,11 +32,16 @@ class Step(Struct, omit_defaults=True):
     valid_accuracy: float | None = None
     learning_rate: float | None = None
     examples_per_second: float | None = None
+    broken: bool = False
+
+    @property
+    def tells_loss(self) -> bool:
+        return self.broken or self.train_loss is not None or self.valid_loss is not None
 
     def figures(self) -> dict[str, float]:
         """Return what is known by name, without the epochs and the clock."""
-        names = (field.name for field in msgspec.structs.fields(Step) if field.name != "epochs")
-        told = {name: getattr(self, name) for name in names}
+        names = (field.name for field in msgspec.structs.fields(Step))
+        told = {name: getattr(self, name) for name in names if name not in NO_FIGURES}
         return {name: value for name, value in told.items() if value is not None}
 
 
@@ -53,7 +61,7 @@ class TimedStep(Step):
 
 
 class Training(Struct):
-    """What rules judge of a training: its first and its last step, if it told any.
+    """What rules judge of a training: its first and its last step that told a loss, if any did.
 
     `exploded` is the first step whose loss was no number, or too large.
     """
@@ -94,13 +102,11 @@ def read_series(path: Path) -> Series | None:
 
 
 def belongs(series: Series, training: Training) -> bool:
-    """Tell whether a series is a training's: whether it ends with the same figures."""
-    if not series.steps or training.last is None:
+    """Tell whether a series is a training's: whether its losses end with the same figures."""
+    told = [step for step in series.steps if step.tells_loss]
+    if not told or training.last is None:
         return False
-    ends = [
-        (step.epochs, step.train_loss, step.valid_loss)
-        for step in (series.steps[-1], training.last)
-    ]
+    ends = [(step.epochs, step.train_loss, step.valid_loss) for step in (told[-1], training.last)]
     return series.head.candidate == training.candidate and ends[0] == ends[1]
 
 

@@ -39,13 +39,16 @@ class Sample:
         self.truth = np.array([place[labels[number]] for number in known[::spacing]], dtype=int)
 
     def measure(self, answers: Floats) -> tuple[float | None, float | None]:
-        """Return mean loss and accuracy of answers, shape (lines, classes); None without lines."""
-        if not self.lines:
+        """Return mean loss and accuracy of answers, shape (lines, classes).
+
+        Both are None without lines, and where answers are no numbers.
+        """
+        if not self.lines or not np.isfinite(answers).all():
             return None, None
         truth = answers[np.arange(len(self.truth)), self.truth]
         right = answers.argmax(axis=1) == self.truth
         losses = -np.log(np.maximum(truth, LEAST_PROBABILITY))
-        return number_or_none(float(losses.mean())), round(float(right.mean()), DECIMALS)
+        return round(float(losses.mean()), DECIMALS), round(float(right.mean()), DECIMALS)
 
 
 class TrainingWatch:
@@ -79,6 +82,7 @@ class TrainingWatch:
         train_loss: float | None = None,
         learning_rate: float | None = None,
         seconds: float | None = None,
+        settled: bool = True,
     ) -> None:
         """Measure and note a step; see `Watch`. Raises `UserError` for a loss that explodes."""
         speed = self._examples_per_second(epochs, seconds)
@@ -86,6 +90,9 @@ class TrainingWatch:
             epochs=round(epochs, DECIMALS),
             train_loss=None if train_loss is None else number_or_none(train_loss),
             learning_rate=None if learning_rate is None else round(learning_rate, DECIMALS),
+            broken=any(
+                told is not None and not np.isfinite(told).all() for told in (answers, train_loss)
+            ),
         )
         if answers is not None:
             count = len(self._train.lines)
@@ -93,7 +100,9 @@ class TrainingWatch:
             step.valid_loss, step.valid_accuracy = self._valid.measure(answers[count:])
             step.train_loss = own_loss if train_loss is None else step.train_loss
         self._note(step, speed)
-        self._judge(step)
+        # A loss that is not told is no explosion.
+        if step.tells_loss:
+            self._judge(step, settled=settled)
 
     def _examples_per_second(self, epochs: float, seconds: float | None) -> float | None:
         """Return the speed since the step before; None where no row was trained on since."""
@@ -114,10 +123,12 @@ class TrainingWatch:
         told = " ".join(f"{name}={value:.6g}" for name, value in timed.figures().items())
         log.info("epochs=%.2f %s", step.epochs, told)
 
-    def _judge(self, step: Step) -> None:
+    def _judge(self, step: Step, *, settled: bool) -> None:
         first = self.training.first or step
         self.training.first = first
         self.training.last = step
+        if not settled and not step.broken:
+            return
         found = exploded(first, step, self._exploding)
         if found is None:
             return

@@ -29,14 +29,17 @@ class Watch(Protocol):
         train_loss: float | None = None,
         learning_rate: float | None = None,
         seconds: float | None = None,
+        settled: bool = True,
     ) -> None:
         """Tell how the training stands when the rows have been gone through `epochs` times.
 
         `answers` are probabilities, shape (lines, classes), from which losses and accuracies are
         taken; a classifier whose losses are of another kind tells its own `train_loss` instead, in
         nats. At 0 epochs the loss is that of who knows the classes' shares alone. `seconds` are
-        those since the first epoch began; without them the clock tells. Raises `UserError` where
-        the training is to stop.
+        those since the first epoch began; without them the clock tells. A loss that is not
+        `settled`, such as a mean over a training's first steps, may be large in a sound training:
+        it trips a rule only where it is no number. Raises `UserError` where the training is to
+        stop.
         """
         ...
 

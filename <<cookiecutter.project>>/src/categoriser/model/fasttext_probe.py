@@ -1,10 +1,11 @@
 """Looking at a fastText model while it trains, from a thread beside it.
 
 fastText tells nothing of a training with one thread (with more, it prints a mean of all losses so
-far). But it trains without Python's lock, into matrices that can be read at any time, and how far
-it is can be seen by how far it has read its file, which Linux tells in /proc. So the answers of the
+far). But it trains without Python's lock, into matrices that can be read at any time. How far it is
+can be seen by how much its threads have read, which Linux tells in /proc. So the answers of the
 model as it stands are had at each quarter of an epoch, without a change to the training. They are
-those of about that moment, since the training goes on meanwhile.
+those of about that moment, since the training goes on meanwhile. Where epochs are shorter than a
+look, which takes some hundredths of a second, they have fewer.
 """
 
 import math
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,9 +24,10 @@ from numpy.typing import NDArray
 from categoriser.diagnostics.watch import Watch
 from categoriser.model.fasttext_inputs import Inputs
 
-# Where Linux tells of the files that this process has open.
-OPEN_FILES = Path("/proc/self/fd")
-POSITIONS = Path("/proc/self/fdinfo")
+# Where Linux tells of this process's threads.
+TASKS = Path("/proc/self/task")
+# Bytes that C++ reads of a file at once.
+BLOCK = 8191
 SECONDS_BETWEEN_LOOKS = 0.01
 STEPS_AN_EPOCH = 4
 MOST_STEPS = 200
@@ -34,31 +36,45 @@ Floats = NDArray[np.float64]
 
 
 class FileProgress:
-    """How often a file has been read through, by all who have it open in this process."""
+    """How often fastText has trained on its file, told by the bytes that its threads have read.
+
+    With one thread it trains in the thread that calls it, with more in new ones. At first it goes
+    through the file for the words, which is no epoch.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = str(path.resolve())
+        """Take a file before its training, in the thread that will call fastText."""
         self._size = path.stat().st_size
-        self._positions: dict[str, int] = {}
-        self._read = 0
+        self._caller = str(threading.get_native_id())
+        self._others = {task.name for task in tasks()} - {self._caller}
+        self._counts: dict[str, int] = {}
+        self._before = self._read()
 
-    def times(self) -> float:
-        """Look again; a reader is looked at oftener than it goes through the file."""
-        found = dict(self._look())
-        for reader, position in found.items():
-            # At its end a reader goes back to the file's start.
-            self._read += (position - self._positions.get(reader, position)) % self._size
-        self._positions = found
-        return self._read / self._size
+    def epochs(self) -> float:
+        """Return how often the file has been read since the words were.
 
-    def _look(self) -> Iterator[tuple[str, int]]:
-        for link in OPEN_FILES.iterdir() if OPEN_FILES.is_dir() else ():
-            try:
-                if str(link.readlink()) == self._path:
-                    first, _, _ = (POSITIONS / link.name).read_text().partition("\n")
-                    yield link.name, int(first.removeprefix("pos:"))
-            except OSError:
-                continue  # closed since
+        Before that it is 0 or less; on a system that does not tell, it is always -1.
+        """
+        read = self._read() - self._before - self._size
+        # fastText is still sorting the words until it has read again, a block or the whole
+        # file. The thread may have read a little else, such as how much it has read.
+        begun = read >= min(BLOCK / 2, self._size / 2)
+        return read / self._size if begun else min(read / self._size, 0)
+
+    def _read(self) -> int:
+        """Return how many bytes have been read, by threads that have ended too."""
+        python = {str(thread.native_id) for thread in threading.enumerate()} - {self._caller}
+        for task in tasks():
+            if task.name not in self._others | python:
+                with suppress(OSError):  # it has ended since, or may not be read
+                    first, _, _ = (task / "io").read_text().partition("\n")
+                    self._counts[task.name] = int(first.removeprefix("rchar:"))
+        return sum(self._counts.values())
+
+
+def tasks() -> list[Path]:
+    """Return the folders in which Linux tells of this process's threads; none elsewhere."""
+    return [*TASKS.iterdir()] if TASKS.is_dir() else []
 
 
 class Seen(NamedTuple):
@@ -100,35 +116,39 @@ class Probe:
         self._seen: Seen | None = None
 
     @contextmanager
-    def beside(self, lines: Path) -> Iterator[None]:
-        """Look at each step while the block trains on a file of lines.
+    def beside(self, progress: FileProgress) -> Iterator[None]:
+        """Look at each step while the block trains, and at the model that is trained.
 
         Raises what the watch raised, which has stopped the training.
         """
         done = threading.Event()
         with ThreadPoolExecutor(1) as thread:
-            followed = thread.submit(self._follow, FileProgress(lines), done)
+            followed = thread.submit(self._follow, progress, done)
             try:
                 yield
             finally:
+                seconds = time.monotonic() - self._begun
                 done.set()
                 # Rather than what fastText raises when it is stopped.
                 followed.result()
+        seen = self._seen or self._prepare()
+        self._tell(self._epochs, seconds, seen, self._weights(seen))
 
     def _follow(self, progress: FileProgress, done: threading.Event) -> None:
         length = max(1 / STEPS_AN_EPOCH, self._epochs / MOST_STEPS)
         due = length
         try:
             while not done.wait(SECONDS_BETWEEN_LOOKS):
-                # The first time through it, fastText takes the words.
-                epochs = progress.times() - 1
+                epochs = progress.epochs()
+                seconds = time.monotonic() - self._begun
                 if epochs <= 0:
-                    self._begun = time.monotonic()
+                    # Where nothing tells how far it is, it has begun all the same.
+                    if epochs > -1:
+                        self._begun = time.monotonic()
                 elif self._seen is None:
                     self._seen = self._prepare()
-                elif epochs >= due:
+                elif due <= epochs < self._epochs:
                     due = (math.floor(epochs / length) + 1) * length
-                    seconds = time.monotonic() - self._begun
                     weights = self._weights(self._seen)
                     # These may be the finished model's, which is told of by itself.
                     if not done.is_set():
@@ -137,12 +157,6 @@ class Probe:
             # A weight that is no number ends fastText's training at the next line.
             np.asarray(self._model.f.getOutputMatrix())[:] = np.nan
             raise
-
-    def look(self) -> None:
-        """Tell the watch how the trained model stands. Raises as `Watch.step`."""
-        seconds = time.monotonic() - self._begun
-        seen = self._seen or self._prepare()
-        self._tell(self._epochs, seconds, seen, self._weights(seen))
 
     def _prepare(self) -> Seen:
         """Return what the watch's lines are to the model, whose words are known by now."""

@@ -155,6 +155,20 @@ class Mirror:
         created = self.client.create_run(place, head.milliseconds, tags, name)
         return str(created.info.run_id)
 
+    def end_abandoned(self, before: str) -> None:
+        """End the runs whose process was ended before it could end them.
+
+        In a folder's own store no other training can be going on. On a server others' may be, so
+        there only the run of this folder's training `before` is ended.
+        """
+        own_store = mlflow.get_tracking_uri() == OWN_STORE
+        mine = self.client.search_experiments(filter_string=f"tags.{PROJECT} = '{self.name}'")
+        places = [experiment.experiment_id for experiment in mine]
+        for run in self.client.search_runs(places, "attributes.status = 'RUNNING'"):
+            training = run.data.tags.get(TRAINING_TAG)
+            if training and (own_store or training == before):
+                self.client.set_terminated(run.info.run_id, "KILLED")
+
     def add_steps(self, run_id: str, steps: Sequence[TimedStep]) -> None:
         """Add steps of a training: MLflow's steps are hundredths of an epoch."""
         for step in steps:
@@ -337,6 +351,8 @@ class Mirror:
             created = self.client.create_run(self.place(state), at, tags, state.name)
             run_id = str(created.info.run_id)
         else:
+            # First of all, since `find` takes a state's run that has ended for a whole one.
+            self.client.update_run(run_id, "RUNNING")
             named = [RunTag(name, tag) for name, tag in tags.items()]
             self.client.log_batch(run_id, tags=named)
         params = [

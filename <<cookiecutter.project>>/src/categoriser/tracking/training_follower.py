@@ -46,23 +46,31 @@ def _follow(before: Series | None, done: threading.Event) -> None:
         series = _current()
         if series and series.head.training != known:
             with suppress(UserError):
-                _bring(series, done)
+                _bring(series, known, done)
             return
 
 
-def _bring(series: Series, done: threading.Event) -> None:
-    """Bring the steps of a training into a run, as they come, and at the end what became of it."""
+def _bring(series: Series, before: str, done: threading.Event) -> None:
+    """Bring the steps of a training into a run, as they come, and at the end what became of it.
+
+    `before` is the training before it, whose run may have been left without an end.
+    """
     # Here, since MLflow takes seconds to import, and most runs of the pipeline train nothing.
     from categoriser.tracking.track import opened_mirror
 
     with opened_mirror() as mirror:
         experiment = Experiment.model_validate(read_mapping(paths.PARAMS).get("experiment", {}))
+        mirror.end_abandoned(before)
         run_id = mirror.start_training(series.head, experiment)
-        ended = False
-        brought = 0
-        while not ended:
-            ended = done.wait(SECONDS_BETWEEN_LOOKS)
-            series = read_series(paths.SERIES) or series
-            mirror.add_steps(run_id, series.steps[brought:])
-            brought = len(series.steps)
-        mirror.end_training(run_id, series)
+        try:
+            ended = False
+            brought = 0
+            while not ended:
+                ended = done.wait(SECONDS_BETWEEN_LOOKS)
+                series = read_series(paths.SERIES) or series
+                mirror.add_steps(run_id, series.steps[brought:])
+                brought = len(series.steps)
+            mirror.end_training(run_id, series)
+        except BaseException:
+            mirror.client.set_terminated(run_id, "KILLED")
+            raise

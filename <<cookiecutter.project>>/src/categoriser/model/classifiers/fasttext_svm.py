@@ -225,13 +225,13 @@ def train_fasttext(
         fasttext_pybind.train(model.f, arguments)
     else:
         # Here, since what only loads a model does without SciPy.
-        from categoriser.model.fasttext_probe import Probe
+        from categoriser.model.fasttext_probe import FileProgress, Probe
 
         probe = Probe(model, classes_of, arguments.lr, arguments.epoch, watch)
-        watch.step(0, answers=blind_answers(rows.labels, watch), learning_rate=arguments.lr)
-        with probe.beside(Path(path)):
+        blind = blind_answers(rows.labels, watch)
+        watch.step(0, answers=blind, learning_rate=arguments.lr, seconds=0)
+        with probe.beside(FileProgress(Path(path))):
             fasttext_pybind.train(model.f, arguments)
-        probe.look()
     model.set_args(model.f.getArgs())
     return model
 
