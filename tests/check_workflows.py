@@ -27,9 +27,10 @@ same.
 |---|---|---|
 """
 FOOT = """
-Sent by: {workflows}. Not compared is what SageMaker itself decides in `sagemaker-pipelines`: it names
-the jobs, so the places below a job's name are properties of its step, and the package has no token of
-its own.
+Sent by: {workflows}.
+
+Not compared is what SageMaker itself decides in `sagemaker-pipelines`: it names the jobs, so the
+places below a job's name are properties of its step, and the package has no token of its own.
 """
 # Of each step: the fields of its request that the table shows.
 FIELDS = {
