@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -21,9 +22,8 @@ from categoriser.diagnostics.series import Series, SeriesHead, Step, TimedStep, 
 from categoriser.errors import UserError
 from categoriser.io.replacing import write_json
 from categoriser.params import Experiment
-from categoriser.tracking import training_follower
+from categoriser.tracking import mirror, training_follower
 from categoriser.tracking.mirror import Mirror
-from categoriser.tracking.store import OWN_STORE
 from categoriser.tracking.track import track_into_mlflow
 from categoriser.tracking.training_follower import following_training
 
@@ -200,13 +200,17 @@ def test_a_run_that_cannot_be_followed_to_its_end_is_ended(
 
 @pytest.mark.parametrize("own_store", [True, False])
 def test_runs_that_were_left_are_ended_when_the_next_training_begins(
-    project: Project, monkeypatch: pytest.MonkeyPatch, own_store: bool
+    project: Project, database: str, monkeypatch: pytest.MonkeyPatch, own_store: bool
 ) -> None:
     """On a server another's training may be going on."""
     project.write(paths.PARAMS, SETTINGS)
     if own_store:
-        monkeypatch.delenv("MLFLOW_TRACKING_URI")
-        mlflow.set_tracking_uri(OWN_STORE)
+        shutil.copy(database.removeprefix("sqlite:///"), "mlflow.db")
+        # MLflow keeps a store open by its address: a relative one would be an earlier test's.
+        address = f"sqlite:///{project.folder}/mlflow.db"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        monkeypatch.setattr(mirror, "OWN_STORE", address)
+        mlflow.set_tracking_uri(address)
     store = Mirror(project.name)
     began = int(time.time() * 1000)
     left = {
