@@ -48,6 +48,8 @@ class FileProgress:
         self._caller = str(threading.get_native_id())
         self._others = {task.name for task in tasks()} - {self._caller}
         self._counts: dict[str, int] = {}
+        # Linux still tells of a thread for a moment after Python has forgotten it.
+        self._python: set[str] = set()
         self._before = self._read()
 
     def epochs(self) -> float:
@@ -63,13 +65,14 @@ class FileProgress:
 
     def _read(self) -> int:
         """Return how many bytes have been read, by threads that have ended too."""
-        python = {str(thread.native_id) for thread in threading.enumerate()} - {self._caller}
+        self._python |= {str(thread.native_id) for thread in threading.enumerate()}
+        ignored = self._others | self._python - {self._caller}
         for task in tasks():
-            if task.name not in self._others | python:
+            if task.name not in ignored:
                 with suppress(OSError):  # it has ended since, or may not be read
                     first, _, _ = (task / "io").read_text().partition("\n")
                     self._counts[task.name] = int(first.removeprefix("rchar:"))
-        return sum(self._counts.values())
+        return sum(count for name, count in self._counts.items() if name not in ignored)
 
 
 def tasks() -> list[Path]:
