@@ -291,7 +291,9 @@ def answered_parts(
     """
     for name, rows in file.parts:
         if name not in keys:
-            raise UserError(f"the transform wrote no answers to {name}: {file.source.name} is left")
+            raise UserError(
+                f"the transform wrote no answers to {name}: {file.source.name} is not answered"
+            )
         place = keys[name]
         path = file.path.parent / f"{name}.out"
         s3.download_file(place.bucket, place.key, str(path))

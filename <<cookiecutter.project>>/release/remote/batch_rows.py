@@ -87,4 +87,6 @@ def answers_of(parts: Iterable[tuple[str, int, Iterable[bytes]]]) -> Iterator[Pr
                 yield PREDICTION.decode(line)
                 count += 1
         if count != rows:
-            raise UserError(f"{name} has {count:,} answers to {rows:,} rows: its file is left")
+            raise UserError(
+                f"{name} has {count:,} answers to {rows:,} rows: the file is not answered"
+            )
