@@ -69,7 +69,7 @@ TESTED_ELSEWHERE = (
     "evaluation",
     "model",
     "prove/test_mutants.py",
-    "rehearsal",
+    "loop",
     "review",
     "rules",
     "serving",

@@ -39,7 +39,7 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         leave = shutil.ignore_patterns("cache", "tmp", "model.dvc", "*.egg-info", "__pycache__")
-        for name in ("behaviour", "champion", "monitoring", "rehearsal", "src", ".dvc"):
+        for name in ("behaviour", "champion", "loop", "monitoring", "src", ".dvc"):
             shutil.copytree(ROOT / name, folder / name, ignore=leave)
         for name in ("dvc.yaml", "params.yaml", ".gitignore"):
             shutil.copy(ROOT / name, folder / name)

@@ -15,8 +15,8 @@ from categoriser.monitor.checks.monitor_request import MonitorRequest
 from categoriser.monitor.monitor_settings import read_monitor_settings
 from categoriser.monitor.reporting.terminal_report import SAMPLE_TEXTS
 from categoriser.params import read_params
-from rehearsal.drifted_months import DRIFT_IN_WORDS, drifted_month, refuse_own_data
-from rehearsal.served_rows import CAPTURES, ENDPOINT_HERE, TRUTH, serve_rows, write_labels
+from loop.drifted_months import DRIFT_IN_WORDS, drifted_month, refuse_own_data
+from loop.served_rows import CAPTURES, ENDPOINT_HERE, TRUTH, serve_rows, write_labels
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from categoriser import paths
 from categoriser.data.generated_facts import GeneratedFacts, Planted
 from categoriser.io.replacing import write_json
 from categoriser.model.package import Categoriser
-from rehearsal.answered_rows import compare_on, right_answers
+from loop.answered_rows import compare_on, right_answers
 
 SIZE = 120
 

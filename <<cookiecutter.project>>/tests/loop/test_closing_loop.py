@@ -20,11 +20,11 @@ from categoriser.intervals import Interval
 from categoriser.io.digests import digest
 from categoriser.io.replacing import write_json
 from categoriser.params import set_params
-from rehearsal import closing_loop
-from rehearsal.project_copy import project_copy
+from loop import closing_loop
+from loop.project_copy import project_copy
 
 # They work in one project, which takes a while to make.
-pytestmark = pytest.mark.xdist_group("rehearsal")
+pytestmark = pytest.mark.xdist_group("loop")
 
 
 def kept_by_git(folder: Path) -> str:
@@ -35,7 +35,7 @@ def kept_by_git(folder: Path) -> str:
 def test_labels_of_a_drifted_month_make_the_next_one_better(rehearsed: Copy) -> None:
     before = kept_by_git(rehearsed.folder)
     settings = rehearsed.params()
-    done = rehearsed.run("rehearsal.closing_loop")
+    done = rehearsed.run("loop.closing_loop")
     assert done.returncode == 0, done.stdout + done.stderr
     for step in (
         "There is no champion: model takes its part in this rehearsal",

@@ -4,7 +4,7 @@ Each month's rows are answered by the current model. With review, the rows that 
 show first get their labels, which go the way that a team's go: `feedback`, `data`, the pipeline. So
 the next month has a model that has learned from them. Without review the first model stays.
 
-`python -m rehearsal.reviewed_months` plays it in a copy of the project, and prints both curves as
+`python -m loop.reviewed_months` plays it in a copy of the project, and prints both curves as
 the table of docs/review.md.
 """
 
@@ -24,10 +24,10 @@ from categoriser.io.dvc_commands import dvc
 from categoriser.monitor.feedback_export import export_feedback
 from categoriser.params import read_params, set_params
 from categoriser.review.opening import open_worklist, print_line
-from rehearsal.answered_rows import compare_on, right_answers
-from rehearsal.drifted_months import ROWS_IN_MONTH, drifted_month, refuse_own_data
-from rehearsal.project_copy import project_copy
-from rehearsal.served_rows import CAPTURES, serve_rows
+from loop.answered_rows import compare_on, right_answers
+from loop.drifted_months import ROWS_IN_MONTH, drifted_month, refuse_own_data
+from loop.project_copy import project_copy
+from loop.served_rows import CAPTURES, serve_rows
 
 # The share of each month's rows that new merchants have: the same merchants, and more and more.
 NEW_MERCHANTS = (0.1, 0.2, 0.3, 0.4)

@@ -11,7 +11,7 @@ from categoriser.monitor.formats.captures import captured_rows
 from categoriser.monitor.formats.event_files import event_files
 from categoriser.monitor.formats.ground_truth import ground_truth_rows
 from categoriser.monitor.formats.problems import Problems
-from rehearsal.served_rows import CAPTURES, serve_rows, write_labels
+from loop.served_rows import CAPTURES, serve_rows, write_labels
 
 # Single rows, twenty of one call, and one call that is cut short.
 ROWS = 27

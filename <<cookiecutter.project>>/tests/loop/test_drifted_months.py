@@ -12,7 +12,7 @@ from categoriser.data.generate import generate
 from categoriser.data.generation.world import Drift
 from categoriser.io.replacing import write_json
 from categoriser.params import Generate, read_params
-from rehearsal.drifted_months import drifted_month
+from loop.drifted_months import drifted_month
 
 NEW = Drift(new_merchants=0.4)
 ROWS = 4000

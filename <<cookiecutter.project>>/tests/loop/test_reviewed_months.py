@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from categoriser import paths
-from rehearsal.reviewed_months import NEW_MERCHANTS, PlayedMonth, in_markdown, play_months
+from loop.reviewed_months import NEW_MERCHANTS, PlayedMonth, in_markdown, play_months
 
-pytestmark = pytest.mark.xdist_group("rehearsal")
+pytestmark = pytest.mark.xdist_group("loop")
 
 
 @pytest.fixture

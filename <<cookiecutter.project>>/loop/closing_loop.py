@@ -31,10 +31,10 @@ from categoriser.io.dvc_commands import dvc_status
 from categoriser.monitor.feedback_export import export_feedback
 from categoriser.params import Params, read_params, set_params
 from categoriser.reproduce import call
-from rehearsal.answered_rows import compare_on, right_answers
-from rehearsal.drifted_months import DRIFT_IN_WORDS, drifted_month, refuse_own_data
-from rehearsal.project_copy import project_copy
-from rehearsal.served_rows import CAPTURES, TRUTH, serve_rows, write_labels
+from loop.answered_rows import compare_on, right_answers
+from loop.drifted_months import DRIFT_IN_WORDS, drifted_month, refuse_own_data
+from loop.project_copy import project_copy
+from loop.served_rows import CAPTURES, TRUTH, serve_rows, write_labels
 
 # What is kept of the retrained model.
 KEPT = (paths.REPORT, paths.MODEL_CARD, paths.VERDICT)

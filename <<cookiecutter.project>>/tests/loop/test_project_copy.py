@@ -12,9 +12,9 @@ from categoriser.errors import UserError
 from categoriser.io.digests import digest
 from categoriser.io.dvc_commands import dvc_status
 from categoriser.params import set_params
-from rehearsal.project_copy import project_copy
+from loop.project_copy import project_copy
 
-pytestmark = pytest.mark.xdist_group("rehearsal")
+pytestmark = pytest.mark.xdist_group("loop")
 
 
 def test_the_copy_is_a_project_of_its_own(inside: Path) -> None:
