@@ -75,8 +75,13 @@ CONDITION_OPERATORS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
+IF_EXISTS = "IfExists"
+
+
 def fulfilled(condition: Condition, context: Context) -> bool:
     """Tell whether a context meets a statement's condition.
+
+    Of a key that the context lacks, `ForAllValues:` and `...IfExists` are met.
 
     Raises:
         KeyError: `CONDITION_OPERATORS` has no such operator.
@@ -85,10 +90,10 @@ def fulfilled(condition: Condition, context: Context) -> bool:
     for operator, tests in condition.items():
         for name, wanted in tests.items():
             if name not in context:
-                if operator.startswith("ForAllValues:"):
+                if operator.startswith("ForAllValues:") or operator.endswith(IF_EXISTS):
                     continue
                 return False
-            test = CONDITION_OPERATORS[operator.split(":")[-1]]
+            test = CONDITION_OPERATORS[operator.split(":")[-1].removesuffix(IF_EXISTS)]
             if not any(test(str(each), context[name]) for each in many(wanted)):
                 return False
     return True

@@ -30,9 +30,13 @@ def by_actor(part: str = "all") -> dict[str, Role]:
         part: `all` in one account; `tools` or `prod` where there are two.
 
     """
+    return roles_of(accounts(part))
+
+
+def roles_of(given: Parameters) -> dict[str, Role]:
+    """Give each role that the templates make with these parameters, by its actor."""
     found: dict[str, Role] = {}
     shared: dict[str, Properties] = {}
-    given = accounts(part)
     for template in ROLE_TEMPLATES:
         for key, resource in resolver.present(template, given).items():
             properties = resolver.resolve(resource["Properties"], template, given)
