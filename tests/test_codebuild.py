@@ -26,6 +26,7 @@ ANSWERS = {
     "workflow": "step-functions",
     "aws_region": "eu-west-1",
     "python_version": "3.12",
+    "rehearsal": False,
 }
 # What its owners have set since then, in cloudformation/settings.yaml.
 SETTINGS = {
