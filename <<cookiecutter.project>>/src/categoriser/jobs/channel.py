@@ -15,9 +15,10 @@ from typing import Any
 from categoriser import manifest, paths
 from categoriser.data import prepare, validate
 from categoriser.errors import UserError
+from categoriser.io.container_folder import container_folder
 from categoriser.params import set_params
 
-ML = Path("/opt/ml")
+ML = container_folder()
 # The file of rows in a channel, beside the manifest.
 ROWS = "transactions.csv"
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from categoriser.command import run_command
 from categoriser.errors import UserError
+from categoriser.io.container_folder import container_folder
 from categoriser.io.privileges import give_up_root
 from categoriser.jobs.exit_message import fault_message, write_message
 from categoriser.jobs.spec.release_run import PROCESSING_OUTPUT
 
-MESSAGE = Path("/opt/ml/output/message")
+MESSAGE = container_folder() / "output/message"
 
 
 # Each step imports its own packages, so that one does not wait for those of another.

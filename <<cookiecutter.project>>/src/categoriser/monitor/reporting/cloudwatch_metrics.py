@@ -15,6 +15,7 @@ from urllib.parse import quote
 from msgspec import Struct, structs, to_builtins
 
 from categoriser.errors import UserError
+from categoriser.io.container_folder import container_folder
 from categoriser.io.replacing import write_text
 from categoriser.monitor.comparison.feature_drift import Drifts
 from categoriser.monitor.formats.constraints import Constraints
@@ -35,7 +36,7 @@ ALARMED_METRICS = (
     BAD_LABELS_METRIC,
 )
 
-COLLECTED_METRICS = Path("/opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl")
+COLLECTED_METRICS = container_folder() / "output/metrics/cloudwatch/cloudwatch_metrics.jsonl"
 # The API's limits: metrics in a call, bytes in a call, characters in a name, the largest value.
 MOST_METRICS = 1000
 MOST_BYTES_A_CALL = 1_000_000
