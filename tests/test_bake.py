@@ -67,7 +67,8 @@ def test_no_delimiter_is_left_in_any_file(baked):
     folder, _ = baked
     for name in all_files(folder):
         content = (folder / name).read_bytes()
-        assert not DELIMITER.search(content), name
+        # A picture may hold the bytes by chance.
+        assert name.endswith(".png") or not DELIMITER.search(content), name
         assert not DELIMITER.search(name.encode())
 
 

@@ -27,6 +27,7 @@ LEFT_OUT = {
     "make train-remote": "needs AWS",
     "make compare": "the project's own tests compare runs",
     "make promote ACCEPT": "there is evidence enough; the project's own tests accept too little",
+    "make rehearse": "minutes; the project's CI runs it",
     "make loop": "minutes; tests/test_project.py runs it",
     "make load": "minutes, and its figures are for a person",
     "make fuzz": "minutes; the project's own tests run a short one",

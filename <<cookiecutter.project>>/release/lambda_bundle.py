@@ -36,8 +36,8 @@ SHARED_MODULES = (
     "categoriser/release_names.py",
     "categoriser/retraining_decision.py",
 )
-# What an installation leaves behind, and no function needs. RECORD has the digests of scripts, which
-# name the installing machine's Python: with it two machines' bundles would differ.
+# What an installation leaves behind, and no function needs. RECORD has the digests of scripts,
+# which name the installing machine's Python: with it two machines' bundles would differ.
 NOT_NEEDED = {"bin", "__pycache__", ".lock", "RECORD"}
 INSTALL = (
     "requirements/uv.py",

@@ -38,13 +38,13 @@ def build_base_image(settings: ReleaseSettings, session: boto3.Session) -> None:
     if build:
         console.print(f"{project} is being built already, by {build}: this waits for it")
     else:
-        # This wakes the rule of images.yaml too, whose build then finds nothing left to do.
+        # This wakes the rule of images.yaml too, which may be the first to start a build.
         session.client("s3").put_object(
             Bucket=bucket_name(settings, "artifacts", session),
             Key=BASE_SOURCE,
             Body=base_source().body,
         )
-        build = codebuild.start_build(projectName=project)["build"]["id"]
+        build = start_build(session, project)
         console.print(f"{project} is being built")
     status = "IN_PROGRESS"
     while status == "IN_PROGRESS":
@@ -53,6 +53,18 @@ def build_base_image(settings: ReleaseSettings, session: boto3.Session) -> None:
             time.sleep(POLL_SECONDS)
     if status != "SUCCEEDED":
         raise UserError(f"{project}: its build has {status}; its log is in CodeBuild")
+
+
+def start_build(session: boto3.Session, project: str) -> str:
+    """Start a build of a project, and return its id, or that of the build that runs already."""
+    codebuild = session.client("codebuild")
+    try:
+        return codebuild.start_build(projectName=project)["build"]["id"]
+    except codebuild.exceptions.AccountLimitExceededException:
+        running = running_build(session, project)
+        if not running:
+            raise
+        return running
 
 
 def running_build(session: boto3.Session, project: str) -> str:

@@ -15,7 +15,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Folders in which all that a document names is kept in Git, but what is made there.
 SOURCES = (
     *("behaviour", "buildspecs", "champion", "cloudformation", "container", "docs", "lambdas"),
-    *("monitoring", "release", "requirements", "rules", "src", "tests"),
+    *("loop", "monitoring", "rehearsal", "release", "requirements", "rules", "src", "tests"),
 )
 MADE = {"behaviour/own.csv", "champion/model", "monitoring/thresholds.json"}
 SETTINGS = ("params.yaml", "cloudformation/settings.yaml", "monitoring/monitoring.yaml")
