@@ -60,6 +60,7 @@ def test_every_verb_is_listed_with_what_it_does(fresh):
         "The model",
         "Serving",
         "Monitoring",
+        "The release, on this machine",
         "The release, on AWS",
         "From this machine, on AWS",
         "The code",
