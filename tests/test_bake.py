@@ -52,7 +52,8 @@ def resolved(name, answers):
     condition = CONDITION.search(name)
     if not condition:
         return name
-    rehearsed = answers["rehearsal"] and answers["workflow"] == "cloudformation"
+    played = (answers["workflow"], answers["aws_region"])
+    rehearsed = answers["rehearsal"] and played == ("cloudformation", "ap-southeast-2")
     known = SimpleNamespace(**{**answers, "__rehearsal": rehearsed})
     held = eval(condition["test"], {"cookiecutter": known})
     return CONDITION.sub(lambda found: found["name"], name) if held else ""
